@@ -1,0 +1,216 @@
+"""
+What both clients are told, checked, and turned into the parts that a call goes through.
+
+Nothing here waits or sends: the first call asks for the parts, in a thread, since settings may be in files.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import uuid
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from difflib import get_close_matches
+from math import isfinite
+from typing import Final, Generic, Never, TypeVar
+
+from attrs import frozen
+
+from . import _settings
+from ._clock import Clock
+from ._connections import Line
+from ._credentials import CredentialsCache
+from ._driver import Limits, SystemClock
+from ._exchange import Exchange, Route, exchange
+from ._futures import Once
+from ._retry import NoRetries
+from ._user_agent import user_agent
+from .errors import ConfigurationError, InsecureEndpointWarning
+from .operations import InputT, Operation, OutputT
+
+TransportT = TypeVar("TransportT")
+CredentialsT = TypeVar("CredentialsT")
+
+SIGNING_NAME: Final = "codepipeline"
+
+
+@frozen
+class Parts(Generic[TransportT]):
+    """What a call goes through."""
+
+    route: Route
+    transport: TransportT
+    """Signs and sends."""
+
+
+class Setup(ABC, Generic[TransportT, CredentialsT]):
+    """The arguments of a client, and what follows from them without waiting."""
+
+    _transport_kind: type[TransportT]
+    _accepts_async_providers: bool
+
+    def __init__(
+        self,
+        *,
+        region_name: str | None = None,
+        profile_name: str | None = None,
+        credentials: CredentialsT | None = None,
+        endpoint_url: str | None = None,
+        use_fips_endpoint: bool | None = None,
+        use_dualstack_endpoint: bool | None = None,
+        connect_timeout: float | None = 5.0,
+        read_timeout: float | None = 20.0,
+        max_connections: int = 64,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        verify: bool | str | ssl.SSLContext = True,
+        parameter_validation: bool = True,
+        user_agent_app_id: str | None = None,
+        transport: TransportT | None = None,
+        clock: Clock | None = None,
+        **unknown: Never,
+    ) -> None:
+        """
+        Check the arguments. Reads no file and connects to nothing: the first call does.
+
+        Raises ConfigurationError when an argument is unusable. A setting from elsewhere that is missing or unusable
+        is a ConfigurationError of the first call.
+
+        Args:
+            region_name: The region, such as ``eu-west-1``. Else ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile's.
+            profile_name: The profile of the shared config files. Else ``AWS_PROFILE``, else ``default``. One that is
+                named here wins over keys in the environment.
+            credentials: A `Credentials`, a function that returns one (for the async client an async one will do),
+                or botocore's credentials object. Else the environment, and then botocore's chain of sources, as the
+                AWS CLI would find them.
+            endpoint_url: Where to send, in the place of the region's endpoint. Else
+                ``AWS_ENDPOINT_URL_CODEPIPELINE``, ``AWS_ENDPOINT_URL``, the profile's.
+            use_fips_endpoint: Whether to use the FIPS endpoint. Else ``AWS_USE_FIPS_ENDPOINT``, the profile's, or no.
+            use_dualstack_endpoint: Whether to use the endpoint that has IPv6 too. Else
+                ``AWS_USE_DUALSTACK_ENDPOINT``, the profile's, or no.
+            connect_timeout: How long to wait for a connection, in seconds. None for no limit.
+            read_timeout: How long the service may be silent, in seconds. None for no limit.
+            max_connections: How many connections may be open at once.
+            proxy: The URL of a proxy. Else ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, which a
+                loopback endpoint does not heed.
+            trust_env: False to take neither proxies nor CA files from the environment.
+            verify: True for the usual CA files (``AWS_CA_BUNDLE`` first), the path of a CA file, or an SSL context.
+            parameter_validation: False to leave the checking of names and ids to the service.
+            user_agent_app_id: A name for your application in the User-Agent. Else ``AWS_SDK_UA_APP_ID``, the
+                profile's.
+            transport: An httpx transport to send through, in the place of the client's own connections. Closing the
+                client closes it.
+            clock: What tells the time and sleeps, in the place of the machine's clock.
+        """
+        # What may be secret is taken out of this frame before anything is raised: a traceback may show its variables.
+        stray = next(iter(unknown), None)
+        unknown.clear()
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._given = given = _settings.Given(
+            region_name=region_name,
+            profile_name=profile_name,
+            endpoint_url=endpoint_url,
+            use_fips_endpoint=use_fips_endpoint,
+            use_dualstack_endpoint=use_dualstack_endpoint,
+            proxy=proxy,
+            trust_env=trust_env,
+            verify=verify,
+            user_agent_app_id=user_agent_app_id,
+        )
+        del proxy, endpoint_url
+        try:
+            self._credentials = CredentialsCache(
+                credentials,
+                profile_name=profile_name,
+                region_name=region_name,
+                now=self._clock.time,
+                allow_async=self._accepts_async_providers,
+            )
+        finally:
+            del credentials
+        if stray is not None:
+            raise TypeError(_stray(type(self).__name__, stray, type(self).__init__.__annotations__))
+        _settings.check(given)
+        if transport is not None and not isinstance(transport, self._transport_kind):
+            raise ConfigurationError(
+                f"transport must be an httpx.{self._transport_kind.__name__}, not {type(transport).__name__}"
+            )
+        self._limits = Limits(
+            connect=_seconds("connect_timeout", connect_timeout), read=_seconds("read_timeout", read_timeout)
+        )
+        self._max_connections = _count("max_connections", max_connections)
+        self._environ = _Environment(os.environ)
+        self._parameter_validation = parameter_validation
+        self._transport: TransportT | None = transport
+        self._parts = Once(self._assembled)
+        self._closed = False
+
+    def __repr__(self) -> str:
+        """Return what the client was told about where to call; nothing that could be secret."""
+        given = self._given
+        return f"{type(self).__name__}(region_name={given.region_name!r}, profile_name={given.profile_name!r})"
+
+    @abstractmethod
+    def _signing(self, line: Line, region_name: str) -> TransportT:
+        """Return the transport that signs, over the user's own transport or new connections by *line*."""
+
+    def _assembled(self) -> Parts[TransportT]:
+        settings = _settings.resolve(self._given, self._environ)
+        endpoint = settings.endpoint
+        if endpoint.scheme == "http" and not endpoint.is_loopback:
+            warnings.warn(
+                f"requests go to {endpoint.url} unencrypted: use https, or http with a loopback address only",
+                InsecureEndpointWarning,
+                stacklevel=2,
+            )
+        route = Route(
+            url=endpoint.url,
+            headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
+            retry=NoRetries(),
+            parameter_validation=self._parameter_validation,
+        )
+        line = Line(
+            secure=endpoint.scheme == "https" or (settings.proxy_url or "").lower().startswith("https:"),
+            verify=settings.ca_file or self._given.verify,
+            proxy_url=settings.proxy_url,
+            max_connections=self._max_connections,
+        )
+        return Parts(route, self._signing(line, settings.region_name))
+
+    def _begin(self, operation: Operation[InputT, OutputT], asked: InputT, route: Route) -> Exchange[OutputT]:
+        return exchange(operation, asked, route, invocation_id=str(uuid.uuid4()))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigurationError(f"this {type(self).__name__} is closed: make a new one")
+
+
+def _stray(client: str, argument: str, known: Iterable[str]) -> str:
+    """Return what to say of an argument that there is not; boto3's arguments for keys are one here."""
+    near = ["credentials"] if argument.startswith("aws_") else get_close_matches(argument, known, n=1)
+    return f"{client} has no argument {argument!r}" + (f": is it {near[0]}?" if near else "")
+
+
+class _Environment(dict[str, str]):
+    """A snapshot of the environment that does not show itself: it holds secrets of every kind."""
+
+    def __repr__(self) -> str:
+        return "<environment>"
+
+
+def _seconds(name: str, value: float | None) -> float | None:
+    if value is not None and not (_is_number(value) and isfinite(value) and value > 0):
+        raise ConfigurationError(f"{name} must be a number of seconds above 0, or None for no limit, not {value!r}")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _count(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
+    return value

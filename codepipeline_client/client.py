@@ -1,0 +1,160 @@
+"""
+The clients: one short method for each operation.
+
+The parts come from `_setup`; how a call goes is in `_exchange`, and how it waits in `_driver`. The two clients are
+twins, and differ in what they wait with only.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from ._connections import Line
+from ._credentials import AsyncCredentialsLike, CredentialsLike
+from ._driver import drive, drive_async
+from ._futures import settled
+from ._setup import SIGNING_NAME, Setup
+from .operations import GET_PIPELINE_EXECUTION, InputT, Operation, OutputT
+from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from .transport import AsyncSigV4Transport, SigV4Transport
+
+
+class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
+    """
+    Asks CodePipeline about executions. Threads may share one.
+
+    Use it in a ``with`` block, or close it: it keeps connections open between calls.
+    """
+
+    _transport_kind = httpx.BaseTransport
+    _accepts_async_providers = False
+
+    def get_pipeline_execution(self, *, pipeline_name: str, pipeline_execution_id: str) -> GetPipelineExecutionOutput:
+        """
+        Return an execution as it is now: status, revisions, variables.
+
+        Raises:
+            ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
+            PipelineNotFoundException: There is no such pipeline in this account and region.
+            PipelineExecutionNotFoundException: The pipeline has no such execution.
+            ServiceError: The service refused or failed; each documented code has a class of its own.
+            ResponseDecodeError: The answer cannot be trusted.
+            TransportError: No answer came.
+            CredentialsError: There are no keys to sign with.
+            ConfigurationError: A setting is missing or unusable.
+
+        https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
+        """
+        asked = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
+        return self._call(GET_PIPELINE_EXECUTION, asked)
+
+    def close(self) -> None:
+        """Close the connections. Calls after this are a ConfigurationError."""
+        self._closed = True
+        parts = self._parts.value
+        transport = self._transport if parts is None else parts.transport
+        if transport is not None:
+            transport.close()
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        self._check_open()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def _call(self, operation: Operation[InputT, OutputT], asked: InputT) -> OutputT:
+        self._check_open()
+        parts = self._parts.value
+        if parts is None:
+            parts = self._parts.started().result()
+        return drive(self._begin(operation, asked, parts.route), parts.transport, self._clock, self._limits)
+
+    def _signing(self, line: Line, region_name: str) -> httpx.BaseTransport:
+        return SigV4Transport(
+            self._transport or line.open(),
+            service_name=SIGNING_NAME,
+            region_name=region_name,
+            credentials=self._credentials,
+            now=self._clock.time,
+        )
+
+
+class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
+    """
+    Asks CodePipeline about executions, on asyncio or trio. Tasks may share one.
+
+    Use it in an ``async with`` block, or close it: it keeps connections open between calls.
+    """
+
+    _transport_kind = httpx.AsyncBaseTransport
+    _accepts_async_providers = True
+
+    async def get_pipeline_execution(
+        self, *, pipeline_name: str, pipeline_execution_id: str
+    ) -> GetPipelineExecutionOutput:
+        """
+        Return an execution as it is now: status, revisions, variables.
+
+        Raises:
+            ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
+            PipelineNotFoundException: There is no such pipeline in this account and region.
+            PipelineExecutionNotFoundException: The pipeline has no such execution.
+            ServiceError: The service refused or failed; each documented code has a class of its own.
+            ResponseDecodeError: The answer cannot be trusted.
+            TransportError: No answer came.
+            CredentialsError: There are no keys to sign with.
+            ConfigurationError: A setting is missing or unusable.
+
+        https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
+        """
+        asked = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
+        return await self._call(GET_PIPELINE_EXECUTION, asked)
+
+    async def aclose(self) -> None:
+        """Close the connections. Calls after this are a ConfigurationError."""
+        self._closed = True
+        parts = self._parts.value
+        transport = self._transport if parts is None else parts.transport
+        if transport is not None:
+            await transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        self._check_open()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Close the client."""
+        await self.aclose()
+
+    async def _call(self, operation: Operation[InputT, OutputT], asked: InputT) -> OutputT:
+        self._check_open()
+        parts = self._parts.value
+        if parts is None:
+            parts = await settled(self._parts.started())
+        return await drive_async(self._begin(operation, asked, parts.route), parts.transport, self._clock, self._limits)
+
+    def _signing(self, line: Line, region_name: str) -> httpx.AsyncBaseTransport:
+        return AsyncSigV4Transport(
+            self._transport or line.open_async(),
+            service_name=SIGNING_NAME,
+            region_name=region_name,
+            credentials=self._credentials,
+            now=self._clock.time,
+        )

@@ -1,0 +1,332 @@
+"""
+Every way a call can end badly, as one tree.
+
+CodePipelineError
+├── ConfigurationError
+├── CredentialsError
+├── ParameterValidationError       (ValueError)
+├── TransportError
+│   ├── ConnectionFailedError      (ConnectionError)
+│   └── RequestTimeoutError        (TimeoutError)
+├── ResponseDecodeError
+├── ServiceError
+│   └── one class for each code of the API reference, named as on the wire
+├── WaitTimeoutError               (TimeoutError)
+└── PipelineExecutionOutcomeError
+    └── PipelineExecution{Failed,Stopped,Superseded,Cancelled}Error
+
+Knows what went wrong and how to say it; not how a failure was detected, nor whether to try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, Literal
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from .models import PipelineExecution
+
+_SHOWN: Final = 1000
+"""Characters of the service's words that go into an error's text."""
+
+
+class InsecureEndpointWarning(UserWarning):
+    """Requests go to another machine as plain http: whoever is between can read them, and alter the answers."""
+
+
+class CodePipelineError(Exception):
+    """What every error of this package is: catch it to catch them all."""
+
+    attempts: int = 0
+    """How many requests the failed call had sent. 0 when it failed before the first."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+    def __reduce__(self) -> tuple[Callable[..., CodePipelineError], tuple[object, ...], dict[str, object]]:
+        """Pickle and copy with every field: the default calls the constructor, which wants more than the message."""
+        return _restored, (type(self), self.args), dict(self.__dict__)
+
+
+def _restored(kind: type[CodePipelineError], args: tuple[object, ...]) -> CodePipelineError:
+    error = kind.__new__(kind)
+    error.args = args  # not through __new__: OSError's drops them
+    return error
+
+
+class ConfigurationError(CodePipelineError):
+    """A setting is missing or unusable; the message says which, where it came from, and what would do."""
+
+
+class CredentialsError(CodePipelineError):
+    """No credentials were found (the message says what was tried), or they could not be refreshed."""
+
+
+@frozen
+class ParameterViolation:
+    """One parameter that breaks one rule of the operation."""
+
+    parameter: str
+    """The parameter's name, as the method spells it."""
+    rule: str
+    """What the parameter must be, and what it was."""
+
+
+class ParameterValidationError(CodePipelineError, ValueError):
+    """The call was not sent, since the service would refuse it."""
+
+    violations: tuple[ParameterViolation, ...]
+    """Every rule that was broken, not only the first."""
+
+    def __init__(self, operation_name: str, violations: tuple[ParameterViolation, ...]) -> None:
+        listed = "; ".join(f"{violation.parameter} {violation.rule}" for violation in violations)
+        super().__init__(f"{operation_name} was not sent: {listed}")
+        self.violations = violations
+
+
+class TransportError(CodePipelineError):
+    """No usable answer came back. Whether the service saw the request is not known."""
+
+
+class ConnectionFailedError(TransportError, ConnectionError):
+    """The connection could not be made, or broke before the answer was whole."""
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """A time limit ended the call before the answer was whole."""
+
+    limit: str
+    """Which limit it was: the name of the client's argument that sets it, such as ``read_timeout``."""
+
+    def __init__(self, message: str, *, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class ResponseDecodeError(CodePipelineError):
+    """An answer came that cannot be trusted: not JSON, of a wrong shape, or about something else than was asked."""
+
+    http_status_code: int
+    """The answer's HTTP status."""
+    request_id: str | None
+    """The service's id for the request. None when the answer had none: perhaps it was not the service's."""
+
+    def __init__(self, message: str, *, http_status_code: int, request_id: str | None) -> None:
+        super().__init__(message)
+        self.http_status_code = http_status_code
+        self.request_id = request_id
+
+
+class ServiceError(CodePipelineError):
+    """
+    The service refused or failed the call. A code that has no class of its own is raised as this class.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/CommonErrors.html
+    """
+
+    code: str
+    """The error code as on the wire, such as ``PipelineNotFoundException``; the HTTP status when it gave none."""
+    message: str
+    """The service's own words, with any key that they quote cut out. Empty when it gave none."""
+    http_status_code: int
+    """The answer's HTTP status."""
+    request_id: str | None
+    """The service's id for the request, which AWS Support asks for. None when the answer had none."""
+    operation_name: str
+    """The operation that failed."""
+
+    def __init__(
+        self, message: str, *, code: str, http_status_code: int, request_id: str | None, operation_name: str
+    ) -> None:
+        facts = f"{operation_name} failed: {code} (HTTP {http_status_code}, request id {request_id or 'none'})"
+        super().__init__(f"{facts}: {message[:_SHOWN]}" if message else facts)
+        self.code = code
+        self.message = message
+        self.http_status_code = http_status_code
+        self.request_id = request_id
+        self.operation_name = operation_name
+
+    @property
+    def is_throttling(self) -> bool:
+        """True when the service asked for fewer calls, rather than for another call."""
+        return self.code in THROTTLING_CODES or self.http_status_code == 429
+
+    @property
+    def fault(self) -> Literal["client", "server"]:
+        """Whose fault it was, by the HTTP status: a server's fault may pass by itself."""
+        return "server" if self.http_status_code >= 500 else "client"
+
+
+class PipelineExecutionNotFoundException(ServiceError):
+    """The execution cannot be found, belongs to another pipeline, or its id has an invalid format."""
+
+
+class PipelineNotFoundException(ServiceError):
+    """The pipeline cannot be found in this account and region, or its name has an invalid format."""
+
+
+class ValidationException(ServiceError):
+    """The service found the input invalid."""
+
+
+class AccessDeniedException(ServiceError):
+    """The credentials do not allow ``codepipeline:GetPipelineExecution`` on this pipeline."""
+
+
+class ExpiredTokenException(ServiceError):
+    """The session token has expired."""
+
+
+class IncompleteSignature(ServiceError):
+    """The signature does not conform to AWS standards."""
+
+
+class InternalFailure(ServiceError):
+    """The service failed for an unknown reason of its own."""
+
+
+class InternalServerError(ServiceError):
+    """The service failed for a reason of its own."""
+
+
+class InvalidClientTokenId(ServiceError):
+    """The access key is not known to AWS."""
+
+
+class InvalidSignatureException(ServiceError):
+    """The signature does not match: a wrong secret key, a clock that is off, or a request altered on its way."""
+
+
+class MalformedHttpRequestException(ServiceError):
+    """The HTTP request could not be read."""
+
+
+class MissingAuthenticationTokenException(ServiceError):
+    """The request came without a signature."""
+
+
+class NotAuthorized(ServiceError):
+    """The credentials do not allow the action."""
+
+
+class OptInRequired(ServiceError):
+    """The access key needs a subscription for the service."""
+
+
+class RequestAbortedException(ServiceError):
+    """The request was aborted before there was a reply."""
+
+
+class RequestEntityTooLargeException(ServiceError):
+    """The request is too large."""
+
+
+class RequestExpired(ServiceError):
+    """The request came more than 15 minutes after, or before, the time it was signed for."""
+
+
+class RequestTimeTooSkewed(ServiceError):
+    """The clocks of the client and of the service are too far apart."""
+
+
+class RequestTimeoutException(ServiceError):
+    """The service ran out of time while it read the request."""
+
+
+class ServiceUnavailable(ServiceError):
+    """The service is not available at the moment."""
+
+
+class SignatureDoesNotMatch(ServiceError):
+    """The signature does not match: a wrong secret key, or a request altered on its way."""
+
+
+class ThrottlingException(ServiceError):
+    """Too many calls: the account's rate was exceeded."""
+
+
+class TooManyRequestsException(ServiceError):
+    """Too many calls at once."""
+
+
+class UnknownOperationException(ServiceError):
+    """The endpoint does not know the operation: it is perhaps not CodePipeline's."""
+
+
+class UnrecognizedClientException(ServiceError):
+    """The access key or its certificate is not known to AWS."""
+
+
+class ValidationError(ServiceError):
+    """The input fails the constraints of the service."""
+
+
+SERVICE_ERRORS: Final[Mapping[str, type[ServiceError]]] = {
+    error.__name__: error for error in ServiceError.__subclasses__()
+}
+"""From the code on the wire to its class."""
+
+THROTTLING_CODES: Final = frozenset(
+    {
+        *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
+        *("TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException", "BandwidthLimitExceeded"),
+        *("ProvisionedThroughputExceededException", "TransactionInProgressException", "PriorRequestNotComplete"),
+        *("SlowDown", "EC2ThrottledException"),
+    }
+)
+"""The codes by which AWS services ask for fewer calls, the same list in every AWS SDK."""
+
+
+class WaitTimeoutError(CodePipelineError, TimeoutError):
+    """The time for waiting ran out before the execution ended. The execution itself goes on."""
+
+    execution: PipelineExecution | None
+    """The execution as it was last seen. None when no answer came in time."""
+    polls: int
+    """How many times the service was asked."""
+    seconds: float
+    """How long the wait was."""
+
+    def __init__(self, message: str, *, execution: PipelineExecution | None, polls: int, seconds: float) -> None:
+        super().__init__(message)
+        self.execution = execution
+        self.polls = polls
+        self.seconds = seconds
+
+
+class PipelineExecutionOutcomeError(CodePipelineError):
+    """The call went well; the execution did not end as it should."""
+
+    execution: PipelineExecution
+    """The execution, whole."""
+
+    def __init__(self, message: str, *, execution: PipelineExecution) -> None:
+        super().__init__(message)
+        self.execution = execution
+
+
+class PipelineExecutionFailedError(PipelineExecutionOutcomeError):
+    """The execution ended as Failed."""
+
+
+class PipelineExecutionStoppedError(PipelineExecutionOutcomeError):
+    """The execution was stopped by hand."""
+
+
+class PipelineExecutionSupersededError(PipelineExecutionOutcomeError):
+    """A newer execution overtook this one."""
+
+
+class PipelineExecutionCancelledError(PipelineExecutionOutcomeError):
+    """The pipeline's definition was updated before the execution could end."""
+
+
+def printable(text: str) -> str:
+    """Return *text* with control characters escaped, so that no answer can forge a line in a log or a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
+    )

@@ -1,0 +1,48 @@
+"""
+The operations that the clients offer: one row each, and nothing else about them.
+
+A new operation is a new file here, a row below, and one short method on each client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from attrs import frozen
+
+from ..models import ResponseMetadata
+from . import get_pipeline_execution
+from .get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+
+if TYPE_CHECKING:
+    from .._awsjson import JsonObject, Members
+    from ..errors import ParameterViolation, ServiceError
+
+InputT = TypeVar("InputT")
+OutputT = TypeVar("OutputT")
+
+
+@frozen(kw_only=True)
+class Operation(Generic[InputT, OutputT]):
+    """What an exchange has to know of an operation."""
+
+    name: str
+    """As the API reference spells it."""
+    violations: Callable[[InputT, bool], tuple[ParameterViolation, ...]]
+    """Which rules an input breaks; all of them, or those of type only."""
+    to_wire: Callable[[InputT], JsonObject]
+    """From an input to the members on the wire."""
+    from_wire: Callable[[Members, InputT, ResponseMetadata], OutputT]
+    """From the members on the wire to the output."""
+    errors: tuple[type[ServiceError], ...]
+    """The errors that are documented for the operation, beside those common to all."""
+
+
+GET_PIPELINE_EXECUTION: Final = Operation(
+    name="GetPipelineExecution",
+    violations=GetPipelineExecutionInput.violations,
+    to_wire=GetPipelineExecutionInput.to_wire,
+    from_wire=GetPipelineExecutionOutput.from_wire,
+    errors=get_pipeline_execution.ERRORS,
+)

@@ -1,0 +1,344 @@
+"""GetPipelineExecution: what is checked, what goes on the wire, and how an answer is read."""
+
+from __future__ import annotations
+
+import json
+import string
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepipeline_client import (
+    ExecutionMode,
+    ExecutionTrigger,
+    GetPipelineExecutionInput,
+    GetPipelineExecutionOutput,
+    PipelineExecution,
+    PipelineExecutionStatus,
+    PipelineRollbackMetadata,
+    ResolvedPipelineVariable,
+    ResponseDecodeError,
+    ResponseMetadata,
+    TriggerType,
+)
+from codepipeline_client._awsjson import decode, encode
+from codepipeline_client._message import Response
+from codepipeline_client.operations import GET_PIPELINE_EXECUTION
+
+ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
+ASKED = GetPipelineExecutionInput(pipeline_name="MyFirstPipeline", pipeline_execution_id=ID)
+METADATA = ResponseMetadata(request_id=None, http_status_code=200, http_headers={}, attempts=1)
+
+JsonValue = Any  # what json.loads gives
+
+
+def read(payload: object, asked: GetPipelineExecutionInput = ASKED) -> GetPipelineExecutionOutput:
+    response = Response(status_code=200, headers={}, body=json.dumps(payload).encode())
+    return GetPipelineExecutionOutput.from_wire(decode("GetPipelineExecution", response), asked, METADATA)
+
+
+def execution(asked: GetPipelineExecutionInput = ASKED, **members: object) -> PipelineExecution:
+    return read({"pipelineExecution": {"status": "Succeeded", **members}}, asked).pipeline_execution
+
+
+# Input
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        pytest.param("web", None, id="plain"),
+        pytest.param("A.z-0_@", None, id="every-kind-of-letter"),
+        pytest.param("x" * 100, None, id="longest"),
+        pytest.param("", "must have 1 to 100 characters, not 0", id="empty"),
+        pytest.param("x" * 101, "must have 1 to 100 characters, not 101", id="too-long"),
+        pytest.param("my pipeline", r"must match [A-Za-z0-9.@\-_]+, not 'my pipeline'", id="space"),
+        pytest.param("web\n", r"must match [A-Za-z0-9.@\-_]+, not 'web\n'", id="line-break-at-the-end"),
+        pytest.param("wéb", r"must match [A-Za-z0-9.@\-_]+, not 'wéb'", id="accent"),
+        pytest.param(None, "is required", id="absent"),
+        pytest.param(7, "must be a string, not int", id="number"),
+        pytest.param(b"web", "must be a string, not bytes", id="bytes"),
+    ],
+)
+def test_a_pipeline_name_is_checked(name: Any, rule: str | None) -> None:
+    found = GetPipelineExecutionInput(pipeline_name=name, pipeline_execution_id=ID).violations()
+    assert [(each.parameter, each.rule) for each in found] == ([] if rule is None else [("pipeline_name", rule)])
+
+
+UUID_RULE = "must be a UUID in lower case, [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}, not "
+
+
+@pytest.mark.parametrize(
+    ("execution_id", "rule"),
+    [
+        pytest.param(ID, None, id="uuid"),
+        pytest.param(ID.upper(), f"{UUID_RULE}{ID.upper()!r}", id="upper-case"),
+        pytest.param(f"{ID}\n", f"{UUID_RULE}{ID + chr(10)!r}", id="line-break-at-the-end"),
+        pytest.param(f"x{ID}", f"{UUID_RULE}'x{ID}'", id="more-before"),
+        pytest.param("", f"{UUID_RULE}''", id="empty"),
+        pytest.param("y" * 5000, f"{UUID_RULE}'{'y' * 100}…'", id="long-values-are-cut"),
+        pytest.param(None, "is required", id="absent"),
+        pytest.param(1.5, "must be a string, not float", id="number"),
+    ],
+)
+def test_an_execution_id_is_checked(execution_id: Any, rule: str | None) -> None:
+    found = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id=execution_id).violations()
+    assert [(each.parameter, each.rule) for each in found] == (
+        [] if rule is None else [("pipeline_execution_id", rule)]
+    )
+
+
+def test_all_violations_come_at_once() -> None:
+    found = GetPipelineExecutionInput(pipeline_name="", pipeline_execution_id="").violations()
+    assert [each.parameter for each in found] == ["pipeline_name", "pipeline_execution_id"]
+
+
+def test_without_strictness_any_string_goes_but_nothing_else() -> None:
+    assert GetPipelineExecutionInput(pipeline_name="", pipeline_execution_id="?").violations(strict=False) == ()
+    wrong: Any = None
+    found = GetPipelineExecutionInput(pipeline_name=wrong, pipeline_execution_id="?").violations(strict=False)
+    assert [each.rule for each in found] == ["is required"]
+
+
+# What botocore makes of the same
+
+loaders: Any = import_module("botocore.loaders")  # botocore ships no types
+model: Any = import_module("botocore.model")
+parsers: Any = import_module("botocore.parsers")
+serialize: Any = import_module("botocore.serialize")
+
+MODEL = model.ServiceModel(loaders.Loader().load_service_model("codepipeline", "service-2"), "codepipeline")
+OPERATION = MODEL.operation_model("GetPipelineExecution")
+
+
+@given(st.text(), st.text())
+def test_the_request_is_what_botocore_sends(name: str, execution_id: str) -> None:
+    asked = GetPipelineExecutionInput(pipeline_name=name, pipeline_execution_id=execution_id)
+    ours = encode("GetPipelineExecution", asked.to_wire(), url="", headers=())
+    serializer = serialize.create_serializer("json", include_validation=False)
+    theirs = serializer.serialize_to_request({"pipelineName": name, "pipelineExecutionId": execution_id}, OPERATION)
+    assert json.loads(ours.body) == json.loads(theirs["body"])
+    assert dict(ours.headers) == theirs["headers"]
+    assert ours.method == theirs["method"]
+
+
+def texts() -> st.SearchStrategy[str]:
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+def optional(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional={name: st.none() | each for name, each in members.items()})
+
+
+def with_status(members: dict[str, Any], status: str) -> dict[str, Any]:
+    return {**members, "status": status}
+
+
+ANSWERS = st.builds(
+    with_status,
+    optional(
+        artifactRevisions=st.lists(
+            optional(
+                name=texts(),
+                revisionId=texts(),
+                revisionChangeIdentifier=texts(),
+                revisionSummary=texts(),
+                created=st.integers(0, 4_000_000_000) | st.floats(0, 4_000_000_000),
+                revisionUrl=texts(),
+                unheardOf=texts(),
+            ),
+            max_size=3,
+        ),
+        executionMode=texts(),
+        executionType=texts(),
+        pipelineVersion=st.integers(),
+        rollbackMetadata=optional(rollbackTargetPipelineExecutionId=texts()),
+        statusSummary=texts(),
+        trigger=optional(triggerDetail=texts(), triggerType=texts()),
+        variables=st.lists(optional(name=texts(), resolvedValue=texts()), max_size=3),
+        unheardOf=st.lists(st.integers()),
+    ),
+    st.sampled_from([str(each) for each in PipelineExecutionStatus]) | texts(),
+)
+
+
+@given(ANSWERS)
+def test_an_answer_has_the_values_that_botocore_reads(members: JsonValue) -> None:
+    body = json.dumps({"pipelineExecution": members}).encode()
+    parser = parsers.create_parser("json")
+    theirs = parser.parse({"body": body, "headers": {}, "status_code": 200}, OPERATION.output_shape)[
+        "pipelineExecution"
+    ]
+    ours = execution(**members)
+    assert ours.status == theirs["status"]
+    assert ours.pipeline_version == theirs.get("pipelineVersion")
+    assert ours.status_summary == theirs.get("statusSummary")
+    assert ours.execution_mode == theirs.get("executionMode")
+    assert ours.execution_type == theirs.get("executionType")
+    assert [(each.name, each.resolved_value) for each in ours.variables] == [
+        (each.get("name"), each.get("resolvedValue")) for each in theirs.get("variables", [])
+    ]
+    assert [
+        (
+            each.name,
+            each.revision_id,
+            each.revision_change_identifier,
+            each.revision_summary,
+            each.created,
+            each.revision_url,
+        )
+        for each in ours.artifact_revisions
+    ] == [
+        (
+            each.get("name"),
+            each.get("revisionId"),
+            each.get("revisionChangeIdentifier"),
+            each.get("revisionSummary"),
+            each.get("created"),
+            each.get("revisionUrl"),
+        )
+        for each in theirs.get("artifactRevisions", [])
+    ]
+    trigger = theirs.get("trigger")
+    assert (ours.trigger is None) == (trigger is None)
+    if ours.trigger is not None and trigger is not None:
+        assert ours.trigger.trigger_type == trigger.get("triggerType")
+        assert ours.trigger.trigger_detail == trigger.get("triggerDetail")
+    rollback = theirs.get("rollbackMetadata")
+    assert (ours.rollback_metadata is None) == (rollback is None)
+    if ours.rollback_metadata is not None and rollback is not None:
+        target = rollback.get("rollbackTargetPipelineExecutionId")
+        assert ours.rollback_metadata.rollback_target_pipeline_execution_id == target
+
+
+def test_our_rules_and_values_are_the_service_models() -> None:
+    shapes = {name: MODEL.shape_for(name).metadata for name in ("PipelineName", "PipelineExecutionId")}
+    assert shapes["PipelineName"]["pattern"] == r"[A-Za-z0-9.@\-_]+"
+    assert shapes["PipelineName"]["max"] == 100
+    assert f" {shapes['PipelineExecutionId']['pattern']}, " in UUID_RULE
+    for ours, theirs in (
+        (PipelineExecutionStatus, "PipelineExecutionStatus"),
+        (TriggerType, "TriggerType"),
+        (ExecutionMode, "ExecutionMode"),
+    ):
+        assert sorted(ours) == sorted(MODEL.shape_for(theirs).metadata["enum"])
+    documented = sorted(shape.name for shape in OPERATION.error_shapes)
+    assert sorted(each.__name__ for each in GET_PIPELINE_EXECUTION.errors) == documented
+
+
+# Output
+
+SAMPLE = {
+    "pipelineExecution": {
+        "artifactRevisions": [
+            {
+                "created": 1427298837.7689769,
+                "name": "MyApp",
+                "revisionChangeIdentifier": "1427298921.3976923",
+                "revisionId": "7636d59f3c461cEXAMPLE8417dbc6371",
+                "revisionSummary": "Updating the application for feature 12-4820",
+                "revisionUrl": "",
+            }
+        ],
+        "pipelineExecutionId": "3137f7cb-7cf7-039j-s83l-d7eu3EXAMPLE",
+        "pipelineName": "MyFirstPipeline",
+        "pipelineVersion": 2,
+        "status": "Succeeded",
+    }
+}
+
+
+def test_the_sample_of_the_api_reference_is_read() -> None:
+    asked = GetPipelineExecutionInput(
+        pipeline_name="MyFirstPipeline", pipeline_execution_id="3137f7cb-7cf7-039j-s83l-d7eu3EXAMPLE"
+    )
+    output = read(SAMPLE, asked)
+    found = output.pipeline_execution
+    assert found.status is PipelineExecutionStatus.SUCCEEDED
+    assert found.pipeline_version == 2
+    (revision,) = found.artifact_revisions
+    assert revision.created == datetime(2015, 3, 25, 15, 53, 57, 768977, tzinfo=UTC)
+    assert revision.revision_url == ""
+    assert found.variables == ()
+    assert (found.trigger, found.execution_mode, found.execution_type, found.rollback_metadata) == (None,) * 4
+    assert output.raw == SAMPLE
+    assert output.response_metadata is METADATA
+
+
+def test_every_member_is_read() -> None:
+    found = execution(
+        trigger={"triggerType": "ManualRollback", "triggerDetail": "arn"},
+        rollbackMetadata={"rollbackTargetPipelineExecutionId": "before"},
+        variables=[{"name": "a", "resolvedValue": "b"}],
+        executionMode="PARALLEL",
+        executionType="ROLLBACK",
+        statusSummary="why",
+    )
+    assert found.trigger == ExecutionTrigger(trigger_type=TriggerType.MANUAL_ROLLBACK, trigger_detail="arn")
+    assert found.rollback_metadata == PipelineRollbackMetadata(rollback_target_pipeline_execution_id="before")
+    assert found.variables == (ResolvedPipelineVariable(name="a", resolved_value="b"),)
+    assert (found.execution_mode, found.execution_type, found.status_summary) == ("PARALLEL", "ROLLBACK", "why")
+
+
+def test_name_and_id_come_from_the_request_where_the_answer_omits_them() -> None:
+    found = execution()
+    assert (found.pipeline_name, found.pipeline_execution_id) == (ASKED.pipeline_name, ASKED.pipeline_execution_id)
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        pytest.param({}, "pipelineExecution: it is absent", id="no-execution"),
+        pytest.param({"pipelineExecution": None}, "pipelineExecution: it is absent", id="null-execution"),
+        pytest.param({"pipelineExecution": []}, "pipelineExecution: an object was expected", id="list"),
+        pytest.param({"pipelineExecution": {}}, r"pipelineExecution\.status: it is absent", id="no-status"),
+        pytest.param(
+            {"pipelineExecution": {"status": "Failed", "pipelineName": "other"}},
+            r"pipelineExecution\.pipelineName: the answer is about 'other', and 'MyFirstPipeline' was asked for",
+            id="another-pipeline",
+        ),
+        pytest.param(
+            {"pipelineExecution": {"status": "Failed", "pipelineExecutionId": "other"}},
+            r"pipelineExecution\.pipelineExecutionId: the answer is about 'other'",
+            id="another-execution",
+        ),
+        pytest.param(
+            {"pipelineExecution": {"status": "Failed", "artifactRevisions": [{"created": "today"}]}},
+            r"pipelineExecution\.artifactRevisions\[0\]\.created: a number was expected, not a string",
+            id="wrong-type-deep-down",
+        ),
+    ],
+)
+def test_an_answer_to_another_question_is_not_trusted(payload: object, problem: str) -> None:
+    with pytest.raises(ResponseDecodeError, match=problem):
+        read(payload)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(string.printable, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["status", "created", "trigger", "variables", "artifactRevisions", "name"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_no_shape_of_json_raises_anything_raw(payload: object) -> None:
+    with suppress(ResponseDecodeError):
+        found = read({"pipelineExecution": payload})
+        assert isinstance(found.pipeline_execution.status, PipelineExecutionStatus)

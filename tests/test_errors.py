@@ -1,0 +1,175 @@
+"""Errors: one tree, safe to log, whole after a pickle."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+
+import pytest
+
+import codepipeline_client
+from codepipeline_client import (
+    CodePipelineError,
+    ConfigurationError,
+    ConnectionFailedError,
+    CredentialsError,
+    ParameterValidationError,
+    ParameterViolation,
+    PipelineExecution,
+    PipelineExecutionCancelledError,
+    PipelineExecutionFailedError,
+    PipelineExecutionOutcomeError,
+    PipelineExecutionStatus,
+    PipelineExecutionStoppedError,
+    PipelineExecutionSupersededError,
+    PipelineNotFoundException,
+    RequestTimeoutError,
+    ResponseDecodeError,
+    ServiceError,
+    TransportError,
+    WaitTimeoutError,
+    errors,
+)
+
+EXECUTION = PipelineExecution(
+    pipeline_name="web", pipeline_execution_id="id", status=PipelineExecutionStatus("InProgress")
+)
+
+
+def service_error(code: str, *, message: str = "no", status: int = 400) -> ServiceError:
+    return errors.SERVICE_ERRORS.get(code, ServiceError)(
+        message, code=code, http_status_code=status, request_id="r-1", operation_name="GetPipelineExecution"
+    )
+
+
+EXAMPLES: list[CodePipelineError] = [
+    ConfigurationError("no region"),
+    CredentialsError("none"),
+    ParameterValidationError("GetPipelineExecution", (ParameterViolation("pipeline_name", "is required"),)),
+    ConnectionFailedError("refused"),
+    RequestTimeoutError("slow", limit="read_timeout"),
+    ResponseDecodeError("not JSON", http_status_code=200, request_id="r-1"),
+    service_error("PipelineNotFoundException"),
+    service_error("BrandNewException"),
+    WaitTimeoutError("still going", execution=EXECUTION, polls=3, seconds=1.5),
+    PipelineExecutionFailedError("failed", execution=EXECUTION),
+]
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_an_error_survives_pickle_and_copy_with_every_field(error: CodePipelineError) -> None:
+    error.attempts = 2
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+        assert vars(twin) == vars(error)
+        assert twin.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "parents"),
+    [
+        pytest.param(ParameterValidationError, (CodePipelineError, ValueError), id="validation"),
+        pytest.param(ConnectionFailedError, (TransportError, ConnectionError), id="connection"),
+        pytest.param(RequestTimeoutError, (TransportError, TimeoutError), id="timeout"),
+        pytest.param(WaitTimeoutError, (CodePipelineError, TimeoutError), id="wait"),
+        pytest.param(PipelineNotFoundException, (ServiceError,), id="documented"),
+        pytest.param(PipelineExecutionFailedError, (PipelineExecutionOutcomeError,), id="failed"),
+        pytest.param(PipelineExecutionStoppedError, (PipelineExecutionOutcomeError,), id="stopped"),
+        pytest.param(PipelineExecutionSupersededError, (PipelineExecutionOutcomeError,), id="superseded"),
+        pytest.param(PipelineExecutionCancelledError, (PipelineExecutionOutcomeError,), id="cancelled"),
+    ],
+)
+def test_an_error_is_also_what_python_calls_it(error: type[Exception], parents: tuple[type[Exception], ...]) -> None:
+    assert issubclass(error, CodePipelineError)
+    assert issubclass(error, parents)
+
+
+DOCUMENTED = [
+    "PipelineExecutionNotFoundException",
+    "PipelineNotFoundException",
+    "ValidationException",
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InternalFailure",
+    "MalformedHttpRequestException",
+    "NotAuthorized",
+    "OptInRequired",
+    "RequestAbortedException",
+    "RequestEntityTooLargeException",
+    "RequestExpired",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "UnrecognizedClientException",
+    "UnknownOperationException",
+    "ValidationError",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "MissingAuthenticationTokenException",
+    "InvalidClientTokenId",
+    "RequestTimeTooSkewed",
+    "TooManyRequestsException",
+    "InternalServerError",
+]
+
+
+@pytest.mark.parametrize("code", DOCUMENTED)
+def test_each_documented_code_has_an_importable_class_of_its_name(code: str) -> None:
+    assert errors.SERVICE_ERRORS[code] is getattr(codepipeline_client, code)
+
+
+def test_no_other_code_has_a_class() -> None:
+    assert sorted(errors.SERVICE_ERRORS) == sorted(DOCUMENTED)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "throttling"),
+    [
+        pytest.param("ThrottlingException", 400, True, id="by-code"),
+        pytest.param("SlowDown", 503, True, id="by-a-code-without-class"),
+        pytest.param("429", 429, True, id="by-status"),
+        pytest.param("ValidationException", 400, False, id="neither"),
+    ],
+)
+def test_throttling_is_told_by_code_or_status(code: str, status: int, throttling: bool) -> None:
+    assert service_error(code, status=status).is_throttling is throttling
+
+
+@pytest.mark.parametrize(("status", "fault"), [(400, "client"), (499, "client"), (500, "server"), (503, "server")])
+def test_the_fault_is_told_by_status(status: int, fault: str) -> None:
+    assert service_error("Any", status=status).fault == fault
+
+
+def test_a_message_says_operation_code_status_and_request_id() -> None:
+    assert str(service_error("PipelineNotFoundException", message="gone")) == (
+        "GetPipelineExecution failed: PipelineNotFoundException (HTTP 400, request id r-1): gone"
+    )
+
+
+def test_a_silent_service_leaves_no_dangling_colon() -> None:
+    error = ServiceError("", code="502", http_status_code=502, request_id=None, operation_name="GetPipelineExecution")
+    assert str(error) == "GetPipelineExecution failed: 502 (HTTP 502, request id none)"
+
+
+def test_all_broken_rules_are_in_the_message() -> None:
+    violations = (ParameterViolation("pipeline_name", "is required"), ParameterViolation("other", "must be shorter"))
+    error = ParameterValidationError("GetPipelineExecution", violations)
+    assert str(error) == "GetPipelineExecution was not sent: pipeline_name is required; other must be shorter"
+    assert error.violations == violations
+
+
+@pytest.mark.parametrize("letter", ["\n", "\r", "\x1b", "\x00", "\u2028", "\u202e", "\ud800"])
+def test_an_answer_cannot_forge_a_line_or_steer_a_terminal(letter: str) -> None:
+    error = service_error("ValidationException", message=f"a{letter}b")
+    assert letter not in str(error)
+    assert re.search(r"a\\\w+b$", str(error))
+    assert error.message == f"a{letter}b", "the service's own words stay as they are"
+
+
+def test_a_very_long_message_is_cut_in_the_text_and_whole_in_the_field() -> None:
+    error = service_error("ValidationException", message="x" * 1_000_000)
+    assert len(str(error)) < 2_000
+    assert len(error.message) == 1_000_000

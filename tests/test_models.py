@@ -1,0 +1,124 @@
+"""Models: values that compare, hash, copy and pickle, and enums that the service may extend."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+
+from codepipeline_client import (
+    ArtifactRevision,
+    ExecutionMode,
+    ExecutionTrigger,
+    ExecutionType,
+    GetPipelineExecutionOutput,
+    PipelineExecution,
+    PipelineExecutionStatus,
+    PipelineRollbackMetadata,
+    ResolvedPipelineVariable,
+    ResponseMetadata,
+    TriggerType,
+)
+from codepipeline_client.models import OpenEnum
+
+EXECUTION = PipelineExecution(
+    pipeline_name="web",
+    pipeline_execution_id="3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e",
+    status=PipelineExecutionStatus.SUCCEEDED,
+    pipeline_version=2,
+    status_summary="fine",
+    artifact_revisions=(ArtifactRevision(name="Source", created=datetime(2026, 1, 2, tzinfo=UTC)),),
+    variables=(ResolvedPipelineVariable(name="stage", resolved_value="prod"),),
+    trigger=ExecutionTrigger(trigger_type=TriggerType.WEBHOOK_V2, trigger_detail="push"),
+    execution_mode=ExecutionMode.QUEUED,
+    execution_type=ExecutionType("REPLAY"),
+    rollback_metadata=PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x"),
+)
+METADATA = ResponseMetadata(request_id="r-1", http_status_code=200, http_headers={"date": "now"}, attempts=1)
+VALUES: list[attrs.AttrsInstance] = [
+    EXECUTION,
+    METADATA,
+    GetPipelineExecutionOutput(pipeline_execution=EXECUTION, response_metadata=METADATA, raw={"a": [1]}),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_a_value_compares_hashes_copies_and_pickles(value: attrs.AttrsInstance) -> None:
+    for twin in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
+        assert twin == value
+        assert hash(twin) == hash(value)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_a_value_is_frozen_and_takes_no_other_attribute(value: attrs.AttrsInstance) -> None:
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        value.__setattr__(attrs.fields(type(value))[0].name, "other")
+    assert not hasattr(value, "__dict__")
+
+
+def test_a_value_becomes_a_dictionary() -> None:
+    plain = attrs.asdict(EXECUTION)
+    assert plain["status"] == "Succeeded"
+    assert plain["artifact_revisions"][0]["name"] == "Source"
+    assert json.loads(json.dumps(plain, default=str))["trigger"]["trigger_type"] == "WebhookV2"
+
+
+OPEN_ENUMS: list[type[OpenEnum]] = [PipelineExecutionStatus, ExecutionMode, ExecutionType, TriggerType]
+
+
+@pytest.mark.parametrize("kind", OPEN_ENUMS, ids=lambda kind: kind.__name__)
+def test_an_unlisted_value_is_as_good_as_a_listed_one_but_not_known(kind: type[OpenEnum]) -> None:
+    before = list(kind)
+    value = kind("Paused")
+    assert isinstance(value, kind)
+    assert value == "Paused"
+    assert str(value) == f"{value}" == value.value == value.name == "Paused"
+    assert not value.is_known
+    assert repr(value) == f"{kind.__name__}('Paused')"
+    assert {value: 1}[kind("Paused")] == 1
+    for twin in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value), kind(value)):
+        assert twin == value
+        assert isinstance(twin, kind)
+    assert json.dumps(value) == '"Paused"'
+    assert list(kind) == before, "an answer does not change the enum"
+
+
+@pytest.mark.parametrize("kind", OPEN_ENUMS, ids=lambda kind: kind.__name__)
+def test_a_listed_value_is_the_member_itself(kind: type[OpenEnum]) -> None:
+    for member in kind:
+        assert kind(member.value) is member
+        assert member.is_known
+        assert repr(member) == f"{kind.__name__}.{member.name}"
+        assert pickle.loads(pickle.dumps(member)) is member
+
+
+def test_what_is_no_text_is_no_status() -> None:
+    with pytest.raises(ValueError, match="3 is not a valid PipelineExecutionStatus"):
+        PipelineExecutionStatus(3)  # type: ignore[arg-type]  # the point of the test
+
+
+@pytest.mark.parametrize(
+    ("status", "terminal", "successful"),
+    [
+        pytest.param("InProgress", False, False, id="in-progress"),
+        pytest.param("Stopping", False, False, id="stopping-is-not-stopped"),
+        pytest.param("Stopped", True, False, id="stopped-is-no-success"),
+        pytest.param("Succeeded", True, True, id="succeeded"),
+        pytest.param("Superseded", True, False, id="superseded"),
+        pytest.param("Failed", True, False, id="failed"),
+        pytest.param("Cancelled", True, False, id="cancelled"),
+        pytest.param("Paused", False, False, id="unlisted-may-go-on"),
+    ],
+)
+def test_a_status_tells_whether_it_is_the_end(status: str, terminal: bool, successful: bool) -> None:
+    value = PipelineExecutionStatus(status)
+    assert value.is_terminal is terminal
+    assert value.is_successful is successful
+
+
+def test_a_sensitive_amount_of_headers_stays_out_of_the_repr() -> None:
+    assert "date" not in repr(METADATA)
