@@ -1,0 +1,410 @@
+"""The clients: what they are told, what they do at once and what later, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+import codepipeline_client
+from codepipeline_client import (
+    AsyncCodePipelineClient,
+    CodePipelineClient,
+    ConfigurationError,
+    Credentials,
+    CredentialsError,
+    ExpiredTokenException,
+    GetPipelineExecutionOutput,
+    InsecureEndpointWarning,
+    ParameterValidationError,
+    PipelineExecutionNotFoundException,
+    PipelineNotFoundException,
+    UnrecognizedClientException,
+    ValidationException,
+)
+from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+
+EXECUTION = make_pipeline_execution()
+ASKED = {"pipeline_name": EXECUTION.pipeline_name, "pipeline_execution_id": EXECUTION.pipeline_execution_id}
+KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
+Client = CodePipelineClient | AsyncCodePipelineClient
+Ask = Callable[..., GetPipelineExecutionOutput]
+
+
+@pytest.fixture
+def service(local_codepipeline: LocalCodePipeline) -> LocalCodePipeline:
+    local_codepipeline.put_execution(EXECUTION)
+    return local_codepipeline
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def make(kind: str) -> Callable[..., Client]:
+    return CodePipelineClient if kind == "sync" else AsyncCodePipelineClient
+
+
+@pytest.fixture
+def ask(kind: str) -> Ask:
+    """Make one call with a new client, and close it."""
+
+    def go(*, asked: dict[str, Any] = ASKED, **options: Any) -> GetPipelineExecutionOutput:
+        if kind == "sync":
+            with CodePipelineClient(**options) as client:
+                return client.get_pipeline_execution(**asked)
+
+        async def main() -> GetPipelineExecutionOutput:
+            async with AsyncCodePipelineClient(**options) as client:
+                return await client.get_pipeline_execution(**asked)
+
+        return anyio.run(main, backend=kind)
+
+    return go
+
+
+def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
+    return {
+        "region_name": service.region_name,
+        "endpoint_url": service.endpoint_url,
+        "credentials": service.credentials,
+        **more,
+    }
+
+
+# The answer
+
+
+def test_a_call_gets_the_execution(ask: Ask, service: LocalCodePipeline) -> None:
+    output = ask(**pointed_at(service))
+    assert output.pipeline_execution == EXECUTION
+    assert output.response_metadata.attempts == 1
+    assert output.response_metadata.http_status_code == 200
+    assert output.response_metadata.request_id == output.response_metadata.http_headers["x-amzn-requestid"]
+
+
+def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -> None:
+    keys = Credentials(access_key_id="AKID", secret_access_key="s", session_token="token")
+    with LocalCodePipeline(credentials=keys) as endpoint:
+        endpoint.put_execution(EXECUTION)
+        ask(**pointed_at(endpoint, user_agent_app_id="my-gate"))
+    (received,) = endpoint.requests
+    headers = dict(received.headers)
+    assert received.method == "POST"
+    assert received.path == "/"
+    signed = headers.pop("authorization").partition("SignedHeaders=")[2].partition(",")[0]
+    assert signed == "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
+    assert headers.pop("user-agent").startswith(f"codepipeline-client/{codepipeline_client.__version__} ua/2.1 os/")
+    assert len(headers.pop("amz-sdk-invocation-id")) == 36
+    assert headers.pop("x-amz-date").endswith("Z")
+    assert headers == {
+        "host": endpoint_host(received.headers),
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": "CodePipeline_20150709.GetPipelineExecution",
+        "x-amz-security-token": "token",
+        "amz-sdk-request": "attempt=1; max=1",
+        "accept-encoding": "identity",
+        "content-length": str(len(received.body)),
+    }
+    assert received.headers["user-agent"].endswith(" app/my-gate")
+
+
+def endpoint_host(headers: Any) -> str:
+    host: str = headers["host"]
+    assert host.startswith("127.0.0.1:")
+    return host
+
+
+def test_each_call_is_an_invocation_of_its_own(service: LocalCodePipeline) -> None:
+    with CodePipelineClient(**pointed_at(service)) as client:
+        client.get_pipeline_execution(**ASKED)
+        client.get_pipeline_execution(**ASKED)
+    assert len({received.headers["amz-sdk-invocation-id"] for received in service.requests}) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        pytest.param({**ASKED, "pipeline_name": "other"}, PipelineNotFoundException, id="pipeline"),
+        pytest.param(
+            {**ASKED, "pipeline_execution_id": "00000000-0000-0000-0000-000000000000"},
+            PipelineExecutionNotFoundException,
+            id="execution",
+        ),
+    ],
+)
+def test_a_documented_error_is_raised_as_its_class(
+    ask: Ask, service: LocalCodePipeline, asked: dict[str, str], error: type[Exception]
+) -> None:
+    with pytest.raises(error) as caught:
+        ask(asked=asked, **pointed_at(service))
+    assert vars(caught.value)["operation_name"] == "GetPipelineExecution"
+    assert vars(caught.value)["attempts"] == 1
+
+
+def test_a_wrong_key_is_told(ask: Ask, service: LocalCodePipeline) -> None:
+    with pytest.raises(UnrecognizedClientException):
+        ask(**pointed_at(service, credentials=KEYS))
+
+
+def test_a_bad_input_does_not_leave_the_machine(ask: Ask, service: LocalCodePipeline) -> None:
+    with pytest.raises(ParameterValidationError, match=r"pipeline_name .*; pipeline_execution_id "):
+        ask(asked={"pipeline_name": "", "pipeline_execution_id": "x"}, **pointed_at(service))
+    assert service.requests == ()
+
+
+def test_a_bad_input_is_left_to_the_service_when_told_so(ask: Ask, service: LocalCodePipeline) -> None:
+    with pytest.raises(ValidationException):
+        ask(asked={**ASKED, "pipeline_name": "?"}, **pointed_at(service, parameter_validation=False))
+
+
+# Settings
+
+
+def test_the_environment_is_enough(ask: Ask, service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in service.environ.items():
+        monkeypatch.setenv(name, value)
+    assert ask().pipeline_execution == EXECUTION
+
+
+def test_a_profile_is_enough(
+    ask: Ask, service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    keys = service.credentials
+    config.write_text(
+        f"[profile gate]\nregion = {service.region_name}\nendpoint_url = {service.endpoint_url}\n"
+        f"aws_access_key_id = {keys.access_key_id}\naws_secret_access_key = {keys.secret_access_key}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    assert ask(profile_name="gate").pipeline_execution == EXECUTION
+
+
+def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[..., Client]) -> None:
+    make()
+    with pytest.raises(ConfigurationError, match="region"):
+        ask(credentials=KEYS)
+
+
+def test_missing_keys_are_told(ask: Ask) -> None:
+    with pytest.raises(CredentialsError) as caught:
+        ask(region_name="eu-west-1", endpoint_url="http://127.0.0.1:9")
+    assert caught.value.attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        pytest.param({"region_name": "eu west 1"}, "region_name 'eu west 1' is not a region", id="region"),
+        pytest.param({"endpoint_url": "ftp://a"}, "endpoint_url", id="endpoint"),
+        pytest.param({"connect_timeout": 0}, "connect_timeout must be a number of seconds above 0", id="zero"),
+        pytest.param({"read_timeout": -1}, "read_timeout must be", id="negative"),
+        pytest.param({"read_timeout": float("nan")}, "read_timeout must be", id="nan"),
+        pytest.param({"read_timeout": "5"}, "read_timeout must be .* not '5'", id="text"),
+        pytest.param({"read_timeout": True}, "read_timeout must be", id="boolean"),
+        pytest.param({"max_connections": 0}, "max_connections must be a whole number from 1, not 0", id="none"),
+        pytest.param({"max_connections": 1.5}, "max_connections must be", id="fraction"),
+        pytest.param({"max_connections": True}, "max_connections must be", id="true"),
+        pytest.param({"verify": False}, "verify", id="no-verification"),
+        pytest.param({"proxy": "nonsense://x"}, "proxy", id="proxy"),
+        pytest.param({"transport": object()}, "transport must be an httpx", id="transport"),
+        pytest.param({"credentials": 3}, "credentials", id="credentials"),
+    ],
+)
+def test_a_bad_argument_is_told_at_once(make: Callable[..., Client], options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        make(**options)
+
+
+@pytest.mark.parametrize(
+    ("argument", "hint"),
+    [
+        ("region", ": is it region_name?"),
+        ("endpoint", ": is it endpoint_url?"),
+        ("aws_session_token", ": is it credentials?"),
+        ("zzz", ""),
+    ],
+)
+def test_an_argument_that_does_not_exist_is_told_by_a_near_name(
+    make: Callable[..., Client], argument: str, hint: str
+) -> None:
+    with pytest.raises(TypeError, match=re.escape(f"CodePipelineClient has no argument {argument!r}{hint}") + "$"):
+        make(**{argument: "x"})
+
+
+def test_each_kind_wants_a_transport_of_its_kind() -> None:
+    sync_transport: Any = httpx.HTTPTransport()
+    async_transport: Any = httpx.AsyncHTTPTransport()
+    with pytest.raises(ConfigurationError, match=r"httpx\.AsyncBaseTransport, not HTTPTransport"):
+        AsyncCodePipelineClient(transport=sync_transport)
+    with pytest.raises(ConfigurationError, match=r"httpx\.BaseTransport, not AsyncHTTPTransport"):
+        CodePipelineClient(transport=async_transport)
+
+
+def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no network here")
+
+    with (
+        pytest.warns(InsecureEndpointWarning, match=r"http://other\.test unencrypted"),
+        pytest.raises(ConnectionError),
+    ):
+        ask(region_name="a", credentials=KEYS, endpoint_url="http://other.test", transport=httpx.MockTransport(refuse))
+
+
+def test_a_warning_may_be_made_an_error_without_a_hang(ask: Ask) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InsecureEndpointWarning)
+        with pytest.raises(InsecureEndpointWarning):
+            ask(region_name="a", credentials=KEYS, endpoint_url="http://other.test")
+
+
+def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}}))
+    with CodePipelineClient(region_name="eu-west-1", credentials=KEYS, transport=answer) as client:
+        with pytest.raises(ConfigurationError, match=r"ca\.pem"):
+            client.get_pipeline_execution(**ASKED)
+        (tmp_path / "ca.pem").touch()
+        assert client.get_pipeline_execution(**ASKED).pipeline_execution.status == "Failed"
+
+
+# Credentials that expire
+
+
+def test_expired_keys_are_fetched_anew_once(ask: Ask) -> None:
+    keys = [Credentials(access_key_id=f"KEY{number}", secret_access_key="s") for number in range(9)]
+    signed_with: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        signed_with.append(request.headers["authorization"].partition("Credential=")[2].partition("/")[0])
+        if signed_with[-1] == "KEY0":
+            return httpx.Response(403, json={"__type": "ExpiredTokenException"})
+        return httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
+
+    output = ask(region_name="eu-west-1", credentials=lambda: keys.pop(0), transport=httpx.MockTransport(answer))
+    assert output.response_metadata.attempts == 2
+    assert signed_with == ["KEY0", "KEY1"]
+    assert len(keys) == 7
+
+
+def test_expired_keys_that_do_not_change_are_an_error_after_one_attempt(ask: Ask, service: LocalCodePipeline) -> None:
+    service.put_error("ExpiredTokenException", "expired", times=9)
+    with pytest.raises(ExpiredTokenException) as caught:
+        ask(**pointed_at(service))
+    assert caught.value.attempts == 1
+    assert len(service.requests) == 1
+    assert isinstance(caught.value.__cause__, CredentialsError)
+
+
+# One client, many calls
+
+
+def test_fifty_calls_at_once_are_one_reading_of_settings(service: LocalCodePipeline) -> None:
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**pointed_at(service)) as client, anyio.create_task_group() as tasks:
+            for _ in range(50):
+                tasks.start_soon(lambda: client.get_pipeline_execution(**ASKED))
+
+    for backend in ("asyncio", "trio"):
+        anyio.run(main, backend=backend)
+    assert len(service.requests) == 100
+    assert {received.error_code for received in service.requests} == {None}
+
+
+# The end
+
+
+def test_a_closed_client_says_so(service: LocalCodePipeline) -> None:
+    client = CodePipelineClient(**pointed_at(service))
+    client.get_pipeline_execution(**ASKED)
+    client.close()
+    client.close()
+    with pytest.raises(ConfigurationError, match="this CodePipelineClient is closed"):
+        client.get_pipeline_execution(**ASKED)
+    with pytest.raises(ConfigurationError, match="closed"), client:
+        pass
+
+    async def main() -> None:
+        other = AsyncCodePipelineClient(**pointed_at(service))
+        await other.aclose()
+        with pytest.raises(ConfigurationError, match="this AsyncCodePipelineClient is closed"):
+            await other.get_pipeline_execution(**ASKED)
+        with pytest.raises(ConfigurationError, match="closed"):
+            await other.__aenter__()
+
+    asyncio.run(main())
+
+
+class Closing(httpx.MockTransport):
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_users_own_transport_is_used_and_closed(kind: str, used: bool) -> None:
+    transport = Closing(lambda _: httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}}))
+    options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": KEYS, "transport": transport}
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**options) as client:
+            if used:
+                assert (await client.get_pipeline_execution(**ASKED)).pipeline_execution.status == "Failed"
+
+    if kind == "sync":
+        with CodePipelineClient(**options) as client:
+            if used:
+                assert client.get_pipeline_execution(**ASKED).pipeline_execution.status == "Failed"
+    else:
+        anyio.run(main, backend=kind)
+    assert transport.closed == 1
+
+
+def test_a_client_that_was_never_used_has_nothing_to_close(make: Callable[..., Client], kind: str) -> None:
+    client = make()
+    if isinstance(client, CodePipelineClient):
+        client.close()
+    else:
+        anyio.run(client.aclose, backend=kind)
+
+
+def test_the_repr_tells_where_and_nothing_secret(make: Callable[..., Client]) -> None:
+    shown = repr(make(region_name="eu-west-1", credentials=KEYS, proxy="http://u:planted@127.0.0.1"))
+    assert "region_name='eu-west-1'" in shown
+    assert "planted" not in shown
+    assert "secret" not in shown
+
+
+def test_a_first_answer_with_environment_keys_loads_no_botocore(service: LocalCodePipeline) -> None:
+    program = (
+        "import sys, codepipeline_client as c\n"
+        f"o = c.CodePipelineClient().get_pipeline_execution(**{ASKED!r})\n"
+        "assert o.pipeline_execution.status.is_successful\n"
+        "print([m for m in sys.modules if m.split('.')[0] in ('botocore', 'asyncio')])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **service.environ},
+        text=True,
+    )
+    assert (result.stdout, result.stderr) == ("[]\n", "")

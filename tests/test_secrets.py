@@ -1,0 +1,198 @@
+"""Secrets: planted in every place where they belong, they are found in none where they do not."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, CodePipelineError, Credentials
+from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+
+SECRET_KEY = "planted/secret+key"
+TOKEN = "planted/session+token=="
+PASSWORD = "planted-password"
+PLANTED = (SECRET_KEY, TOKEN, PASSWORD, "planted")
+KEYS = Credentials(access_key_id="AKID", secret_access_key=SECRET_KEY, session_token=TOKEN)
+EXECUTION = make_pipeline_execution()
+ASKED = {"pipeline_name": EXECUTION.pipeline_name, "pipeline_execution_id": EXECUTION.pipeline_execution_id}
+
+
+@pytest.fixture
+def logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Every logger there is says everything it can."""
+    names = list(logging.root.manager.loggerDict)
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    with caplog.at_level(logging.DEBUG):
+        yield caplog
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.fixture
+def service() -> Iterator[LocalCodePipeline]:
+    with LocalCodePipeline(credentials=KEYS) as endpoint:
+        endpoint.put_execution(EXECUTION)
+        yield endpoint
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
+    """Make one call, and return everything that a log, a crash report or a queue could hold of it."""
+
+    def go(**options: Any) -> str:
+        asked = options.pop("asked", ASKED)
+        kept: list[object] = []
+
+        def sync() -> None:
+            with CodePipelineClient(**options) as client:
+                kept.append(client)
+                kept.append(client.get_pipeline_execution(**asked))
+
+        async def main() -> None:
+            async with AsyncCodePipelineClient(**options) as client:
+                kept.append(client)
+                kept.append(await client.get_pipeline_execution(**asked))
+
+        shown: list[str] = []
+        try:
+            sync() if request.param == "sync" else anyio.run(main, backend=request.param)
+        except (CodePipelineError, TypeError) as error:
+            kept.append(error)
+            shown += traceback.TracebackException.from_exception(error, capture_locals=True).format()
+            inner: BaseException | None = error
+            while inner is not None:
+                shown += [repr(inner), str(inner), repr(vars(inner))]
+                # Whoever reports crashes may show the context too, where Python itself would leave it out.
+                shown += traceback.TracebackException.from_exception(inner, capture_locals=True).format()
+                inner = inner.__cause__ or inner.__context__
+        for thing in kept:
+            shown += [repr(thing), str(thing)]
+            if not isinstance(thing, CodePipelineClient | AsyncCodePipelineClient):
+                shown.append(pickle.dumps(thing, protocol=0).decode("latin-1"))
+        assert kept
+        return "\n".join(shown)
+
+    return go
+
+
+def told(text: str) -> list[str]:
+    return [secret for secret in PLANTED if secret in text]
+
+
+def at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
+    return {"region_name": service.region_name, "endpoint_url": service.endpoint_url, "credentials": KEYS, **more}
+
+
+def test_a_good_answer_tells_nothing(
+    seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture
+) -> None:
+    text = seen(**at(service))
+    assert "GetPipelineExecutionOutput" in text
+    assert told(text + logs.text) == []
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param({"status_code": 400, "body": b'{"__type":"ValidationException"}'}, id="error"),
+        pytest.param({"status_code": 403, "body": f"You sent {TOKEN}".encode()}, id="a-page-that-quotes"),
+        pytest.param({"body": f"<html>{TOKEN} {SECRET_KEY}".encode()}, id="no-json-that-quotes"),
+        pytest.param({"body": f'{{"pipelineExecution": {{"status": ["{TOKEN}"]}}}}'.encode()}, id="wrong-type"),
+        pytest.param({"body": b'{"pipelineExecution": {'}, id="cut-short"),
+        pytest.param({"headers": {"Content-Encoding": "gzip"}, "body": b"x"}, id="encoded"),
+        pytest.param({"status_code": 302, "headers": {"Location": "http://localhost/"}}, id="redirect"),
+        pytest.param({"headers": {"Content-Length": "99"}, "body": b"short"}, id="fewer-bytes-than-said"),
+        pytest.param({"headers": {"Transfer-Encoding": "chunked"}, "body": b"zz\r\n"}, id="bad-chunk"),
+    ],
+)
+def test_a_bad_answer_tells_nothing(
+    seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture, plan: dict[str, Any]
+) -> None:
+    service.put_response(**plan)
+    text = seen(**at(service))
+    assert "Error" in text or "Exception" in text
+    assert told(text + logs.text) == []
+
+
+def test_a_failing_network_tells_nothing(seen: Callable[..., str], logs: pytest.LogCaptureFixture) -> None:
+    with LocalCodePipeline() as gone:
+        url = gone.endpoint_url
+    text = seen(region_name="eu-west-1", endpoint_url=url, credentials=KEYS)
+    assert "ConnectionFailedError" in text
+    assert told(text + logs.text) == []
+
+
+def test_a_transport_that_blames_the_request_tells_nothing(seen: Callable[..., str]) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        headers = dict(request.headers)
+        assert TOKEN in headers.values()
+        raise httpx.ReadError("gone", request=request)
+
+    text = seen(region_name="eu-west-1", credentials=KEYS, transport=httpx.MockTransport(fail))
+    assert "ConnectionFailedError" in text
+    assert told(text) == []
+
+
+def test_a_silent_service_tells_nothing(seen: Callable[..., str], service: LocalCodePipeline) -> None:
+    service.put_response(headers={"Content-Length": "99"}, body=b"")
+    text = seen(**at(service, read_timeout=0.05))
+    assert "Error" in text
+    assert told(text) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9"}, id="refused"),
+        pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:nine"}, id="bad-port"),
+        pytest.param({"proxy": f"ftp://user:{PASSWORD}@127.0.0.1"}, id="bad-scheme"),
+        pytest.param({"proxy": f"http://user:{PASSWORD}@"}, id="no-host"),
+        pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "region_name": "no region"}, id="bad-region"),
+        pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "read_timeout": 0}, id="bad-timeout"),
+        pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "credentials": 3}, id="bad-credentials"),
+        pytest.param({"credentials": {"secret_access_key": SECRET_KEY}}, id="keys-in-a-dictionary"),
+        pytest.param({"aws_session_token": TOKEN}, id="an-argument-of-boto3"),
+        pytest.param({"endpoint_url": f"https://user:{PASSWORD}@localhost:9"}, id="in-the-endpoint"),
+    ],
+)
+def test_an_argument_tells_no_password(
+    seen: Callable[..., str], options: dict[str, Any], logs: pytest.LogCaptureFixture
+) -> None:
+    text = seen(**{"region_name": "eu-west-1", "credentials": KEYS, **options})
+    assert "Error" in text
+    text = "\n".join(line for line in text.splitlines() if "options" not in line)  # the test's own variable
+    assert told(text + logs.text) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("HTTPS_PROXY", f"http://user:{PASSWORD}@127.0.0.1:9", id="proxy"),
+        pytest.param("HTTPS_PROXY", f"nonsense://user:{PASSWORD}@127.0.0.1:9", id="bad-proxy"),
+        pytest.param("AWS_ENDPOINT_URL", f"https://user:{PASSWORD}@localhost", id="endpoint"),
+        pytest.param("AWS_SESSION_TOKEN", f"{TOKEN}\n", id="a-token-with-a-line-break"),
+    ],
+)
+def test_the_environment_is_not_told(
+    seen: Callable[..., str],
+    name: str,
+    value: str,
+    monkeypatch: pytest.MonkeyPatch,
+    logs: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    monkeypatch.setenv("UNRELATED", PASSWORD)
+    monkeypatch.setenv(name, value)
+    text = seen(region_name="eu-west-1")
+    assert "Error" in text
+    assert told(text + logs.text) == []

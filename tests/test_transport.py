@@ -1,0 +1,249 @@
+"""Signing transports: they sign for any service, for our clients and for plain httpx ones."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any, Self
+
+import anyio
+import anyio.lowlevel
+import httpx
+import pytest
+
+from codepipeline_client import AsyncSigV4Transport, Credentials, CredentialsError, SigV4Transport
+from codepipeline_client.testing import LocalCodePipeline
+
+auth: Any = import_module("botocore.auth")  # botocore ships no types
+awsrequest: Any = import_module("botocore.awsrequest")
+credentials: Any = import_module("botocore.credentials")
+
+KEYS = Credentials(access_key_id="AKID", secret_access_key="secret", session_token="token")
+NOW = datetime(2026, 11, 22, 11, 41, 27, tzinfo=UTC)
+Send = Callable[..., httpx.Request]
+
+
+class Recorder(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Takes requests and answers 200; knows what was done with it."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx.Request] = []
+        self.calls: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return httpx.Response(200)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self.handle_request(request)
+
+    def __enter__(self) -> Self:
+        self.calls.append("enter")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.calls.append("exit")
+
+    async def __aenter__(self) -> Self:
+        self.calls.append("enter")
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.calls.append("exit")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    async def aclose(self) -> None:
+        self.calls.append("close")
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def send(request: pytest.FixtureRequest) -> Send:
+    """Send one request through a plain httpx client that signs, and return what went out."""
+
+    def go(*, method: str = "POST", url: str, signing: dict[str, Any], **options: Any) -> httpx.Request:
+        recorder = Recorder()
+        signing = {"region_name": "eu-west-1", "credentials": KEYS, "now": NOW.timestamp, **signing}
+        if request.param == "sync":
+            with httpx.Client(transport=SigV4Transport(recorder, **signing)) as client:
+                client.request(method, url, **options)
+        else:
+
+            async def main() -> None:
+                async with httpx.AsyncClient(transport=AsyncSigV4Transport(recorder, **signing)) as client:
+                    await client.request(method, url, **options)
+
+            anyio.run(main, backend=request.param)
+        assert recorder.calls == ["enter", "exit"]
+        (sent,) = recorder.requests
+        return sent
+
+    return go
+
+
+def expected(sent: httpx.Request, signer: str, service: str, keys: Credentials = KEYS) -> str:
+    """What botocore signs such a request with, given the headers that ours are said to cover."""
+    covered = sent.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    signers_own = {"x-amz-date", "x-amz-security-token", "x-amz-content-sha256"}
+    request = awsrequest.AWSRequest(
+        method=sent.method,
+        url=str(sent.url),
+        data=sent.content,
+        headers={name: sent.headers[name] for name in covered if name not in signers_own},
+    )
+    request.context["timestamp"] = sent.headers["x-amz-date"]
+    if keys.session_token:
+        request.headers["X-Amz-Security-Token"] = keys.session_token
+    request.headers["X-Amz-Date"] = sent.headers["x-amz-date"]
+    if "x-amz-content-sha256" in sent.headers:
+        request.headers["X-Amz-Content-SHA256"] = sent.headers["x-amz-content-sha256"]
+    frozen = credentials.Credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    oracle = getattr(auth, signer)(frozen, service, "eu-west-1")
+    signature: str = oracle.signature(oracle.string_to_sign(request, oracle.canonical_request(request)), request)
+    return signature
+
+
+CASES = [
+    pytest.param("sts", "SigV4Auth", {"method": "GET", "url": "https://sts.test/?Version=1&Action=b"}, id="sts-get"),
+    pytest.param("sqs", "SigV4Auth", {"url": "https://sqs.test/a%20b/../c", "content": b"body"}, id="path"),
+    pytest.param("iam", "SigV4Auth", {"url": "https://iam.test", "data": {"Action": "x y"}}, id="form"),
+    pytest.param("s3", "S3SigV4Auth", {"method": "PUT", "url": "https://s3.test/a/../b%20c", "content": b"1"}, id="s3"),
+    pytest.param("es", "SigV4Auth", {"url": "https://es.test:8443/", "json": {"a": 1}}, id="port-and-json"),
+    pytest.param(
+        "es", "SigV4Auth", {"url": "https://es.test", "headers": {"X-Odd": " a  b \u00e9".encode()}}, id="odd-header"
+    ),
+]
+
+
+@pytest.mark.parametrize(("service", "signer", "request_"), CASES)
+def test_a_plain_httpx_client_signs_for_any_service(
+    send: Send, service: str, signer: str, request_: dict[str, Any]
+) -> None:
+    sent = send(signing={"service_name": service}, **request_)
+    authorization = sent.headers["authorization"]
+    assert f"Credential=AKID/20261122/eu-west-1/{service}/aws4_request" in authorization
+    assert authorization.endswith(f"Signature={expected(sent, signer, service)}")
+    assert sent.headers["x-amz-date"] == "20261122T114127Z"
+    assert sent.headers["x-amz-security-token"] == "token"
+
+
+def test_headers_of_an_earlier_signature_do_not_go_out_again(send: Send) -> None:
+    old = {"Authorization": "old", "X-Amz-Date": "old", "X-Amz-Security-Token": "old"}
+    keys = Credentials(access_key_id="AKID", secret_access_key="secret")
+    sent = send(url="https://a.test", headers=old, signing={"service_name": "sts", "credentials": keys})
+    assert "old" not in str(sent.headers.raw)
+    assert "x-amz-security-token" not in sent.headers
+
+
+def test_a_streamed_body_is_signed_whole() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"he"
+        yield b"llo"
+
+    async def async_pieces() -> AsyncIterator[bytes]:
+        yield b"he"
+        yield b"llo"
+
+    async def main() -> None:
+        transport = AsyncSigV4Transport(recorder, service_name="sts", region_name="eu-west-1", credentials=KEYS)
+        await transport.handle_async_request(httpx.Request("POST", "https://a.test", content=async_pieces()))
+
+    recorder = Recorder()
+    transport = SigV4Transport(recorder, service_name="sts", region_name="eu-west-1", credentials=KEYS)
+    transport.handle_request(httpx.Request("POST", "https://a.test", content=pieces()))
+    anyio.run(main)
+    for sent in recorder.requests:
+        assert sent.content == b"hello"
+        assert sent.headers["authorization"].endswith(expected(sent, "SigV4Auth", "sts"))
+
+
+def test_closing_closes_what_sends() -> None:
+    recorder = Recorder()
+    SigV4Transport(recorder, service_name="a", region_name="b", credentials=KEYS).close()
+    anyio.run(AsyncSigV4Transport(recorder, service_name="a", region_name="b", credentials=KEYS).aclose)
+    assert recorder.calls == ["close", "close"]
+
+
+def test_without_a_transport_it_sends_by_itself(local_codepipeline: LocalCodePipeline) -> None:
+    options: dict[str, Any] = {
+        "service_name": "codepipeline",
+        "region_name": local_codepipeline.region_name,
+        "credentials": local_codepipeline.credentials,
+    }
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": "CodePipeline_20150709.GetPipelineExecution",
+    }
+
+    async def main() -> httpx.Response:
+        async with httpx.AsyncClient(transport=AsyncSigV4Transport(**options)) as client:
+            return await client.post(local_codepipeline.endpoint_url, content=b"{}", headers=headers)
+
+    with httpx.Client(transport=SigV4Transport(**options)) as client:
+        answers = [client.post(local_codepipeline.endpoint_url, content=b"{}", headers=headers), anyio.run(main)]
+    assert [answer.json()["__type"] for answer in answers] == ["ValidationException"] * 2, "the signature was right"
+
+
+# Keys
+
+
+def test_keys_come_from_the_environment_when_none_are_given(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "FROMENV")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    sent = send(url="https://a.test", signing={"service_name": "sts", "credentials": None})
+    assert "Credential=FROMENV/" in sent.headers["authorization"]
+
+
+def test_no_keys_at_all_is_told(send: Send) -> None:
+    with pytest.raises(CredentialsError):
+        send(url="https://a.test", signing={"service_name": "sts", "credentials": None})
+
+
+def test_keys_come_from_a_provider(send: Send) -> None:
+    sent = send(url="https://a.test", signing={"service_name": "sts", "credentials": lambda: KEYS})
+    assert "Credential=AKID/" in sent.headers["authorization"]
+
+
+def test_keys_come_from_an_async_provider() -> None:
+    recorder = Recorder()
+
+    async def provider() -> Credentials:
+        await anyio.lowlevel.checkpoint()
+        return KEYS
+
+    async def main() -> None:
+        transport = AsyncSigV4Transport(recorder, service_name="sts", region_name="eu-west-1", credentials=provider)
+        await transport.handle_async_request(httpx.Request("GET", "https://a.test"))
+
+    for backend in ("asyncio", "trio"):
+        anyio.run(main, backend=backend)
+    assert all("Credential=AKID/" in sent.headers["authorization"] for sent in recorder.requests)
+    assert len(recorder.requests) == 2
+
+
+def test_a_slow_provider_leaves_the_event_loop_free_and_is_asked_once() -> None:
+    """The heart of the matter by order, not by time: the loop runs while the provider still waits for it to run."""
+    asked: list[int] = []
+    beats = threading.Event()
+
+    def provider() -> Credentials:
+        asked.append(1)
+        assert beats.wait(10), "the event loop stood still while the provider worked"
+        return KEYS
+
+    async def main() -> None:
+        transport = AsyncSigV4Transport(Recorder(), service_name="sts", region_name="eu-west-1", credentials=provider)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50):
+                tasks.start_soon(transport.handle_async_request, httpx.Request("GET", "https://a.test"))
+            for _ in range(100):
+                await anyio.lowlevel.checkpoint()
+            beats.set()
+
+    for backend in ("asyncio", "trio"):
+        beats.clear()
+        anyio.run(main, backend=backend)
+    assert len(asked) == 2, "one for each run, not one for each call"

@@ -1,0 +1,151 @@
+"""
+An execution for a test: the fields that matter are given, the others are sensible and always the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, get_type_hints
+
+import attrs
+import pytest
+
+from codepipeline_client.models import (
+    ArtifactRevision,
+    ExecutionMode,
+    ExecutionTrigger,
+    ExecutionType,
+    PipelineExecution,
+    PipelineExecutionStatus,
+    PipelineRollbackMetadata,
+    ResolvedPipelineVariable,
+    TriggerType,
+)
+from codepipeline_client.testing import (
+    ArtifactRevisionFields,
+    ExecutionTriggerFields,
+    PipelineRollbackMetadataFields,
+    ResolvedPipelineVariableFields,
+    make_pipeline_execution,
+)
+
+MAKE: Final[Callable[..., PipelineExecution]] = make_pipeline_execution
+"""The same, for what a type checker would not let pass."""
+CREATED: Final = datetime(2026, 5, 4, tzinfo=UTC)
+
+
+def test_an_execution_made_of_nothing_succeeded() -> None:
+    """It is what a service could send: a terminal status, one revision with a commit, a trigger."""
+    execution = make_pipeline_execution()
+    assert execution.status is PipelineExecutionStatus.SUCCEEDED
+    assert re.fullmatch(r"[A-Za-z0-9.@\-_]{1,100}", execution.pipeline_name)
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", execution.pipeline_execution_id)
+    (revision,) = execution.artifact_revisions
+    assert revision.name == "SourceArtifact"
+    assert re.fullmatch(r"[0-9a-f]{40}", revision.revision_id or "")
+    assert execution.trigger is not None
+    assert execution.trigger.trigger_type is TriggerType.WEBHOOK_V2
+
+
+def test_the_same_call_makes_the_same_execution() -> None:
+    """Nothing is random and nothing tells the time."""
+    assert make_pipeline_execution(status="Failed") == make_pipeline_execution(status="Failed")
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "made"),
+    [
+        pytest.param("pipeline_name", "api", "api", id="name"),
+        pytest.param("pipeline_execution_id", "any-id", "any-id", id="id"),
+        pytest.param("status", "Stopping", PipelineExecutionStatus.STOPPING, id="status-as-text"),
+        pytest.param("status", PipelineExecutionStatus.FAILED, PipelineExecutionStatus.FAILED, id="status"),
+        pytest.param("status", "Paused", PipelineExecutionStatus("Paused"), id="status-not-listed"),
+        pytest.param("pipeline_version", 7, 7, id="version"),
+        pytest.param("pipeline_version", None, None, id="no-version"),
+        pytest.param("status_summary", "by hand", "by hand", id="summary"),
+        pytest.param("artifact_revisions", (), (), id="no-revisions"),
+        pytest.param(
+            "artifact_revisions",
+            [ArtifactRevision(name="A"), {"name": "B", "created": CREATED}],
+            (ArtifactRevision(name="A"), ArtifactRevision(name="B", created=CREATED)),
+            id="revisions-of-both-kinds",
+        ),
+        pytest.param(
+            "variables",
+            iter([{"name": "A", "resolved_value": "1"}, ResolvedPipelineVariable(name="B")]),
+            (ResolvedPipelineVariable(name="A", resolved_value="1"), ResolvedPipelineVariable(name="B")),
+            id="variables-from-an-iterator",
+        ),
+        pytest.param("trigger", None, None, id="no-trigger"),
+        pytest.param("trigger", {}, ExecutionTrigger(), id="empty-trigger"),
+        pytest.param(
+            "trigger", ExecutionTrigger(trigger_detail="x"), ExecutionTrigger(trigger_detail="x"), id="trigger"
+        ),
+        pytest.param(
+            "trigger",
+            {"trigger_type": "Webhook", "trigger_detail": "hook"},
+            ExecutionTrigger(trigger_type=TriggerType.WEBHOOK, trigger_detail="hook"),
+            id="trigger-as-fields",
+        ),
+        pytest.param("execution_mode", "PARALLEL", ExecutionMode.PARALLEL, id="mode-as-text"),
+        pytest.param("execution_mode", None, None, id="no-mode"),
+        pytest.param("execution_type", "ROLLBACK", ExecutionType.ROLLBACK, id="type-as-text"),
+        pytest.param("execution_type", None, None, id="no-type"),
+        pytest.param("rollback_metadata", PipelineRollbackMetadata(), PipelineRollbackMetadata(), id="rollback"),
+        pytest.param(
+            "rollback_metadata",
+            {"rollback_target_pipeline_execution_id": "x"},
+            PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x"),
+            id="rollback-as-fields",
+        ),
+    ],
+)
+def test_a_field_that_is_given_is_the_only_one_that_changes(field: str, given: object, made: object) -> None:
+    """Enum fields take text, parts take their fields, lists take anything that can be iterated."""
+    execution = MAKE(**{field: given})
+    assert getattr(execution, field) == made
+    assert type(getattr(execution, field)) is type(made)
+    assert attrs.evolve(execution, **{field: getattr(make_pipeline_execution(), field)}) == make_pipeline_execution()
+
+
+@pytest.mark.parametrize(
+    ("model", "given"),
+    [
+        pytest.param(PipelineExecution, {"colour": 1}, id="execution"),
+        pytest.param(ArtifactRevision, {"artifact_revisions": [{"colour": 1}]}, id="revision"),
+        pytest.param(ResolvedPipelineVariable, {"variables": [{"colour": 1}]}, id="variable"),
+        pytest.param(ExecutionTrigger, {"trigger": {"colour": 1}}, id="trigger"),
+        pytest.param(PipelineRollbackMetadata, {"rollback_metadata": {"colour": 1}}, id="rollback"),
+    ],
+)
+def test_a_field_that_there_is_not_is_refused_with_those_that_there_are(
+    model: type[attrs.AttrsInstance], given: dict[str, object]
+) -> None:
+    """The message is all that a person needs to put it right."""
+    listed = ", ".join(field.name for field in attrs.fields(model))
+    with pytest.raises(TypeError) as refused:
+        MAKE(**given)
+    assert str(refused.value) == f"{model.__name__} has no field colour: its fields are {listed}"
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        pytest.param(ArtifactRevision, ArtifactRevisionFields, id="revision"),
+        pytest.param(ResolvedPipelineVariable, ResolvedPipelineVariableFields, id="variable"),
+        pytest.param(ExecutionTrigger, ExecutionTriggerFields, id="trigger"),
+        pytest.param(PipelineRollbackMetadata, PipelineRollbackMetadataFields, id="rollback"),
+    ],
+)
+def test_a_part_may_be_given_by_each_of_its_fields(model: type[attrs.AttrsInstance], fields: type) -> None:
+    """The typed dicts follow the models: a new field of the one is a field of the other."""
+    assert list(get_type_hints(fields)) == [field.name for field in attrs.fields(model)]
+
+
+def test_an_execution_may_be_given_each_of_its_fields() -> None:
+    """The parameters follow the model, in its order."""
+    names = [parameter.name for parameter in inspect.signature(make_pipeline_execution).parameters.values()]
+    assert names == [*(field.name for field in attrs.fields(PipelineExecution)), "unknown"]
