@@ -1,0 +1,140 @@
+"""
+What an editor infers for a program that uses the package: read by mypy and pyright, never run.
+
+A line that asserts a type fails the type check when the type changes, be it to something wider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, assert_type
+
+from codepipeline_client import (
+    ArtifactRevision,
+    AsyncCodePipelineClient,
+    CodePipelineClient,
+    CodePipelineError,
+    Credentials,
+    ExecutionMode,
+    ExecutionTrigger,
+    ExecutionType,
+    GetPipelineExecutionOutput,
+    ParameterValidationError,
+    ParameterViolation,
+    PipelineExecution,
+    PipelineExecutionFailedError,
+    PipelineExecutionStatus,
+    PipelineNotFoundException,
+    PipelineRollbackMetadata,
+    RequestTimeoutError,
+    ResolvedPipelineVariable,
+    ResponseMetadata,
+    ServiceError,
+    TriggerType,
+    WaitTimeoutError,
+)
+from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+
+
+def ask() -> None:
+    with CodePipelineClient(region_name="eu-west-1") as client:
+        assert_type(client, CodePipelineClient)
+        output = client.get_pipeline_execution(pipeline_name="web", pipeline_execution_id="…")
+        assert_type(output, GetPipelineExecutionOutput)
+
+
+async def ask_async() -> None:
+    async with AsyncCodePipelineClient(region_name="eu-west-1") as client:
+        assert_type(client, AsyncCodePipelineClient)
+        output = await client.get_pipeline_execution(pipeline_name="web", pipeline_execution_id="…")
+        assert_type(output, GetPipelineExecutionOutput)
+
+
+def read(output: GetPipelineExecutionOutput) -> None:
+    assert_type(output.pipeline_execution, PipelineExecution)
+    assert_type(output.response_metadata, ResponseMetadata)
+    assert_type(output.response_metadata.request_id, str | None)
+    assert_type(output.response_metadata.http_status_code, int)
+    assert_type(output.response_metadata.http_headers, Mapping[str, str])
+    assert_type(output.response_metadata.attempts, int)
+
+    execution = output.pipeline_execution
+    assert_type(execution.pipeline_name, str)
+    assert_type(execution.pipeline_execution_id, str)
+    assert_type(execution.pipeline_version, int | None)
+    assert_type(execution.status, PipelineExecutionStatus)
+    assert_type(execution.status.is_terminal, bool)
+    assert_type(execution.status.is_successful, bool)
+    assert_type(execution.status.is_known, bool)
+    assert_type(execution.status_summary, str | None)
+    assert_type(execution.artifact_revisions, tuple[ArtifactRevision, ...])
+    assert_type(execution.artifact_revisions[0].created, datetime | None)
+    assert_type(execution.artifact_revisions[0].revision_id, str | None)
+    assert_type(execution.variables, tuple[ResolvedPipelineVariable, ...])
+    assert_type(execution.variables[0].resolved_value, str | None)
+    assert_type(execution.trigger, ExecutionTrigger | None)
+    assert_type(execution.execution_mode, ExecutionMode | None)
+    assert_type(execution.execution_type, ExecutionType | None)
+    assert_type(execution.rollback_metadata, PipelineRollbackMetadata | None)
+    if execution.trigger:
+        assert_type(execution.trigger.trigger_type, TriggerType | None)
+
+
+def catch(client: CodePipelineClient) -> None:
+    try:
+        client.get_pipeline_execution(pipeline_name="web", pipeline_execution_id="…")
+    except ParameterValidationError as error:
+        assert_type(error.violations, tuple[ParameterViolation, ...])
+    except PipelineNotFoundException as error:
+        assert_type(error.code, str)
+    except ServiceError as error:
+        assert_type(error.message, str)
+        assert_type(error.http_status_code, int)
+        assert_type(error.request_id, str | None)
+        assert_type(error.operation_name, str)
+        assert_type(error.is_throttling, bool)
+        assert_type(error.fault, Literal["client", "server"])
+    except RequestTimeoutError as error:
+        assert_type(error.limit, str)
+    except WaitTimeoutError as error:
+        assert_type(error.execution, PipelineExecution | None)
+    except PipelineExecutionFailedError as error:
+        assert_type(error.execution, PipelineExecution)
+    except CodePipelineError as error:
+        assert_type(error.attempts, int)
+
+
+async def supply_async() -> Credentials:
+    return supply()
+
+
+def supply() -> Credentials:
+    return Credentials(access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="…", session_token=None)
+
+
+def give_credentials() -> None:
+    CodePipelineClient(credentials=supply())
+    CodePipelineClient(credentials=supply)
+    AsyncCodePipelineClient(credentials=supply())
+    AsyncCodePipelineClient(credentials=supply)
+    AsyncCodePipelineClient(credentials=supply_async)
+    # A sync client has no loop to run it on.
+    CodePipelineClient(credentials=supply_async)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def refuse() -> None:
+    client = CodePipelineClient(credentials=supply())
+    # By name only, since two strings are easily swapped; both are required; values do not change.
+    client.get_pipeline_execution("web", "…")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.get_pipeline_execution(pipeline_name="web")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    supply().access_key_id = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_kit() -> None:
+    with LocalCodePipeline() as endpoint:
+        assert_type(endpoint, LocalCodePipeline)
+        assert_type(endpoint.endpoint_url, str)
+        assert_type(endpoint.credentials, Credentials)
+        assert_type(make_pipeline_execution(status="Failed"), PipelineExecution)
+        endpoint.put_execution(make_pipeline_execution(trigger={"trigger_type": "Webhook"}))
