@@ -1,0 +1,195 @@
+"""
+The steps of .ci/run, in order. The first that fails ends it.
+
+Knows which tool is run on what, and in which environment; how each tool judges is in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from floors import floors
+from readme import command_under
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+VERSIONS: Final = ("3.11", "3.12", "3.13")
+PACKAGE: Final = "codepipeline_client"
+SUITE: Final = ("--editable", f"{ROOT}[cli]", "--group", "test")
+
+Text = str | os.PathLike[str]
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Print the title before, and the time after."""
+    print(f"\n=== {title}", flush=True)
+    start = time.monotonic()
+    yield
+    print(f"--- {time.monotonic() - start:.0f} s", flush=True)
+
+
+def run(*command: Text, cwd: Path = ROOT, **environment: str) -> None:
+    """Run a command to its end, and fail as it fails."""
+    # Without the setting, pyright's wrapper asks a registry whether there is a newer one.
+    quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    subprocess.run(command, check=True, cwd=cwd, env={**os.environ, **quiet, **environment}, stdin=subprocess.DEVNULL)
+
+
+def find_pythons() -> Mapping[str, str]:
+    """Return the interpreters of this machine by version: those on PATH that really run, else pyenv's."""
+    shelves = (Path.home() / ".pyenv" / "versions", Path(sys.base_prefix).parent)
+    found: dict[str, str] = {}
+    for version in VERSIONS:
+        installed = [python for shelf in shelves for python in sorted(shelf.glob(f"{version}.*/bin/python"))]
+        for candidate in (f"python{version}", "python3", sys.executable, *map(os.fspath, installed)):
+            ask = "import sys, ensurepip, venv; print('%d.%d' % sys.version_info[:2], sys.executable)"
+            try:
+                answer = subprocess.run([candidate, "-c", ask], capture_output=True, text=True, check=True).stdout
+            except (OSError, subprocess.CalledProcessError):
+                continue
+            if answer.startswith(f"{version} "):
+                found[version] = answer.removeprefix(f"{version} ").strip()
+                break
+        print(f"{version}: {found.get(version, 'not here')}")
+    if not found:
+        sys.exit(f"None of {', '.join(VERSIONS)} is on PATH or in ~/.pyenv: install one.")
+    return found
+
+
+def new_environment(place: Path, python: Text, *arguments: Text) -> Path:
+    """Make a virtual environment, have pip install what the arguments say, and return its interpreter."""
+    run(python, "-m", "venv", place)
+    own = place / "bin" / "python"
+    run(own, "-m", "pip", "install", "--quiet", "--upgrade", "pip")  # --group came with pip 25.1
+    run(own, "-m", "pip", "install", "--quiet", *arguments)
+    return own
+
+
+def check_distributions(python: Path, work: Path) -> Path:
+    """Build both, look into the wheel, import the package from it with nothing but what it requires; return where."""
+    run(python, "-m", "build", "--outdir", work / "dist")
+    (wheel,) = (work / "dist").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    strays = [name for name in names if not name.startswith((f"{PACKAGE}/", f"{PACKAGE}-"))]
+    if strays or f"{PACKAGE}/py.typed" not in names:
+        sys.exit(f"The wheel must hold the package with its py.typed and nothing else, but has {names}")
+    bare = new_environment(work / "bare", python, wheel)
+    run(bare, "-I", "-c", f"import {PACKAGE}; print('imported', {PACKAGE}.__file__)", cwd=work)
+    run(bare, "-m", "pip", "install", "--quiet", f"{wheel}[cli]", "pytest")
+    return bare
+
+
+def check_types(python: Path, bare: Path, work: Path) -> None:
+    run(python, "-m", "mypy")
+    run(python, "-m", "pyright", "--pythonpath", python)
+    # As users have it, so away from the sources. This mode takes the Python from PATH only. What httpx and pytest
+    # leave untyped in their own classes is theirs.
+    path = f"{bare.parent}{os.pathsep}{os.environ['PATH']}"
+    run(python, "-m", "pyright", "--ignoreexternal", "--verifytypes", PACKAGE, cwd=work, PATH=path)
+
+
+def measure_coverage(python: Path, work: Path) -> None:
+    there = str(work / "coverage")
+    run(python, "-m", "coverage", "run", "-m", "pytest", COVERAGE_FILE=there)
+    run(python, "-m", "coverage", "combine", "--quiet", COVERAGE_FILE=there)
+    run(python, "-m", "coverage", "report", COVERAGE_FILE=there)
+
+
+def run_as_printed(heading: str, work: Path) -> None:
+    """Run the README's command under *heading* as a newcomer does: in a fresh checkout, with an empty HOME."""
+    place = work / heading.replace(" ", "-")
+    home, checkout = place / "home", place / "checkout"
+    home.mkdir(parents=True)
+    listed = subprocess.check_output(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
+    )
+    # What a clone has; before a commit, also what is about to be in it.
+    for name in listed.split("\0"):
+        if (ROOT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, checkout / name)
+    command = command_under(heading, (ROOT / "README.md").read_text(encoding="utf-8"))
+    print(command, flush=True)
+    run("bash", "-e", "-u", "-c", command, cwd=checkout, HOME=str(home), PATH=path_with_python3(place))
+
+
+def path_with_python3(place: Path) -> str:
+    """Return PATH as it is, or where its python3 is too old or none, with this interpreter in front by that name."""
+    path = os.environ["PATH"]
+    try:
+        subprocess.run(["python3", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        stand_in = place / "path" / "python3"
+        stand_in.parent.mkdir()
+        stand_in.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        stand_in.chmod(0o755)
+        return f"{stand_in.parent}{os.pathsep}{path}"
+    return path
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(max_workers=1) as aside:
+        work = Path(directory)
+        with step("Pythons of this machine"):
+            pythons = find_pythons()
+            oldest, *others = pythons
+            newest = [oldest, *others][-1]
+        with step("Lowest versions, from pyproject.toml"):
+            constraints = work / "floors.txt"
+            constraints.write_text(floors((ROOT / "pyproject.toml").read_text(encoding="utf-8")))
+            print(constraints.read_text(), end="", flush=True)
+        with step(f"Environment of the tools, on {oldest}"):
+            tools = new_environment(work / "tools", pythons[oldest], *SUITE, "--group", "dev")
+
+        def prepare() -> None:
+            run(tools, "tests/peers/environments.py", work / "peers")
+            for version in others:
+                new_environment(work / version, pythons[version], *SUITE)
+            new_environment(work / "floors", pythons[newest], *SUITE, "--constraint", constraints)
+
+        # Beside the checks that only read; the tests measure time, and want the machine for themselves.
+        prepared = aside.submit(prepare)
+        with step("Lint"):
+            run(tools, "-m", "ruff", "check")
+            run(tools, "-m", "ruff", "format", "--check")
+        with step("Wheel and sdist"):
+            bare = check_distributions(tools, work)
+        with step("Types"):
+            check_types(tools, bare, work)
+        with step("Documents"):
+            run(tools, "-m", "sphinx", "-W", "-n", "-q", "-d", work / "doctrees", "docs", work / "docs")
+        with step("Environments of the tests (begun earlier)"):
+            prepared.result()
+        with step(f"Tests with branch coverage, on {oldest}"):
+            measure_coverage(tools, work)
+        for version in others:
+            with step(f"Tests on {version}"):
+                run(work / version / "bin" / "python", "-m", "pytest")
+        with step(f"Tests with the lowest versions, on {newest}"):
+            run(work / "floors" / "bin" / "python", "-m", "pytest")
+        with step("Peers: boto3, aiobotocore, the AWS CLI and a moto server"):
+            run(tools, "-m", "pytest", "tests/peers", CODEPIPELINE_CLIENT_PEERS=str(work / "peers"))
+        with step("The README's Try it, as printed"):
+            run_as_printed("Try it", work)
+        print("\nAll steps passed but the last.")
+        with step("The README's Test it, as printed"):
+            run_as_printed("Test it", work)
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"\nFAILED after {time.monotonic() - began:.0f} s: {error}")
