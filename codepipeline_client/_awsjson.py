@@ -78,7 +78,7 @@ class Members:
         self._operation_name = operation_name
         self._response = response
         self._path = path
-        self.raw = raw
+        self.raw: JsonObject = raw
 
     def string(self, name: str) -> str | None:
         """Return a text. Half of a surrogate pair, which a cut-off text may end with, becomes U+FFFD."""
