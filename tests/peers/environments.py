@@ -32,7 +32,8 @@ def python_of(directory: Path, peer: str) -> Path:
 
 def build(directory: Path, peer: str) -> str:
     """Make the peer's environment, or bring it up to date, and say so."""
-    venv.create(directory / peer, with_pip=True)
+    # Linked, since a copied interpreter may still be open for writing in a child of the other thread: text file busy.
+    venv.create(directory / peer, symlinks=os.name != "nt", with_pip=True)
     pip = [os.fspath(python_of(directory, peer)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--upgrade", PEERS[peer]], check=True)
     return f"{peer} is ready"
