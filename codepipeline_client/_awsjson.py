@@ -8,7 +8,7 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Final, NoReturn, TypeGuard
@@ -26,6 +26,8 @@ JsonObject = Mapping[str, object]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EXCERPT: Final = 120
 _READ_FOR_EXCERPT: Final = 4096
+_LONGEST_PROBLEM: Final = 600
+_DEEPEST: Final = 100
 _PREFIX: Final = "CodePipeline_20150709."
 
 
@@ -48,8 +50,10 @@ def decode(operation_name: str, response: Response) -> Members:
     if status >= 300:
         place = response.headers.get("location", "")
         raise _distrust(operation_name, response, f"it redirects to {place!r}, and redirects are never followed")
-    encoding = response.headers.get("content-encoding", "identity")
-    if encoding != "identity":
+    if not response.is_whole:
+        raise _distrust(operation_name, response, f"it has more than {len(response.body)} bytes")
+    encoding = response.headers.get("content-encoding", "").strip()
+    if encoding.lower() not in ("", "identity"):
         raise _distrust(operation_name, response, f"it has Content-Encoding {encoding!r}, which was not asked for")
     payload = _parse(response.body)
     if isinstance(payload, _NotJson):
@@ -61,7 +65,8 @@ def decode(operation_name: str, response: Response) -> Members:
 
 def request_id(response: Response) -> str | None:
     """Return the service's id for the request, wherever it put it."""
-    return response.headers.get("x-amzn-requestid") or response.headers.get("x-amz-request-id") or None
+    told = response.headers.get("x-amzn-requestid") or response.headers.get("x-amz-request-id") or ""
+    return _clean(told, response) or None
 
 
 class Members:
@@ -141,7 +146,7 @@ def _service_error(operation_name: str, response: Response) -> ServiceError:
     message = _first_text(members.get("message"), members.get("Message")) if _is_object(body) else _excerpt(response)
     return SERVICE_ERRORS.get(code, ServiceError)(
         _without_secrets(message, response.credentials),
-        code=code or str(response.status_code),
+        code=_clean(code, response) or str(response.status_code),
         http_status_code=response.status_code,
         request_id=request_id(response),
         operation_name=operation_name,
@@ -161,7 +166,7 @@ def _distrust(operation_name: str, response: Response, problem: str) -> Response
     request = request_id(response)
     facts = f"HTTP {response.status_code}, request id {request or 'none'}"
     return ResponseDecodeError(
-        f"{operation_name}: the answer cannot be trusted ({facts}): {problem}",
+        f"{operation_name}: the answer cannot be trusted ({facts}): {_clean(problem, response, _LONGEST_PROBLEM)}",
         http_status_code=response.status_code,
         request_id=request,
     )
@@ -171,6 +176,11 @@ def _excerpt(response: Response) -> str:
     """Return how the body begins, fit for a message. A proxy's page may quote the request, so secrets are cut first."""
     text = response.body[:_READ_FOR_EXCERPT].decode("utf-8", "replace")
     return printable(_without_secrets(text, response.credentials)[:_EXCERPT])
+
+
+def _clean(text: str, response: Response, longest: int = 128) -> str:
+    """Return what an answer said of itself, fit for a message: without the keys that it may quote, and cut."""
+    return _without_secrets(text, response.credentials)[:longest]
 
 
 def _without_secrets(text: str, credentials: Credentials | None) -> str:
@@ -190,11 +200,27 @@ class _NotJson:
 def _parse(body: bytes) -> object:
     """Return what JSON the body is, or why it is none; not by raising, since json's error holds the whole body."""
     try:
-        return _DECODER.decode(body.decode())
+        decoded: object = _DECODER.decode(body.decode())
     except ValueError as error:
         return _NotJson(str(error))
     except RecursionError:
         return _NotJson("nested too deeply")
+    # Few brackets cannot be deep. What is deeper than any answer, Python could decode but neither copy nor pickle.
+    deep = body.count(b"[") + body.count(b"{") > _DEEPEST and _depth(decoded) > _DEEPEST
+    return _NotJson("nested too deeply") if deep else decoded
+
+
+def _depth(value: object) -> int:
+    depth, level = 0, [value]
+    while level := [inner for each in level for inner in _elements(each)]:
+        depth += 1
+    return depth
+
+
+def _elements(value: object) -> Iterable[object]:
+    if _is_object(value):
+        return value.values()
+    return value if _is_list(value) else ()
 
 
 def _finite(number: str) -> float:

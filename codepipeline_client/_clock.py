@@ -7,9 +7,10 @@ Only the question: the clock that really ticks and sleeps is in `_driver`.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Clock(Protocol):
     """What tells the time and waits. Give a client your own to test without waiting."""
 

@@ -17,6 +17,14 @@ from .errors import ConfigurationError
 _IDLE_SECONDS = 15.0
 
 
+def is_parsable(url: str) -> bool:
+    """Return whether httpx can send to *url*: it refuses some hosts only when it is asked for them."""
+    try:
+        return bool(httpx.URL(url).host)
+    except (httpx.InvalidURL, ValueError):
+        return False
+
+
 @frozen(kw_only=True)
 class Line:
     """Everything that a connection depends on, beside the address."""
@@ -66,4 +74,6 @@ class Line:
     def _proxy(self, context: ssl.SSLContext) -> httpx.Proxy | None:
         if self.proxy_url is None:
             return None
+        if not is_parsable(self.proxy_url):
+            raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (it is not shown)")
         return httpx.Proxy(self.proxy_url, ssl_context=context if self.proxy_url.lower().startswith("https:") else None)

@@ -20,7 +20,7 @@ from ._clock import Clock
 from ._exchange import Exchange
 from ._failures import FAILURES, translated
 from ._message import Attempt, Credentials, Response
-from .errors import CodePipelineError, CredentialsError, ResponseDecodeError
+from .errors import CodePipelineError, CredentialsError
 from .operations import OutputT
 
 STALE_CREDENTIALS: Final = "codepipeline_client.stale_credentials"
@@ -128,10 +128,10 @@ def _send(request: httpx.Request, transport: httpx.BaseTransport) -> Response | 
             for piece in stream:
                 body += piece
                 if len(body) > MAX_BODY:
-                    return _too_large(response)
+                    break
         finally:
             response.close()
-        return _response(response, bytes(body))
+        return _response(response, body)
     except CredentialsError as error:
         return error
     except FAILURES as error:
@@ -148,12 +148,12 @@ async def _send_async(request: httpx.Request, transport: httpx.AsyncBaseTranspor
             async for piece in pieces:
                 body += piece
                 if len(body) > MAX_BODY:
-                    return _too_large(response)
+                    break
         finally:
             if isinstance(pieces, AsyncGenerator):
                 await pieces.aclose()  # unread to its end, it would be left to the garbage collector
             await response.aclose()
-        return _response(response, bytes(body))
+        return _response(response, body)
     except CredentialsError as error:
         return error
     except FAILURES as error:
@@ -176,7 +176,7 @@ def _async_stream(response: httpx.Response) -> httpx.AsyncByteStream:
     return stream
 
 
-def _response(response: httpx.Response, body: bytes) -> Response:
+def _response(response: httpx.Response, body: bytearray) -> Response:
     headers: dict[str, str] = {}
     for raw_name, raw_value in response.headers.raw:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -185,14 +185,7 @@ def _response(response: httpx.Response, body: bytes) -> Response:
     return Response(
         status_code=response.status_code,
         headers=headers,
-        body=body,
+        body=bytes(body[:MAX_BODY]) if len(body) > MAX_BODY else bytes(body),
+        is_whole=len(body) <= MAX_BODY,
         credentials=signed_with if isinstance(signed_with, Credentials) else None,
-    )
-
-
-def _too_large(response: httpx.Response) -> ResponseDecodeError:
-    return ResponseDecodeError(
-        f"the answer (HTTP {response.status_code}) cannot be trusted: it has more than {MAX_BODY} bytes",
-        http_status_code=response.status_code,
-        request_id=response.headers.get("x-amzn-requestid"),
     )

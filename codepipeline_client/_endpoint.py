@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final, TypedDict
 from urllib.parse import urlsplit
@@ -196,12 +196,15 @@ def _read(url: str) -> Endpoint | str:
 
 
 def _is_host(name: str) -> bool:
-    if ":" not in name:
-        return len(name) <= 255 and _HOST.fullmatch(name) is not None
     try:
-        return IPv6Address(name).scope_id is None
+        if ":" in name:
+            return IPv6Address(name).scope_id is None
+        if re.fullmatch(r"[0-9.]+", name):
+            return isinstance(ip_address(name), IPv4Address)
     except ValueError:
         return False
+    # An xn-- label that stands for nothing is found when the URL is parsed for sending.
+    return len(name) <= 255 and _HOST.fullmatch(name) is not None
 
 
 def _is_loopback(name: str) -> bool:

@@ -78,6 +78,8 @@ def _named(error: Exception, host: str, reason: str) -> TransportError:
         return RequestTimeoutError(f"no connection to {host} {how} within connect_timeout", limit="connect_timeout")
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return RequestTimeoutError(f"{host} was silent for longer than read_timeout", limit="read_timeout")
+    if isinstance(error, httpx.ProxyError):
+        return ConnectionFailedError(f"the proxy on the way to {host} refused: {reason}; check its URL and password")
     if isinstance(error, httpx.ConnectError):
         return ConnectionFailedError(f"no connection to {host} could be made: {reason}")
     return ConnectionFailedError(f"the connection to {host} broke before the answer was whole: {reason}")

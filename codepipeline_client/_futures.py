@@ -6,16 +6,20 @@ Knows nothing of requests. A wait may be cancelled; the work goes on for those w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock, Thread
+from traceback import clear_frames
 from typing import Generic, TypeVar
 
 import anyio
+from anyio.lowlevel import checkpoint
+from attrs import define, field
 from sniffio import current_async_library
 
-from .errors import CodePipelineError
+from .errors import ConfigurationError
 
 T = TypeVar("T")
 
@@ -25,55 +29,95 @@ class Once(Generic[T]):
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
-        self._lock = Lock()
-        self._future: Future[T] | None = None
+        self._attempts: dict[int, _Attempt[T]] = {}
         self.value: T | None = None
         """The value, once it is made."""
 
     def started(self) -> Future[T]:
         """Return the value to come. A failure is not kept: who asks after one causes another try."""
-        with self._lock:
-            future = self._future
+        # By process: a forked child has the parent's locks and futures, but not the thread that would settle them.
+        attempt = self._attempts.setdefault(os.getpid(), _Attempt())
+        with attempt.lock:
+            future = attempt.future
             if future is None or (future.done() and future.exception() is not None):
-                future = self._future = Future()
-                Thread(target=self._run, args=(future,), daemon=True).start()
+                future = attempt.future = Future()
+                try:
+                    Thread(target=self._run, args=(future,), daemon=True).start()
+                except RuntimeError as error:
+                    future.set_exception(ConfigurationError(f"no thread could be started to prepare the call: {error}"))
             return future
 
     def _run(self, future: Future[T]) -> None:
         try:
             self.value = self._make()
-        except CodePipelineError as error:
-            future.set_exception(error.with_traceback(None))  # frames that read settings may hold a proxy's password
-        except BaseException as error:  # noqa: BLE001 - a warning turned into an error, say: nobody may be left waiting
+        except BaseException as error:  # noqa: BLE001 - a defect, say: nobody may be left waiting
+            _clear_frames(error)
             future.set_exception(error)
         else:
             future.set_result(self.value)
 
 
+@define
+class _Attempt(Generic[T]):
+    """One process's try at a value."""
+
+    lock: Lock = field(factory=Lock)
+    future: Future[T] | None = None
+
+
+def _clear_frames(error: BaseException) -> None:
+    """Empty the frames of *error* and of those behind it: what reads settings may hold a proxy's password."""
+    inner: BaseException | None = error
+    while inner is not None:
+        clear_frames(inner.__traceback__)
+        inner = inner.__cause__ or inner.__context__
+
+
 async def settled(future: Future[T]) -> T:
     """Wait for *future* in this task. A wait that is cancelled leaves the work to those who still wait."""
     if not future.done():
-        event, soon = anyio.Event(), _call_soon()
-
-        def wake(_: Future[T]) -> None:
-            with suppress(RuntimeError):  # the loop has ended, and the wait with it
-                soon(event.set)
-
-        future.add_done_callback(wake)
-        await event.wait()
+        await (_in_trio(future) if current_async_library() == "trio" else _in_asyncio(future))
     return future.result()
 
 
-def _call_soon() -> Callable[[Callable[[], object]], object]:
-    """
-    Return what makes this event loop call a function, from any thread and without waiting for it.
+def running_library() -> str:
+    """Return what the current task runs on: ``asyncio`` or ``trio``."""
+    return current_async_library()
 
-    `anyio.from_thread` waits, for ever where the loop ends meanwhile, and deadlocks when called on the loop itself.
-    """
-    if current_async_library() == "trio":
-        from trio.lowlevel import current_trio_token
 
-        return current_trio_token().run_sync_soon
+def load_anyio_for(library: str) -> None:
+    """Load the part of anyio that is for *library*, which takes long enough to be felt on an event loop."""
+    anyio.run(checkpoint, backend=library)
+
+
+# The libraries' own primitives, for two reasons. anyio's load the rest of anyio when first used, which holds up the
+# event loop for as long as this is there to avoid. And anyio.from_thread waits for the loop: for ever if that has
+# ended meanwhile, and in a deadlock if it is the loop's own thread that settles the future.
+
+
+async def _in_asyncio(future: Future[T]) -> None:
     from asyncio import get_running_loop
 
-    return get_running_loop().call_soon_threadsafe
+    loop = get_running_loop()
+    waiting = loop.create_future()
+
+    def wake() -> None:
+        if not waiting.done():
+            waiting.set_result(None)
+
+    future.add_done_callback(lambda _: _soon(loop.call_soon_threadsafe, wake))
+    await waiting
+
+
+async def _in_trio(future: Future[T]) -> None:
+    from trio import Event
+    from trio.lowlevel import current_trio_token
+
+    token, woken = current_trio_token(), Event()
+    future.add_done_callback(lambda _: _soon(token.run_sync_soon, woken.set))
+    await woken.wait()
+
+
+def _soon(call: Callable[[Callable[[], None]], object], wake: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop has ended, and the wait with it
+        call(wake)

@@ -10,6 +10,7 @@ import inspect
 import os
 import re
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -126,12 +127,17 @@ def _from_environment() -> Credentials | CredentialsError | None:
         return CredentialsError(
             "AWS_ACCESS_KEY_ID is in the environment without AWS_SECRET_ACCESS_KEY: set both, or none"
         )
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"):
+        if not _is_sendable(found(variable) or "unset"):
+            return CredentialsError(f"{variable} in the environment must be visible ASCII without spaces: correct it")
     expiration = found("AWS_CREDENTIAL_EXPIRATION")
-    try:
+    expires_at = None
+    with suppress(ValueError):
         expires_at = datetime.fromisoformat(expiration) if expiration else None
-    except ValueError:
+    if not _is_moment(expires_at) or (expiration and expires_at is None):
         return CredentialsError(
-            f"AWS_CREDENTIAL_EXPIRATION {expiration!r} is not a time such as 2026-11-22T12:00:00Z: correct or unset it"
+            f"AWS_CREDENTIAL_EXPIRATION {expiration!r} is not a time with its zone, such as 2026-11-22T12:00:00Z: "
+            "correct or unset it"
         )
     return Credentials(
         access_key_id=found("AWS_ACCESS_KEY_ID", ""),

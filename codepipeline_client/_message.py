@@ -44,12 +44,14 @@ class Request:
 
 @frozen(kw_only=True)
 class Response:
-    """One HTTP response, read to its end."""
+    """One HTTP response, read to its end or to the limit."""
 
     status_code: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """By name in lower case; a header that came several times is joined with a comma."""
     body: bytes = field(repr=False)
+    is_whole: bool = True
+    """False when the body was cut off for its size."""
     credentials: Credentials | None = None
     """The keys that the request was signed with. None when a transport of the user's own signed it."""
 

@@ -13,14 +13,13 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from difflib import get_close_matches
-from math import isfinite
 from typing import Final, Generic, Never, TypeVar
 
 from attrs import frozen
 
 from . import _settings
 from ._clock import Clock
-from ._connections import Line
+from ._connections import Line, is_parsable
 from ._credentials import CredentialsCache
 from ._driver import Limits, SystemClock
 from ._exchange import Exchange, Route, exchange
@@ -43,6 +42,8 @@ class Parts(Generic[TransportT]):
     route: Route
     transport: TransportT
     """Signs and sends."""
+    is_insecure: bool
+    """Whether requests go to another machine as plain http."""
 
 
 class Setup(ABC, Generic[TransportT, CredentialsT]):
@@ -80,8 +81,9 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
 
         Args:
             region_name: The region, such as ``eu-west-1``. Else ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile's.
-            profile_name: The profile of the shared config files. Else ``AWS_PROFILE``, else ``default``. One that is
-                named here wins over keys in the environment.
+            profile_name: The profile of the shared config files. Else ``AWS_DEFAULT_PROFILE`` (first in
+                botocore, too), ``AWS_PROFILE``, or ``default``. One that is named here wins over keys in the
+                environment.
             credentials: A `Credentials`, a function that returns one (for the async client an async one will do),
                 or botocore's credentials object. Else the environment, and then botocore's chain of sources, as the
                 AWS CLI would find them.
@@ -107,7 +109,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         # What may be secret is taken out of this frame before anything is raised: a traceback may show its variables.
         stray = next(iter(unknown), None)
         unknown.clear()
-        self._clock: Clock = SystemClock() if clock is None else clock
+        self._clock = _clock(clock)
         self._given = given = _settings.Given(
             region_name=region_name,
             profile_name=profile_name,
@@ -133,10 +135,15 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         if stray is not None:
             raise TypeError(_stray(type(self).__name__, stray, type(self).__init__.__annotations__))
         _settings.check(given)
-        if transport is not None and not isinstance(transport, self._transport_kind):
-            raise ConfigurationError(
-                f"transport must be an httpx.{self._transport_kind.__name__}, not {type(transport).__name__}"
-            )
+        if transport is not None:
+            if not isinstance(transport, self._transport_kind):
+                raise ConfigurationError(
+                    f"transport must be an httpx.{self._transport_kind.__name__}, not {type(transport).__name__}"
+                )
+            if given.proxy is not None or given.verify is not True:
+                raise ConfigurationError("proxy and verify are a transport's own: give them to it, not beside it")
+        if parameter_validation not in (True, False):
+            raise ConfigurationError(f"parameter_validation must be True or False, not {parameter_validation!r}")
         self._limits = Limits(
             connect=_seconds("connect_timeout", connect_timeout), read=_seconds("read_timeout", read_timeout)
         )
@@ -159,12 +166,8 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
     def _assembled(self) -> Parts[TransportT]:
         settings = _settings.resolve(self._given, self._environ)
         endpoint = settings.endpoint
-        if endpoint.scheme == "http" and not endpoint.is_loopback:
-            warnings.warn(
-                f"requests go to {endpoint.url} unencrypted: use https, or http with a loopback address only",
-                InsecureEndpointWarning,
-                stacklevel=2,
-            )
+        if not is_parsable(endpoint.url):
+            raise ConfigurationError("endpoint_url cannot be used: its host or its length is not valid")
         route = Route(
             url=endpoint.url,
             headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
@@ -177,10 +180,22 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             proxy_url=settings.proxy_url,
             max_connections=self._max_connections,
         )
-        return Parts(route, self._signing(line, settings.region_name))
+        is_insecure = endpoint.scheme == "http" and not endpoint.is_loopback
+        return Parts(route, self._signing(line, settings.region_name), is_insecure)
 
     def _begin(self, operation: Operation[InputT, OutputT], asked: InputT, route: Route) -> Exchange[OutputT]:
         return exchange(operation, asked, route, invocation_id=str(uuid.uuid4()))
+
+    def _accept(self, parts: Parts[TransportT]) -> Parts[TransportT]:
+        """Say what is to be said of the parts, to whoever made the first call."""
+        self._check_open()
+        if parts.is_insecure:
+            warnings.warn(
+                f"requests go to {parts.route.url} unencrypted: use https, or http with a loopback address only",
+                InsecureEndpointWarning,
+                stacklevel=4,
+            )
+        return parts
 
     def _check_open(self) -> None:
         if self._closed:
@@ -200,14 +215,27 @@ class _Environment(dict[str, str]):
         return "<environment>"
 
 
-def _seconds(name: str, value: float | None) -> float | None:
-    if value is not None and not (_is_number(value) and isfinite(value) and value > 0):
-        raise ConfigurationError(f"{name} must be a number of seconds above 0, or None for no limit, not {value!r}")
-    return value
+def _clock(given: object) -> Clock:
+    if given is None:
+        return SystemClock()
+    if not isinstance(given, Clock):
+        raise ConfigurationError(
+            f"clock must have time, monotonic, sleep and sleep_async: {type(given).__name__} has not"
+        )
+    return given
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _seconds(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or value is True or not 0 < value <= _LONGEST:
+        raise ConfigurationError(
+            f"{name} must be a number of seconds, above 0 and up to {_LONGEST:.0f}, or None for no limit, not {value!r}"
+        )
+    return float(value)
+
+
+_LONGEST: Final = 365 * 86400.0
 
 
 def _count(name: str, value: object) -> int:

@@ -69,6 +69,8 @@ def sign(
     timestamp = strftime("%Y%m%dT%H%M%SZ", gmtime(now))
     day = timestamp[:8]
     payload_hash = sha256(body).hexdigest()
+    scope = f"{day}/{region_name}/{service_name}/aws4_request"
+    signing_key = _signing_key(credentials, day, region_name, service_name)
 
     # What can fail stands above: from here on this frame, which a traceback may show, has the token as plain text.
     added = {"X-Amz-Date": timestamp}
@@ -91,9 +93,8 @@ def sign(
             fields.get("x-amz-content-sha256", payload_hash),
         )
     )
-    scope = f"{day}/{region_name}/{service_name}/aws4_request"
     string_to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{sha256(_utf8(canonical_request)).hexdigest()}"
-    signature = _hmac(_signing_key(credentials, day, region_name, service_name), string_to_sign).hex()
+    signature = _hmac(signing_key, string_to_sign).hex()
 
     added["Authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{scope}, "

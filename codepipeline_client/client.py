@@ -15,7 +15,7 @@ import httpx
 from ._connections import Line
 from ._credentials import AsyncCredentialsLike, CredentialsLike
 from ._driver import drive, drive_async
-from ._futures import settled
+from ._futures import load_anyio_for, running_library, settled
 from ._setup import SIGNING_NAME, Setup
 from .operations import GET_PIPELINE_EXECUTION, InputT, Operation, OutputT
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
@@ -77,12 +77,12 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
         self._check_open()
         parts = self._parts.value
         if parts is None:
-            parts = self._parts.started().result()
+            parts = self._accept(self._parts.started().result())
         return drive(self._begin(operation, asked, parts.route), parts.transport, self._clock, self._limits)
 
     def _signing(self, line: Line, region_name: str) -> httpx.BaseTransport:
         return SigV4Transport(
-            self._transport or line.open(),
+            line.open() if self._transport is None else self._transport,
             service_name=SIGNING_NAME,
             region_name=region_name,
             credentials=self._credentials,
@@ -99,6 +99,8 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
 
     _transport_kind = httpx.AsyncBaseTransport
     _accepts_async_providers = True
+    _library = "asyncio"
+    """What the first call runs on."""
 
     async def get_pipeline_execution(
         self, *, pipeline_name: str, pipeline_execution_id: str
@@ -147,12 +149,14 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
         self._check_open()
         parts = self._parts.value
         if parts is None:
-            parts = await settled(self._parts.started())
+            self._library = running_library()
+            parts = self._accept(await settled(self._parts.started()))
         return await drive_async(self._begin(operation, asked, parts.route), parts.transport, self._clock, self._limits)
 
     def _signing(self, line: Line, region_name: str) -> httpx.AsyncBaseTransport:
+        load_anyio_for(self._library)  # here, where no event loop waits for it
         return AsyncSigV4Transport(
-            self._transport or line.open_async(),
+            line.open_async() if self._transport is None else self._transport,
             service_name=SIGNING_NAME,
             region_name=region_name,
             credentials=self._credentials,

@@ -16,7 +16,11 @@ from attrs import field, frozen
 
 
 class OpenEnum(StrEnum):
-    """A string enum that accepts any text: what is not listed becomes a value of the same kind, equal to its text."""
+    """
+    A string enum that accepts any text: what is not listed becomes a value of the same kind, equal to its text.
+
+    To a type checker it looks closed: a ``match`` over its members still needs a ``case _``.
+    """
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -85,29 +89,43 @@ class ExecutionMode(OpenEnum):
     """What a pipeline does when an execution finds another one under way."""
 
     QUEUED = "QUEUED"
+    """It waits, and each goes through in its turn."""
     SUPERSEDED = "SUPERSEDED"
+    """A newer one overtakes an older one that waits."""
     PARALLEL = "PARALLEL"
+    """They run side by side."""
 
 
 class ExecutionType(OpenEnum):
     """Whether an execution brings something new, or brings a stage back to what it had."""
 
     STANDARD = "STANDARD"
+    """It brings something new."""
     ROLLBACK = "ROLLBACK"
+    """It brings a stage back to an earlier execution."""
 
 
 class TriggerType(OpenEnum):
     """What can start an execution."""
 
     CREATE_PIPELINE = "CreatePipeline"
+    """The pipeline was made."""
     START_PIPELINE_EXECUTION = "StartPipelineExecution"
+    """Somebody, or some program, asked for it."""
     POLL_FOR_SOURCE_CHANGES = "PollForSourceChanges"
+    """CodePipeline asked a source, and found a change."""
     WEBHOOK = "Webhook"
+    """A source's webhook told of a change."""
     CLOUD_WATCH_EVENT = "CloudWatchEvent"
+    """An EventBridge rule matched an event, such as a push to a repository or an upload."""
     PUT_ACTION_REVISION = "PutActionRevision"
+    """A custom source action told of a change."""
     WEBHOOK_V2 = "WebhookV2"
+    """A connection to a provider told of a change, which a trigger of the pipeline let through."""
     MANUAL_ROLLBACK = "ManualRollback"
+    """Somebody asked for a stage to be rolled back."""
     AUTOMATED_ROLLBACK = "AutomatedRollback"
+    """A stage failed, and is set to roll back by itself."""
 
 
 @frozen(kw_only=True)

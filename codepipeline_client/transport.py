@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -22,6 +23,7 @@ from ._driver import SIGNED_WITH, STALE_CREDENTIALS
 from ._futures import settled
 from ._message import Credentials
 from ._signing import REPLACED, sign
+from .errors import ConfigurationError
 
 
 class SigV4Transport(httpx.BaseTransport):
@@ -48,6 +50,7 @@ class SigV4Transport(httpx.BaseTransport):
         credentials: CredentialsLike | CredentialsCache | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
+        _check_scope(service_name, region_name)
         if not isinstance(credentials, CredentialsCache):
             credentials = CredentialsCache(credentials, region_name=region_name, now=now, allow_async=False)
         self._stamp = _Stamp(service_name=service_name, region_name=region_name, credentials=credentials, now=now)
@@ -107,6 +110,7 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         credentials: AsyncCredentialsLike | CredentialsCache | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
+        _check_scope(service_name, region_name)
         if not isinstance(credentials, CredentialsCache):
             credentials = CredentialsCache(credentials, region_name=region_name, now=now, allow_async=True)
         self._stamp = _Stamp(service_name=service_name, region_name=region_name, credentials=credentials, now=now)
@@ -139,6 +143,12 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
     ) -> None:
         """Leave the transport that sends, too."""
         await self._transport.__aexit__(exc_type, exc_value, traceback)
+
+
+def _check_scope(service_name: object, region_name: object) -> None:
+    for argument, value in (("service_name", service_name), ("region_name", region_name)):
+        if not isinstance(value, str) or not re.fullmatch("[A-Za-z0-9-]+", value):
+            raise ConfigurationError(f"{argument} must be letters, digits and hyphens, not {value!r}")
 
 
 @frozen(kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -125,6 +126,7 @@ def test_an_error_with_an_odd_body_is_an_error_by_its_status(body: str | bytes) 
         pytest.param('{"a": 1}'.encode("utf-16"), "not JSON", id="utf-16"),
         pytest.param(b"\xef\xbb\xbf{}", "not JSON", id="byte-order-mark"),
         pytest.param('{"a":' * 100_000, "nested too deeply", id="nesting-bomb"),
+        pytest.param('{"a":' * 101 + "1" + "}" * 101, "nested too deeply", id="deeper-than-can-be-copied"),
         pytest.param('{"a": ' + "9" * 5000 + "}", "not JSON .*digits", id="huge-integer"),
         pytest.param('{"a": 1e999999}', "too large", id="infinite"),
         pytest.param('{"a": NaN}', "NaN is no JSON number", id="nan"),
@@ -146,10 +148,38 @@ def test_a_redirect_is_no_answer(status: int) -> None:
         decode(NAME, answer("", status, {"location": "http://elsewhere.test/"}))
 
 
+@pytest.mark.parametrize(
+    "body", ['{"a":' * 99 + "1" + "}" * 99, '{"a": [' + "{}," * 500 + "[]]}"], ids=["deep", "wide"]
+)
+def test_what_can_be_copied_is_read(body: str) -> None:
+    assert pickle.loads(pickle.dumps(decode(NAME, answer(body)).raw)) == json.loads(body)
+
+
 def test_an_encoded_answer_was_not_asked_for() -> None:
     with pytest.raises(ResponseDecodeError, match="Content-Encoding 'gzip'"):
         decode(NAME, answer("{}", headers={"content-encoding": "gzip"}))
-    assert decode(NAME, answer("{}", headers={"content-encoding": "identity"})).raw == {}
+    for plain in ("identity", "Identity ", ""):
+        assert decode(NAME, answer("{}", headers={"content-encoding": plain})).raw == {}
+
+
+def test_an_answer_beyond_the_limit_is_not_trusted_and_an_error_beyond_it_is_still_an_error() -> None:
+    cut = Response(status_code=200, headers={}, body=b"{", is_whole=False)
+    with pytest.raises(ResponseDecodeError, match="it has more than 1 bytes"):
+        decode(NAME, cut)
+    with pytest.raises(ServiceError) as caught:
+        decode(NAME, Response(status_code=503, headers={}, body=b"{", is_whole=False))
+    assert caught.value.fault == "server"
+
+
+@pytest.mark.parametrize("place", ["code", "location", "content-type", "content-encoding", "x-amzn-requestid"])
+def test_what_an_answer_says_of_itself_is_cut_in_a_message(place: str) -> None:
+    long = "x" * 100_000
+    response = answer(json.dumps({"code": long}), 400) if place == "code" else answer("<", 200, {place: long})
+    if place == "location":
+        response = answer("", 302, {place: long})
+    with pytest.raises((ServiceError, ResponseDecodeError)) as caught:
+        decode(NAME, response)
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize(

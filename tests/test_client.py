@@ -31,6 +31,7 @@ from codepipeline_client import (
     PipelineNotFoundException,
     UnrecognizedClientException,
     ValidationException,
+    _settings,
 )
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
@@ -210,11 +211,16 @@ def test_missing_keys_are_told(ask: Ask) -> None:
     [
         pytest.param({"region_name": "eu west 1"}, "region_name 'eu west 1' is not a region", id="region"),
         pytest.param({"endpoint_url": "ftp://a"}, "endpoint_url", id="endpoint"),
-        pytest.param({"connect_timeout": 0}, "connect_timeout must be a number of seconds above 0", id="zero"),
+        pytest.param({"connect_timeout": 0}, "connect_timeout must be a number of seconds, above 0", id="zero"),
         pytest.param({"read_timeout": -1}, "read_timeout must be", id="negative"),
         pytest.param({"read_timeout": float("nan")}, "read_timeout must be", id="nan"),
         pytest.param({"read_timeout": "5"}, "read_timeout must be .* not '5'", id="text"),
         pytest.param({"read_timeout": True}, "read_timeout must be", id="boolean"),
+        pytest.param({"read_timeout": 1e300}, "read_timeout must be", id="longer-than-any-clock"),
+        pytest.param({"read_timeout": 10**400}, "read_timeout must be", id="longer-than-any-float"),
+        pytest.param({"clock": object()}, "clock must have time", id="clock"),
+        pytest.param({"parameter_validation": "no"}, "parameter_validation must be True or False", id="validation"),
+        pytest.param({"endpoint_url": "https://10.0.0.256"}, "its host or its port is not valid", id="no-address"),
         pytest.param({"max_connections": 0}, "max_connections must be a whole number from 1, not 0", id="none"),
         pytest.param({"max_connections": 1.5}, "max_connections must be", id="fraction"),
         pytest.param({"max_connections": True}, "max_connections must be", id="true"),
@@ -254,15 +260,43 @@ def test_each_kind_wants_a_transport_of_its_kind() -> None:
         CodePipelineClient(transport=async_transport)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"proxy": "http://127.0.0.1:1"}, {"verify": "/ca.pem"}],
+    ids=["proxy", "verify"],
+)
+def test_what_a_transport_of_ones_own_would_not_heed_is_refused_beside_it(
+    make: Callable[..., Client], options: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigurationError, match="proxy and verify are a transport's own"):
+        make(transport=httpx.MockTransport(lambda _: httpx.Response(200)), **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"endpoint_url": "https://xn--a"}, id="a-label-that-stands-for-nothing"),
+        pytest.param({"endpoint_url": f"https://localhost/{'x' * 70_000}"}, id="too-long"),
+        pytest.param(
+            {"endpoint_url": "https://localhost:9", "proxy": "http://u:p@10.0.0.256:1"}, id="a-proxys-address"
+        ),
+    ],
+)
+def test_an_address_that_nobody_can_send_to_is_told(ask: Ask, options: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be used: its host"):
+        ask(region_name="eu-west-1", credentials=KEYS, **options)
+
+
 def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no network here")
 
     with (
-        pytest.warns(InsecureEndpointWarning, match=r"http://other\.test unencrypted"),
+        pytest.warns(InsecureEndpointWarning, match=r"http://other\.test unencrypted") as warned,
         pytest.raises(ConnectionError),
     ):
         ask(region_name="a", credentials=KEYS, endpoint_url="http://other.test", transport=httpx.MockTransport(refuse))
+    assert warned[0].filename == __file__, "it points at the line that calls"
 
 
 def test_a_warning_may_be_made_an_error_without_a_hang(ask: Ask) -> None:
@@ -376,6 +410,35 @@ def test_a_users_own_transport_is_used_and_closed(kind: str, used: bool) -> None
     else:
         anyio.run(main, backend=kind)
     assert transport.closed == 1
+
+
+class Empty(httpx.MockTransport):
+    """A transport that counts as false: it has a length, and nothing in it yet."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_a_transport_that_looks_empty_is_used_all_the_same(ask: Ask) -> None:
+    transport = Empty(lambda _: httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}}))
+    output = ask(region_name="eu-west-1", credentials=KEYS, transport=transport)
+    assert output.pipeline_execution.status == "Failed"
+
+
+def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
+    service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = CodePipelineClient(**pointed_at(service))
+    resolve = _settings.resolve
+
+    def closing(given: _settings.Given, environ: dict[str, str]) -> _settings.Settings:
+        client.close()
+        return resolve(given, environ)
+
+    monkeypatch.setattr(_settings, "resolve", closing)
+    with pytest.raises(ConfigurationError, match="is closed"):
+        client.get_pipeline_execution(**ASKED)
+    assert service.requests == ()
 
 
 def test_a_client_that_was_never_used_has_nothing_to_close(make: Callable[..., Client], kind: str) -> None:

@@ -16,7 +16,6 @@ from codepipeline_client import (
     Credentials,
     CredentialsError,
     RequestTimeoutError,
-    ResponseDecodeError,
     TransportError,
 )
 from codepipeline_client._clock import Clock
@@ -182,10 +181,10 @@ def test_an_answer_that_a_mock_has_read_is_read_all_the_same(run: Run) -> None:
 @pytest.mark.parametrize("kind", [Body, Plain])
 def test_an_answer_without_end_is_cut_off(run: Run, kind: type[Body]) -> None:
     body = kind(*[b"x" * 65536] * 1000)
-    (outcome,) = run(Both(lambda _: httpx.Response(200, stream=body, headers={"x-amzn-requestid": "r"})))
-    assert isinstance(outcome, ResponseDecodeError)
-    assert (outcome.http_status_code, outcome.request_id) == (200, "r")
-    assert str(MAX_BODY) in str(outcome)
+    (outcome,) = run(Both(lambda _: httpx.Response(200, stream=body)))
+    assert isinstance(outcome, Response)
+    assert not outcome.is_whole
+    assert len(outcome.body) == MAX_BODY
     assert body.closed
 
 
@@ -217,7 +216,7 @@ SECRET_REQUEST = httpx.Request("POST", "http://127.0.0.1", headers={"x-amz-secur
         ),
         pytest.param(httpx.ReadError(""), ConnectionFailedError, "broke .*: ReadError", id="no-words"),
         pytest.param(httpx.RemoteProtocolError("bad\n"), ConnectionFailedError, r"bad\\n", id="keep-alive-race"),
-        pytest.param(httpx.ProxyError("407"), ConnectionFailedError, "407", id="proxy"),
+        pytest.param(httpx.ProxyError("407"), ConnectionFailedError, "the proxy on the way .*: 407; check", id="proxy"),
         pytest.param(httpx.StreamError("odd"), ConnectionFailedError, "odd", id="stream"),
         pytest.param(ConnectionResetError("reset"), ConnectionFailedError, "reset", id="os"),
         pytest.param(ssl.SSLError(1, "tls"), ConnectionFailedError, "tls", id="tls"),

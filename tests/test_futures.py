@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import traceback
 from concurrent.futures import Future
 from typing import Any
 
 import anyio
 import pytest
 
-from codepipeline_client import CredentialsError
+from codepipeline_client import ConfigurationError, CredentialsError
 from codepipeline_client._futures import Once, settled
 
 
@@ -44,6 +46,50 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept(failure: BaseException) 
     once = Once(make)
     assert once.started().exception() is failure
     assert once.started().result() == "value"
+
+
+def test_a_thread_that_cannot_be_started_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    once = Once(lambda: "value")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(ConfigurationError, match="no thread could be started"):
+            once.started().result()
+    assert once.started().result() == "value"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_its_parents_thread() -> None:
+    gate = threading.Event()
+    once = Once(lambda: gate.wait(0 if os.getpid() != parent else None) or "made")
+    parent = os.getpid()
+    pending = once.started()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if once.started().result(5) == "made" else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    gate.set()
+    assert pending.result() is True
+
+
+def test_a_failure_shows_no_variable_of_the_work() -> None:
+    def make() -> str:
+        password = "planted"
+        try:
+            raise KeyError(len(password))
+        except KeyError as error:
+            raise ValueError("no") from error
+
+    shown: list[str] = []
+    error = Once(make).started().exception()
+    while error is not None:
+        shown += traceback.TracebackException.from_exception(error, capture_locals=True).format()
+        error = error.__cause__
+    assert "ValueError" in "".join(shown)
+    assert "password = 'planted'" not in "".join(shown)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 from typing import Final
 
 import pytest
@@ -269,3 +272,26 @@ def test_importing_the_package_loads_neither_botocore_nor_the_shell() -> None:
     of_http = loaded_by("import httpx, httpcore")  # they load click and trio themselves, where they find them
     assert PACKAGE in loaded
     assert (loaded - of_http) & {"botocore", "boto3", "click", "pytest", "trio"} == set()
+
+
+def methods_of_protocols() -> Iterator[FunctionType]:
+    """What the protocols of the package declare."""
+    for name in modules():
+        if name.rpartition(".")[2] in {"__main__", "__init__"}:
+            continue
+        module = import_module(f"{PACKAGE}.{name}")
+        for found in vars(module).values():
+            if isinstance(found, type) and getattr(found, "_is_protocol", False):
+                members = [each.fget if isinstance(each, property) else each for each in vars(found).values()]
+                own = [each for each in members if isinstance(each, FunctionType)]
+                yield from (each for each in own if each.__module__ == module.__name__)
+
+
+def test_a_protocol_only_asks() -> None:
+    """Whoever inherits from one inherits no behaviour."""
+    asked = list(methods_of_protocols())
+    assert len(asked) > 10
+    for method in asked:
+        places = inspect.signature(method).parameters.values()
+        named = {each.name: None for each in places if each.kind is each.KEYWORD_ONLY}
+        assert method(*[None] * (len(places) - len(named)), **named) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import socket
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -109,6 +110,11 @@ def test_a_good_answer_tells_nothing(
         pytest.param({"body": f'{{"pipelineExecution": {{"status": ["{TOKEN}"]}}}}'.encode()}, id="wrong-type"),
         pytest.param({"body": b'{"pipelineExecution": {'}, id="cut-short"),
         pytest.param({"headers": {"Content-Encoding": "gzip"}, "body": b"x"}, id="encoded"),
+        pytest.param({"status_code": 400, "body": f'{{"__type":"{TOKEN}"}}'.encode()}, id="a-code-that-quotes"),
+        pytest.param(
+            {"body": f'{{"pipelineExecution": {{"status": "Failed", "pipelineName": "{TOKEN}"}}}}'.encode()},
+            id="a-name-that-quotes",
+        ),
         pytest.param({"status_code": 302, "headers": {"Location": "http://localhost/"}}, id="redirect"),
         pytest.param({"headers": {"Content-Length": "99"}, "body": b"short"}, id="fewer-bytes-than-said"),
         pytest.param({"headers": {"Transfer-Encoding": "chunked"}, "body": b"zz\r\n"}, id="bad-chunk"),
@@ -121,6 +127,20 @@ def test_a_bad_answer_tells_nothing(
     text = seen(**at(service))
     assert "Error" in text or "Exception" in text
     assert told(text + logs.text) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["Content-Type", "Content-Encoding", "x-amzn-RequestId", "Location", "X-Amzn-Errortype"]
+)
+@pytest.mark.parametrize("status", [200, 302, 400])
+def test_a_header_that_quotes_tells_nothing(
+    seen: Callable[..., str], service: LocalCodePipeline, name: str, status: int
+) -> None:
+    """Logs are left out: httpcore's own logger writes the headers of an answer, whatever they are."""
+    service.put_response(status_code=status, headers={name: TOKEN}, body=b"x")
+    text = seen(**at(service))
+    assert "Error" in text
+    assert told(text) == []
 
 
 def test_a_failing_network_tells_nothing(seen: Callable[..., str], logs: pytest.LogCaptureFixture) -> None:
@@ -143,9 +163,10 @@ def test_a_transport_that_blames_the_request_tells_nothing(seen: Callable[..., s
 
 
 def test_a_silent_service_tells_nothing(seen: Callable[..., str], service: LocalCodePipeline) -> None:
-    service.put_response(headers={"Content-Length": "99"}, body=b"")
-    text = seen(**at(service, read_timeout=0.05))
-    assert "Error" in text
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        text = seen(**at(service, endpoint_url=url, read_timeout=0.05))
+    assert "RequestTimeoutError" in text
     assert told(text) == []
 
 
@@ -154,6 +175,7 @@ def test_a_silent_service_tells_nothing(seen: Callable[..., str], service: Local
     [
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9"}, id="refused"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:nine"}, id="bad-port"),
+        pytest.param({"proxy": f"http://user:{PASSWORD}@10.0.0.256:9"}, id="bad-address"),
         pytest.param({"proxy": f"ftp://user:{PASSWORD}@127.0.0.1"}, id="bad-scheme"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@"}, id="no-host"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "region_name": "no region"}, id="bad-region"),

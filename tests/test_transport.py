@@ -13,7 +13,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from codepipeline_client import AsyncSigV4Transport, Credentials, CredentialsError, SigV4Transport
+from codepipeline_client import AsyncSigV4Transport, ConfigurationError, Credentials, CredentialsError, SigV4Transport
 from codepipeline_client.testing import LocalCodePipeline
 
 auth: Any = import_module("botocore.auth")  # botocore ships no types
@@ -185,6 +185,15 @@ def test_without_a_transport_it_sends_by_itself(local_codepipeline: LocalCodePip
     with httpx.Client(transport=SigV4Transport(**options)) as client:
         answers = [client.post(local_codepipeline.endpoint_url, content=b"{}", headers=headers), anyio.run(main)]
     assert [answer.json()["__type"] for answer in answers] == ["ValidationException"] * 2, "the signature was right"
+
+
+@pytest.mark.parametrize("name", [None, "", "eu west"])
+@pytest.mark.parametrize("kind", [SigV4Transport, AsyncSigV4Transport])
+def test_a_scope_that_cannot_be_signed_for_is_told_at_once(kind: Any, name: Any) -> None:
+    with pytest.raises(ConfigurationError, match="region_name must be letters, digits and hyphens"):
+        kind(Recorder(), service_name="sts", region_name=name, credentials=KEYS)
+    with pytest.raises(ConfigurationError, match="service_name must be"):
+        kind(Recorder(), service_name=name, region_name="eu-west-1", credentials=KEYS)
 
 
 # Keys

@@ -1,8 +1,8 @@
 """
 Fixtures: a running endpoint, and clients that talk to it.
 
-pytest imports this in every session of an environment that the package is installed in. So everything that takes
-time to import is imported by the fixture that needs it.
+pytest imports this, and with it the package, in every session of an environment that has it installed. botocore,
+which takes the longest, is left to the fixture that needs it.
 """
 
 from __future__ import annotations
