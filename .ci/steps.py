@@ -14,7 +14,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -138,8 +138,18 @@ def path_with_python3(place: Path) -> str:
     return path
 
 
+@contextmanager
+def background() -> Iterator[ThreadPoolExecutor]:
+    """A thread for what can be done aside. When a step fails, what it has not begun is dropped."""
+    aside = ThreadPoolExecutor(max_workers=1)
+    try:
+        yield aside
+    finally:
+        aside.shutdown(cancel_futures=True)
+
+
 def main() -> None:
-    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(max_workers=1) as aside:
+    with tempfile.TemporaryDirectory() as directory, background() as aside:
         work = Path(directory)
         with step("Pythons of this machine"):
             pythons = find_pythons()
@@ -152,17 +162,17 @@ def main() -> None:
         with step(f"Environment of the tools, on {oldest}"):
             tools = new_environment(work / "tools", pythons[oldest], *SUITE, "--group", "dev")
 
-        def prepare() -> None:
-            run(tools, "tests/peers/environments.py", work / "peers")
-            for version in others:
-                new_environment(work / version, pythons[version], *SUITE)
-            new_environment(work / "floors", pythons[newest], *SUITE, "--constraint", constraints)
-
-        # Beside the checks that only read; the tests measure time, and want the machine for themselves.
-        prepared = aside.submit(prepare)
         with step("Lint"):
             run(tools, "-m", "ruff", "check")
             run(tools, "-m", "ruff", "format", "--check")
+        # Beside the checks that only read; the tests measure time, and want the machine for themselves.
+        prepared: list[Future[None] | Future[Path]] = [
+            aside.submit(run, tools, "tests/peers/environments.py", work / "peers"),
+            *(aside.submit(new_environment, work / version, pythons[version], *SUITE) for version in others),
+            aside.submit(
+                new_environment, work / "floors", pythons[newest], *SUITE, "--constraint", os.fspath(constraints)
+            ),
+        ]
         with step("Wheel and sdist"):
             bare = check_distributions(tools, work)
         with step("Types"):
@@ -170,7 +180,8 @@ def main() -> None:
         with step("Documents"):
             run(tools, "-m", "sphinx", "-W", "-n", "-q", "-d", work / "doctrees", "docs", work / "docs")
         with step("Environments of the tests (begun earlier)"):
-            prepared.result()
+            for environment in prepared:
+                environment.result()
         with step(f"Tests with branch coverage, on {oldest}"):
             measure_coverage(tools, work)
         for version in others:
