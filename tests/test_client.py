@@ -347,6 +347,17 @@ def test_expired_keys_that_do_not_change_are_an_error_after_one_attempt(ask: Ask
 # One client, many calls
 
 
+def test_calls_one_after_the_other_share_what_the_first_has_read(service: LocalCodePipeline) -> None:
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**pointed_at(service, connect_timeout=None, read_timeout=None)) as client:
+            for _ in range(2):
+                assert (await client.get_pipeline_execution(**ASKED)).pipeline_execution == EXECUTION
+
+    for backend in ("asyncio", "trio"):
+        anyio.run(main, backend=backend)
+    assert service.requests[0].headers["user-agent"] == service.requests[-1].headers["user-agent"]
+
+
 def test_fifty_calls_at_once_are_one_reading_of_settings(service: LocalCodePipeline) -> None:
     async def main() -> None:
         async with AsyncCodePipelineClient(**pointed_at(service)) as client, anyio.create_task_group() as tasks:

@@ -195,6 +195,12 @@ def test_an_argument_tells_no_password(
     assert told(text + logs.text) == []
 
 
+def test_a_client_shows_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever shows an object's variables shows this client's snapshot of it."""
+    monkeypatch.setenv("SOMETHING", PASSWORD)
+    assert told(repr(vars(CodePipelineClient()))) == []
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
