@@ -1,7 +1,8 @@
 """
 What a test needs to run code that calls CodePipeline, with no account and no network: the front door, nothing else.
 
-`LocalCodePipeline` is the service on this machine, `make_pipeline_execution` makes what it answers with.
+`LocalCodePipeline` is the service on this machine, `make_pipeline_execution` makes what it answers with, `faults` what
+goes wrong there, and `FakeClock` makes waiting take no time.
 The fixtures are in `codepipeline_client.testing.pytest_plugin`, which pytest finds by itself.
 """
 
@@ -14,11 +15,15 @@ from .executions import (
     ResolvedPipelineVariableFields,
     make_pipeline_execution,
 )
-from .local_codepipeline import LocalCodePipeline, ReceivedRequest
+from .fake_clock import FakeClock
+from .local_codepipeline import LocalCodePipeline
+from .received import IncomingRequest, ReceivedRequest
 
 __all__ = [
     "ArtifactRevisionFields",
     "ExecutionTriggerFields",
+    "FakeClock",
+    "IncomingRequest",
     "LocalCodePipeline",
     "PipelineRollbackMetadataFields",
     "ReceivedRequest",

@@ -7,8 +7,9 @@ No check, no socket, no clock.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from typing import Final, TypeGuard
 
 from attrs import field, frozen
 
@@ -48,6 +49,28 @@ class Call:
     body: bytes
     request_id: str
     """What the answer to it will be known by."""
+    connection_number: int = 1
+    """Which of the endpoint's connections it came on."""
+
+
+class End(Enum):
+    """How a connection ends."""
+
+    CLOSE = "FIN"
+    RESET = "RST"
+
+
+@frozen
+class Pause:
+    """A time in which nothing is sent."""
+
+    seconds: float
+
+
+Step = bytes | Pause | End
+"""One step of sending an answer. Nothing follows an end."""
+Delivery = Callable[[bytes, bytes], Iterator[Step]]
+"""The steps of sending an answer, of which the head and the body are given."""
 
 
 @frozen(kw_only=True)
@@ -59,6 +82,12 @@ class Answer:
     body: bytes
     error_code: str | None = None
     """What the call is refused with. None for a success, and for an answer that a test wrote itself."""
+    date: float | None = None
+    """When it was made, in seconds since the epoch. None for the moment in which it is sent."""
+    is_last: bool = False
+    """Whether it says that its connection ends with it."""
+    delivery: Delivery | None = None
+    """How it is sent. None for as it should be."""
 
 
 class Refusal(Exception):
@@ -77,18 +106,33 @@ def http_status(code: str) -> int:
 
 def success(document: Mapping[str, object], *, request_id: str) -> Answer:
     """Return the answer that carries an operation's output."""
-    return Answer(status_code=200, headers=_headers(request_id), body=_encode(document))
+    return Answer(status_code=200, headers=_headers(request_id), body=encode(document))
 
 
 def error(code: str, message: str, *, status_code: int, request_id: str) -> Answer:
     """Return an error answer in the form of the AWS JSON protocol."""
     document = {"__type": code, "message": message}
-    return Answer(status_code=status_code, headers=_headers(request_id), body=_encode(document), error_code=code)
+    return Answer(status_code=status_code, headers=_headers(request_id), body=encode(document), error_code=code)
+
+
+def decode(body: bytes) -> dict[str, object] | None:
+    """Return the JSON object in *body*. None when it is anything else."""
+    try:
+        document: object = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return None
+    return document if is_object(document) else None
+
+
+def encode(document: Mapping[str, object]) -> bytes:
+    """Return *document* as the service writes it."""
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def is_object(document: object) -> TypeGuard[dict[str, object]]:
+    """Tell whether *document*, which came out of JSON, is an object."""
+    return isinstance(document, dict)
 
 
 def _headers(request_id: str) -> Headers:
     return (("x-amzn-RequestId", request_id), ("Content-Type", "application/x-amz-json-1.1"))
-
-
-def _encode(document: Mapping[str, object]) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()

@@ -6,24 +6,19 @@ Knows framing and bytes. Never knows what a call asks for, nor why an answer is 
 
 from __future__ import annotations
 
-import io
-import selectors
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socket import IPPROTO_TCP, TCP_NODELAY, socket
 from socketserver import BaseServer
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import uuid4
 
-from ._calls import Answer, Call, error
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
+from ._calls import Answer, Call, End, Pause, Step, error
+from ._stream import Stream
 
 _MAX_BODY: Final = 1 << 20
-_FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -40,18 +35,20 @@ class Connection(BaseHTTPRequestHandler):
         respond: Callable[[Call], Answer],
         now: Callable[[], float],
         stopped: socket,
+        number: int,
     ) -> None:
         self._respond = respond
         self._now = now
         self._stopped = stopped
+        self._number = number
         super().__init__(request, client_address, server)
 
     def setup(self) -> None:
         """Put streams that end with the endpoint in the place of the socket's own, which would wait for ever."""
         self.request.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)
-        self._stream = _Stream(self.request, self._stopped)
-        self.rfile = io.BufferedReader(_Incoming(self._stream))
-        self.wfile = _Outgoing(self._stream)
+        self._stream = Stream(self.request, self._stopped)
+        self.rfile = self._stream.reader()
+        self.wfile = self._stream.writer()
 
     def finish(self) -> None:
         """Let go of all but the socket, which belongs to the server."""
@@ -92,17 +89,42 @@ class Connection(BaseHTTPRequestHandler):
         for name, value in self.headers.items():
             key = name.lower()
             headers[key] = f"{headers[key]},{value}" if key in headers else value
-        return Call(method=self.command, path=self.path, headers=headers, body=body, request_id=str(uuid4()))
+        return Call(
+            method=self.command,
+            path=self.path,
+            headers=headers,
+            body=body,
+            request_id=str(uuid4()),
+            connection_number=self._number,
+        )
 
     def _send(self, answer: Answer) -> None:
-        if any(name.lower() in _FRAMING for name, _ in answer.headers):
+        if answer.is_last:
             self.close_connection = True
-        content = render(answer, date=self._now(), last=self.close_connection, head_only=self.command == "HEAD")
-        self.wfile.write(content)
+        date = self._now() if answer.date is None else answer.date
+        head = head_of(answer, date=date, last=self.close_connection)
+        body = b"" if self.command == "HEAD" else answer.body
+        if answer.delivery is None:
+            self.wfile.write(head + body)
+            return
+        for step in answer.delivery(head, body):
+            self._take(step)
+
+    def _take(self, step: Step) -> None:
+        if isinstance(step, Pause):
+            self._stream.pause(step.seconds)
+        elif step is End.RESET:
+            self._stream.reset()
+            self.close_connection = True
+        elif isinstance(step, End):
+            self.close_connection = True
+        else:
+            self._stream.pause(0)  # else an answer without end would not see the end of the endpoint
+            self.wfile.write(step)
 
 
-def render(answer: Answer, *, date: float, last: bool, head_only: bool) -> bytes:
-    """Return the bytes of *answer*. A header that every answer has is added unless the answer has it already."""
+def head_of(answer: Answer, *, date: float, last: bool) -> bytes:
+    """Return the status line and headers. A header that every answer has is added unless it is there already."""
     try:
         phrase = HTTPStatus(answer.status_code).phrase
     except ValueError:
@@ -115,57 +137,4 @@ def render(answer: Answer, *, date: float, last: bool, head_only: bool) -> bytes
         lines.append(f"Content-Length: {len(answer.body)}")
     if last and "connection" not in names:
         lines.append("Connection: close")
-    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    return head if head_only else head + answer.body
-
-
-class _Stream:
-    """The bytes of a connection. Whatever waits for one is let go with an error when the endpoint stops."""
-
-    def __init__(self, connection: socket, stopped: socket) -> None:
-        connection.setblocking(False)
-        self._connection = connection
-        self._stopped = stopped
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(stopped, selectors.EVENT_READ)
-        self._selector.register(connection, selectors.EVENT_READ)
-
-    def receive_into(self, room: WriteableBuffer) -> int:
-        self._wait(selectors.EVENT_READ)
-        return self._connection.recv_into(room)
-
-    def send(self, content: memoryview) -> None:
-        while content:
-            try:
-                content = content[self._connection.send(content) :]
-            except BlockingIOError:
-                self._wait(selectors.EVENT_WRITE)
-
-    def close(self) -> None:
-        self._selector.close()
-
-    def _wait(self, event: int) -> None:
-        self._selector.modify(self._connection, event)
-        if any(key.fileobj is self._stopped for key, _ in self._selector.select()):
-            raise ConnectionAbortedError("the endpoint stopped")
-
-
-class _Incoming(io.RawIOBase):
-    def __init__(self, stream: _Stream) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, room: WriteableBuffer, /) -> int:
-        return self._stream.receive_into(room)
-
-
-class _Outgoing(io.BufferedIOBase):
-    def __init__(self, stream: _Stream) -> None:
-        self._stream = stream
-
-    def write(self, content: ReadableBuffer, /) -> int:
-        with memoryview(content) as view:
-            self._stream.send(view)
-            return view.nbytes
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")

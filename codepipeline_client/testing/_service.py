@@ -10,46 +10,41 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Final, TypeGuard
+from typing import Final
 
 from attrs import frozen
 
 from .._message import Credentials
-from ._calls import Answer, Call, Refusal, error, http_status, success
+from ._calls import Answer, Call, Refusal, decode, error, http_status, success
 from ._scenario import Scenario
-from ._signature import check_signature
+from ._signature import INVALID_SIGNATURE, check_signature
 
 _TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 
 
-def answer(call: Call, *, scenario: Scenario, credentials: Credentials, region_name: str, now: float) -> Answer:
+def answer(
+    call: Call,
+    *,
+    scenario: Scenario,
+    credentials: Credentials,
+    region_name: str,
+    now: float,
+    skew_code: str = INVALID_SIGNATURE,
+) -> Answer:
     """
-    Return what the service answers to *call*.
+    Return what the service answers to *call*: *skew_code* when it was signed at another time than *now*.
 
     A planned answer takes the operation's place: a call that nobody may make does not use one up.
     """
     try:
         _check_operation(call)
-        check_signature(call, credentials=credentials, region_name=region_name, now=now)
+        check_signature(call, credentials=credentials, region_name=region_name, now=now, skew_code=skew_code)
         plan = scenario.take_plan()
         return plan(call) if plan else _get_pipeline_execution(call, scenario)
     except Refusal as refusal:
         status_code = http_status(refusal.code)
         return error(refusal.code, refusal.message, status_code=status_code, request_id=call.request_id)
-
-
-def decode(body: bytes) -> dict[str, object] | None:
-    """Return the JSON object in *body*. None when it is anything else."""
-    try:
-        document: object = json.loads(body.decode())
-    except (ValueError, RecursionError):
-        return None
-    return document if _is_object(document) else None
-
-
-def _is_object(document: object) -> TypeGuard[dict[str, object]]:
-    return isinstance(document, dict)
 
 
 def _check_operation(call: Call) -> None:

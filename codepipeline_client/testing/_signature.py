@@ -20,6 +20,9 @@ from attrs import field, frozen
 from .._message import Credentials
 from ._calls import Call, Refusal
 
+INVALID_SIGNATURE: Final = "InvalidSignatureException"
+"""The error code of a signature that is not the right one."""
+
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _SERVICE_NAME: Final = "codepipeline"
 _TERMINATOR: Final = "aws4_request"
@@ -28,12 +31,18 @@ _TIMESTAMP: Final = "%Y%m%dT%H%M%SZ"
 _TOLERANCE: Final = 300
 
 
-def check_signature(call: Call, *, credentials: Credentials, region_name: str, now: float) -> None:
-    """Raise `Refusal` unless *call* was signed with *credentials*, for the region, within 5 minutes of *now*."""
+def check_signature(
+    call: Call, *, credentials: Credentials, region_name: str, now: float, skew_code: str = INVALID_SIGNATURE
+) -> None:
+    """
+    Raise `Refusal` unless *call* was signed with *credentials*, for the region, within 5 minutes of *now*.
+
+    *skew_code* is the error code of one that was signed at another time.
+    """
     signature = _read(call.headers)
     _check_key(signature, call.headers, credentials)
     _check_scope(signature, region_name)
-    _check_time(signature, now)
+    _check_time(signature, now, skew_code)
     if "host" not in signature.signed_headers:
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     expected = _compute(call, signature, credentials=credentials, region_name=region_name)
@@ -125,14 +134,14 @@ def _check_scope(signature: _Signature, region_name: str) -> None:
         raise _invalid(" ".join(wrong))
 
 
-def _check_time(signature: _Signature, now: float) -> None:
+def _check_time(signature: _Signature, now: float, code: str) -> None:
     signed = signature.time.timestamp()
     if signed < now - _TOLERANCE:
         limit = f"{_stamp(now - _TOLERANCE)} ({_stamp(now)} - 5 min.)"
-        raise _invalid(f"Signature expired: {signature.timestamp} is now earlier than {limit}")
+        raise Refusal(code, f"Signature expired: {signature.timestamp} is now earlier than {limit}")
     if signed > now + _TOLERANCE:
         limit = f"{_stamp(now + _TOLERANCE)} ({_stamp(now)} + 5 min.)"
-        raise _invalid(f"Signature not yet current: {signature.timestamp} is still later than {limit}")
+        raise Refusal(code, f"Signature not yet current: {signature.timestamp} is still later than {limit}")
 
 
 def _stamp(seconds: float) -> str:
@@ -197,4 +206,4 @@ def _incomplete(message: str) -> Refusal:
 
 
 def _invalid(message: str) -> Refusal:
-    return Refusal("InvalidSignatureException", message)
+    return Refusal(INVALID_SIGNATURE, message)

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from ipaddress import ip_address
 from threading import Lock
 from typing import Final, Self, cast
 
-from attrs import field, frozen
+from attrs import evolve
 
 from .._message import Credentials
 from ..errors import ConfigurationError
 from ..models import PipelineExecution
+from ._altered import FRAMING, alter, instead
 from ._calls import Answer, Call, error, http_status
-from ._connection import render
-from ._listener import Listener
+from ._connection import head_of
+from ._deliveries import delivery_of
+from ._injector import Injector
+from ._listener import Listener, loopback
+from ._roster import Roster
 from ._scenario import Scenario
-from ._service import answer, decode
-from ._signature import load_signer
+from ._service import answer
+from ._signature import INVALID_SIGNATURE, load_signer
+from .faults import ClockSkew, Fault
+from .received import IncomingRequest, ReceivedRequest, answered_with
 
 _TEST_CREDENTIALS: Final = Credentials(
     access_key_id="LOCALCODEPIPELINE",
@@ -30,32 +35,13 @@ _TEST_CREDENTIALS: Final = Credentials(
 )
 
 
-@frozen(kw_only=True)
-class ReceivedRequest:
-    """One request that reached the endpoint, and how it was answered."""
-
-    method: str
-    """The HTTP method."""
-    path: str
-    """The path as on the wire, the query included."""
-    headers: Mapping[str, str] = field(repr=False)
-    """By name in lower case; a header that came several times is joined with a comma."""
-    body: bytes
-    """The body as on the wire."""
-    input: Mapping[str, object] | None
-    """The operation's input by its names on the wire. None when the body was not a JSON object."""
-    status_code: int
-    """The HTTP status of the answer."""
-    error_code: str | None
-    """What it was refused with. None when it went well, and for an answer that came from `put_response`."""
-
-
 class LocalCodePipeline:
     """
     A CodePipeline endpoint on loopback, which runs in threads of its own while it is used as a context manager.
 
     It checks each request as the service does (method, target, signature, input), answers from the executions that
-    were put there, and records what it received. It may be used by several threads at once.
+    were put there, and records what it received. What goes wrong with real networks and servers can be injected, see
+    `codepipeline_client.testing.faults`. It may be used by several threads at once.
     """
 
     def __init__(
@@ -77,10 +63,12 @@ class LocalCodePipeline:
         """The region that requests must be signed for."""
         self.credentials: Final = credentials
         """The keys that requests must be signed with."""
-        self._host: Final = _loopback(host)
+        self._host: Final = loopback(host)
         self._port: Final = port
         self._now: Final = now
         self._scenario: Final = Scenario()
+        self._injector: Final = Injector()
+        self._roster: Final = Roster()
         self._lock: Final = Lock()
         self._requests: list[ReceivedRequest] = []
         self._listener: Listener | None = None
@@ -90,7 +78,9 @@ class LocalCodePipeline:
         if self._listener is not None:
             raise ConfigurationError("this LocalCodePipeline is running already: make another one")
         load_signer()  # now, so that the first answer takes no longer than the others
-        self._listener = Listener(host=self._host, port=self._port, respond=self._respond, now=self._now)
+        self._listener = Listener(
+            host=self._host, port=self._port, respond=self._respond, now=self._now, roster=self._roster
+        )
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -106,9 +96,7 @@ class LocalCodePipeline:
     @property
     def endpoint_url(self) -> str:
         """Where it listens. It does while it is used as a context manager, and raises ConfigurationError otherwise."""
-        if self._listener is None:
-            raise ConfigurationError("this LocalCodePipeline is not running: use it in a with statement")
-        return self._listener.url
+        return self._running().url
 
     @property
     def environ(self) -> dict[str, str]:
@@ -152,9 +140,11 @@ class LocalCodePipeline:
         Transfer-Encoding or Connection of its own ends its connection, since no more may be read from it.
         """
         # Cast, since to a type checker something iterable may turn out to be a mapping, too, of anything.
-        pairs = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
-        response = Answer(status_code=status_code, headers=tuple(pairs), body=body)
-        render(response, date=0, last=False, head_only=False)  # what cannot be sent is an error here, not in a thread
+        given = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
+        pairs = tuple(given)
+        is_last = any(name.lower() in FRAMING for name, _ in pairs)
+        response = Answer(status_code=status_code, headers=pairs, body=body, is_last=is_last)
+        _ = head_of(response, date=0, last=is_last) + body  # what cannot be sent is an error here, not in a thread
         self._scenario.put_plan(lambda _: response, times=times)
 
     def put_error(self, code: str, message: str = "", *, status_code: int | None = None, times: int = 1) -> None:
@@ -168,40 +158,86 @@ class LocalCodePipeline:
             lambda call: error(code, message, status_code=status, request_id=call.request_id), times=times
         )
 
+    def inject(self, fault: Fault, *, times: int | None = 1) -> None:
+        """
+        Let *fault* happen to the next requests, after those that have a fault already.
+
+        With *times* None it happens from now on to every request for which no other waits.
+        A fault stands for the network and for what is in front of the service, so it happens to a wrong request, too.
+        Where it damages or delays an answer, this is the one that the request would have got, which is thereby used up.
+        """
+        self._injector.inject(fault, times=times)
+
+    def inject_by(self, rule: Callable[[IncomingRequest], Fault | None]) -> None:
+        """
+        Ask *rule* which fault happens to a request; None for no fault.
+
+        It is asked from now on about each request for which no fault waits and for which the rules before it had none,
+        by one thread at a time, in the order of `number`. Others wait as long as it takes. See `faults.at_random`.
+        """
+        self._injector.inject_by(rule)
+
+    def clear_faults(self) -> None:
+        """Forget the faults that wait and the rules, and accept connections again. A fault under way goes on."""
+        self._injector.clear()
+        if self._listener is not None:
+            self._listener.accept()
+
+    def refuse_connections(self) -> None:
+        """Refuse new connections until `accept_connections`: nothing listens on the port. The open ones stay open."""
+        self._running().refuse()
+
+    def accept_connections(self) -> None:
+        """Accept connections again, on the same port."""
+        self._running().accept()
+
+    def close_connections(self) -> None:
+        """
+        Close every open connection in order (FIN), an idle one as well as one in the middle of an answer.
+
+        When this returns, the other sides can see it.
+        """
+        self._roster.close_all()
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open now: each from its first request at the latest, until either side closes it."""
+        return self._roster.open
+
+    @property
+    def accepted_connections(self) -> int:
+        """How many connections were accepted since this object was made."""
+        return self._roster.accepted
+
     def clear(self) -> None:
-        """Forget the executions, the answers that wait, and the requests."""
+        """Forget the executions, the answers and faults that wait, the rules, and the requests, and number from 1."""
         self._scenario.clear()
+        self._injector.restart()
         with self._lock:
             self._requests.clear()
 
+    def _running(self) -> Listener:
+        if self._listener is None:
+            raise ConfigurationError("this LocalCodePipeline is not running: use it in a with statement")
+        return self._listener
+
     def _respond(self, call: Call) -> Answer:
-        answered = answer(
-            call,
-            scenario=self._scenario,
-            credentials=self.credentials,
-            region_name=self.region_name,
-            now=self._now(),
-        )
-        received = ReceivedRequest(
-            method=call.method,
-            path=call.path,
-            headers=call.headers,
-            body=call.body,
-            input=decode(call.body),
-            status_code=answered.status_code,
-            error_code=answered.error_code,
-        )
+        incoming, fault = self._injector.arrive(call)
+        answered = self._answer(call, fault)
+        received = answered_with(answered.status_code, answered.error_code, fault, incoming)
         with self._lock:
             self._requests.append(received)
         return answered
 
-
-def _loopback(host: str) -> str:
-    if host == "localhost":
-        return "127.0.0.1"
-    try:
-        if ip_address(host).is_loopback:
-            return host
-    except ValueError:
-        pass  # a name, and only one name is known to stay on this machine
-    raise ConfigurationError(f"host {host!r} is not a loopback address: give '127.0.0.1', '::1' or 'localhost'")
+    def _answer(self, call: Call, fault: Fault | None) -> Answer:
+        skew = fault if isinstance(fault, ClockSkew) else None
+        now = self._now() + (skew.seconds if skew else 0)
+        answered = instead(fault, call) or answer(
+            call,
+            scenario=self._scenario,
+            credentials=self.credentials,
+            region_name=self.region_name,
+            now=now,
+            skew_code=skew.error_code if skew else INVALID_SIGNATURE,
+        )
+        return evolve(alter(fault, answered), date=now, delivery=delivery_of(fault))

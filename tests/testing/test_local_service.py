@@ -21,9 +21,9 @@ from codepipeline_client._message import Credentials
 from codepipeline_client._signing import sign
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import make_pipeline_execution
-from codepipeline_client.testing._calls import Answer, Call
+from codepipeline_client.testing._calls import Answer, Call, decode
 from codepipeline_client.testing._scenario import Scenario
-from codepipeline_client.testing._service import answer, decode
+from codepipeline_client.testing._service import answer
 
 KEYS: Final = Credentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret+key")
 TEMPORARY: Final = Credentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret+key", session_token="token")

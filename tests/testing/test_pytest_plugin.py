@@ -119,21 +119,68 @@ def test_the_async_client_is_entered_by_the_test_in_a_loop_of_its_own(pytester: 
     ).assert_outcomes(passed=2)
 
 
+def test_with_the_clock_nobody_waits(pytester: pytest.Pytester) -> None:
+    """Endpoint and clients go by it in a test that has it, directly or by another fixture, and by the real one else."""
+    run(
+        pytester,
+        """
+        import time
+
+        import anyio
+        import pytest
+
+        from codepipeline_client.testing import FakeClock, make_pipeline_execution
+
+        EXECUTION = make_pipeline_execution()
+        WANTED = dict(
+            pipeline_name=EXECUTION.pipeline_name, pipeline_execution_id=EXECUTION.pipeline_execution_id
+        )
+
+        @pytest.fixture
+        def far_future(codepipeline_clock):
+            codepipeline_clock.advance(10 * 365 * 86400)
+
+        def test_sync(codepipeline_client, local_codepipeline, codepipeline_clock):
+            local_codepipeline.put_execution(EXECUTION)
+            codepipeline_client.get_pipeline_execution(**WANTED)
+            assert local_codepipeline.requests[0].headers["x-amz-date"] == "20260101T000000Z"
+
+        def test_async(async_codepipeline_client, local_codepipeline, far_future):
+            local_codepipeline.put_execution(EXECUTION)
+
+            async def main():
+                async with async_codepipeline_client as client:
+                    await client.get_pipeline_execution(**WANTED)
+
+            anyio.run(main)
+            assert local_codepipeline.requests[0].headers["x-amz-date"] == "20351230T000000Z"
+
+        def test_neither(codepipeline_client, local_codepipeline):
+            local_codepipeline.put_execution(EXECUTION)
+            codepipeline_client.get_pipeline_execution(**WANTED)
+            assert local_codepipeline.requests[0].headers["x-amz-date"][:4] == time.strftime("%Y", time.gmtime())
+        """,
+    ).assert_outcomes(passed=3)
+
+
 def test_pytest_lists_the_fixtures_with_what_they_are_for(pytester: pytest.Pytester) -> None:
     """`pytest --fixtures` is where a person looks them up."""
     listed = run(pytester, "", "--fixtures").stdout.str()
     ours = listed.partition(f"fixtures defined from {PLUGIN}")[2].partition("fixtures defined from")[0]
-    for name in ("local_codepipeline", "codepipeline_client", "async_codepipeline_client"):
+    for name in ("local_codepipeline", "codepipeline_client", "async_codepipeline_client", "codepipeline_clock"):
         assert f"\n{name} -- " in ours
     assert "no docstring available" not in ours
 
 
-def test_the_plugin_itself_imports_pytest_only() -> None:
+def test_the_plugin_itself_imports_little_but_pytest() -> None:
     """pytest imports it in every session of the environment, also where no test needs it."""
     tree = ast.parse(Path(codepipeline_client.testing.pytest_plugin.__file__).read_text(encoding="utf-8"))
     imported = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     assert [ast.unparse(node) for node in imported] == [
-        *("from __future__ import annotations", "from typing import TYPE_CHECKING", "import pytest")
+        "from __future__ import annotations",
+        "import time",
+        "from typing import TYPE_CHECKING",
+        "import pytest",
     ]
 
 

@@ -1,0 +1,81 @@
+"""
+A clock that a test moves: sleeping takes no time, and is recorded.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from threading import Lock
+from typing import Final
+
+import anyio.lowlevel
+
+_START: Final = 1_767_225_600.0
+
+
+class FakeClock:
+    """
+    A `Clock` for code under test. Whoever sleeps moves it on and returns at once, so nothing has to be waited for.
+
+    It may be used by several threads and tasks at once; what they sleep adds up. It does not make sockets faster or
+    slower: the network's time stays real.
+    """
+
+    def __init__(self, *, start: float = _START) -> None:
+        """
+        Begin at *start*, in seconds since the epoch: 2026-01-01 00:00 UTC unless another is given.
+
+        Signatures carry this time, so give it to the endpoint as well: ``LocalCodePipeline(now=clock.time)``.
+        """
+        self._lock: Final = Lock()
+        self._start: Final = _finite("start", start)
+        self._elapsed = 0.0
+        self._slept: list[float] = []
+
+    def __repr__(self) -> str:
+        return f"<FakeClock {self.time()} after {self.monotonic()} s>"
+
+    @property
+    def slept(self) -> tuple[float, ...]:
+        """The seconds of each sleep so far, in order."""
+        with self._lock:
+            return tuple(self._slept)
+
+    def advance(self, seconds: float) -> None:
+        """Let *seconds* pass, which is no sleep. Raises ValueError when they are negative or not finite."""
+        _not_negative("advance", seconds)
+        with self._lock:
+            self._elapsed += seconds
+
+    def time(self) -> float:
+        """Return the time of day, in seconds since the epoch."""
+        return self._start + self.monotonic()
+
+    def monotonic(self) -> float:
+        """Return the seconds that have passed since the start."""
+        with self._lock:
+            return self._elapsed
+
+    def sleep(self, seconds: float) -> None:
+        """Let *seconds* pass and record them. Raises ValueError when they are negative or not finite."""
+        _not_negative("sleep", seconds)
+        with self._lock:
+            self._elapsed += seconds
+            self._slept.append(seconds)
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Let other tasks run, on asyncio or trio, then do as `sleep` does. A task that is cancelled sleeps nothing."""
+        _not_negative("sleep", seconds)
+        await anyio.lowlevel.checkpoint()
+        self.sleep(seconds)
+
+
+def _finite(name: str, seconds: float) -> float:
+    if not isfinite(seconds):
+        raise ValueError(f"{name} must be a finite number of seconds, not {seconds}")
+    return seconds
+
+
+def _not_negative(name: str, seconds: float) -> None:
+    if _finite(name, seconds) < 0:
+        raise ValueError(f"{name} must not be negative, not {seconds} seconds: time does not run backwards")
