@@ -25,6 +25,7 @@ from readme import command_under
 ROOT: Final = Path(__file__).resolve().parent.parent
 VERSIONS: Final = ("3.11", "3.12", "3.13")
 PACKAGE: Final = "codepipeline_client"
+SPREAD: Final = ("--numprocesses", "2")
 SUITE: Final = ("--editable", f"{ROOT}[cli]", "--group", "test")
 
 Text = str | os.PathLike[str]
@@ -101,7 +102,7 @@ def check_types(python: Path, bare: Path, work: Path) -> None:
 
 def measure_coverage(python: Path, work: Path) -> None:
     there = str(work / "coverage")
-    run(python, "-m", "coverage", "run", "-m", "pytest", COVERAGE_FILE=there)
+    run(python, "-m", "coverage", "run", "-m", "pytest", *SPREAD, COVERAGE_FILE=there)
     run(python, "-m", "coverage", "combine", "--quiet", COVERAGE_FILE=there)
     run(python, "-m", "coverage", "report", COVERAGE_FILE=there)
 
@@ -186,9 +187,9 @@ def main() -> None:
             measure_coverage(tools, work)
         for version in others:
             with step(f"Tests on {version}"):
-                run(work / version / "bin" / "python", "-m", "pytest")
+                run(work / version / "bin" / "python", "-m", "pytest", *SPREAD)
         with step(f"Tests with the lowest versions, on {newest}"):
-            run(work / "floors" / "bin" / "python", "-m", "pytest")
+            run(work / "floors" / "bin" / "python", "-m", "pytest", *SPREAD)
         with step("Peers: boto3, aiobotocore, the AWS CLI and a moto server"):
             run(tools, "-m", "pytest", "tests/peers", CODEPIPELINE_CLIENT_PEERS=str(work / "peers"))
         with step("The README's Try it, as printed"):

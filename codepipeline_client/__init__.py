@@ -7,6 +7,7 @@ Every public name of the package is here, but for the test kit, which is in `cod
 from ._clock import Clock
 from ._credentials import AsyncCredentialsLike, AsyncCredentialsProvider, CredentialsLike, CredentialsProvider
 from ._message import Credentials
+from ._reports import AttemptReport, OnAttempt
 from ._user_agent import __version__
 from .client import AsyncCodePipelineClient, CodePipelineClient
 from .errors import (
@@ -76,6 +77,7 @@ __all__ = [
     "AsyncCredentialsLike",
     "AsyncCredentialsProvider",
     "AsyncSigV4Transport",
+    "AttemptReport",
     "Clock",
     "CodePipelineClient",
     "CodePipelineError",
@@ -100,6 +102,7 @@ __all__ = [
     "MalformedHttpRequestException",
     "MissingAuthenticationTokenException",
     "NotAuthorized",
+    "OnAttempt",
     "OptInRequired",
     "ParameterValidationError",
     "ParameterViolation",

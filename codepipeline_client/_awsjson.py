@@ -11,15 +11,12 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import TYPE_CHECKING, Final, NoReturn, TypeGuard
+from typing import Final, NoReturn, TypeGuard
 
 from attrs import frozen
 
 from ._message import Headers, Request, Response
 from .errors import SERVICE_ERRORS, ResponseDecodeError, ServiceError, printable
-
-if TYPE_CHECKING:
-    from ._message import Credentials
 
 JsonObject = Mapping[str, object]
 
@@ -27,6 +24,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EXCERPT: Final = 120
 _READ_FOR_EXCERPT: Final = 4096
 _LONGEST_PROBLEM: Final = 600
+_LONGEST_CODE: Final = 128
 _DEEPEST: Final = 100
 _PREFIX: Final = "CodePipeline_20150709."
 
@@ -51,7 +49,7 @@ def decode(operation_name: str, response: Response) -> Members:
         place = response.headers.get("location", "")
         raise _distrust(operation_name, response, f"it redirects to {place!r}, and redirects are never followed")
     if not response.is_whole:
-        raise _distrust(operation_name, response, f"it has more than {len(response.body)} bytes")
+        raise _distrust(operation_name, response, "it is larger than any execution")
     encoding = response.headers.get("content-encoding", "").strip()
     if encoding.lower() not in ("", "identity"):
         raise _distrust(operation_name, response, f"it has Content-Encoding {encoding!r}, which was not asked for")
@@ -61,12 +59,6 @@ def decode(operation_name: str, response: Response) -> Members:
     if not _is_object(payload):
         raise _distrust(operation_name, response, f"an object was expected, not {_kind(payload)}")
     return Members(operation_name, response, payload, "")
-
-
-def request_id(response: Response) -> str | None:
-    """Return the service's id for the request, wherever it put it."""
-    told = response.headers.get("x-amzn-requestid") or response.headers.get("x-amz-request-id") or ""
-    return _clean(told, response) or None
 
 
 class Members:
@@ -92,7 +84,7 @@ class Members:
             return None
         if not isinstance(value, str):
             self.refuse(name, f"a string was expected, not {_kind(value)}")
-        return value if value.isascii() else _mended(value)
+        return _mended(value)
 
     def integer(self, name: str) -> int | None:
         """Return a whole number."""
@@ -145,10 +137,10 @@ def _service_error(operation_name: str, response: Response) -> ServiceError:
     code = _code(response.headers.get("x-amzn-errortype"), members.get("code"), members.get("__type"))
     message = _first_text(members.get("message"), members.get("Message")) if _is_object(body) else _excerpt(response)
     return SERVICE_ERRORS.get(code, ServiceError)(
-        _without_secrets(message, response.credentials),
-        code=_clean(code, response) or str(response.status_code),
+        response.without_keys(message),
+        code=response.without_keys(code)[:_LONGEST_CODE] or str(response.status_code),
         http_status_code=response.status_code,
-        request_id=request_id(response),
+        request_id=response.request_id,
         operation_name=operation_name,
     )
 
@@ -159,14 +151,15 @@ def _code(*places: object) -> str:
 
 
 def _first_text(*places: object) -> str:
-    return next((place for place in places if isinstance(place, str) and place), "")
+    return next((_mended(place) for place in places if isinstance(place, str) and place), "")
 
 
 def _distrust(operation_name: str, response: Response, problem: str) -> ResponseDecodeError:
-    request = request_id(response)
+    request = response.request_id
     facts = f"HTTP {response.status_code}, request id {request or 'none'}"
+    problem = response.without_keys(problem)[:_LONGEST_PROBLEM]
     return ResponseDecodeError(
-        f"{operation_name}: the answer cannot be trusted ({facts}): {_clean(problem, response, _LONGEST_PROBLEM)}",
+        f"{operation_name}: the answer cannot be trusted ({facts}): {problem}",
         http_status_code=response.status_code,
         request_id=request,
     )
@@ -175,21 +168,7 @@ def _distrust(operation_name: str, response: Response, problem: str) -> Response
 def _excerpt(response: Response) -> str:
     """Return how the body begins, fit for a message. A proxy's page may quote the request, so secrets are cut first."""
     text = response.body[:_READ_FOR_EXCERPT].decode("utf-8", "replace")
-    return printable(_without_secrets(text, response.credentials)[:_EXCERPT])
-
-
-def _clean(text: str, response: Response, longest: int = 128) -> str:
-    """Return what an answer said of itself, fit for a message: without the keys that it may quote, and cut."""
-    return _without_secrets(text, response.credentials)[:longest]
-
-
-def _without_secrets(text: str, credentials: Credentials | None) -> str:
-    """Return *text* less the keys: the service quotes signed headers, the session token among them, when it objects."""
-    if credentials is not None:
-        for secret in (credentials.session_token, credentials.secret_access_key):
-            if secret:
-                text = text.replace(secret, "[secret]")
-    return text
+    return printable(response.without_keys(text)[:_EXCERPT])
 
 
 @frozen
@@ -261,6 +240,8 @@ _KINDS: Final[tuple[tuple[type, str], ...]] = (
 
 def _mended(text: str) -> str:
     """Return *text* with surrogates joined, and U+FFFD for those that stand alone: others could not be encoded."""
+    if text.isascii():
+        return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

@@ -1,79 +1,191 @@
 """
-How bytes reach the endpoint: TLS, proxy, connections.
+The pools: each call goes out over a connection that is its own meanwhile, and is kept for the next.
 
-Signs nothing and reads no answer.
+Signs nothing and reads no answer. Who may have a connection is decided in `_pool`, how one is made in `_line`.
 """
 
 from __future__ import annotations
 
+import os
 import ssl
-from pathlib import Path
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Final, Generic, TypeAlias
 
+import anyio
+import httpcore
 import httpx
-from attrs import field, frozen
 
-from .errors import ConfigurationError
+from ._answers import FAILURES, Answer, AsyncAnswer, named, response
+from ._async_network import TaskWire
+from ._futures import Once, settled
+from ._line import AsyncConnection, Call, Connection, Line
+from ._loops import Loop, current_loop, has_ended, run_in
+from ._names import Names
+from ._network import ThreadWire
+from ._pool import KeyT, Places, Rooms, RoomT, Turn
+from ._tls import Closed
 
-_IDLE_SECONDS = 15.0
+_STALE: Final = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError)
+"""How a connection fails that the server closed while it rested."""
+
+_Threads: TypeAlias = Places[Connection, threading.Event]
+_Tasks: TypeAlias = Places[AsyncConnection, anyio.Event]
 
 
-def is_parsable(url: str) -> bool:
-    """Return whether httpx can send to *url*: it refuses some hosts only when it is asked for them."""
-    try:
-        return bool(httpx.URL(url).host)
-    except (httpx.InvalidURL, ValueError):
-        return False
+class _House(Generic[KeyT, RoomT]):
+    """What a pool has in one process."""
+
+    def __init__(self, line: Line, new_room: Callable[[], RoomT], has_ended: Callable[[KeyT], bool]) -> None:
+        self.names: Final = Names()
+        self.context: Final = Once(line.context)
+        self.rooms: Final = Rooms(new_room, has_ended)
+
+    def drop(self) -> None:
+        """Close all connections at once."""
+        self.rooms.drop()
 
 
-@frozen(kw_only=True)
-class Line:
-    """Everything that a connection depends on, beside the address."""
+class ConnectionPool(httpx.BaseTransport):
+    """Sends from threads. A call waits for its turn while all connections are in use."""
 
-    secure: bool
-    """Whether TLS is spoken, to the endpoint or to a proxy."""
-    verify: bool | str | ssl.SSLContext
-    """True for the CA files that come with httpx, the path of another, or a context to use as it is."""
-    proxy_url: str | None = field(repr=False)
-    """The proxy to go through. None for none."""
-    max_connections: int
-    """How many connections may be open at once."""
-
-    def open(self) -> httpx.HTTPTransport:
-        """Return a transport. Builds the TLS context, which takes some 20 ms, but connects to nothing yet."""
-        context = self._context()
-        return httpx.HTTPTransport(verify=context, proxy=self._proxy(context), limits=self._limits)
-
-    def open_async(self) -> httpx.AsyncHTTPTransport:
-        """Return a transport. Builds the TLS context, which takes some 20 ms, but connects to nothing yet."""
-        context = self._context()
-        return httpx.AsyncHTTPTransport(verify=context, proxy=self._proxy(context), limits=self._limits)
-
-    @property
-    def _limits(self) -> httpx.Limits:
-        return httpx.Limits(
-            max_connections=self.max_connections,
-            max_keepalive_connections=self.max_connections,
-            keepalive_expiry=_IDLE_SECONDS,
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._is_closed = False
+        self._houses = Rooms[int, _House[None, _Threads]](
+            lambda: _House(line, lambda: _Threads(line, threading.Event), lambda _: False), lambda _: True
         )
+        weakref.finalize(self, self._houses.drop)
 
-    def _context(self) -> ssl.SSLContext:
-        if isinstance(self.verify, ssl.SSLContext):
-            return self.verify
-        if not self.secure:
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; it trusts nobody
-        if isinstance(self.verify, bool):
-            return httpx.create_ssl_context(trust_env=False)
-        place = Path(self.verify)
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send *request* and return the answer, its body still to be read.
+
+        Takes no longer than the request's timeouts, and its `Deadline` if it has one. Raises httpx.TransportError.
+        """
+        request.read()
+        call = Call(request, self._line.monotonic)
+        house = self._houses.of(os.getpid())
+        places = house.rooms.of(None)
+        turn = Turn[Connection]()
         try:
-            if place.is_dir():
-                return ssl.create_default_context(capath=self.verify)
-            return ssl.create_default_context(cafile=self.verify)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(f"the CA file {self.verify!r} cannot be used: {error}") from error
+            if self._is_closed:
+                raise Closed
+            event = places.enter(turn)
+            if event is not None:
+                event.wait(call.within("pool"))
+                if not places.has_place(turn):
+                    raise httpcore.PoolTimeout("no connection became free in time")
+            found = self._sent(call, house, places, turn)
+        except BaseException as error:
+            places.leave(turn)
+            if isinstance(error, FAILURES):
+                raise named(error) from error
+            raise
+        return response(found, Answer(found, places, turn))
 
-    def _proxy(self, context: ssl.SSLContext) -> httpx.Proxy | None:
-        if self.proxy_url is None:
-            return None
-        if not is_parsable(self.proxy_url):
-            raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (it is not shown)")
-        return httpx.Proxy(self.proxy_url, ssl_context=context if self.proxy_url.lower().startswith("https:") else None)
+    def close(self) -> None:
+        """Close all connections. Calls that are under way fail, and so do later ones."""
+        self._is_closed = True
+        for _, places in self._houses.of(os.getpid()).rooms.all():
+            places.close()
+
+    def _sent(
+        self, call: Call, house: _House[None, _Threads], places: _Threads, turn: Turn[Connection]
+    ) -> httpcore.Response:
+        used = places.take(turn, call.origin)
+        if used is not None:
+            try:
+                return used.send(call)
+            except _STALE:
+                if used.wire.intake.has_begun:  # the server has seen the request: no race, but a failure
+                    raise
+                used.drop()
+        context = self._context(call, house.context) if self._line.needs_tls(call.origin) else None
+        new = self._line.connection(call.origin, context, ThreadWire(house.names, self._line.monotonic))
+        places.hold(turn, new)
+        return new.send(call)
+
+    def _context(self, call: Call, built: Once[ssl.SSLContext]) -> ssl.SSLContext:
+        try:
+            return built.value or built.started().result(call.within("connect"))
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout("the CA files were not read in time") from error
+
+
+class AsyncConnectionPool(httpx.AsyncBaseTransport):
+    """Sends from tasks, on asyncio or trio. A call waits for its turn while all connections are in use."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._is_closed = False
+        self._houses = Rooms[int, _House[Loop, _Tasks]](
+            lambda: _House(line, lambda: _Tasks(line, anyio.Event), has_ended), lambda _: True
+        )
+        weakref.finalize(self, self._houses.drop)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send *request* and return the answer, its body still to be read.
+
+        Takes no longer than the request's timeouts, and its `Deadline` if it has one. Raises httpx.TransportError.
+        """
+        await request.aread()
+        call = Call(request, self._line.monotonic)
+        house = self._houses.of(os.getpid())
+        places = house.rooms.of(current_loop())
+        turn = Turn[AsyncConnection]()
+        try:
+            if self._is_closed:
+                raise Closed
+            event = places.enter(turn)
+            if event is not None:
+                with anyio.move_on_after(call.within("pool")):
+                    await event.wait()
+                if not places.has_place(turn):
+                    raise httpcore.PoolTimeout("no connection became free in time")
+            found = await self._sent(call, house, places, turn)
+        except BaseException as error:
+            places.leave(turn)
+            if isinstance(error, FAILURES):
+                raise named(error) from error
+            raise
+        return response(found, AsyncAnswer(found, places, turn))
+
+    async def aclose(self) -> None:
+        """Close all connections. Calls that are under way fail, and so do later ones."""
+        self._is_closed = True
+        here = current_loop()
+        for loop, places in self._houses.of(os.getpid()).rooms.all():
+            if loop is here:
+                places.close()
+            elif has_ended(loop):
+                places.drop()
+            else:
+                run_in(loop, places.close)
+
+    async def _sent(
+        self, call: Call, house: _House[Loop, _Tasks], places: _Tasks, turn: Turn[AsyncConnection]
+    ) -> httpcore.Response:
+        used = places.take(turn, call.origin)
+        if used is not None:
+            try:
+                return await used.send(call)
+            except _STALE:
+                if used.wire.intake.has_begun:  # the server has seen the request: no race, but a failure
+                    raise
+                used.drop()
+        context = await self._context(call, house.context) if self._line.needs_tls(call.origin) else None
+        new = self._line.async_connection(call.origin, context, TaskWire(house.names, self._line.monotonic))
+        places.hold(turn, new)
+        return await new.send(call)
+
+    async def _context(self, call: Call, built: Once[ssl.SSLContext]) -> ssl.SSLContext:
+        if built.value is not None:
+            return built.value
+        try:
+            with anyio.fail_after(call.within("connect")):
+                return await settled(built.started())
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout("the CA files were not read in time") from error

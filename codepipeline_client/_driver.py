@@ -6,30 +6,26 @@ What is decided is decided in the exchange. Here it is only slept, sent, read an
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Final
+from typing import Generic, Never, TypeVar
 
 import anyio
 import httpx
 from attrs import frozen
 
-from ._clock import Clock
-from ._exchange import Exchange
-from ._failures import FAILURES, translated
-from ._message import Attempt, Credentials, Response
-from .errors import CodePipelineError, CredentialsError
+from ._clock import DEADLINE, Clock, Deadline
+from ._exchange import Exchange, Unsent
+from ._futures import Once, settled
+from ._message import Attempt, Response
+from ._reports import Watch
+from ._roundtrip import SKEW, STALE_CREDENTIALS, send, send_async
+from .errors import CodePipelineError, ConnectionFailedError, RequestTimeoutError, TransportError
 from .operations import OutputT
 
-STALE_CREDENTIALS: Final = "codepipeline_client.stale_credentials"
-"""Request extension: the keys not to sign with, see `Attempt.stale`."""
-SIGNED_WITH: Final = "codepipeline_client.signed_with"
-"""Response extension: the keys that signed the request."""
-
-MAX_BODY: Final = 4 * 1024 * 1024
-"""Bytes of an answer at most. The largest execution that the service's own limits allow is well below."""
+T = TypeVar("T")
 
 
 class SystemClock:
@@ -57,135 +53,175 @@ class Limits:
     """How long one step of an attempt may take, in seconds; None for no limit."""
 
     connect: float | None
-    """To get a connection, a free one or a new one."""
+    """To make a connection. To wait for a free one, there is the whole call's time."""
     read: float | None
     """Between two pieces of the answer, or of the request."""
 
-    @property
-    def extension(self) -> Mapping[str, float | None]:
-        """Return the limits as httpx's transports want them."""
-        return {"connect": self.connect, "read": self.read, "write": self.read, "pool": self.connect}
 
+@frozen(kw_only=True)
+class Run(Generic[OutputT]):
+    """One call on its way, and what both loops do between waits."""
 
-def drive(exchange: Exchange[OutputT], transport: httpx.BaseTransport, clock: Clock, limits: Limits) -> OutputT:
-    """Make the attempts that *exchange* asks for, until it returns its output or raises its error."""
-    attempt = next(exchange)
-    while True:
-        if attempt.delay:
-            clock.sleep(attempt.delay)
-        outcome = _send(_request(attempt, limits), transport)
+    operation_name: str
+    exchange: Exchange[OutputT]
+    clock: Clock
+    limits: Limits
+    deadline: Deadline
+    watch: Watch
+    is_closed: Callable[[], bool]
+    """Whether the client has been closed."""
+
+    def too_late(self, attempt: Attempt) -> RequestTimeoutError | None:
+        """Return the error of a call whose time does not last until the attempt."""
+        return self._late(attempt.number - 1) if self.deadline.left() <= attempt.delay else None
+
+    def request(self, attempt: Attempt) -> httpx.Request:
+        """Return the request to send. Each step of sending it may take what is left of the call's time at most."""
+        request, within = attempt.request, self.deadline.within
+        connect, read = within(self.limits.connect), within(self.limits.read)
+        return httpx.Request(
+            request.method,
+            _url(request.url),
+            headers=request.headers,
+            content=request.body,
+            extensions={
+                "timeout": {"connect": connect, "read": read, "write": read, "pool": within(None)},
+                DEADLINE: self.deadline,
+                STALE_CREDENTIALS: attempt.stale,
+                SKEW: attempt.skew,
+            },
+        )
+
+    def outcome(self, attempt: Attempt, came: Response | CodePipelineError | None) -> Response | CodePipelineError:
+        """Return what came of an attempt: a failure after the call's time is the end of its time, whatever it was."""
+        if came is None or (isinstance(came, TransportError) and self.deadline.has_passed):
+            error = self._late(attempt.number)
+            error.__cause__ = came
+            return error
+        return came
+
+    def advance(
+        self, attempt: Attempt, outcome: Response | CodePipelineError, began: float
+    ) -> Attempt | Done[OutputT] | Failed:
+        """Give the outcome of an attempt that *began* then to the exchange, and return what it wants next."""
+        seconds = self.clock.monotonic() - began
+        step = _advanced(self.exchange, outcome)
+        if self.watch.is_on():
+            again = step if isinstance(step, Attempt) else None
+            failure = again.after if again else step.failure if isinstance(step, Failed) else None
+            pause = None if again is None or self.too_late(again) else again.delay
+            self.watch.tell(self.operation_name, attempt, outcome, failure, seconds=seconds, pause=pause)
+        return step
+
+    def closed(self) -> ConnectionFailedError | None:
+        """Return the error of a call whose client was closed in the meantime."""
+        if not self.is_closed():
+            return None
+        error = ConnectionFailedError("the client was closed")
+        error.may_pass = False
+        return error
+
+    @contextmanager
+    def pausing(self) -> Generator[None]:
+        """Tell the exchange when a pause is broken off, by a cancellation say."""
         try:
-            attempt = _advance(exchange, outcome)
-        except StopIteration as end:
-            output: OutputT = end.value
-            return output
+            yield
+        except BaseException:
+            with suppress(Unsent):
+                self.exchange.throw(Unsent())
+            raise
+
+    def _late(self, sent: int) -> RequestTimeoutError:
+        return late(self.operation_name, self.deadline, sent=sent)
 
 
-async def drive_async(
-    exchange: Exchange[OutputT], transport: httpx.AsyncBaseTransport, clock: Clock, limits: Limits
-) -> OutputT:
-    """Make the attempts that *exchange* asks for, until it returns its output or raises its error."""
-    attempt = next(exchange)
-    while True:
-        if attempt.delay:
-            await clock.sleep_async(attempt.delay)
-        outcome = await _send_async(_request(attempt, limits), transport)
-        try:
-            attempt = _advance(exchange, outcome)
-        except StopIteration as end:
-            output: OutputT = end.value
-            return output
+def _advanced(exchange: Exchange[OutputT], outcome: Response | CodePipelineError) -> Attempt | Done[OutputT] | Failed:
+    try:
+        return exchange.throw(outcome) if isinstance(outcome, CodePipelineError) else exchange.send(outcome)
+    except StopIteration as end:
+        return Done(end.value)
+    except CodePipelineError as error:
+        return Failed(error.with_traceback(None))  # its frames hold the answer, all of it
 
 
-def _advance(exchange: Exchange[OutputT], outcome: Response | CodePipelineError) -> Attempt:
-    return exchange.throw(outcome) if isinstance(outcome, CodePipelineError) else exchange.send(outcome)
+@frozen
+class Done(Generic[OutputT]):
+    """The call went well."""
+
+    output: OutputT
+
+    def result(self) -> OutputT:
+        """Return the output."""
+        return self.output
 
 
-def _request(attempt: Attempt, limits: Limits) -> httpx.Request:
-    request = attempt.request
-    return httpx.Request(
-        request.method,
-        _url(request.url),
-        headers=request.headers,
-        content=request.body,
-        extensions={"timeout": limits.extension, STALE_CREDENTIALS: attempt.stale},
-    )
+@frozen
+class Failed:
+    """The call failed."""
+
+    failure: CodePipelineError
+
+    def result(self) -> Never:
+        """Raise what it failed with."""
+        raise self.failure
+
+
+def late(operation_name: str, deadline: Deadline, *, sent: int) -> RequestTimeoutError:
+    """Return the error of a call that has used up its time, after *sent* requests."""
+    words = f"{operation_name} did not end within its timeout of {deadline.seconds} seconds"
+    error = RequestTimeoutError(words, limit="timeout")
+    error.attempts = sent
+    return error
+
+
+def drive(run: Run[OutputT], transport: httpx.BaseTransport) -> OutputT:
+    """Make the attempts that the exchange asks for, until it returns its output or raises its error."""
+    step: Attempt | Done[OutputT] | Failed = next(run.exchange)
+    while isinstance(step, Attempt):
+        if error := run.too_late(step):
+            step = _advanced(run.exchange, error)
+            continue
+        if step.delay:
+            with run.pausing():
+                run.clock.sleep(step.delay)
+        began = run.clock.monotonic()
+        # No name for the outcome: an error that is raised here keeps this frame, which must not keep an answer.
+        step = run.advance(
+            step, run.outcome(step, run.closed() or send(run.request(step), transport, run.clock)), began
+        )
+    return step.result()
+
+
+async def drive_async(run: Run[OutputT], transport: httpx.AsyncBaseTransport) -> OutputT:
+    """Make the attempts that the exchange asks for, until it returns its output or raises its error."""
+    step: Attempt | Done[OutputT] | Failed = next(run.exchange)
+    while isinstance(step, Attempt):
+        if error := run.too_late(step):
+            step = _advanced(run.exchange, error)
+            continue
+        if step.delay:
+            with run.pausing():
+                await run.clock.sleep_async(step.delay)
+        began = run.clock.monotonic()
+        came: Response | CodePipelineError | None = run.closed()
+        with anyio.move_on_after(run.deadline.within(None)):
+            came = came or await send_async(run.request(step), transport, run.clock)
+        step, came = run.advance(step, run.outcome(step, came), began), None
+    return step.result()
+
+
+def prepared(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
+    """Return what the first call has to wait for, within the time of the call."""
+    with suppress(TimeoutError):
+        return parts.started().result(deadline.within(None))
+    raise late(operation_name, deadline, sent=0)
+
+
+async def prepared_async(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
+    """Return what the first call has to wait for, within the time of the call."""
+    with anyio.move_on_after(deadline.within(None)):
+        return await settled(parts.started())
+    raise late(operation_name, deadline, sent=0)
 
 
 _url = lru_cache(maxsize=64)(httpx.URL)
-
-
-# A failure is returned, not raised: raised anew, it would drag the frames and the context of the first along, and
-# with them the signed headers.
-
-
-def _send(request: httpx.Request, transport: httpx.BaseTransport) -> Response | CodePipelineError:
-    before = sys.exception()
-    try:
-        response = transport.handle_request(request)
-        stream, body = _sync_stream(response), bytearray()
-        try:
-            for piece in stream:
-                body += piece
-                if len(body) > MAX_BODY:
-                    break
-        finally:
-            response.close()
-        return _response(response, body)
-    except CredentialsError as error:
-        return error
-    except FAILURES as error:
-        return translated(error, request.url.netloc.decode("ascii"), before)
-
-
-async def _send_async(request: httpx.Request, transport: httpx.AsyncBaseTransport) -> Response | CodePipelineError:
-    before = sys.exception()
-    try:
-        response = await transport.handle_async_request(request)
-        stream, body = _async_stream(response), bytearray()
-        pieces = aiter(stream)
-        try:
-            async for piece in pieces:
-                body += piece
-                if len(body) > MAX_BODY:
-                    break
-        finally:
-            if isinstance(pieces, AsyncGenerator):
-                await pieces.aclose()  # unread to its end, it would be left to the garbage collector
-            await response.aclose()
-        return _response(response, body)
-    except CredentialsError as error:
-        return error
-    except FAILURES as error:
-        return translated(error, request.url.netloc.decode("ascii"), before)
-
-
-def _sync_stream(response: httpx.Response) -> httpx.SyncByteStream:
-    """Return the body as it comes: httpx's own iterators would decode it, and refuse a body that a mock has read."""
-    stream = response.stream
-    if not isinstance(stream, httpx.SyncByteStream):
-        raise httpx.StreamError("the transport gave an async answer to a sync client")
-    return stream
-
-
-def _async_stream(response: httpx.Response) -> httpx.AsyncByteStream:
-    """Return the body as it comes: httpx's own iterators would decode it, and refuse a body that a mock has read."""
-    stream = response.stream
-    if not isinstance(stream, httpx.AsyncByteStream):
-        raise httpx.StreamError("the transport gave a sync answer to an async client")
-    return stream
-
-
-def _response(response: httpx.Response, body: bytearray) -> Response:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in response.headers.raw:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    signed_with = response.extensions.get(SIGNED_WITH)
-    return Response(
-        status_code=response.status_code,
-        headers=headers,
-        body=bytes(body[:MAX_BODY]) if len(body) > MAX_BODY else bytes(body),
-        is_whole=len(body) <= MAX_BODY,
-        credentials=signed_with if isinstance(signed_with, Credentials) else None,
-    )

@@ -7,21 +7,32 @@ the output. Who drives it does the waiting; here is neither I/O nor clock.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from time import gmtime, strftime
 from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from . import _awsjson
+from ._clock import SKEW_CODES, Skew, is_notable, seen_skew
 from ._message import Attempt, Credentials, Headers, Request, Response
-from ._retry import RetryPolicy
-from .errors import CodePipelineError, CredentialsError, ParameterValidationError, ServiceError
+from ._retry import Retries, RetryPolicy
+from .errors import (
+    CodePipelineError,
+    CredentialsError,
+    RequestTimeoutError,
+    ServiceError,
+)
 from .models import ResponseMetadata
 from .operations import InputT, Operation, OutputT
 
 _EXPIRED: Final = frozenset({"ExpiredTokenException", "ExpiredToken"})
 
 Exchange = Generator[Attempt, Response, OutputT]
+
+
+class Unsent(BaseException):
+    """Thrown into an exchange by who drives it: the pause was interrupted, and the attempt will not be made."""
 
 
 @frozen(kw_only=True)
@@ -34,8 +45,10 @@ class Route:
     """What goes with every request: who is calling, and what the answer may be."""
     retry: RetryPolicy
     """When to try again."""
-    parameter_validation: bool
-    """False to leave all but the types of an input to the service."""
+    skew: Skew | None
+    """The service's clock, as far as it is known. None to sign by this machine's clock, whatever the service says."""
+    lifetime: Callable[[], float]
+    """Until when an attempt that is made now may go on, in seconds since the epoch, by this machine's clock."""
 
 
 def exchange(
@@ -44,51 +57,111 @@ def exchange(
     """
     Encode, attempt, decide, decode.
 
-    *invocation_id* is the same for all attempts of the call, and for no other call.
+    The input has been checked. *invocation_id* is the same for all attempts of the call, and for no other call.
     """
-    violations = operation.violations(asked, route.parameter_validation)
-    if violations:
-        raise ParameterValidationError(operation.name, violations)
     headers = (*route.headers, ("amz-sdk-invocation-id", invocation_id))
     request = _awsjson.encode(operation.name, operation.to_wire(asked), url=route.url, headers=headers)
-    number, delay = 1, 0.0
-    stale: Credentials | None = None
-    expired: CodePipelineError | None = None
+    call = _Call(request=request, route=route, retries=route.retry.begin())
+    attempt = call.first()
     while True:
         response: Response | None = None
         try:
-            response = yield Attempt(
-                request=_numbered(request, number, route.retry.max_attempts), number=number, delay=delay, stale=stale
-            )
-            return _read(operation, asked, response, number)
+            response = yield attempt
+            call.learn(response)
+            output = _read(operation, asked, response, attempt.number)
         except CodePipelineError as error:
             failure = error
-        if isinstance(failure, CredentialsError):
-            if stale is not None and expired is not None:
-                raise expired.with_traceback(None) from failure
-            failure.attempts = number - 1
-            raise failure
-        failure.attempts = number
-        stale = response.credentials if response is not None and expired is None and _is_expired(failure) else None
-        if stale is not None:
-            expired, delay = failure, 0.0
+        except Unsent:
+            call.retries.unsent()
+            raise
         else:
-            pause = route.retry.pause(failure, number)
-            if pause is None:
-                raise failure.with_traceback(None)  # the frames that read the answer hold all of it
-            delay = pause
-        number += 1
+            call.retries.succeeded()
+            return output
+        attempt = call.next(attempt, failure, response)
 
 
-def _numbered(request: Request, number: int, of: int) -> Request:
-    turn = ("amz-sdk-request", f"attempt={number}; max={max(number, of)}")
-    return Request(method=request.method, url=request.url, headers=(*request.headers, turn), body=request.body)
+@define(kw_only=True)
+class _Call:
+    """One call's way from attempt to attempt."""
+
+    request: Request
+    route: Route
+    retries: Retries
+    may_renew: bool = True
+    """Keys that the service calls expired are fetched anew once in a call."""
+
+    def first(self) -> Attempt:
+        return self._attempt(1, self.retries.lead())
+
+    def learn(self, response: Response) -> None:
+        """Correct the client's idea of the service's clock."""
+        if self.route.skew is not None:
+            seen = seen_skew(response.headers, sent=response.sent, received=response.received)
+            if seen is not None:
+                self.route.skew.correct(seen)
+
+    def next(self, attempt: Attempt, failure: CodePipelineError, response: Response | None) -> Attempt:
+        """Return the attempt after one that failed, or raise what the call fails with."""
+        if isinstance(failure, CredentialsError):
+            self.retries.unsent()
+            if attempt.stale is not None and attempt.after is not None:
+                raise attempt.after from failure
+            failure.attempts = attempt.number - 1
+            raise failure
+        if isinstance(failure, RequestTimeoutError) and failure.limit == "timeout":
+            if failure.attempts < attempt.number:
+                self.retries.unsent()
+            raise failure from attempt.after or failure.__cause__
+        failure.attempts = attempt.number
+        failure.with_traceback(None)  # the frames that read the answer hold all of it
+        if response is not None and response.credentials is not None and self.may_renew and _is_expired(failure):
+            self.may_renew = False
+            return self._attempt(attempt.number + 1, self.retries.lead(), after=failure, stale=response.credentials)
+        pause = self.retries.pause(
+            failure,
+            attempt.number,
+            retry_after=response.headers.get("x-amz-retry-after") if response is not None else None,
+            skewed=self._is_skewed(attempt, failure),
+        )
+        if pause is None:
+            raise failure
+        return self._attempt(attempt.number + 1, pause, after=failure)
+
+    def _is_skewed(self, attempt: Attempt, failure: CodePipelineError) -> bool:
+        """Return whether the signature may have been refused for its time, which is known better by now."""
+        skew = self.route.skew
+        timely = isinstance(failure, ServiceError) and failure.code in SKEW_CODES
+        return skew is not None and timely and is_notable(attempt.skew, skew.seconds)
+
+    def _attempt(
+        self,
+        number: int,
+        delay: float,
+        *,
+        after: CodePipelineError | None = None,
+        stale: Credentials | None = None,
+    ) -> Attempt:
+        skew = self.route.skew
+        turn = f"attempt={number}; max={max(number, self.route.retry.max_attempts)}"
+        if number > 1 and skew is not None and skew.is_known:
+            ends = gmtime(self.route.lifetime() + delay + skew.seconds)
+            turn = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {turn}"
+        request = self.request
+        headers = (*request.headers, ("amz-sdk-request", turn))
+        return Attempt(
+            request=Request(method=request.method, url=request.url, headers=headers, body=request.body),
+            number=number,
+            delay=delay,
+            stale=stale,
+            skew=0.0 if skew is None else skew.seconds,
+            after=after,
+        )
 
 
 def _read(operation: Operation[InputT, OutputT], asked: InputT, response: Response, number: int) -> OutputT:
     members = _awsjson.decode(operation.name, response)
     metadata = ResponseMetadata(
-        request_id=_awsjson.request_id(response),
+        request_id=response.request_id,
         http_status_code=response.status_code,
         http_headers=response.headers,
         attempts=number,

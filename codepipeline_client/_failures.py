@@ -6,12 +6,14 @@ Cuts everything out that could hold a request, and with it a session token: the 
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import Final
 
 import anyio
 import httpx
 
+from ._tls import may_pass
 from .errors import ConnectionFailedError, RequestTimeoutError, TransportError
 
 FAILURES: Final = (
@@ -36,6 +38,8 @@ def translated(error: Exception, host: str, before: BaseException | None) -> Tra
     """
     root = _root(error, before)
     failure = _named(error, host, _reason(root))
+    if isinstance(failure, ConnectionFailedError):
+        failure.may_pass = may_pass(root) and not (isinstance(error, httpx.ProxyError) and _is_refusal(str(error)))
     cause = _without_request(error) if isinstance(error, httpx.HTTPError) else _bare(error)
     cause.__cause__ = None if root is error else _bare(root)
     failure.__cause__ = cause
@@ -61,6 +65,11 @@ def _reason(root: BaseException) -> str:
     return reason
 
 
+def _is_refusal(words: str) -> bool:
+    """Return whether a proxy's answer is of those that stay: a wrong password tried again may lock an account."""
+    return re.match(r"4(?!08|29)\d\d", words) is not None
+
+
 def _without_request(error: httpx.HTTPError) -> httpx.HTTPError:
     """Return the same error anew. One of somebody's own, which may want other arguments, becomes httpx's root."""
     own = isinstance(error, httpx.TransportError) and type(error).__module__ == "httpx"
@@ -73,9 +82,10 @@ def _bare(error: BaseException) -> BaseException:
 
 
 def _named(error: Exception, host: str, reason: str) -> TransportError:
-    if isinstance(error, httpx.PoolTimeout | httpx.ConnectTimeout):
-        how = "became free" if isinstance(error, httpx.PoolTimeout) else "was made"
-        return RequestTimeoutError(f"no connection to {host} {how} within connect_timeout", limit="connect_timeout")
+    if isinstance(error, httpx.PoolTimeout):
+        return RequestTimeoutError(f"no connection to {host} became free in time", limit="timeout")
+    if isinstance(error, httpx.ConnectTimeout):
+        return RequestTimeoutError(f"no connection to {host} was made within connect_timeout", limit="connect_timeout")
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return RequestTimeoutError(f"{host} was silent for longer than read_timeout", limit="read_timeout")
     if isinstance(error, httpx.ProxyError):

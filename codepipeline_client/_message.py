@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from attrs import field, frozen
+
+from .errors import CodePipelineError
+
+_LONGEST_ID: Final = 128
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -54,6 +59,24 @@ class Response:
     """False when the body was cut off for its size."""
     credentials: Credentials | None = None
     """The keys that the request was signed with. None when a transport of the user's own signed it."""
+    sent: float = 0.0
+    """When the request went out, by this machine's clock, in seconds since the epoch."""
+    received: float = 0.0
+    """When the answer was there, likewise."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id for the request, wherever it put it. None when there is none."""
+        told = self.headers.get("x-amzn-requestid") or self.headers.get("x-amz-request-id") or ""
+        return self.without_keys(told)[:_LONGEST_ID] or None
+
+    def without_keys(self, text: str) -> str:
+        """Return *text* less the keys: a service that objects quotes signed headers, the session token among them."""
+        if self.credentials is not None:
+            for secret in (self.credentials.session_token, self.credentials.secret_access_key):
+                if secret:
+                    text = text.replace(secret, "[secret]")
+        return text
 
 
 @frozen(kw_only=True)
@@ -67,3 +90,7 @@ class Attempt:
     """How long to wait before sending, in seconds."""
     stale: Credentials | None = None
     """Keys that the service just called expired: send only if the source gives others."""
+    skew: float = 0.0
+    """How far the service's clock is believed to be ahead, in seconds: sign with its time."""
+    after: CodePipelineError | None = None
+    """The failure of the attempt before. None for the first attempt."""

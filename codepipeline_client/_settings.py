@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from types import NoneType
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from . import _endpoint, _proxy
+from ._retry import Mode as RetryMode
 from ._sources import Setting, Sources, with_profile
 from .errors import ConfigurationError
 
@@ -38,6 +40,8 @@ class Given:
     """False to leave proxies and CA files of the environment alone. Everything else there still counts."""
     verify: bool | str | ssl.SSLContext = True
     user_agent_app_id: str | None = None
+    retry_mode: RetryMode | None = None
+    max_attempts: int | None = None
 
 
 @frozen(kw_only=True)
@@ -53,10 +57,23 @@ class Settings:
     ca_file: str | None
     """The file or folder of the authorities to trust. None for the usual ones, and beside an SSL context."""
     user_agent_app_id: str | None
+    retry_mode: RetryMode
+    max_attempts: int
+    """The first attempt included."""
+    correct_clock_skew: bool
 
 
 def _boolean(text: str) -> bool | None:
     return {"true": True, "false": False}.get(text.lower())
+
+
+def _mode(text: str) -> RetryMode | None:
+    # What older SDKs call legacy has been replaced by standard in all of them.
+    return _RETRY_MODES.get(text.lower().replace("legacy", "standard"))
+
+
+def _count(text: str) -> int | None:
+    return int(text) if re.fullmatch("0*[1-9][0-9]{0,3}", text) else None
 
 
 # botocore takes its keys from the profile in AWS_DEFAULT_PROFILE before the one in AWS_PROFILE: the rest must follow.
@@ -77,6 +94,17 @@ _FIPS: Final = Setting("use_fips_endpoint", ("AWS_USE_FIPS_ENDPOINT", "use_fips_
 _DUALSTACK: Final = Setting(
     "use_dualstack_endpoint", ("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"), _boolean, "true or false"
 )
+_RETRY_MODES: Final[Mapping[str, RetryMode]] = {"standard": "standard", "adaptive": "adaptive", "off": "off"}
+_RETRY_MODE: Final[Setting[RetryMode]] = Setting(
+    "retry_mode", ("AWS_RETRY_MODE", "retry_mode"), _mode, "standard, adaptive or off"
+)
+_MAX_ATTEMPTS: Final = Setting("max_attempts", ("AWS_MAX_ATTEMPTS", "max_attempts"), _count, "a whole number from 1")
+_NO_SKEW: Final = Setting(
+    "disable_clock_skew_correction",
+    ("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction"),
+    _boolean,
+    "true or false",
+)
 _APP_ID: Final = Setting("user_agent_app_id", ("AWS_SDK_UA_APP_ID", "sdk_ua_app_id"), str)
 _CA: Final = Setting(
     "verify", ("AWS_CA_BUNDLE", "ca_bundle", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"), str
@@ -93,6 +121,7 @@ _KINDS: Final = (
     ("trust_env", (bool,), "True or False"),
     ("verify", (bool, str, ssl.SSLContext), "True, the path of a CA file as text, or an ssl.SSLContext"),
     ("user_agent_app_id", (str, NoneType), "a string"),
+    ("max_attempts", (int, NoneType), "a whole number from 1"),
 )
 
 
@@ -106,6 +135,10 @@ def check(given: Given) -> None:
         raise ConfigurationError(
             "verify=False is not offered: give the path of a CA file that vouches for the endpoint"
         )
+    if given.retry_mode is not None and given.retry_mode not in _RETRY_MODES:
+        raise ConfigurationError(f"retry_mode must be {', '.join(_RETRY_MODES)}, not {given.retry_mode!r}")
+    if given.max_attempts is not None and (given.max_attempts is True or given.max_attempts < 1):
+        raise ConfigurationError(f"max_attempts must be a whole number from 1, not {given.max_attempts!r}")
     if given.region_name is not None:
         _endpoint.check_region(given.region_name)
     if given.endpoint_url is not None:
@@ -154,6 +187,9 @@ def resolve(given: Given, environ: Mapping[str, str]) -> Settings:
         proxy_url=proxy_url,
         ca_file=_ca_file(given, sources) if secure else None,
         user_agent_app_id=_app_id(given, sources),
+        retry_mode=_retry_mode(given, sources),
+        max_attempts=most.value if (most := sources.find(_MAX_ATTEMPTS, given.max_attempts)) else 3,
+        correct_clock_skew=not ((off := sources.find(_NO_SKEW)) and off.value),
     )
 
 
@@ -182,6 +218,11 @@ def _ca_file(given: Given, sources: Sources) -> str | None:
     if not os.path.exists(path):  # noqa: PTH110 - Path raises when it may not look
         raise ConfigurationError(f"the CA file {path!r} does not exist (from {found.source or 'verify'})")
     return path
+
+
+def _retry_mode(given: Given, sources: Sources) -> RetryMode:
+    found = sources.find(_RETRY_MODE, given.retry_mode)
+    return "standard" if found is None else found.value
 
 
 def _app_id(given: Given, sources: Sources) -> str | None:

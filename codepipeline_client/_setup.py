@@ -7,26 +7,28 @@ Nothing here waits or sends: the first call asks for the parts, in a thread, sin
 from __future__ import annotations
 
 import os
+import random
 import ssl
 import uuid
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final, Generic, Never, TypeVar
 
 from attrs import frozen
 
 from . import _settings
-from ._clock import Clock
-from ._connections import Line, is_parsable
+from ._arguments import NotGiven, count_of, seconds_of, stray_argument
+from ._clock import Clock, Deadline, Skew
 from ._credentials import CredentialsCache
-from ._driver import Limits, SystemClock
-from ._exchange import Exchange, Route, exchange
+from ._driver import Limits, Run, SystemClock
+from ._exchange import Route, exchange
 from ._futures import Once
-from ._retry import NoRetries
+from ._line import Line, is_parsable
+from ._reports import OnAttempt, Watch
+from ._retry import Mode as RetryMode
+from ._retry import policy
 from ._user_agent import user_agent
-from .errors import ConfigurationError, InsecureEndpointWarning
+from .errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
 from .operations import InputT, Operation, OutputT
 
 TransportT = TypeVar("TransportT")
@@ -42,6 +44,7 @@ class Parts(Generic[TransportT]):
     route: Route
     transport: TransportT
     """Signs and sends."""
+    watch: Watch
     is_insecure: bool
     """Whether requests go to another machine as plain http."""
 
@@ -61,6 +64,9 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         endpoint_url: str | None = None,
         use_fips_endpoint: bool | None = None,
         use_dualstack_endpoint: bool | None = None,
+        retry_mode: RetryMode | None = None,
+        max_attempts: int | None = None,
+        timeout: float | None = 60.0,
         connect_timeout: float | None = 5.0,
         read_timeout: float | None = 20.0,
         max_connections: int = 64,
@@ -71,6 +77,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         user_agent_app_id: str | None = None,
         transport: TransportT | None = None,
         clock: Clock | None = None,
+        on_attempt: OnAttempt | None = None,
         **unknown: Never,
     ) -> None:
         """
@@ -92,7 +99,13 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             use_fips_endpoint: Whether to use the FIPS endpoint. Else ``AWS_USE_FIPS_ENDPOINT``, the profile's, or no.
             use_dualstack_endpoint: Whether to use the endpoint that has IPv6 too. Else
                 ``AWS_USE_DUALSTACK_ENDPOINT``, the profile's, or no.
-            connect_timeout: How long to wait for a connection, in seconds. None for no limit.
+            retry_mode: ``standard``, ``adaptive`` (also slows down by itself when it is throttled) or ``off``. Else
+                ``AWS_RETRY_MODE``, the profile's, or ``standard``.
+            max_attempts: How many requests a call may send, the first one included. Else ``AWS_MAX_ATTEMPTS``, the
+                profile's, or 3.
+            timeout: How long a whole call may take, in seconds: credentials, every attempt and every pause included.
+                None for no limit.
+            connect_timeout: How long making a connection may take, in seconds. None for no limit.
             read_timeout: How long the service may be silent, in seconds. None for no limit.
             max_connections: How many connections may be open at once.
             proxy: The URL of a proxy. Else ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, which a
@@ -105,6 +118,8 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             transport: An httpx transport to send through, in the place of the client's own connections. Closing the
                 client closes it.
             clock: What tells the time and sleeps, in the place of the machine's clock.
+            on_attempt: A function that is called with an `AttemptReport` after each attempt, in the thread or the
+                task of the call. An error in it is logged, and harms no call.
         """
         # What may be secret is taken out of this frame before anything is raised: a traceback may show its variables.
         stray = next(iter(unknown), None)
@@ -120,6 +135,8 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             trust_env=trust_env,
             verify=verify,
             user_agent_app_id=user_agent_app_id,
+            retry_mode=retry_mode,
+            max_attempts=max_attempts,
         )
         del proxy, endpoint_url
         try:
@@ -133,7 +150,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         finally:
             del credentials
         if stray is not None:
-            raise TypeError(_stray(type(self).__name__, stray, type(self).__init__.__annotations__))
+            raise TypeError(stray_argument(type(self).__name__, stray, type(self).__init__.__annotations__))
         _settings.check(given)
         if transport is not None:
             if not isinstance(transport, self._transport_kind):
@@ -144,13 +161,15 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
                 raise ConfigurationError("proxy and verify are a transport's own: give them to it, not beside it")
         if parameter_validation not in (True, False):
             raise ConfigurationError(f"parameter_validation must be True or False, not {parameter_validation!r}")
+        self._timeout = seconds_of("timeout", timeout)
         self._limits = Limits(
-            connect=_seconds("connect_timeout", connect_timeout), read=_seconds("read_timeout", read_timeout)
+            connect=seconds_of("connect_timeout", connect_timeout), read=seconds_of("read_timeout", read_timeout)
         )
-        self._max_connections = _count("max_connections", max_connections)
+        self._max_connections = count_of("max_connections", max_connections)
         self._environ = _Environment(os.environ)
         self._parameter_validation = parameter_validation
         self._transport: TransportT | None = transport
+        self._on_attempt = on_attempt
         self._parts = Once(self._assembled)
         self._closed = False
 
@@ -171,20 +190,48 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         route = Route(
             url=endpoint.url,
             headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
-            retry=NoRetries(),
-            parameter_validation=self._parameter_validation,
+            retry=policy(
+                settings.retry_mode,
+                max_attempts=settings.max_attempts,
+                chance=random.random,
+                monotonic=self._clock.monotonic,
+            ),
+            skew=Skew() if settings.correct_clock_skew else None,
+            lifetime=lambda: self._clock.time() + (self._limits.read or 0.0),
         )
         line = Line(
-            secure=endpoint.scheme == "https" or (settings.proxy_url or "").lower().startswith("https:"),
             verify=settings.ca_file or self._given.verify,
             proxy_url=settings.proxy_url,
             max_connections=self._max_connections,
+            monotonic=self._clock.monotonic,
         )
+        watch = Watch(host=endpoint.host, on_attempt=self._on_attempt)
         is_insecure = endpoint.scheme == "http" and not endpoint.is_loopback
-        return Parts(route, self._signing(line, settings.region_name), is_insecure)
+        return Parts(route, self._signing(line, settings.region_name), watch, is_insecure)
 
-    def _begin(self, operation: Operation[InputT, OutputT], asked: InputT, route: Route) -> Exchange[OutputT]:
-        return exchange(operation, asked, route, invocation_id=str(uuid.uuid4()))
+    def _deadline(self, timeout: float | NotGiven | None) -> Deadline:
+        seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
+        return Deadline(seconds, self._clock.monotonic)
+
+    def _run(
+        self, operation: Operation[InputT, OutputT], asked: InputT, parts: Parts[TransportT], deadline: Deadline
+    ) -> Run[OutputT]:
+        return Run(
+            operation_name=operation.name,
+            exchange=exchange(operation, asked, parts.route, invocation_id=str(uuid.uuid4())),
+            clock=self._clock,
+            limits=self._limits,
+            deadline=deadline,
+            watch=parts.watch,
+            is_closed=lambda: self._closed,
+        )
+
+    def _check(self, operation: Operation[InputT, OutputT], asked: InputT) -> None:
+        """Refuse what needs no waiting to be refused."""
+        self._check_open()
+        violations = operation.violations(asked, self._parameter_validation)
+        if violations:
+            raise ParameterValidationError(operation.name, violations)
 
     def _accept(self, parts: Parts[TransportT]) -> Parts[TransportT]:
         """Say what is to be said of the parts, to whoever made the first call."""
@@ -202,12 +249,6 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             raise ConfigurationError(f"this {type(self).__name__} is closed: make a new one")
 
 
-def _stray(client: str, argument: str, known: Iterable[str]) -> str:
-    """Return what to say of an argument that there is not; boto3's arguments for keys are one here."""
-    near = ["credentials"] if argument.startswith("aws_") else get_close_matches(argument, known, n=1)
-    return f"{client} has no argument {argument!r}" + (f": is it {near[0]}?" if near else "")
-
-
 class _Environment(dict[str, str]):
     """A snapshot of the environment that does not show itself: it holds secrets of every kind."""
 
@@ -219,26 +260,5 @@ def _clock(given: object) -> Clock:
     if given is None:
         return SystemClock()
     if not isinstance(given, Clock):
-        raise ConfigurationError(
-            f"clock must have time, monotonic, sleep and sleep_async: {type(given).__name__} has not"
-        )
+        raise ConfigurationError(f"clock must have time, monotonic, sleep and sleep_async, not {type(given).__name__}")
     return given
-
-
-def _seconds(name: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or value is True or not 0 < value <= _LONGEST:
-        raise ConfigurationError(
-            f"{name} must be a number of seconds, above 0 and up to {_LONGEST:.0f}, or None for no limit, not {value!r}"
-        )
-    return float(value)
-
-
-_LONGEST: Final = 365 * 86400.0
-
-
-def _count(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
-    return value

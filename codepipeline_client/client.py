@@ -12,10 +12,12 @@ from typing import Self
 
 import httpx
 
-from ._connections import Line
+from ._arguments import NOT_GIVEN, NotGiven
+from ._connections import AsyncConnectionPool, ConnectionPool
 from ._credentials import AsyncCredentialsLike, CredentialsLike
-from ._driver import drive, drive_async
-from ._futures import load_anyio_for, running_library, settled
+from ._driver import drive, drive_async, prepared, prepared_async
+from ._futures import load_anyio_for, running_library
+from ._line import Line
 from ._setup import SIGNING_NAME, Setup
 from .operations import GET_PIPELINE_EXECUTION, InputT, Operation, OutputT
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
@@ -32,9 +34,13 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
     _transport_kind = httpx.BaseTransport
     _accepts_async_providers = False
 
-    def get_pipeline_execution(self, *, pipeline_name: str, pipeline_execution_id: str) -> GetPipelineExecutionOutput:
+    def get_pipeline_execution(
+        self, *, pipeline_name: str, pipeline_execution_id: str, timeout: float | NotGiven | None = NOT_GIVEN
+    ) -> GetPipelineExecutionOutput:
         """
         Return an execution as it is now: status, revisions, variables.
+
+        *timeout* is in seconds, for the whole call: else the client's. None for no limit.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
@@ -49,7 +55,7 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
         asked = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return self._call(GET_PIPELINE_EXECUTION, asked)
+        return self._call(GET_PIPELINE_EXECUTION, asked, timeout)
 
     def close(self) -> None:
         """Close the connections. Calls after this are a ConfigurationError."""
@@ -73,16 +79,17 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
         """Close the client."""
         self.close()
 
-    def _call(self, operation: Operation[InputT, OutputT], asked: InputT) -> OutputT:
-        self._check_open()
+    def _call(self, operation: Operation[InputT, OutputT], asked: InputT, timeout: float | NotGiven | None) -> OutputT:
+        self._check(operation, asked)
+        deadline = self._deadline(timeout)
         parts = self._parts.value
         if parts is None:
-            parts = self._accept(self._parts.started().result())
-        return drive(self._begin(operation, asked, parts.route), parts.transport, self._clock, self._limits)
+            parts = self._accept(prepared(self._parts, operation.name, deadline))
+        return drive(self._run(operation, asked, parts, deadline), parts.transport)
 
     def _signing(self, line: Line, region_name: str) -> httpx.BaseTransport:
         return SigV4Transport(
-            line.open() if self._transport is None else self._transport,
+            ConnectionPool(line) if self._transport is None else self._transport,
             service_name=SIGNING_NAME,
             region_name=region_name,
             credentials=self._credentials,
@@ -103,10 +110,12 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
     """What the first call runs on."""
 
     async def get_pipeline_execution(
-        self, *, pipeline_name: str, pipeline_execution_id: str
+        self, *, pipeline_name: str, pipeline_execution_id: str, timeout: float | NotGiven | None = NOT_GIVEN
     ) -> GetPipelineExecutionOutput:
         """
         Return an execution as it is now: status, revisions, variables.
+
+        *timeout* is in seconds, for the whole call: else the client's. None for no limit.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
@@ -121,7 +130,7 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
         asked = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return await self._call(GET_PIPELINE_EXECUTION, asked)
+        return await self._call(GET_PIPELINE_EXECUTION, asked, timeout)
 
     async def aclose(self) -> None:
         """Close the connections. Calls after this are a ConfigurationError."""
@@ -145,18 +154,21 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
         """Close the client."""
         await self.aclose()
 
-    async def _call(self, operation: Operation[InputT, OutputT], asked: InputT) -> OutputT:
-        self._check_open()
+    async def _call(
+        self, operation: Operation[InputT, OutputT], asked: InputT, timeout: float | NotGiven | None
+    ) -> OutputT:
+        self._check(operation, asked)
+        deadline = self._deadline(timeout)
         parts = self._parts.value
         if parts is None:
             self._library = running_library()
-            parts = self._accept(await settled(self._parts.started()))
-        return await drive_async(self._begin(operation, asked, parts.route), parts.transport, self._clock, self._limits)
+            parts = self._accept(await prepared_async(self._parts, operation.name, deadline))
+        return await drive_async(self._run(operation, asked, parts, deadline), parts.transport)
 
     def _signing(self, line: Line, region_name: str) -> httpx.AsyncBaseTransport:
         load_anyio_for(self._library)  # here, where no event loop waits for it
         return AsyncSigV4Transport(
-            line.open_async() if self._transport is None else self._transport,
+            AsyncConnectionPool(line) if self._transport is None else self._transport,
             service_name=SIGNING_NAME,
             region_name=region_name,
             credentials=self._credentials,

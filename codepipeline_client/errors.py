@@ -93,6 +93,9 @@ class TransportError(CodePipelineError):
 class ConnectionFailedError(TransportError, ConnectionError):
     """The connection could not be made, or broke before the answer was whole."""
 
+    may_pass: bool = True
+    """False when another try is sure to fail the same way: an unknown host, a certificate that is not trusted."""
+
 
 class RequestTimeoutError(TransportError, TimeoutError):
     """A time limit ended the call before the answer was whole."""

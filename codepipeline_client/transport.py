@@ -18,10 +18,11 @@ from typing import Self
 import httpx
 from attrs import frozen
 
+from ._clock import DEADLINE, Deadline
 from ._credentials import AsyncCredentialsLike, CredentialsCache, CredentialsLike
-from ._driver import SIGNED_WITH, STALE_CREDENTIALS
 from ._futures import settled
 from ._message import Credentials
+from ._roundtrip import SIGNED_WITH, SKEW, STALE_CREDENTIALS
 from ._signing import REPLACED, sign
 from .errors import ConfigurationError
 
@@ -60,7 +61,7 @@ class SigV4Transport(httpx.BaseTransport):
         """Sign *request* in place, and send it. A body that is a stream is read first: its hash is signed."""
         request.read()
         found = self._stamp.find(request)
-        credentials = found if isinstance(found, Credentials) else found.result()
+        credentials = found if isinstance(found, Credentials) else found.result(_time_left(request))
         self._stamp.put(request, credentials)
         response = self._transport.handle_request(request)
         response.extensions[SIGNED_WITH] = credentials
@@ -145,6 +146,16 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         await self._transport.__aexit__(exc_type, exc_value, traceback)
 
 
+def _time_left(request: httpx.Request) -> float | None:
+    deadline = request.extensions.get(DEADLINE)
+    return deadline.within(None) if isinstance(deadline, Deadline) else None
+
+
+def _skew(request: httpx.Request) -> float:
+    skew = request.extensions.get(SKEW)
+    return skew if isinstance(skew, float) else 0.0
+
+
 def _check_scope(service_name: object, region_name: object) -> None:
     for argument, value in (("service_name", service_name), ("region_name", region_name)):
         if not isinstance(value, str) or not re.fullmatch("[A-Za-z0-9-]+", value):
@@ -178,7 +189,7 @@ class _Stamp:
             credentials=credentials,
             region_name=self.region_name,
             service_name=self.service_name,
-            now=self.now(),
+            now=self.now() + _skew(request),
         )
         for name, value in signature:
             headers[name] = value

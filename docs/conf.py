@@ -37,13 +37,14 @@ autodoc_type_aliases = {
         "CredentialsLike",
         "CredentialsProvider",
         "JsonObject",
+        "OnAttempt",
     )
 }
 
 nitpicky = True
 # What others document, and what is not for users: the build reads no other project's site.
 nitpick_ignore_regex = [
-    ("py:.*", r"(asyncio|collections|concurrent|datetime|enum|httpx|ssl|types)\..*"),
+    ("py:.*", r"(asyncio|collections|concurrent|datetime|enum|httpx|random|ssl|types)\..*"),
     ("py:.*", r"codepipeline_client\.(\w+\.)*(_|OpenEnum).*"),
     *(("py:class", alias) for alias in autodoc_type_aliases),
 ]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client import Credentials, ResponseDecodeError, ServiceError, errors
-from codepipeline_client._awsjson import Members, decode, encode, request_id
+from codepipeline_client._awsjson import Members, decode, encode
 from codepipeline_client._message import Response
 
 NAME = "GetPipelineExecution"
@@ -164,7 +164,7 @@ def test_an_encoded_answer_was_not_asked_for() -> None:
 
 def test_an_answer_beyond_the_limit_is_not_trusted_and_an_error_beyond_it_is_still_an_error() -> None:
     cut = Response(status_code=200, headers={}, body=b"{", is_whole=False)
-    with pytest.raises(ResponseDecodeError, match="it has more than 1 bytes"):
+    with pytest.raises(ResponseDecodeError, match="it is larger than any execution"):
         decode(NAME, cut)
     with pytest.raises(ServiceError) as caught:
         decode(NAME, Response(status_code=503, headers={}, body=b"{", is_whole=False))
@@ -192,7 +192,7 @@ def test_what_an_answer_says_of_itself_is_cut_in_a_message(place: str) -> None:
     ],
 )
 def test_a_request_id_is_found_under_either_name(headers: Mapping[str, str], expected: str | None) -> None:
-    assert request_id(answer("{}", headers=headers)) == expected
+    assert answer("{}", headers=headers).request_id == expected
 
 
 SECRETIVE = Credentials(access_key_id="AKID", secret_access_key="topsecret", session_token="tok/en+==")

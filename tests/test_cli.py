@@ -79,7 +79,8 @@ def shell(capfd: pytest.CaptureFixture[str]) -> Shell:
 
 @pytest.fixture
 def service(local_codepipeline: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch) -> LocalCodePipeline:
-    """The service that the environment points to; it has one execution."""
+    """The service that the environment points to; it has one execution. Trying again is the client's business."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     local_codepipeline.put_execution(EXECUTION)
     for name, value in local_codepipeline.environ.items():
         monkeypatch.setenv(name, value)

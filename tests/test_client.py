@@ -36,7 +36,10 @@ from codepipeline_client import (
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 EXECUTION = make_pipeline_execution()
-ASKED = {"pipeline_name": EXECUTION.pipeline_name, "pipeline_execution_id": EXECUTION.pipeline_execution_id}
+ASKED: dict[str, Any] = {
+    "pipeline_name": EXECUTION.pipeline_name,
+    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
+}
 KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
 Client = CodePipelineClient | AsyncCodePipelineClient
 Ask = Callable[..., GetPipelineExecutionOutput]
@@ -116,7 +119,7 @@ def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -
         "content-type": "application/x-amz-json-1.1",
         "x-amz-target": "CodePipeline_20150709.GetPipelineExecution",
         "x-amz-security-token": "token",
-        "amz-sdk-request": "attempt=1; max=1",
+        "amz-sdk-request": "attempt=1; max=3",
         "accept-encoding": "identity",
         "content-length": str(len(received.body)),
     }

@@ -34,7 +34,7 @@ Ask = Callable[[], GetPipelineExecutionOutput]
 def ask(request: pytest.FixtureRequest) -> Ask:
     """Make one call to AWS's own address."""
     options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": KEYS}
-    asked = {"pipeline_name": "web", "pipeline_execution_id": ID}
+    asked: dict[str, Any] = {"pipeline_name": "web", "pipeline_execution_id": ID}
 
     def go() -> GetPipelineExecutionOutput:
         if request.param == "sync":

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from typing import Any
 
 import anyio
 import httpx
 import pytest
+from attrs import evolve
 
 from codepipeline_client import (
+    AttemptReport,
     CodePipelineError,
     ConnectionFailedError,
     Credentials,
     CredentialsError,
+    PipelineNotFoundException,
     RequestTimeoutError,
     TransportError,
 )
-from codepipeline_client._clock import Clock
-from codepipeline_client._driver import (
-    MAX_BODY,
-    SIGNED_WITH,
-    STALE_CREDENTIALS,
-    Limits,
-    SystemClock,
-    drive,
-    drive_async,
-)
+from codepipeline_client._clock import DEADLINE, Clock, Deadline
+from codepipeline_client._driver import Limits, Run, SystemClock, drive, drive_async, prepared, prepared_async
+from codepipeline_client._exchange import Exchange, Unsent
+from codepipeline_client._futures import Once
 from codepipeline_client._message import Attempt, Request, Response
+from codepipeline_client._reports import Watch
+from codepipeline_client._roundtrip import MAX_BODY, SIGNED_WITH, SKEW, STALE_CREDENTIALS
+from codepipeline_client.operations import OutputT
 
 KEYS = Credentials(access_key_id="AKID", secret_access_key="s")
 REQUEST = Request(method="POST", url="http://127.0.0.1:1/", headers=(("X-A", "1"), ("X-A", "2")), body=b"body")
@@ -37,22 +41,24 @@ Answering = Callable[[httpx.Request], httpx.Response]
 
 
 class FakeClock:
-    """A clock that writes down how long it was asked to sleep."""
+    """A clock that passes by sleeping only, and writes down how long."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
+        self.now = 1000.0
 
     def time(self) -> float:
-        return 0.0
+        return self.now
 
     def monotonic(self) -> float:
-        return 0.0
+        return self.now
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self.now += seconds
 
     async def sleep_async(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        self.sleep(seconds)
 
 
 class Both(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -126,33 +132,58 @@ def script(*attempts: Attempt) -> Generator[Attempt, Response, list[Outcome]]:
     return seen
 
 
-Run = Callable[..., list[Outcome]]
+Go = Callable[..., list[Outcome]]
+
+
+def watch(reports: list[AttemptReport] | None = None) -> Watch:
+    return Watch(host="127.0.0.1:1", on_attempt=None if reports is None else reports.append)
+
+
+def make_run(
+    exchange: Exchange[OutputT],
+    clock: Clock | None = None,
+    timeout: float | None = None,
+    reports: list[AttemptReport] | None = None,
+    is_closed: Callable[[], bool] = lambda: False,
+) -> Run[OutputT]:
+    clock = clock or FakeClock()
+    return Run(
+        operation_name="GetPipelineExecution",
+        exchange=exchange,
+        clock=clock,
+        limits=LIMITS,
+        deadline=Deadline(timeout, clock.monotonic),
+        watch=watch(reports),
+        is_closed=is_closed,
+    )
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
-def run(request: pytest.FixtureRequest) -> Run:
+def run(request: pytest.FixtureRequest) -> Go:
     """Drive an exchange of attempts over a transport, in each of the ways there are."""
 
-    def go(transport: Both, *attempts: Attempt, clock: Clock | None = None) -> list[Outcome]:
-        running, ticking = script(*(attempts or (Attempt(request=REQUEST, number=1),))), clock or FakeClock()
+    def go(transport: Both, *attempts: Attempt, **options: Any) -> list[Outcome]:
+        whole = make_run(script(*(attempts or (Attempt(request=REQUEST, number=1),))), **options)
         if request.param == "sync":
-            return drive(running, transport, ticking, LIMITS)
-        return anyio.run(drive_async, running, transport, ticking, LIMITS, backend=request.param)
+            return drive(whole, transport)
+        return anyio.run(drive_async, whole, transport, backend=request.param)
 
     return go
 
 
-def test_a_request_goes_out_as_it_is_with_the_limits_beside_it(run: Run) -> None:
+def test_a_request_goes_out_as_it_is_with_the_limits_beside_it(run: Go) -> None:
     transport = Both(lambda _: httpx.Response(200))
-    run(transport, Attempt(request=REQUEST, number=2, stale=KEYS))
+    run(transport, Attempt(request=REQUEST, number=2, stale=KEYS, skew=3600.0))
     (sent,) = transport.requests
     assert (sent.method, str(sent.url), sent.content) == ("POST", REQUEST.url, b"body")
     assert sent.headers.get_list("X-A") == ["1", "2"]
-    assert sent.extensions["timeout"] == {"connect": 1.0, "read": None, "write": None, "pool": 1.0}
+    assert sent.extensions["timeout"] == {"connect": 1.0, "read": None, "write": None, "pool": None}
     assert sent.extensions[STALE_CREDENTIALS] is KEYS
+    assert sent.extensions[SKEW] == 3600.0
+    assert isinstance(sent.extensions[DEADLINE], Deadline)
 
 
-def test_an_answer_comes_back_as_a_value(run: Run) -> None:
+def test_an_answer_comes_back_as_a_value(run: Go) -> None:
     body = Body(b"he", b"", b"llo")
     headers = [("X-Request", "r"), ("Warning", "a"), ("warning", "b"), ("X-Odd", "\xe9")]
     answer = httpx.Response(
@@ -167,28 +198,30 @@ def test_an_answer_comes_back_as_a_value(run: Run) -> None:
             headers={"x-request": "r", "warning": "a, b", "x-odd": "\xe9"},
             body=b"hello",
             credentials=KEYS,
+            sent=1000.0,
+            received=1000.0,
         )
     ]
     assert body.closed
 
 
-def test_an_answer_that_a_mock_has_read_is_read_all_the_same(run: Run) -> None:
+def test_an_answer_that_a_mock_has_read_is_read_all_the_same(run: Go) -> None:
     (outcome,) = run(Both(lambda _: httpx.Response(200, content=b"read", extensions={SIGNED_WITH: "no keys"})))
     assert isinstance(outcome, Response)
     assert (outcome.body, outcome.credentials) == (b"read", None)
 
 
 @pytest.mark.parametrize("kind", [Body, Plain])
-def test_an_answer_without_end_is_cut_off(run: Run, kind: type[Body]) -> None:
+def test_an_answer_without_end_is_cut_off(run: Go, kind: type[Body]) -> None:
     body = kind(*[b"x" * 65536] * 1000)
     (outcome,) = run(Both(lambda _: httpx.Response(200, stream=body)))
     assert isinstance(outcome, Response)
     assert not outcome.is_whole
-    assert len(outcome.body) == MAX_BODY
+    assert 0 < len(outcome.body) < MAX_BODY
     assert body.closed
 
 
-def test_pauses_are_slept_and_no_pause_is_not(run: Run) -> None:
+def test_pauses_are_slept_and_no_pause_is_not(run: Go) -> None:
     clock = FakeClock()
     attempts = [
         Attempt(request=REQUEST, number=number, delay=delay) for number, delay in ((1, 0.0), (2, 0.5), (3, 2.0))
@@ -204,7 +237,9 @@ SECRET_REQUEST = httpx.Request("POST", "http://127.0.0.1", headers={"x-amz-secur
     ("failure", "kind", "text"),
     [
         pytest.param(httpx.ConnectTimeout("t"), RequestTimeoutError, "connect_timeout", id="connect-timeout"),
-        pytest.param(httpx.PoolTimeout("t"), RequestTimeoutError, "no connection .* became free", id="pool-timeout"),
+        pytest.param(
+            httpx.PoolTimeout("t"), RequestTimeoutError, "no connection .* became free in time", id="pool-timeout"
+        ),
         pytest.param(httpx.ReadTimeout("t"), RequestTimeoutError, "read_timeout", id="read-timeout"),
         pytest.param(httpx.WriteTimeout("t"), RequestTimeoutError, "read_timeout", id="write-timeout"),
         pytest.param(TimeoutError("t"), RequestTimeoutError, "read_timeout", id="a-transports-own-timeout"),
@@ -227,7 +262,7 @@ SECRET_REQUEST = httpx.Request("POST", "http://127.0.0.1", headers={"x-amz-secur
 )
 @pytest.mark.parametrize("place", ["before", "within"])
 def test_a_failure_becomes_one_of_ours_less_the_request(
-    run: Run, place: str, failure: Exception, kind: type[TransportError], text: str
+    run: Go, place: str, failure: Exception, kind: type[TransportError], text: str
 ) -> None:
     if isinstance(failure, httpx.RequestError):
         failure.request = SECRET_REQUEST
@@ -253,7 +288,7 @@ def test_a_failure_becomes_one_of_ours_less_the_request(
     assert "planted" not in f"{vars(cause)}"
 
 
-def test_a_failure_without_words_borrows_those_of_what_caused_it(run: Run) -> None:
+def test_a_failure_without_words_borrows_those_of_what_caused_it(run: Go) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         try:
             try:
@@ -272,12 +307,25 @@ def test_a_failure_without_words_borrows_those_of_what_caused_it(run: Run) -> No
     assert (root.__traceback__, root.__context__) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("words", "may_pass"),
+    [("407 Who are you?", False), ("403 No", False), ("429 Busy", True), ("502 Bad", True)],
+)
+def test_a_proxy_that_refuses_is_not_asked_again(run: Go, words: str, may_pass: bool) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise httpx.ProxyError(words)
+
+    (outcome,) = run(Both(answer))
+    assert isinstance(outcome, ConnectionFailedError)
+    assert outcome.may_pass is may_pass
+
+
 class OwnError(httpx.TransportError):
     def __init__(self, *, reason: str, request: httpx.Request) -> None:
         super().__init__(reason, request=request)
 
 
-def test_an_error_of_a_transports_own_kind_is_cut_down_to_httpxs(run: Run) -> None:
+def test_an_error_of_a_transports_own_kind_is_cut_down_to_httpxs(run: Go) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         raise OwnError(reason="odd", request=request)
 
@@ -287,7 +335,7 @@ def test_an_error_of_a_transports_own_kind_is_cut_down_to_httpxs(run: Run) -> No
     assert str(outcome.__cause__) == "odd"
 
 
-def test_missing_keys_are_passed_on_as_they_are(run: Run) -> None:
+def test_missing_keys_are_passed_on_as_they_are(run: Go) -> None:
     missing = CredentialsError("none")
 
     def answer(_: httpx.Request) -> httpx.Response:
@@ -296,7 +344,7 @@ def test_missing_keys_are_passed_on_as_they_are(run: Run) -> None:
     assert run(Both(answer)) == [missing]
 
 
-def test_a_defect_is_not_taken_for_a_failure_of_the_network(run: Run) -> None:
+def test_a_defect_is_not_taken_for_a_failure_of_the_network(run: Go) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         raise ZeroDivisionError
 
@@ -316,15 +364,240 @@ class SyncOnly(httpx.SyncByteStream):
 
 def test_a_transport_of_the_wrong_kind_is_told() -> None:
     attempt = Attempt(request=REQUEST, number=1)
-    (outcome,) = drive(script(attempt), Both(lambda _: httpx.Response(200, stream=AsyncOnly())), FakeClock(), LIMITS)
+    (outcome,) = drive(make_run(script(attempt)), Both(lambda _: httpx.Response(200, stream=AsyncOnly())))
     assert "async answer to a sync client" in str(outcome)
-
-    async def other() -> list[Outcome]:
-        transport = Both(lambda _: httpx.Response(200, stream=SyncOnly()))
-        return await drive_async(script(attempt), transport, FakeClock(), LIMITS)
-
-    (outcome,) = anyio.run(other)
+    transport = Both(lambda _: httpx.Response(200, stream=SyncOnly()))
+    (outcome,) = anyio.run(drive_async, make_run(script(attempt)), transport)
     assert "sync answer to an async client" in str(outcome)
+
+
+# The time of a call
+
+
+def test_each_step_gets_what_is_left_of_the_time_at_most(run: Go) -> None:
+    transport = Both(lambda _: httpx.Response(200))
+    attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=2.5)]
+    run(transport, *attempts, timeout=3.0)
+    first, second = (sent.extensions["timeout"] for sent in transport.requests)
+    assert first == {"connect": 1.0, "read": 3.0, "write": 3.0, "pool": 3.0}
+    assert second == {"connect": 0.5, "read": 0.5, "write": 0.5, "pool": 0.5}
+
+
+def test_a_pause_that_does_not_fit_is_not_begun(run: Go) -> None:
+    clock = FakeClock()
+    transport = Both(lambda _: httpx.Response(200))
+    attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=3.0)]
+    _, error = run(transport, *attempts, clock=clock, timeout=3.0)
+    assert isinstance(error, RequestTimeoutError)
+    assert str(error) == "GetPipelineExecution did not end within its timeout of 3.0 seconds"
+    assert (error.limit, error.attempts) == ("timeout", 1)
+    assert clock.slept == []
+    assert len(transport.requests) == 1
+
+
+@pytest.mark.parametrize("failure", [httpx.ReadTimeout("slow"), httpx.ReadError("reset")], ids=["slow", "reset"])
+def test_a_failure_at_the_end_of_the_time_is_the_end_of_the_time(run: Go, failure: Exception) -> None:
+    clock = FakeClock()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        clock.now += 3.0
+        raise failure
+
+    (outcome,) = run(Both(answer), clock=clock, timeout=3.0)
+    assert isinstance(outcome, RequestTimeoutError)
+    assert (outcome.limit, outcome.attempts) == ("timeout", 1)
+    assert isinstance(outcome.__cause__, TransportError)
+
+
+def test_an_answer_at_the_end_of_the_time_is_an_answer(run: Go) -> None:
+    clock = FakeClock()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        clock.now += 3.0
+        return httpx.Response(200)
+
+    (outcome,) = run(Both(answer), clock=clock, timeout=3.0)
+    assert isinstance(outcome, Response)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_transport_that_knows_no_limit_is_cut_off_in_a_task(backend: str) -> None:
+    class Endless(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    whole = make_run(script(Attempt(request=REQUEST, number=1)), clock=SystemClock(), timeout=0.05)
+    (outcome,) = anyio.run(drive_async, whole, Endless(), backend=backend)
+    assert isinstance(outcome, RequestTimeoutError)
+    assert outcome.limit == "timeout"
+
+
+def test_what_the_first_call_waits_for_is_within_its_time() -> None:
+    gate = threading.Event()
+    parts = Once(gate.wait)
+    with pytest.raises(RequestTimeoutError) as caught:
+        prepared(parts, "GetPipelineExecution", Deadline(0.01, time.monotonic))
+    assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
+    for backend in ("asyncio", "trio"):
+        with pytest.raises(RequestTimeoutError):
+            anyio.run(prepared_async, parts, "GetPipelineExecution", Deadline(0.01, time.monotonic), backend=backend)
+    gate.set()
+    assert prepared(parts, "GetPipelineExecution", Deadline(None, time.monotonic)) is True
+    assert anyio.run(prepared_async, parts, "GetPipelineExecution", Deadline(9, time.monotonic)) is True
+
+
+def test_a_body_that_comes_slowly_over_a_transport_of_ones_own_ends_too() -> None:
+    clock = FakeClock()
+
+    class Slow(Body):
+        def __iter__(self) -> Iterator[bytes]:
+            for piece in super().__iter__():
+                clock.now += 0.4
+                yield piece
+
+    answer = httpx.Response(200, stream=Slow(*[b"x"] * 20))
+    whole = make_run(script(Attempt(request=REQUEST, number=1)), clock=clock, timeout=1.0)
+    (outcome,) = drive(whole, Both(lambda _: answer))
+    assert isinstance(outcome, RequestTimeoutError)
+    assert outcome.limit == "timeout"
+    assert clock.now < 1002
+
+
+def test_a_client_that_is_closed_in_a_pause_sends_nothing_more(run: Go) -> None:
+    transport = Both(lambda _: httpx.Response(200))
+    closed: list[bool] = []
+
+    class Closing(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            closed.append(True)
+
+    attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=1.0)]
+    _, outcome = run(transport, *attempts, clock=Closing(), is_closed=lambda: bool(closed))
+    assert isinstance(outcome, ConnectionFailedError)
+    assert not outcome.may_pass
+    assert len(transport.requests) == 1
+
+
+def test_a_pause_that_is_broken_off_is_told_to_the_exchange() -> None:
+    class Interrupted(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            raise KeyboardInterrupt
+
+    told: list[type[BaseException]] = []
+
+    def waiting() -> Exchange[str]:
+        try:
+            yield Attempt(request=REQUEST, number=1, delay=1.0)
+        except BaseException as error:
+            told.append(type(error))
+            raise
+        return "never"
+
+    transport = Both(lambda _: httpx.Response(200))
+    with pytest.raises(KeyboardInterrupt):
+        drive(make_run(waiting(), clock=Interrupted()), transport)
+    for backend in ("asyncio", "trio"):
+        with pytest.raises(KeyboardInterrupt):
+            anyio.run(drive_async, make_run(waiting(), clock=Interrupted()), transport, backend=backend)
+    assert told == [Unsent] * 3
+
+
+# Who is told
+
+
+def judge(*ends: CodePipelineError | None) -> Exchange[str]:
+    """An exchange that makes of each answer what it is told to; the last end is the call's."""
+    after: CodePipelineError | None = None
+    for number, end in enumerate(ends, 1):
+        yield Attempt(request=REQUEST, number=number, delay=0.25 if number > 1 else 0.0, after=after)
+        after = end
+    if after is not None:
+        raise after
+    return "output"
+
+
+GONE = PipelineNotFoundException(
+    "gone\n", code="PipelineNotFoundException", http_status_code=400, request_id="r", operation_name="o"
+)
+LOST = ConnectionFailedError("lost")
+
+
+@pytest.mark.parametrize("backend", ["sync", "asyncio", "trio"])
+def test_each_attempt_is_reported(backend: str, caplog: pytest.LogCaptureFixture) -> None:
+    reports: list[AttemptReport] = []
+    transport = Both(lambda _: httpx.Response(200, headers={"x-amzn-requestid": "r\n1"}))
+    whole = make_run(judge(LOST, None), reports=reports)
+    with caplog.at_level(logging.DEBUG, "codepipeline_client"):
+        if backend == "sync":
+            assert drive(whole, transport) == "output"
+        else:
+            assert anyio.run(drive_async, whole, transport, backend=backend) == "output"
+    first = AttemptReport(
+        operation_name="GetPipelineExecution",
+        attempt=1,
+        host="127.0.0.1:1",
+        http_status_code=200,
+        error_code="ConnectionFailedError",
+        request_id="r\n1",
+        seconds=0.0,
+        pause=0.25,
+    )
+    assert reports == [first, evolve(first, attempt=2, error_code=None, pause=None)]
+    to = "to 127.0.0.1:1: 200"
+    lost = f"GetPipelineExecution attempt 1 {to} ConnectionFailedError, request id r\\n1, 0 ms"
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("DEBUG", lost),
+        ("INFO", f"{lost}: again in 0.250 s"),
+        ("DEBUG", f"GetPipelineExecution attempt 2 {to} ok, request id r\\n1, 0 ms"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(GONE, "PipelineNotFoundException"), (LOST, "ConnectionFailedError")],
+    ids=["service", "network"],
+)
+def test_a_call_that_fails_is_reported_too(failure: CodePipelineError, code: str) -> None:
+    reports: list[AttemptReport] = []
+    with pytest.raises(type(failure)):
+        drive(make_run(judge(failure), reports=reports), Both(lambda _: httpx.Response(400)))
+    assert [(each.error_code, each.http_status_code, each.pause) for each in reports] == [(code, 400, None)]
+
+
+def test_an_attempt_without_an_answer_has_no_status_and_one_too_large_has_its_id() -> None:
+    reports: list[AttemptReport] = []
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    drive(make_run(script(Attempt(request=REQUEST, number=1)), reports=reports), Both(refuse))
+    large = httpx.Response(200, stream=Body(b"x" * (MAX_BODY + 1)), headers={"x-amzn-requestid": "r"})
+    drive(make_run(script(Attempt(request=REQUEST, number=1)), reports=reports), Both(lambda _: large))
+    assert [(each.http_status_code, each.request_id) for each in reports] == [(None, None), (200, "r")]
+
+
+def test_a_pause_that_will_not_be_made_is_not_reported() -> None:
+    reports: list[AttemptReport] = []
+    with pytest.raises(RequestTimeoutError):
+        drive(make_run(judge(LOST, None), timeout=0.25, reports=reports), Both(lambda _: httpx.Response(200)))
+    assert [each.pause for each in reports] == [None]
+
+
+def test_a_listener_that_raises_harms_no_call(caplog: pytest.LogCaptureFixture) -> None:
+    def listen(_: AttemptReport) -> None:
+        raise ZeroDivisionError
+
+    whole = make_run(judge(None))
+    whole = evolve(whole, watch=Watch(host="h", on_attempt=listen))
+    assert drive(whole, Both(lambda _: httpx.Response(200))) == "output"
+    assert "on_attempt raised an error" in caplog.text
+
+
+def test_nothing_is_reported_when_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "codepipeline_client"):
+        assert drive(make_run(judge(None)), Both(lambda _: httpx.Response(200))) == "output"
+    assert caplog.records == []
 
 
 def test_the_system_clock_is_a_clock() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from email.utils import formatdate
 
 import pytest
 from attrs import evolve
@@ -15,21 +17,25 @@ from codepipeline_client import (
     ExpiredTokenException,
     GetPipelineExecutionInput,
     GetPipelineExecutionOutput,
-    ParameterValidationError,
     PipelineNotFoundException,
+    RequestTimeoutError,
     ResponseDecodeError,
 )
-from codepipeline_client._exchange import Exchange, Route, exchange
+from codepipeline_client._clock import Skew
+from codepipeline_client._exchange import Exchange, Route, Unsent, exchange
 from codepipeline_client._message import Response
-from codepipeline_client._retry import NoRetries, RetryPolicy
+from codepipeline_client._retry import Retries, RetryPolicy, policy
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 
 ASKED = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id="3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e")
+OFF = policy("off", max_attempts=3, chance=lambda: 0.0, monotonic=lambda: 0.0)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
 ROUTE = Route(
     url="https://codepipeline.eu-west-1.amazonaws.com",
     headers=(("User-Agent", "me"),),
-    retry=NoRetries(),
-    parameter_validation=True,
+    retry=OFF,
+    skew=None,
+    lifetime=lambda: NOON + 20,
 )
 KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
 GOOD = Response(status_code=200, headers={"x-amzn-requestid": "r-1"}, body=b'{"pipelineExecution":{"status":"Failed"}}')
@@ -40,19 +46,30 @@ class Stubborn:
 
     def __init__(self, max_attempts: int) -> None:
         self.max_attempts = max_attempts
-        self.asked: list[tuple[str, int]] = []
+        self.told: list[tuple[object, ...]] = []
 
-    def pause(self, failure: CodePipelineError, attempt: int) -> float | None:
-        """Write down the question."""
-        self.asked.append((type(failure).__name__, attempt))
+    def begin(self) -> Retries:
+        self.told.append(("begin",))
+        return self
+
+    def lead(self) -> float:
+        self.told.append(("lead",))
+        return 0.0
+
+    def pause(self, failure: CodePipelineError, attempt: int, *, retry_after: str | None, skewed: bool) -> float | None:
+        self.told.append((type(failure).__name__, attempt, retry_after, skewed))
         return attempt / 10 if attempt < self.max_attempts else None
 
+    def succeeded(self) -> None:
+        self.told.append(("succeeded",))
 
-def begin(
-    retry: RetryPolicy | None = None, asked: GetPipelineExecutionInput = ASKED, *, strict: bool = True
-) -> Exchange[GetPipelineExecutionOutput]:
-    route = evolve(ROUTE, retry=retry or NoRetries(), parameter_validation=strict)
-    return exchange(GET_PIPELINE_EXECUTION, asked, route, invocation_id="i-1")
+    def unsent(self) -> None:
+        self.told.append(("unsent",))
+
+
+def begin(retry: RetryPolicy = OFF, skew: Skew | None = None) -> Exchange[GetPipelineExecutionOutput]:
+    route = evolve(ROUTE, retry=retry, skew=skew)
+    return exchange(GET_PIPELINE_EXECUTION, ASKED, route, invocation_id="i-1")
 
 
 def refusal(code: str, credentials: Credentials | None = None) -> Response:
@@ -85,17 +102,6 @@ def test_a_good_answer_is_the_output_after_one_attempt() -> None:
     assert metadata.http_headers == GOOD.headers
 
 
-def test_a_bad_input_is_refused_before_anything_is_asked_for() -> None:
-    with pytest.raises(ParameterValidationError, match="pipeline_name must have 1 to 100") as caught:
-        next(begin(asked=evolve(ASKED, pipeline_name="")))
-    assert caught.value.attempts == 0
-
-
-def test_a_bad_input_is_sent_when_the_service_shall_judge() -> None:
-    attempt = next(begin(asked=evolve(ASKED, pipeline_name=""), strict=False))
-    assert json.loads(attempt.request.body)["pipelineName"] == ""
-
-
 FAILURES = [
     pytest.param(refusal("PipelineNotFoundException"), PipelineNotFoundException, id="service-error"),
     pytest.param(evolve(GOOD, body=b"<html>"), ResponseDecodeError, id="no-json"),
@@ -125,13 +131,14 @@ def test_a_failure_is_raised_when_the_policy_gives_up(
 def test_a_failure_is_tried_again_as_the_policy_says(
     outcome: Response | CodePipelineError, kind: type[CodePipelineError]
 ) -> None:
-    policy = Stubborn(3)
-    running = begin(policy)
+    patience = Stubborn(3)
+    running = begin(patience)
     assert next(running).request.headers[-1] == ("amz-sdk-request", "attempt=1; max=3")
     assert fail(running, outcome) == 0.1
     assert fail(running, outcome) == 0.2
     assert finished(running, GOOD).response_metadata.attempts == 3
-    assert policy.asked == [(kind.__name__, 1), (kind.__name__, 2)]
+    asked = [(kind.__name__, 1, None, False), (kind.__name__, 2, None, False)]
+    assert patience.told == [("begin",), ("lead",), *asked, ("succeeded",)]
 
 
 def test_all_attempts_of_a_call_are_one_invocation() -> None:
@@ -181,7 +188,7 @@ def test_keys_that_nobody_knows_cannot_be_renewed() -> None:
 
 
 def test_no_keys_is_an_error_before_the_first_request() -> None:
-    running = begin(Stubborn(3))
+    running = begin()
     next(running)
     with pytest.raises(CredentialsError) as caught:
         running.throw(CredentialsError("none"))
@@ -194,3 +201,142 @@ def test_a_retry_after_renewed_keys_signs_as_usual() -> None:
     running.send(refusal("ExpiredTokenException", KEYS))
     third = running.throw(ConnectionFailedError("reset"))
     assert (third.number, third.stale) == (3, None)
+
+
+# Time
+
+
+def dated(response: Response, *, ahead: float, sent: float = NOON, received: float = NOON + 2) -> Response:
+    """The same answer, from a service whose clock is *ahead* seconds ahead."""
+    date = formatdate((sent + received) / 2 + ahead, usegmt=True)
+    return evolve(response, headers={**response.headers, "date": date}, sent=sent, received=received)
+
+
+def test_the_time_that_an_answer_tells_is_kept_for_the_next_call() -> None:
+    skew = Skew()
+    running = begin(skew=skew)
+    assert next(running).skew == 0.0
+    finished(running, dated(GOOD, ahead=3600))
+    assert (skew.seconds, skew.is_known) == (3600, True)
+    assert next(begin(skew=skew)).skew == 3600
+
+
+def test_a_wrong_belief_is_healed_by_any_answer() -> None:
+    skew = Skew()
+    skew.correct(-7200)
+    running = begin(skew=skew)
+    next(running)
+    with pytest.raises(PipelineNotFoundException):
+        running.send(dated(refusal("PipelineNotFoundException"), ahead=0))
+    assert skew.seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "ahead", "skewed"),
+    [
+        pytest.param("InvalidSignatureException", 3600, True, id="signature-an-hour-ahead"),
+        pytest.param("RequestTimeTooSkewed", -3600, True, id="an-hour-behind"),
+        pytest.param("RequestExpired", 241, True, id="just-notable"),
+        pytest.param("AccessDeniedException", 240, False, id="not-notable"),
+        pytest.param("SignatureDoesNotMatch", 0, False, id="clocks-agree"),
+        pytest.param("AuthFailure", 3600, True, id="a-code-without-class"),
+        pytest.param("PipelineNotFoundException", 3600, False, id="not-about-time"),
+    ],
+)
+def test_a_refusal_is_blamed_on_the_clocks_when_they_differ(code: str, ahead: float, skewed: bool) -> None:
+    patience = Stubborn(2)
+    running = begin(patience, Skew())
+    next(running)
+    again = running.send(dated(refusal(code), ahead=ahead))
+    assert patience.told[-1][-1] is skewed
+    assert again.skew == ahead
+
+
+def test_a_refusal_without_a_date_blames_nobody() -> None:
+    patience = Stubborn(2)
+    running = begin(patience, Skew())
+    next(running)
+    running.send(refusal("InvalidSignatureException"))
+    assert patience.told[-1][-1] is False
+
+
+def test_without_correction_this_machines_clock_stands() -> None:
+    patience = Stubborn(2)
+    running = begin(patience, None)
+    next(running)
+    again = running.send(dated(refusal("InvalidSignatureException"), ahead=3600))
+    assert patience.told[-1][-1] is False
+    assert again.skew == 0.0
+    assert again.request.headers[-1] == ("amz-sdk-request", "attempt=2; max=2")
+
+
+def test_a_retry_says_until_when_it_may_be_answered_once_the_services_time_is_known() -> None:
+    running = begin(Stubborn(3), Skew())
+    next(running)
+    unknown = running.throw(ConnectionFailedError("reset"))
+    assert unknown.request.headers[-1] == ("amz-sdk-request", "attempt=2; max=3")
+    known = running.send(dated(refusal("ThrottlingException"), ahead=3600))
+    assert known.delay == 0.2
+    assert known.request.headers[-1] == ("amz-sdk-request", "ttl=20261122T130020Z; attempt=3; max=3")
+
+
+def test_the_service_may_ask_for_a_pause() -> None:
+    patience = Stubborn(2)
+    running = begin(patience)
+    next(running)
+    running.send(evolve(refusal("ThrottlingException"), headers={"x-amz-retry-after": "1500"}))
+    assert patience.told[-1] == ("ThrottlingException", 1, "1500", False)
+
+
+# The end of the time
+
+
+def test_time_that_ends_in_a_pause_ends_the_call_with_what_went_wrong_before() -> None:
+    patience = Stubborn(3)
+    running = begin(patience)
+    next(running)
+    running.throw(ConnectionFailedError("reset"))
+    late = RequestTimeoutError("late", limit="timeout")
+    late.attempts = 1
+    with pytest.raises(RequestTimeoutError) as caught:
+        running.throw(late)
+    assert caught.value is late
+    assert isinstance(late.__cause__, ConnectionFailedError)
+    assert late.attempts == 1
+    assert patience.told[-1] == ("unsent",)
+
+
+def test_time_that_ends_in_the_first_attempt_keeps_what_it_broke_off() -> None:
+    running = begin(Stubborn(3))
+    next(running)
+    late = RequestTimeoutError("late", limit="timeout")
+    late.__cause__ = ConnectionFailedError("slow")
+    with pytest.raises(RequestTimeoutError) as caught:
+        running.throw(late)
+    assert str(caught.value.__cause__) == "slow"
+
+
+def test_another_timeout_is_a_failure_like_any_other() -> None:
+    running = begin(Stubborn(3))
+    next(running)
+    assert running.throw(RequestTimeoutError("slow", limit="read_timeout")).number == 2
+
+
+def test_a_pause_that_is_broken_off_gives_back_what_was_reserved() -> None:
+    patience = Stubborn(3)
+    running = begin(patience)
+    next(running)
+    with pytest.raises(Unsent):
+        running.throw(Unsent())
+    assert patience.told[-1] == ("unsent",)
+
+
+def test_time_that_ends_after_sending_gives_nothing_back() -> None:
+    patience = Stubborn(3)
+    running = begin(patience)
+    next(running)
+    late = RequestTimeoutError("late", limit="timeout")
+    late.attempts = 1
+    with pytest.raises(RequestTimeoutError):
+        running.throw(late)
+    assert patience.told[-1] == ("lead",)

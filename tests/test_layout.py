@@ -20,37 +20,34 @@ from attrs import frozen
 PACKAGE: Final = "codepipeline_client"
 SOURCE: Final = Path(__file__).parent.parent / PACKAGE
 
-LAYERS: Final = (
-    ("values", ("errors", "models", "_message")),
-    (
-        "rules",
-        ("_endpoint", "_retry", "_clock", "_signing", "_awsjson", "_user_agent", "_proxy", "operations", "waiting"),
-    ),
-    (
-        "flow",
+CONNECTING: Final = "_names _tls _wire _network _async_network _loops _answers _line _pool"
+LAYERS: Final = tuple(
+    (layer, tuple(stations.split()))
+    for layer, stations in (
+        ("values", "errors models _message"),
         (
-            "_exchange",
-            "_settings",
-            "_sources",
-            "_freshness",
-            "_discretion",
-            "_botocore_keys",
-            "_key_sources",
-            "_credentials",
+            "rules",
+            "_endpoint _proxy _arguments _clock _locks _retry _rate_limiter _signing _awsjson _user_agent operations",
         ),
-    ),
-    ("I/O", ("_failures", "_futures", "transport", "_connections", "_driver")),
-    ("client", ("_setup", "client")),
-    ("front", ("__init__", "__main__", "cli", "testing")),
+        (
+            "flow",
+            "_exchange _reports _settings _sources _freshness _discretion _botocore_keys _key_sources _credentials",
+        ),
+        ("I/O", f"_failures _futures _roundtrip {CONNECTING} transport _connections _driver"),
+        ("client", "_setup client"),
+        ("front", "__init__ __main__ cli testing"),
+    )
 )
 """From the ground up: a station imports from its own layer and from those before it."""
 
 FRONT: Final = frozenset(LAYERS[-1][1])
-WAITING: Final = frozenset({*dict(LAYERS)["I/O"], "_retry", "_key_sources", "_credentials", "testing"})
+WAITING: Final = frozenset({*dict(LAYERS)["I/O"], "_locks", "_key_sources", "_credentials", "testing"})
 
 AT_HOME: Final = {
-    "httpx": frozenset({"transport", "_connections", "_driver", "_failures", "client"}),
-    "httpcore": frozenset({"_connections"}),
+    "httpx": frozenset(
+        ["transport", "_connections", "_line", "_answers", "_driver", "_failures", "_roundtrip", "client"]
+    ),
+    "httpcore": frozenset(["_connections", "_line", "_answers", "_wire", "_network", "_async_network"]),
     "anyio": WAITING,
     "asyncio": WAITING,
     "sniffio": WAITING,

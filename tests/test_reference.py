@@ -10,13 +10,18 @@ import pytest
 
 import codepipeline_client
 from codepipeline_client import testing
+from codepipeline_client.testing import faults
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference.md"
 
 
 @pytest.mark.parametrize(
     "module",
-    [pytest.param(codepipeline_client, id="package"), pytest.param(testing, id="test-kit")],
+    [
+        pytest.param(codepipeline_client, id="package"),
+        pytest.param(testing, id="test-kit"),
+        pytest.param(faults, id="faults"),
+    ],
 )
 def test_each_public_name_is_in_the_reference_once(module: ModuleType) -> None:
     """What can be imported is explained, and nothing else."""

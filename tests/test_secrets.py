@@ -22,7 +22,10 @@ PASSWORD = "planted-password"
 PLANTED = (SECRET_KEY, TOKEN, PASSWORD, "planted")
 KEYS = Credentials(access_key_id="AKID", secret_access_key=SECRET_KEY, session_token=TOKEN)
 EXECUTION = make_pipeline_execution()
-ASKED = {"pipeline_name": EXECUTION.pipeline_name, "pipeline_execution_id": EXECUTION.pipeline_execution_id}
+ASKED: dict[str, Any] = {
+    "pipeline_name": EXECUTION.pipeline_name,
+    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
+}
 
 
 @pytest.fixture
@@ -123,7 +126,7 @@ def test_a_good_answer_tells_nothing(
 def test_a_bad_answer_tells_nothing(
     seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture, plan: dict[str, Any]
 ) -> None:
-    service.put_response(**plan)
+    service.put_response(**plan, times=3)
     text = seen(**at(service))
     assert "Error" in text or "Exception" in text
     assert told(text + logs.text) == []
@@ -137,7 +140,7 @@ def test_a_header_that_quotes_tells_nothing(
     seen: Callable[..., str], service: LocalCodePipeline, name: str, status: int
 ) -> None:
     """Logs are left out: httpcore's own logger writes the headers of an answer, whatever they are."""
-    service.put_response(status_code=status, headers={name: TOKEN}, body=b"x")
+    service.put_response(status_code=status, headers={name: TOKEN}, body=b"x", times=3)
     text = seen(**at(service))
     assert "Error" in text
     assert told(text) == []

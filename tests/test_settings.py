@@ -843,3 +843,74 @@ def test_what_may_hold_a_password_is_not_in_a_repr() -> None:
     assert isinstance(settings, Settings)
     assert settings.proxy_url == f"http://me:{PLANTED}@b.example"
     assert PLANTED not in repr(given_all) + repr(settings)
+
+
+# Retries and clock skew
+
+
+@pytest.mark.parametrize(
+    ("given_", "environ", "config", "expected"),
+    [
+        pytest.param(Given(), {}, "", ("standard", 3, True), id="defaults"),
+        pytest.param(
+            Given(retry_mode="off", max_attempts=9),
+            {"AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "5"},
+            "retry_mode = standard\nmax_attempts = 4",
+            ("off", 9, True),
+            id="arguments-first",
+        ),
+        pytest.param(
+            Given(),
+            {"AWS_RETRY_MODE": "Adaptive", "AWS_MAX_ATTEMPTS": "05", "AWS_DISABLE_CLOCK_SKEW_CORRECTION": "TRUE"},
+            "retry_mode = standard\nmax_attempts = 4\ndisable_clock_skew_correction = false",
+            ("adaptive", 5, False),
+            id="then-the-environment",
+        ),
+        pytest.param(
+            Given(),
+            {},
+            "retry_mode = adaptive\nmax_attempts = 4\ndisable_clock_skew_correction = true",
+            ("adaptive", 4, False),
+            id="then-the-profile",
+        ),
+        pytest.param(Given(), {"AWS_RETRY_MODE": "legacy"}, "", ("standard", 3, True), id="legacy-has-become-standard"),
+    ],
+)
+def test_how_calls_are_tried_again_is_found_like_any_setting(
+    files: Files, given_: Given, environ: dict[str, str], config: str, expected: tuple[str, int, bool]
+) -> None:
+    found = resolve(given_, files.write(DEFAULT + config) | environ)
+    assert (found.retry_mode, found.max_attempts, found.correct_clock_skew) == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "config", "problem"),
+    [
+        pytest.param({"AWS_RETRY_MODE": "often"}, "", r"retry_mode 'often' .*\(from AWS_RETRY_MODE\)", id="mode"),
+        pytest.param({"AWS_MAX_ATTEMPTS": "0"}, "", r"max_attempts '0' .*from 1", id="none"),
+        pytest.param({"AWS_MAX_ATTEMPTS": "many"}, "", r"max_attempts 'many'", id="no-number"),
+        pytest.param({}, "max_attempts = -1", r"max_attempts '-1' .*\(from max_attempts in profile", id="profile"),
+        pytest.param(
+            {"AWS_DISABLE_CLOCK_SKEW_CORRECTION": "yes"}, "", "disable_clock_skew_correction 'yes'", id="skew"
+        ),
+    ],
+)
+def test_a_bad_rule_for_retries_says_where_it_came_from(
+    files: Files, environ: dict[str, str], config: str, problem: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        resolve(Given(), files.write(DEFAULT + config) | environ)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"retry_mode": "often"}, "retry_mode must be standard, adaptive, off, not 'often'"),
+        ({"max_attempts": 0}, "max_attempts must be a whole number from 1, not 0"),
+        ({"max_attempts": True}, "max_attempts must be a whole number from 1, not True"),
+        ({"max_attempts": "3"}, "max_attempts must be a whole number from 1, not str"),
+    ],
+)
+def test_a_bad_argument_for_retries_is_told_at_once(arguments: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        check(Given(**arguments))

@@ -1,0 +1,59 @@
+"""
+Event loops, of asyncio and trio: which one this is, whether it has ended, how to reach it from outside.
+
+Loads neither library before a loop of it is there: a sync client does without both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from sniffio import current_async_library
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from trio.lowlevel import TrioToken
+
+Loop: TypeAlias = "AbstractEventLoop | TrioToken"
+
+
+def current_loop() -> Loop:
+    """Return the loop that runs here."""
+    if current_async_library() == "trio":
+        from trio.lowlevel import current_trio_token
+
+        return current_trio_token()
+    from asyncio import get_running_loop
+
+    return get_running_loop()
+
+
+def has_ended(loop: Loop) -> bool:
+    """Return whether *loop* will never run again."""
+    from asyncio import AbstractEventLoop
+
+    if isinstance(loop, AbstractEventLoop):
+        return loop.is_closed()
+    try:
+        loop.run_sync_soon(_nothing)
+    except RuntimeError:
+        return True
+    return False
+
+
+def run_in(loop: Loop, action: Callable[[], object]) -> None:
+    """Run *action* soon where *loop* runs; at once where it does not run now."""
+    from asyncio import AbstractEventLoop
+
+    if isinstance(loop, AbstractEventLoop):
+        if loop.is_running():
+            loop.call_soon_threadsafe(action)
+        else:
+            action()
+    else:
+        loop.run_sync_soon(action)
+
+
+def _nothing() -> None: ...

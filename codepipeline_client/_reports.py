@@ -1,0 +1,107 @@
+"""
+What others may see of a call while it goes on: a line in the log, and a report for code.
+
+Tells facts about attempts; never a header, a body or a key.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from attrs import frozen
+
+from ._message import Attempt, Response
+from .errors import CodePipelineError, ServiceError, printable
+
+LOGGER: Final = logging.getLogger("codepipeline_client")
+
+
+@frozen(kw_only=True)
+class AttemptReport:
+    """How one attempt of a call went. `on_attempt` is called with one after each."""
+
+    operation_name: str
+    """The operation, such as ``GetPipelineExecution``."""
+    attempt: int
+    """Which attempt of the call it was, from 1."""
+    host: str
+    """The endpoint's host, with its port unless it is the scheme's own."""
+    http_status_code: int | None
+    """The answer's HTTP status. None when no answer came."""
+    error_code: str | None
+    """The service's error code, or the name of the error class when it was not the service. None when it went well."""
+    request_id: str | None
+    """The service's id for the request. None when no answer came, or when it had none."""
+    seconds: float
+    """How long the attempt took, without the pause before it."""
+    pause: float | None
+    """How long the call pauses now before its next attempt, in seconds. None when this attempt was the last."""
+
+
+OnAttempt = Callable[[AttemptReport], object]
+"""A function that is told of each attempt. It is called in the thread or the task of the call, and must not block."""
+
+
+@frozen(kw_only=True)
+class Watch:
+    """Who is told of the attempts of one client."""
+
+    host: str
+    on_attempt: OnAttempt | None
+
+    def is_on(self) -> bool:
+        """Return whether there is anyone to tell: a report that nobody reads is not made."""
+        return self.on_attempt is not None or LOGGER.isEnabledFor(logging.INFO)
+
+    def tell(
+        self,
+        operation_name: str,
+        attempt: Attempt,
+        outcome: Response | CodePipelineError,
+        failure: CodePipelineError | None,
+        *,
+        seconds: float,
+        pause: float | None,
+    ) -> None:
+        """Report one attempt: *outcome* is what came of sending it, *failure* what the call makes of that."""
+        report = AttemptReport(
+            operation_name=operation_name,
+            attempt=attempt.number,
+            host=self.host,
+            http_status_code=outcome.status_code if isinstance(outcome, Response) else None,
+            error_code=_code(failure),
+            request_id=outcome.request_id if isinstance(outcome, Response) else None,
+            seconds=seconds,
+            pause=pause,
+        )
+        _log(report)
+        if self.on_attempt is not None:
+            try:
+                self.on_attempt(report)
+            except Exception:
+                LOGGER.warning("on_attempt raised an error", exc_info=True)
+
+
+def _code(failure: CodePipelineError | None) -> str | None:
+    if failure is None:
+        return None
+    return failure.code if isinstance(failure, ServiceError) else type(failure).__name__
+
+
+def _log(report: AttemptReport) -> None:
+    result = report.error_code or "ok"
+    status = report.http_status_code or "no answer"
+    facts = (
+        report.operation_name,
+        report.attempt,
+        report.host,
+        status,
+        printable(result),
+        printable(report.request_id or "none"),
+        round(report.seconds * 1000),
+    )
+    LOGGER.debug("%s attempt %d to %s: %s %s, request id %s, %d ms", *facts)
+    if report.pause is not None:
+        LOGGER.info("%s attempt %d to %s: %s %s, request id %s, %d ms: again in %.3f s", *facts, report.pause)

@@ -1,0 +1,113 @@
+"""
+One request out and one answer in: sent, read raw and capped, and made a value, or a failure of ours.
+
+No loop and no decision.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator
+from typing import Final
+
+import httpx
+
+from ._clock import DEADLINE, Clock, Deadline
+from ._failures import FAILURES, translated
+from ._message import Credentials, Response
+from .errors import CodePipelineError, CredentialsError
+
+STALE_CREDENTIALS: Final = "codepipeline_client.stale_credentials"
+"""Request extension: the keys not to sign with, see `Attempt.stale`."""
+SKEW: Final = "codepipeline_client.skew"
+"""Request extension: how far to sign ahead of this machine's clock, in seconds."""
+SIGNED_WITH: Final = "codepipeline_client.signed_with"
+"""Response extension: the keys that signed the request."""
+
+MAX_BODY: Final = 2 * 1024 * 1024
+"""Bytes of an answer at most. The largest execution that the service's own limits allow is well below."""
+
+_KEPT: Final = 4096
+"""Bytes that are kept of an answer beyond the limit: enough to say what it was."""
+
+
+# A failure is returned, not raised: raised anew, it would drag the frames and the context of the first along, and
+# with them the signed headers.
+
+
+def send(request: httpx.Request, transport: httpx.BaseTransport, clock: Clock) -> Response | CodePipelineError:
+    before, sent = sys.exception(), clock.time()
+    try:
+        response = transport.handle_request(request)
+        stream, body, deadline = _sync_stream(response), bytearray(), request.extensions.get(DEADLINE)
+        try:
+            for piece in stream:
+                if body and isinstance(deadline, Deadline) and deadline.has_passed:
+                    raise httpx.ReadTimeout("the time for the call is over")
+                body += piece
+                if len(body) > MAX_BODY:
+                    break
+        finally:
+            response.close()
+        return _response(response, body, sent, clock.time())
+    except CredentialsError as error:
+        return error
+    except FAILURES as error:
+        return translated(error, request.url.netloc.decode("ascii"), before)
+
+
+async def send_async(
+    request: httpx.Request, transport: httpx.AsyncBaseTransport, clock: Clock
+) -> Response | CodePipelineError:
+    before, sent = sys.exception(), clock.time()
+    try:
+        response = await transport.handle_async_request(request)
+        stream, body = _async_stream(response), bytearray()
+        pieces = aiter(stream)
+        try:
+            async for piece in pieces:
+                body += piece
+                if len(body) > MAX_BODY:
+                    break
+        finally:
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()  # unread to its end, it would be left to the garbage collector
+            await response.aclose()
+        return _response(response, body, sent, clock.time())
+    except CredentialsError as error:
+        return error
+    except FAILURES as error:
+        return translated(error, request.url.netloc.decode("ascii"), before)
+
+
+def _sync_stream(response: httpx.Response) -> httpx.SyncByteStream:
+    """Return the body as it comes: httpx's own iterators would decode it, and refuse a body that a mock has read."""
+    stream = response.stream
+    if not isinstance(stream, httpx.SyncByteStream):
+        raise httpx.StreamError("the transport gave an async answer to a sync client")
+    return stream
+
+
+def _async_stream(response: httpx.Response) -> httpx.AsyncByteStream:
+    """Return the body as it comes: httpx's own iterators would decode it, and refuse a body that a mock has read."""
+    stream = response.stream
+    if not isinstance(stream, httpx.AsyncByteStream):
+        raise httpx.StreamError("the transport gave a sync answer to an async client")
+    return stream
+
+
+def _response(response: httpx.Response, body: bytearray, sent: float, received: float) -> Response:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    signed_with = response.extensions.get(SIGNED_WITH)
+    return Response(
+        status_code=response.status_code,
+        headers=headers,
+        body=bytes(body[:_KEPT] if len(body) > MAX_BODY else body),
+        is_whole=len(body) <= MAX_BODY,
+        credentials=signed_with if isinstance(signed_with, Credentials) else None,
+        sent=sent,
+        received=received,
+    )

@@ -1,0 +1,185 @@
+"""
+What threads and tasks have in common on one connection: where an answer ends, what time is left, how to let go.
+
+Waits for nothing: who waits is in `_network` and `_async_network`.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from ._clock import Deadline
+from ._tls import Closed, Tls
+
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
+_MOST_CUTS: Final = 100
+_LEAST_SHARE: Final = 2.0
+
+
+class Intake:
+    """
+    Hands what arrived on to the HTTP parser, but nothing from beyond the end of an answer.
+
+    The parser keeps what it is given too much, and takes it for the answer to the next request. An answer ends with
+    its length, if it tells one; else with a blank line, as a head does, and a body in chunks.
+    """
+
+    __slots__ = ("_before", "_cuts", "_kept", "_left", "has_begun")
+
+    def __init__(self) -> None:
+        self._kept = b""
+        self.restart()
+
+    def restart(self) -> None:
+        """Expect the answer to a new request."""
+        self._before = b""
+        self._left: int | None = None
+        self._cuts = 0
+        self.has_begun = False
+        """Whether anything has arrived since the request was sent."""
+
+    def expect(self, length: int | None) -> None:
+        """Take note of how long the body is that follows. None if its head does not tell."""
+        self._left = length
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing came after the answer."""
+        return not self._kept and self._cuts < _MOST_CUTS
+
+    def take(self, arrived: bytes = b"") -> bytes:
+        """Return what the parser may have now, of what arrived and of what was kept."""
+        ready = self._kept + arrived
+        if arrived:
+            self.has_begun = True
+        end = self._end(ready)
+        self._kept = ready[end:]
+        return ready[:end]
+
+    def _end(self, ready: bytes) -> int:
+        if self._left is not None:
+            end = min(self._left, len(ready))
+            self._left -= end
+            return end
+        if self._cuts == _MOST_CUTS:  # not to be kept busy by a body of blank lines; `is_clean` tells
+            return len(ready)
+        found = _BLANK_LINE.search(self._before + ready)
+        if found is None:
+            self._before = (self._before + ready)[-2:]
+            return len(ready)
+        end = found.end() - len(self._before)
+        self._before = b""
+        self._cuts += 1
+        return end
+
+
+class Wire:
+    """One connection's socket, the TLS over it, and how long the call may take that uses it now."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.intake: Final = Intake()
+        self._monotonic = monotonic
+        self._endless = self._deadline = self._connecting = Deadline(None, monotonic)
+        self._socket: socket.socket | None = None
+        self._layers: list[Tls] = []
+        self._unsent = b""
+        self._is_aborted = False
+        self._wake: Callable[[], object] | None = None
+
+    def begin(self, deadline: Deadline) -> None:
+        """Serve a new call."""
+        self._deadline = deadline
+        self._unsent = b""
+        self.intake.restart()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the connection is open, and nothing came over it that no call has asked for."""
+        if self._socket is None or not self.intake.is_clean or any(layer.has_unread for layer in self._layers):
+            return False
+        try:
+            self._socket.setblocking(False)
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def abort(self) -> None:
+        """Let the call that uses the connection fail soon. From any thread; for tasks from their own loop's only."""
+        self._is_aborted = True
+        wake = self._wake
+        if wake is not None:
+            wake()
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def drop(self) -> None:
+        """
+        Close the socket, at once and from anywhere, without a word to the peer.
+
+        A goodbye from a forked process would end what its parent is still using.
+        """
+        if self._socket is not None:
+            self._socket.close()
+
+    def within(self, seconds: float | None) -> float | None:
+        """Return how long a step may take that may take *seconds* of its own. A TimeoutError if the time is over."""
+        self.check()
+        left = self._deadline.within(self._connecting.within(seconds))
+        if left is not None and left <= 0:
+            raise TimeoutError("the time for the call is over")
+        return left
+
+    def share(self, among: int) -> float | None:
+        """Return how long to try one of so many addresses: a dead one must leave time for the others."""
+        left = self.within(None)
+        return None if left is None else max(left / among, min(left, _LEAST_SHARE))
+
+    def check(self) -> None:
+        """Fail if the call was told to."""
+        if self._is_aborted:
+            raise Closed
+
+    def reason(self, error: OSError) -> OSError:
+        """Return what *error* came from: an aborted connection fails in many ways."""
+        return Closed() if self._is_aborted else error
+
+    def get_extra_info(self, info: str) -> object:
+        """Return what httpcore asks of a stream."""
+        match info:
+            case "ssl_object":
+                return self._layers[-1].object if self._layers else None
+            case "is_readable":
+                return not self.is_quiet
+            case "socket":
+                return self._socket
+            case _:
+                return None
+
+    @contextmanager
+    def limited(self, seconds: float | None) -> Generator[None]:
+        """Give all steps inside so many *seconds* together."""
+        self._connecting = Deadline(seconds, self._monotonic)
+        try:
+            yield
+        finally:
+            self._connecting = self._endless
+
+    def _new_socket(self, family: int) -> socket.socket:
+        self.drop()
+        self._layers.clear()
+        self._socket = new = socket.socket(family, socket.SOCK_STREAM)
+        new.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return new
+
+    def _open(self) -> socket.socket:
+        if self._socket is None:
+            raise ConnectionError("the connection was not made yet")
+        return self._socket

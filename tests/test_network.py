@@ -1,0 +1,588 @@
+"""Sockets, TLS and names: every step is bounded, nothing is read from beyond an answer, failures keep their reason."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from itertools import pairwise
+from threading import Event, Thread
+from typing import Any
+
+import h11
+import httpcore
+import pytest
+import trustme
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from attrs import field, frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepipeline_client._async_network import TaskWire
+from codepipeline_client._clock import Deadline
+from codepipeline_client._names import Names
+from codepipeline_client._network import ThreadWire
+from codepipeline_client._tls import Closed, may_pass
+from codepipeline_client._wire import Intake
+
+AUTHORITY: Any = trustme.CA()  # its methods take pyOpenSSL's contexts too, which has no types here
+
+
+def trusting() -> ssl.SSLContext:
+    """Return a client's context."""
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    return context
+
+
+def serving(name: str = "localhost") -> ssl.SSLContext:
+    """Return a server's context."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert(name).configure_cert(context)
+    return context
+
+
+# The end of an answer
+
+
+ANSWERS = {
+    "length": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "nothing": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "no-content": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "blank-lines-inside": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\r\n\r\n\n\n\r\n\n",
+    "continued": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n2\r\n\r\n\r\n0\r\n\r\n",
+    "trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\nC: d\r\n\r\n",
+    "bare-newlines": b"HTTP/1.1 200 OK\nContent-Length: 1\n\nx",
+}
+
+
+def parsed(intake: Intake, arrivals: list[bytes]) -> tuple[bytes, bytes]:
+    """Let h11 read one answer from what the intake hands on. Returns the body, and what h11 has got too much."""
+    parser = h11.Connection(h11.CLIENT)
+    parser.send(h11.Request(method="POST", target="/", headers=[("Host", "x"), ("Content-Length", "0")]))
+    parser.send(h11.EndOfMessage())
+    body = b""
+    while True:
+        event = parser.next_event()
+        if event is h11.NEED_DATA:
+            parser.receive_data(intake.take() or intake.take(arrivals.pop(0)))
+        elif isinstance(event, h11.Response):
+            headers = dict(event.headers)
+            length = None if b"transfer-encoding" in headers else headers.get(b"content-length")
+            intake.expect(None if length is None else int(length))
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif isinstance(event, h11.EndOfMessage):
+            return body, parser.trailing_data[0]
+
+
+def split(content: bytes, cuts: list[int]) -> list[bytes]:
+    """Cut *content* at the given places."""
+    edges = sorted({0, len(content), *(cut % len(content) for cut in cuts)})
+    return [content[start:end] for start, end in pairwise(edges)]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@given(cuts=st.lists(st.integers(0, 1000), max_size=12), extra=st.sampled_from([b"", b"H", b"\r\n", *ANSWERS.values()]))
+def test_the_parser_gets_one_answer_and_not_a_byte_more(name: str, cuts: list[int], extra: bytes) -> None:
+    answer, intake = ANSWERS[name], Intake()
+    arrivals = split(answer + extra, cuts)
+    assert parsed(intake, arrivals) == (parsed(Intake(), [answer])[0], b"")
+    assert (intake.is_clean and not arrivals) == (not extra)
+
+
+def test_whether_an_answer_has_begun_is_known() -> None:
+    intake, seen = Intake(), list[bool]()
+    for step in (partial(intake.take, b""), partial(intake.take, b"H"), intake.restart):
+        step()
+        seen.append(intake.has_begun)
+    assert seen == [False, True, False]
+
+
+def test_a_body_of_blank_lines_does_not_keep_us_busy() -> None:
+    """After so many the rest is handed on as it is, and the connection is not trusted any more."""
+    intake = Intake()
+    pieces = [intake.take(b"\n\n" * 100_000)]
+    while piece := intake.take():
+        pieces.append(piece)
+    assert b"".join(pieces) == b"\n\n" * 100_000
+    assert len(pieces) == 101
+    assert not intake.is_clean
+    intake.restart()
+    assert intake.is_clean
+
+
+# What can never pass
+
+
+def with_reason(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param(ConnectionRefusedError(), True, id="refused"),
+        pytest.param(TimeoutError(), True, id="slow"),
+        pytest.param(ssl.SSLCertVerificationError(), False, id="certificate"),
+        pytest.param(with_reason("WRONG_VERSION_NUMBER"), False, id="plain-text"),
+        pytest.param(with_reason("TLSV1_ALERT_PROTOCOL_VERSION"), False, id="tls-version"),
+        pytest.param(with_reason("DECRYPTION_FAILED_OR_BAD_RECORD_MAC"), True, id="broken-record"),
+        pytest.param(ssl.SSLEOFError(8, "EOF"), True, id="hung-up"),
+        pytest.param(socket.gaierror(socket.EAI_NONAME, "unknown"), False, id="unknown-host"),
+        pytest.param(socket.gaierror(socket.EAI_AGAIN, "later"), True, id="resolver-down"),
+        pytest.param(Closed(), False, id="closed"),
+    ],
+)
+@pytest.mark.parametrize("how", ["itself", "cause", "context"])
+def test_what_may_pass(error: BaseException, expected: bool, how: str) -> None:
+    outer = error
+    if how != "itself":
+        outer = OSError("outer")
+        setattr(outer, f"__{how}__", error)
+    assert may_pass(outer) is expected
+
+
+# Wires
+
+
+class Subject:
+    """A wire of either kind, as a thread sees it."""
+
+    def __init__(self, portal: BlockingPortal | None) -> None:
+        self._portal = portal
+        self.wire: Any = self.run(partial(TaskWire if portal else ThreadWire, Names(), lambda: 0.0))
+
+    def run(self, step: Callable[[], Any]) -> Any:
+        """Run a step where the wire lives."""
+        return step() if self._portal is None else self._portal.call(step)
+
+    def connect(self, host: str, port: int, seconds: float | None = 5) -> None:
+        assert self.run(partial(self.wire.connect_tcp, host, port, seconds, None, None)) is self.wire
+
+    def start_tls(self, context: ssl.SSLContext, name: str = "localhost", seconds: float | None = 5) -> None:
+        assert self.run(partial(self.wire.start_tls, context, name, seconds)) is self.wire
+
+    def write(self, content: bytes, seconds: float | None = 5) -> None:
+        self.run(partial(self.wire.write, content, seconds))
+
+    def read(self, seconds: float | None = 5) -> bytes:
+        content: bytes = self.run(partial(self.wire.read, 65536, seconds))
+        return content
+
+    def read_all(self, length: int) -> bytes:
+        content = b""
+        while len(content) < length:
+            content += self.read()
+        return content
+
+    def close(self) -> None:
+        self.run(self.wire.aclose if self._portal else self.wire.close)
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def wire(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """A wire that is not connected yet."""
+    if request.param == "sync":
+        subject = Subject(None)
+        yield subject
+        subject.close()
+    else:
+        with start_blocking_portal(request.param) as portal:
+            subject = Subject(portal)
+            yield subject
+            subject.close()
+
+
+@frozen
+class Peer:
+    """The other end: a listening socket, and what it accepts."""
+
+    listener: socket.socket
+
+    @property
+    def port(self) -> int:
+        port: int = self.listener.getsockname()[1]
+        return port
+
+    def accept(self) -> socket.socket:
+        accepted, _ = self.listener.accept()
+        accepted.settimeout(10)
+        return accepted
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        yield Peer(listener)
+
+
+def connected(wire: Subject, peer: Peer) -> socket.socket:
+    """Connect, and return the other end."""
+    wire.connect("127.0.0.1", peer.port)
+    return peer.accept()
+
+
+@contextlib.contextmanager
+def secured(wire: Subject, peer: Peer) -> Generator[ssl.SSLSocket]:
+    """Connect and speak TLS. Yields the other end."""
+    found: list[ssl.SSLSocket] = []
+
+    def accept() -> None:
+        found.append(serving().wrap_socket(peer.accept(), server_side=True))
+
+    thread = Thread(target=accept)
+    thread.start()
+    wire.connect("localhost", peer.port)
+    wire.start_tls(trusting())
+    thread.join()
+    with found[0] as far:
+        yield far
+
+
+def test_what_is_written_goes_out_in_one_piece_when_it_is_time_to_read(wire: Subject, peer: Peer) -> None:
+    with connected(wire, peer) as far:
+        wire.write(b"head, ")
+        wire.write(b"")
+        wire.write(b"body")
+        far.sendall(b"answer")
+        assert wire.read() == b"answer"
+        assert far.recv(100) == b"head, body"
+
+
+def test_much_is_sent_before_anything_is_read(wire: Subject, peer: Peer) -> None:
+    """More than the kernel keeps, so that the wire has to wait for the peer."""
+    much = b"x" * 20_000_000
+    with connected(wire, peer) as far:
+        received: list[int] = []
+
+        def swallow() -> None:
+            while sum(received) < len(much):
+                received.append(len(far.recv(1 << 20)))
+            far.sendall(b"thanks")
+
+        thread = Thread(target=swallow)
+        thread.start()
+        wire.write(much)
+        assert wire.read() == b"thanks"
+        thread.join()
+
+
+def test_a_peer_that_takes_nothing_ends_in_a_write_timeout(wire: Subject, peer: Peer) -> None:
+    with connected(wire, peer), pytest.raises(httpcore.WriteTimeout):
+        wire.write(b"x" * 20_000_000, 0.05)
+
+
+def test_a_silent_peer_ends_in_a_read_timeout(wire: Subject, peer: Peer) -> None:
+    with connected(wire, peer), pytest.raises(httpcore.ReadTimeout) as caught:
+        wire.read(0.05)
+    assert isinstance(caught.value.__cause__, TimeoutError)
+
+
+def test_after_the_deadline_nothing_is_tried(wire: Subject, peer: Peer) -> None:
+    with connected(wire, peer) as far:
+        far.sendall(b"too late")
+        wire.wire.begin(Deadline(0, lambda: 0.0))
+        with pytest.raises(httpcore.ReadTimeout, match="the time for the call is over"):
+            wire.read()
+        wire.write(b"x")
+        with pytest.raises(httpcore.WriteTimeout, match="the time for the call is over"):
+            wire.read()
+        with pytest.raises(httpcore.ConnectTimeout, match="the time for the call is over"):
+            wire.connect("127.0.0.1", peer.port)
+
+
+def test_a_broken_connection_is_a_read_error(wire: Subject, peer: Peer) -> None:
+    with connected(wire, peer) as far:
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    with pytest.raises(httpcore.ReadError) as caught:
+        wire.read()
+    assert isinstance(caught.value.__cause__, ConnectionResetError)
+
+
+def test_an_answer_counts_though_the_request_could_not_be_sent(wire: Subject, peer: Peer) -> None:
+    """Servers may refuse before they have read everything."""
+    with connected(wire, peer) as far:
+        far.sendall(b"refused")
+        wire.wire.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        wire.write(b"request")
+        assert wire.read() == b"refused"
+
+
+def test_reading_without_a_connection_is_a_read_error(wire: Subject) -> None:
+    with pytest.raises(httpcore.ReadError, match="not made yet"):
+        wire.read()
+
+
+def test_a_refused_connection_is_a_connect_error(wire: Subject) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(httpcore.ConnectError) as caught:
+        wire.connect("127.0.0.1", port)
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
+    assert may_pass(caught.value)
+
+
+def resolving(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[], list[tuple[str, int]]], asked: list[str] | None = None
+) -> None:
+    """Let names have these IPv4 addresses."""
+
+    def getaddrinfo(host: str, port: int, *args: object, **options: Any) -> object:
+        if options.get("flags") == socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "not numeric")
+        if asked is not None:
+            asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in answer()]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def test_the_next_address_is_tried_when_one_is_dead(wire: Subject, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dead = listener.getsockname()[1]
+    resolving(monkeypatch, lambda: [("127.0.0.1", dead), ("127.0.0.1", peer.port)])
+    wire.connect("two.test", 1)
+    peer.accept().close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "among", "share"), [(None, 3, None), (30.0, 3, 10.0), (3.0, 3, 2.0), (1.0, 3, 1.0), (5.0, 1, 5.0)]
+)
+def test_a_dead_address_leaves_time_for_the_others(seconds: float | None, among: int, share: float | None) -> None:
+    wire = ThreadWire(Names(), lambda: 0.0)
+    with wire.limited(seconds):
+        assert wire.share(among) == share
+
+
+def test_an_unknown_host_is_a_connect_error_that_cannot_pass(wire: Subject) -> None:
+    with pytest.raises(httpcore.ConnectError) as caught:
+        wire.connect("absent.test", 1)
+    assert isinstance(caught.value.__cause__, socket.gaierror)
+    assert not may_pass(caught.value)
+
+
+@frozen
+class Lookups:
+    """What was asked for."""
+
+    asked: list[str] = field(factory=list[str])
+    begun: Event = field(factory=Event)
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lookups]:
+    """Names are looked up for ever."""
+    lookups, end = Lookups(), Event()
+
+    def hang() -> list[tuple[str, int]]:
+        lookups.begun.set()
+        end.wait(20)
+        return []
+
+    resolving(monkeypatch, hang, lookups.asked)
+    yield lookups
+    end.set()
+
+
+def test_a_lookup_that_hangs_is_a_connect_timeout(wire: Subject, hanging: Lookups) -> None:
+    with pytest.raises(httpcore.ConnectTimeout):
+        wire.connect("slow.test", 1, 0.05)
+    with pytest.raises(httpcore.ConnectTimeout):
+        wire.connect("slow.test", 1, 0.05)
+    assert hanging.asked == ["slow.test"]
+
+
+def test_a_lookup_is_not_waited_for_when_the_client_is_closed(wire: Subject, hanging: Lookups) -> None:
+    def abort() -> None:
+        assert hanging.begun.wait(10)
+        wire.run(wire.wire.abort)
+
+    thread = Thread(target=abort)
+    thread.start()
+    with pytest.raises(httpcore.ConnectError, match="the client was closed") as caught:
+        wire.connect("slow.test", 1)
+    thread.join()
+    assert not may_pass(caught.value)
+
+
+def test_a_lookup_that_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Names()
+    asked: list[str] = []
+
+    def fail() -> list[tuple[str, int]]:
+        raise socket.gaierror(socket.EAI_AGAIN, "later")
+
+    resolving(monkeypatch, fail, asked)
+    for _ in range(2):
+        found = names.look_up("absent.test", 1)
+        assert not isinstance(found, list)
+        assert isinstance(found.exception(10), socket.gaierror)
+    assert asked == ["absent.test"] * 2
+
+
+def test_reading_ends_when_the_client_is_closed(wire: Subject, peer: Peer) -> None:
+    with connected(wire, peer) as far:
+        wire.write(b"request")
+
+        def abort() -> None:
+            far.recv(100)
+            wire.run(wire.wire.abort)
+
+        thread = Thread(target=abort)
+        thread.start()
+        with pytest.raises(httpcore.ReadError, match="the client was closed"):
+            wire.read()
+        thread.join()
+        wire.run(wire.wire.abort)
+        wire.write(b"another")
+        with pytest.raises(httpcore.ReadError, match="the client was closed"):
+            wire.read()
+
+
+def test_a_wire_tells_whether_it_is_quiet(wire: Subject, peer: Peer) -> None:
+    assert not wire.wire.is_quiet
+    with connected(wire, peer) as far:
+        assert wire.wire.is_quiet
+        far.sendall(b"unasked")
+        assert select_readable(wire)
+        assert not wire.wire.is_quiet
+        assert wire.wire.get_extra_info("is_readable")
+        assert wire.read() == b"unasked"
+        assert wire.wire.is_quiet
+    assert select_readable(wire)
+    assert not wire.wire.is_quiet
+    wire.close()
+    assert not wire.wire.is_quiet
+
+
+def select_readable(wire: Subject) -> bool:
+    """Wait until something has arrived."""
+    return bool(select.select([wire.wire.get_extra_info("socket")], [], [], 10)[0])
+
+
+def test_a_wire_tells_of_itself(wire: Subject, peer: Peer) -> None:
+    assert wire.wire.get_extra_info("socket") is None
+    with secured(wire, peer):
+        assert wire.wire.get_extra_info("ssl_object").version().startswith("TLS")
+        assert isinstance(wire.wire.get_extra_info("socket"), socket.socket)
+        assert wire.wire.get_extra_info("else") is None
+    wire.connect("127.0.0.1", peer.port)
+    assert wire.wire.get_extra_info("ssl_object") is None
+
+
+def test_tls_carries_both_ways(wire: Subject, peer: Peer) -> None:
+    with secured(wire, peer) as far:
+        wire.write(b"question")
+
+        def answer() -> None:
+            assert far.recv(100) == b"question"
+            far.sendall(b"x" * 1_000_000)
+
+        thread = Thread(target=answer)
+        thread.start()
+        assert wire.read_all(1_000_000) == b"x" * 1_000_000
+        thread.join()
+        assert wire.wire.is_quiet
+
+
+def test_records_that_nobody_asked_for_are_seen(wire: Subject, peer: Peer) -> None:
+    """They may be in TLS's own buffers already, where the socket does not tell of them."""
+    with secured(wire, peer) as far:
+        far.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        far.sendall(b"unasked")
+        assert wire.read() == b"HTTP/1.1 204 No Content\r\n\r\n"
+        assert not wire.wire.is_quiet
+
+
+def test_a_goodbye_is_the_end(wire: Subject, peer: Peer) -> None:
+    with secured(wire, peer) as far:
+
+        def say_goodbye() -> None:
+            with contextlib.suppress(OSError):  # nobody says it back
+                far.unwrap()
+
+        thread = Thread(target=say_goodbye)
+        thread.start()
+        assert wire.read() == b""
+        wire.close()
+        thread.join()
+
+
+def test_hanging_up_without_a_goodbye_is_a_read_error(wire: Subject, peer: Peer) -> None:
+    """Else who cuts the connection could cut an answer."""
+    with secured(wire, peer) as far:
+        socket.close(far.detach())
+        with pytest.raises(httpcore.ReadError) as caught:
+            wire.read()
+    assert may_pass(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("server", "client", "reason"),
+    [
+        pytest.param("trusted", "untrusting", "CERTIFICATE_VERIFY_FAILED", id="unknown-authority"),
+        pytest.param("elsewhere.test", "trusting", "Hostname mismatch", id="another-name"),
+        pytest.param("old", "trusting", "VERSION", id="old-tls"),
+        pytest.param("plain", "trusting", "WRONG_VERSION_NUMBER|RECORD_LAYER", id="plain-text"),
+    ],
+)
+def test_tls_that_cannot_be_agreed_on_is_a_connect_error_that_cannot_pass(
+    wire: Subject, peer: Peer, server: str, client: str, reason: str
+) -> None:
+    def serve() -> None:
+        context = serving("elsewhere.test" if server == "elsewhere.test" else "localhost")
+        if server == "old":
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with peer.accept() as far, contextlib.suppress(OSError):
+            if server == "plain":
+                far.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                far.recv(10_000)
+            else:
+                context.wrap_socket(far, server_side=True).close()
+
+    thread = Thread(target=serve)
+    thread.start()
+    context = trusting() if client == "trusting" else ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    wire.connect("localhost", peer.port)
+    with pytest.raises(httpcore.ConnectError, match=reason) as caught:
+        wire.start_tls(context)
+    thread.join()
+    assert isinstance(caught.value.__cause__, ssl.SSLError)
+    assert not may_pass(caught.value)
+
+
+def test_a_peer_that_hangs_up_during_the_handshake_may_pass(wire: Subject, peer: Peer) -> None:
+    connected(wire, peer).close()
+    with pytest.raises(httpcore.ConnectError) as caught:
+        wire.start_tls(trusting())
+    assert may_pass(caught.value)
+
+
+def test_a_handshake_that_hangs_is_a_connect_timeout(wire: Subject, peer: Peer) -> None:
+    with connected(wire, peer), pytest.raises(httpcore.ConnectTimeout):
+        wire.start_tls(trusting(), seconds=0.05)
+
+
+def test_a_connection_that_is_closed_while_it_is_made_fails(wire: Subject, peer: Peer) -> None:
+    with connected(wire, peer) as far:
+
+        def abort() -> None:
+            far.recv(10_000)
+            wire.run(wire.wire.abort)
+
+        thread = Thread(target=abort)
+        thread.start()
+        with pytest.raises(httpcore.ConnectError, match="the client was closed"):
+            wire.start_tls(trusting())
+        thread.join()
+    with pytest.raises(httpcore.ConnectError, match="the client was closed"):
+        wire.connect("127.0.0.1", peer.port)

@@ -1,0 +1,698 @@
+"""Retries: by the numbers of the AWS SDKs' standard mode, as botocore has them, for every order of outcomes."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from itertools import product, repeat
+from random import Random
+from time import sleep
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from codepipeline_client._retry import (
+    THROTTLING,
+    TRANSIENT,
+    TRANSIENT_CODES,
+    Kind,
+    Mode,
+    Policy,
+    Quota,
+    Retries,
+    RetryPolicy,
+    backoff,
+    classify,
+    heed,
+    policy,
+)
+from codepipeline_client.errors import (
+    SERVICE_ERRORS,
+    THROTTLING_CODES,
+    CodePipelineError,
+    ConfigurationError,
+    ConnectionFailedError,
+    CredentialsError,
+    ParameterValidationError,
+    ParameterViolation,
+    RequestTimeoutError,
+    ResponseDecodeError,
+    ServiceError,
+    TransportError,
+)
+
+botocore_exceptions = import_module("botocore.exceptions")
+botocore_quota = import_module("botocore.retries.quota")
+botocore_standard = import_module("botocore.retries.standard")
+botocore_model = import_module("botocore.model")
+botocore_loader = import_module("botocore.loaders").create_loader()
+
+SERVICE_MODEL: Final = botocore_model.ServiceModel(botocore_loader.load_service_model("codepipeline", "service-2"))
+OPERATION_MODEL: Final = SERVICE_MODEL.operation_model("GetPipelineExecution")
+BOTOCORE_TRANSIENT: Final = frozenset(botocore_standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
+
+
+def about(expected: float) -> object:
+    """Return what equals *expected* up to the rounding of floats."""
+    return pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def refused(code: str = "ThrottlingException", status: int = 400) -> ServiceError:
+    return SERVICE_ERRORS.get(code, ServiceError)(
+        "", code=code, http_status_code=status, request_id=None, operation_name="GetPipelineExecution"
+    )
+
+
+def odd(status: int) -> ResponseDecodeError:
+    return ResponseDecodeError("odd", http_status_code=status, request_id=None)
+
+
+def hopeless() -> ConnectionFailedError:
+    failure = ConnectionFailedError("the certificate is not trusted")
+    failure.may_pass = False
+    return failure
+
+
+def never() -> float:
+    raise AssertionError("nobody asked for chance or time")
+
+
+def made(mode: Mode = "standard", *, max_attempts: int = 3, chance: Callable[[], float] = lambda: 0.5) -> Policy:
+    return policy(mode, max_attempts=max_attempts, chance=chance, monotonic=lambda: 1000.0)
+
+
+def asked(
+    retries: Retries,
+    failure: CodePipelineError,
+    attempt: int = 1,
+    *,
+    retry_after: str | None = None,
+    skewed: bool = False,
+) -> float | None:
+    return retries.pause(failure, attempt, retry_after=retry_after, skewed=skewed)
+
+
+# Which failures
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        *(pytest.param(refused(code), THROTTLING, id=code) for code in sorted(THROTTLING_CODES)),
+        *(pytest.param(refused(code), TRANSIENT, id=code) for code in sorted(TRANSIENT_CODES)),
+        *(
+            pytest.param(refused(str(status), status), TRANSIENT, id=f"bare-{status}")
+            for status in (500, 502, 503, 504)
+        ),
+        pytest.param(refused("429", 429), THROTTLING, id="bare-429"),
+        pytest.param(refused("Whatever", 429), THROTTLING, id="429-of-unknown-code"),
+        pytest.param(refused("Whatever", 500), TRANSIENT, id="500-of-unknown-code"),
+        pytest.param(refused("ThrottlingException", 500), THROTTLING, id="code-before-status-500"),
+        pytest.param(refused("InternalFailure", 429), TRANSIENT, id="code-before-status-429"),
+        pytest.param(refused("ValidationException", 429), None, id="wrong-input-before-status-429"),
+        pytest.param(refused("Whatever"), None, id="unknown-code"),
+        pytest.param(refused("408", 408), None, id="bare-408"),
+        pytest.param(refused("501", 501), None, id="bare-501"),
+        pytest.param(refused("302", 302), None, id="redirect"),
+        *(
+            pytest.param(refused(code), None, id=code)
+            for code in sorted(SERVICE_ERRORS.keys() - THROTTLING_CODES - TRANSIENT_CODES)
+        ),
+        pytest.param(TransportError("broke"), TRANSIENT, id="transport"),
+        pytest.param(ConnectionFailedError("refused"), TRANSIENT, id="connection"),
+        pytest.param(hopeless(), None, id="connection-that-cannot-be-made"),
+        pytest.param(RequestTimeoutError("silent", limit="read_timeout"), TRANSIENT, id="read-timeout"),
+        pytest.param(RequestTimeoutError("no way", limit="connect_timeout"), TRANSIENT, id="connect-timeout"),
+        pytest.param(RequestTimeoutError("over", limit="timeout"), None, id="time-is-over"),
+        pytest.param(odd(200), TRANSIENT, id="odd-200"),
+        pytest.param(odd(400), None, id="odd-400"),
+        pytest.param(CredentialsError("none"), None, id="credentials"),
+        pytest.param(ConfigurationError("no region"), None, id="configuration"),
+        pytest.param(ParameterValidationError("Get", (ParameterViolation("a", "b"),)), None, id="parameters"),
+    ],
+)
+def test_only_failures_that_may_pass_are_tried_again(failure: CodePipelineError, kind: Kind | None) -> None:
+    """Code before status, and nothing on a guess."""
+    assert classify(failure) is kind
+    again = asked(made().begin(), failure)
+    assert again == (None if kind is None else kind.base / 2)
+
+
+def test_what_may_not_pass_survives_pickling() -> None:
+    """A failure that comes back from a worker is judged as there."""
+    assert ConnectionFailedError("refused").may_pass
+    assert not pickle.loads(pickle.dumps(hopeless())).may_pass
+
+
+@pytest.mark.parametrize(
+    ("failure", "base", "cost"),
+    [
+        pytest.param(refused("InvalidSignatureException", 403), 0.05, 14, id="signature"),
+        pytest.param(refused("AccessDeniedException", 403), 0.05, 14, id="denied"),
+        pytest.param(refused("ThrottlingException"), 1.0, 5, id="throttled-all-the-same"),
+    ],
+)
+def test_what_a_wrong_clock_caused_is_tried_again(failure: CodePipelineError, base: float, cost: int) -> None:
+    """At the normal price, and once more is one attempt more."""
+    ours = made(max_attempts=2)
+    assert asked(ours.begin(), failure, skewed=True) == base / 2
+    assert ours.quota.left == 500 - cost
+    assert asked(ours.begin(), failure, 2, skewed=True) is None
+
+
+# After how long
+
+
+@pytest.mark.parametrize(
+    ("retry", "base", "longest"),
+    [
+        pytest.param(0, 0.05, 0.05, id="first"),
+        pytest.param(1, 0.05, 0.1, id="second"),
+        pytest.param(8, 0.05, 12.8, id="below-ceiling"),
+        pytest.param(9, 0.05, 20.0, id="ceiling"),
+        pytest.param(0, 1.0, 1.0, id="throttled-first"),
+        pytest.param(4, 1.0, 16.0, id="throttled-below-ceiling"),
+        pytest.param(5, 1.0, 20.0, id="throttled-ceiling"),
+        pytest.param(100_000, 0.05, 20.0, id="beyond-every-float"),
+    ],
+)
+@pytest.mark.parametrize("chance", [0.0, 0.25, 1.0])
+def test_pauses_double_up_to_a_ceiling_and_are_spread(retry: int, base: float, longest: float, chance: float) -> None:
+    """From nothing up to the longest, as chance has it."""
+    assert backoff(retry, base=base, chance=lambda: chance) == about(chance * longest)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pause", "expected"),
+    [
+        pytest.param(None, 0.3, 0.3, id="absent"),
+        pytest.param("1500", 0.3, 1.5, id="asked-for"),
+        pytest.param(" 1500 ", 0.3, 1.5, id="spaces-around"),
+        pytest.param("01500", 0.3, 1.5, id="leading-zero"),
+        pytest.param("200", 0.3, 0.3, id="shorter-than-ours"),
+        pytest.param("0", 0.3, 0.3, id="zero"),
+        pytest.param("5300", 0.3, 5.3, id="all-that-is-heeded"),
+        pytest.param("5301", 0.3, 5.3, id="more-than-is-heeded"),
+        pytest.param("86400000", 20.0, 25.0, id="a-day"),
+        pytest.param("9" * 400, 0.3, 5.3, id="more-than-a-float"),
+        pytest.param("9" * 5000, 0.3, 5.3, id="more-than-int-reads"),
+        pytest.param("", 0.3, 0.3, id="empty"),
+        pytest.param("-1500", 0.3, 0.3, id="negative"),
+        pytest.param("+1500", 0.3, 0.3, id="sign"),
+        pytest.param("1500.0", 0.3, 0.3, id="fraction"),
+        pytest.param("1e3", 0.3, 0.3, id="exponent"),
+        pytest.param("1_500", 0.3, 0.3, id="underscore"),
+        pytest.param("1500, 1500", 0.3, 0.3, id="twice"),
+        pytest.param("1500ms", 0.3, 0.3, id="unit"),
+        pytest.param("inf", 0.3, 0.3, id="inf"),
+        pytest.param("nan", 0.3, 0.3, id="nan"),
+        pytest.param("\xb2", 0.3, 0.3, id="a-digit-that-is-no-number"),
+        pytest.param("Fri, 31 Dec 1999 23:59:59 GMT", 0.3, 0.3, id="date"),
+    ],
+)
+def test_the_service_may_ask_for_a_longer_pause(retry_after: str | None, pause: float, expected: float) -> None:
+    """Whole milliseconds, up to five seconds more than ours; all else is as if it were absent."""
+    assert heed(retry_after, pause) == about(expected)
+    assert asked(made(chance=lambda: pause).begin(), refused(), retry_after=retry_after) == about(expected)
+
+
+@given(st.text(), st.floats(0.0, 20.0))
+def test_no_header_makes_a_pause_shorter_or_endless(retry_after: str, pause: float) -> None:
+    """Whatever comes in its place."""
+    assert pause <= heed(retry_after, pause) <= pause + 5.0
+
+
+# How often
+
+
+@pytest.mark.parametrize(
+    ("mode", "max_attempts", "sends"),
+    [
+        pytest.param("standard", 3, 3, id="standard"),
+        pytest.param("standard", 1, 1, id="standard-once"),
+        pytest.param("standard", 10, 10, id="standard-ten"),
+        pytest.param("adaptive", 3, 3, id="adaptive"),
+        pytest.param("off", 3, 1, id="off"),
+    ],
+)
+def test_a_call_sends_no_more_than_it_may(mode: Mode, max_attempts: int, sends: int) -> None:
+    """The first request counts; off means that there is no other."""
+    ours: RetryPolicy = made(mode, max_attempts=max_attempts)
+    assert ours.max_attempts == sends
+    assert sends_of(ours, repeat(refused("500", 500))) == sends
+
+
+def test_off_asks_neither_chance_nor_time() -> None:
+    """And takes nothing, whatever happens."""
+    ours = policy("off", max_attempts=3, chance=never, monotonic=never)
+    retries = ours.begin()
+    assert retries.lead() == 0.0
+    assert asked(retries, refused(), retry_after="100") is None
+    assert asked(ours.begin(), refused("RequestExpired"), skewed=True) is None
+    retries.unsent()
+    retries.succeeded()
+    assert ours.quota.left == 500
+
+
+def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) -> int:
+    """Make a call whose attempts end as told, None for well, and return how many there were."""
+    retries = ours.begin()
+    retries.lead()
+    for attempt, failure in enumerate(failures, 1):
+        if failure is None:
+            retries.succeeded()
+            return attempt
+        if asked(retries, failure, attempt) is None:
+            return attempt
+    raise AssertionError("the call did not end")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "left"),
+    [
+        pytest.param([None], 301, id="well-at-once"),
+        pytest.param(["500", None], 300, id="well-after-one"),
+        pytest.param(["500", "500", None], 286, id="only-the-last-comes-back"),
+        pytest.param(["500", "SlowDown", None], 286, id="the-last-was-a-throttle"),
+        pytest.param(["SlowDown", "500", None], 295, id="the-first-was-a-throttle"),
+        pytest.param(["SlowDown", None], 300, id="throttled-once"),
+        pytest.param(["500", "500", "500"], 272, id="attempts-spent"),
+        pytest.param(["500", "ValidationException"], 286, id="failed-for-good"),
+        pytest.param(["ValidationException"], 300, id="failed-at-once"),
+    ],
+)
+def test_retries_take_and_successes_give_back(outcomes: list[str | None], left: int) -> None:
+    """14 for a retry, 5 for one after a throttle; 1 for a success at once."""
+    ours = made()
+    assert ours.quota.take(200)
+    sends_of(ours, (None if code is None else refused(code, 500 if code == "500" else 400) for code in outcomes))
+    assert ours.quota.left == left
+
+
+def test_timeouts_cost_what_other_failures_cost() -> None:
+    """There is no special price for them."""
+    ours = made()
+    assert asked(ours.begin(), RequestTimeoutError("silent", limit="read_timeout")) is not None
+    assert ours.quota.left == 486
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "room"),
+    [pytest.param("500", 500, 14, id="transient"), pytest.param("SlowDown", 400, 5, id="throttle")],
+)
+def test_an_empty_quota_ends_a_call_at_once(code: str, status: int, room: int) -> None:
+    """The last tokens are used; where they are too few, none is."""
+    ours = made()
+    assert ours.quota.take(500 - room)
+    assert asked(ours.begin(), refused(code, status)) is not None
+    assert ours.quota.left == 0
+    ours.quota.give_back(room - 1)
+    assert asked(ours.begin(), refused(code, status)) is None
+    assert ours.quota.left == room - 1
+
+
+def test_a_full_quota_stays_full() -> None:
+    """Good times do not add up to more than it holds."""
+    quota = Quota()
+    quota.give_back(1)
+    assert quota.left == 500
+    assert quota.take(3)
+    quota.give_back(14)
+    assert quota.left == 500
+
+
+def test_what_was_not_sent_stays_paid() -> None:
+    """A call that ends in its pause is a failed one: it gives nothing back."""
+    ours = made()
+    retries = ours.begin()
+    asked(retries, refused("500", 500))
+    retries.unsent()
+    assert ours.quota.left == 486
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+@pytest.mark.parametrize(
+    ("failure", "retries"),
+    [
+        pytest.param(refused("500", 500), 500 // 14, id="down"),
+        pytest.param(ConnectionFailedError("refused"), 500 // 14, id="refused"),
+        pytest.param(refused("SlowDown", 503), 500 // 5, id="throttled"),
+    ],
+)
+def test_an_outage_is_not_made_worse(failure: CodePipelineError, retries: int, threads: int) -> None:
+    """A thousand calls that all fail send what the quota is good for, and not one more."""
+    ours = made()
+    with ThreadPoolExecutor(threads) as pool:
+        sent = sum(pool.map(sends_of, repeat(ours, 1000), repeat(repeat(failure))))
+    assert sent == 1000 + retries
+
+
+# Any order of outcomes
+
+OUTCOMES: Final[dict[str, CodePipelineError | None]] = {
+    "well": None,
+    "throttled": refused(),
+    "down": refused("503", 503),
+    "lost": ConnectionFailedError("reset"),
+    "odd": odd(200),
+    "wrong": refused("ValidationException"),
+}
+EVENTS: Final = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        st.sampled_from(sorted(OUTCOMES)),
+        st.floats(0.0, 1.0, exclude_max=True),
+        st.none() | st.integers(-1, 100_000).map(str),
+        st.booleans(),
+    ),
+    max_size=200,
+)
+
+
+@given(EVENTS, st.integers(1, 5), st.integers(0, 500))
+@example([(0, "down", 0.5, None, False)] * 100, 5, 100)
+def test_for_any_order_of_outcomes_the_arithmetic_is_exact(
+    events: list[tuple[int, str, float, str | None, bool]], max_attempts: int, quota: int
+) -> None:
+    """Calls that overlap, against the rules written out once more."""
+    chances: list[float] = []
+    ours = made(max_attempts=max_attempts, chance=chances.pop)
+    ours.quota.take(500 - quota)
+    left = quota
+    live: dict[int, tuple[Retries, int, int]] = {}
+    for call, outcome, chance, retry_after, skewed in events:
+        retries, attempt, taken = live.pop(call) if call in live else (ours.begin(), 1, 0)
+        assert retries.lead() == 0.0
+        failure = OUTCOMES[outcome]
+        if failure is None:
+            retries.succeeded()
+            left = min(left + (taken or 1), 500)
+        else:
+            chances[:] = [chance]
+            pause = asked(retries, failure, attempt, retry_after=retry_after, skewed=skewed)
+            cost, base = (5, 1.0) if outcome == "throttled" else (14, 0.05)
+            if (outcome == "wrong" and not skewed) or attempt == max_attempts or left < cost:
+                assert pause is None
+                assert chances == [chance]
+            else:
+                left -= cost
+                least = chance * min(base * 2 ** (attempt - 1), 20)
+                heeded = int(retry_after) / 1000 if retry_after is not None and retry_after != "-1" else 0.0
+                assert pause == max(least, min(heeded, least + 5))
+                assert least <= pause <= least + 5
+                live[call] = retries, attempt + 1, cost
+        assert ours.quota.left == left
+        assert 0 <= left <= 500
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+@pytest.mark.parametrize("mode", ["standard", "adaptive"])
+def test_fifty_threads_lose_no_token(mode: Mode) -> None:
+    """In a stretch where the quota is neither full nor empty, every token can be told for."""
+    ours = made(mode)
+    assert ours.quota.take(100)
+
+    def calls(thread: int) -> int:
+        again: list[CodePipelineError | None] = [refused(), None]
+        ends: list[list[CodePipelineError | None]] = [again] * 98
+        ends.append([None])
+        ends.append([refused(), refused("ValidationException")] if thread < 10 else again)
+        return sum(sends_of(ours, iter(outcomes)) for outcomes in ends)
+
+    with ThreadPoolExecutor(50) as pool:
+        sent = sum(pool.map(calls, range(50)))
+    assert sent == 50 * (98 * 2 + 1 + 2)
+    assert ours.quota.left == 400 + 50 - 10 * 5
+
+
+class Polite(int):
+    """A number that lets other threads go first whenever it is reckoned with."""
+
+    def __gt__(self, other: int) -> bool:
+        sleep(0)
+        return int(self) > other
+
+    def __radd__(self, other: int) -> int:
+        sleep(0)
+        return other + int(self)
+
+
+def test_no_thread_comes_between_a_look_and_a_grasp() -> None:
+    """Threads that change at the worst moment take no more than there is, and give back all."""
+    quota = Quota()
+    with ThreadPoolExecutor(50) as pool:
+        assert sum(pool.map(quota.take, repeat(Polite(14), 1000))) == 500 // 14
+        assert quota.left == 500 % 14
+        assert list(pool.map(quota.give_back, repeat(Polite(1), 400))) == [None] * 400
+        assert quota.left == 500 % 14 + 400
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_threads_at_the_edges_keep_the_bounds() -> None:
+    """Full or empty, whoever comes first."""
+    ours = made(max_attempts=5)
+    seen: list[int] = []
+
+    def calls(thread: int) -> int:
+        random = Random(thread)
+        sent = 0
+        for _ in range(100):
+            failures = (random.choice([refused(), odd(200), None]) for _ in range(5))
+            sent += sends_of(ours, failures)
+            seen.append(ours.quota.left)
+        return sent
+
+    with ThreadPoolExecutor(50) as pool:
+        sent = sum(pool.map(calls, range(50)))
+    assert 5000 <= sent <= 5000 * 5
+    assert 0 <= min(seen) <= max(seen) <= 500
+
+
+# The adaptive mode's limiter, as a call meets it
+
+
+class Time:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def adaptive(time: Time, chance: float = 0.5) -> Policy:
+    return policy("adaptive", max_attempts=3, chance=lambda: chance, monotonic=time.monotonic)
+
+
+def test_up_to_the_first_throttle_there_is_no_limit() -> None:
+    """Other failures do not begin it."""
+    time = Time()
+    ours = adaptive(time)
+    calls = [ours.begin() for _ in range(100)]
+    assert {retries.lead() for retries in calls} == {0.0}
+    assert asked(calls[0], refused("500", 500)) == 0.025
+    for retries in calls[1:]:
+        retries.succeeded()
+    assert ours.begin().lead() == 0.0
+
+
+def test_after_a_throttle_each_send_waits_for_its_token() -> None:
+    """The retry first, then those that come after it; at the lowest rate one every two seconds."""
+    time = Time()
+    ours = adaptive(time)
+    throttled, lost, first = ours.begin(), ours.begin(), ours.begin()
+    assert throttled.lead() == lost.lead() == first.lead() == 0.0
+    assert asked(throttled, refused()) == about(2.0)
+    assert asked(lost, ConnectionFailedError("reset")) == about(4.0)
+    assert ours.begin().lead() == about(6.0)
+    time.now += 1.0
+    assert ours.begin().lead() == about(7.0)
+
+
+def test_a_retry_waits_for_the_longer_of_pause_and_token() -> None:
+    """The token is there when the pause ends, or the pause is longer."""
+    time = Time()
+    ours = adaptive(time, chance=0.75)
+    assert asked(ours.begin(), refused(), 2, retry_after="4000") == 4.0
+    assert asked(ours.begin(), refused(), 2, retry_after="1000") == about(4.0)
+    assert asked(ours.begin(), refused("500", 500)) == about(6.0)
+
+
+def test_who_gives_up_waits_for_no_token() -> None:
+    """An error that ends its call, even a throttle that does, takes none."""
+    ours = adaptive(Time())
+    assert asked(ours.begin(), refused(), 3) is None
+    assert asked(ours.begin(), refused("ValidationException")) is None
+    assert ours.begin().lead() == about(2.0)
+
+
+def test_a_send_that_will_not_take_place_delays_nobody() -> None:
+    """Calls that are cancelled while they wait leave no debt to those that come later."""
+    ours = adaptive(Time())
+    asked(ours.begin(), refused(), 3)
+    for _ in range(1000):
+        retries = ours.begin()
+        assert retries.lead() == about(2.0)
+        retries.unsent()
+        retries.unsent()
+    assert ours.begin().lead() == about(2.0)
+
+
+def test_what_took_no_token_gives_none_back() -> None:
+    """A call that began before there was a limit."""
+    ours = adaptive(Time())
+    early = ours.begin()
+    assert early.lead() == 0.0
+    asked(ours.begin(), refused(), 3)
+    early.unsent()
+    assert ours.begin().lead() == about(2.0)
+
+
+def test_successes_raise_the_rate() -> None:
+    """What was a wait becomes none, and the quota is kept as in the standard mode."""
+    time = Time()
+    ours = adaptive(time)
+    asked(ours.begin(), refused(), 2)
+    assert ours.quota.left == 495
+    for _ in range(100):
+        time.now += 0.1
+        ours.begin().succeeded()
+    assert ours.quota.left == 500
+    assert ours.begin().lead() == 0.0
+    assert ours.limiter is not None
+    assert ours.limiter.rate > 10.0
+
+
+# botocore's own
+
+
+def context(
+    code: str | None,
+    status: int | None,
+    attempt: int,
+    retry_after: str | None = None,
+    taken: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what botocore's handlers are told of a failure: an answer's code and status, or a lost connection."""
+    headers = {} if retry_after is None else {"x-amz-retry-after": retry_after}
+    answer = (SimpleNamespace(status_code=status, headers=headers), {"Error": {"Code": code}})
+    return {
+        "response": None if status is None else answer,
+        "operation": OPERATION_MODEL,
+        "attempts": attempt,
+        "caught_exception": botocore_exceptions.ConnectionClosedError(endpoint_url="x") if status is None else None,
+        "request_dict": {"context": {} if taken is None else taken},
+    }
+
+
+CODES: Final = sorted({*SERVICE_ERRORS, *THROTTLING_CODES, *TRANSIENT_CODES, "Unknown", "429", "500"})
+STATUSES: Final = (200, 301, 400, 401, 403, 404, 408, 413, 429, 500, 501, 502, 503, 504, 505)
+
+
+def test_every_code_with_every_status_is_classified_as_by_botocore() -> None:
+    """
+    But for two rows: transient codes that botocore knows only by the 5xx they come with, and such codes with a 429,
+    where it goes by the status.
+    """
+    adapter = botocore_standard.RetryEventAdapter()
+    conditions = botocore_standard.StandardRetryConditions(max_attempts=3)
+    throttles = botocore_standard.ThrottlingErrorDetector(adapter)
+    for code, status in product(CODES, STATUSES):
+        theirs = adapter.create_retry_context(**context(code, status, 1))
+        expected = None
+        if conditions.is_retryable(theirs):
+            expected = THROTTLING if throttles.is_throttling_error_from_context(theirs) else TRANSIENT
+        if code in TRANSIENT_CODES and status == 429:
+            assert (expected, classify(refused(code, status))) == (THROTTLING, TRANSIENT)
+        elif code in TRANSIENT_CODES - BOTOCORE_TRANSIENT and status not in (500, 502, 503, 504):
+            assert (expected, classify(refused(code, status))) == (None, TRANSIENT)
+        else:
+            assert classify(refused(code, status)) is expected, (code, status)
+
+
+def test_the_lists_of_codes_are_botocores() -> None:
+    """Throttling letter for letter; of transient codes we know more, and call what it lists twice a throttle."""
+    assert set(botocore_standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES) == THROTTLING_CODES
+    assert {"PriorRequestNotComplete"} == BOTOCORE_TRANSIENT - TRANSIENT_CODES
+
+
+@given(
+    st.integers(1, 40),
+    st.floats(0.0, 1.0),
+    st.sampled_from(["SlowDown", "500"]),
+    st.none() | st.text("0123456789 -+.ex", max_size=8),
+)
+def test_pauses_are_botocores(attempt: int, chance: float, code: str, retry_after: str | None) -> None:
+    """With and without the service's wish; but botocore also takes a plus sign for part of the number."""
+    status = 500 if code == "500" else 400
+    if retry_after is not None and "+" in retry_after:
+        retry_after = None
+    adapter = botocore_standard.RetryEventAdapter()
+    theirs = botocore_standard.ExponentialBackoff(
+        random=lambda: chance,
+        service_name="codepipeline",
+        throttling_detector=botocore_standard.ThrottlingErrorDetector(adapter),
+    ).delay_amount(adapter.create_retry_context(**context(code, status, attempt, retry_after)))
+    ours = made(max_attempts=100, chance=lambda: chance).begin()
+    assert asked(ours, refused(code, status), attempt, retry_after=retry_after) == about(theirs)
+
+
+@given(EVENTS, st.integers(1, 5), st.integers(0, 500))
+def test_verdicts_pauses_and_quota_are_botocores(
+    events: list[tuple[int, str, float, str | None, bool]], max_attempts: int, quota: int
+) -> None:
+    """The two side by side through the same outcomes of the same overlapping calls."""
+    chances: list[float] = [0.0]
+    ours = made(max_attempts=max_attempts, chance=lambda: chances[0])
+    ours.quota.take(500 - quota)
+    adapter = botocore_standard.RetryEventAdapter()
+    throttles = botocore_standard.ThrottlingErrorDetector(adapter)
+    their_quota = botocore_quota.RetryQuota()
+    their_quota.acquire(500 - quota)
+    checker = botocore_standard.RetryQuotaChecker(their_quota, throttles)
+    handler = botocore_standard.RetryHandler(
+        retry_policy=botocore_standard.RetryPolicy(
+            retry_checker=botocore_standard.StandardRetryConditions(max_attempts=max_attempts),
+            retry_backoff=botocore_standard.ExponentialBackoff(
+                random=lambda: chances[0], service_name="codepipeline", throttling_detector=throttles
+            ),
+        ),
+        retry_event_adapter=adapter,
+        retry_quota=checker,
+        service_name="codepipeline",
+    )
+    live: dict[int, tuple[Retries, int, dict[str, Any]]] = {}
+    for call, outcome, chance, retry_after, _ in events:
+        retries, attempt, taken = live.pop(call) if call in live else (ours.begin(), 1, {})
+        chances[:] = [chance]
+        failure = OUTCOMES[outcome]
+        if failure is None:
+            retries.succeeded()
+            checker.release_retry_quota(taken, SimpleNamespace(status_code=200))
+        elif not isinstance(failure, ResponseDecodeError):  # which botocore takes for an empty success
+            code, status = None, None
+            if isinstance(failure, ServiceError):
+                code, status = failure.code, failure.http_status_code
+            wish = None if status is None else retry_after
+            theirs = handler.needs_retry(**context(code, status, attempt, wish, taken))
+            pause = asked(retries, failure, attempt, retry_after=wish)
+            assert pause == (None if theirs is None else about(theirs))
+            if pause is not None:
+                live[call] = retries, attempt + 1, taken
+        assert ours.quota.left == their_quota.available_capacity
