@@ -586,3 +586,14 @@ def test_a_connection_that_is_closed_while_it_is_made_fails(wire: Subject, peer:
         thread.join()
     with pytest.raises(httpcore.ConnectError, match="the client was closed"):
         wire.connect("127.0.0.1", peer.port)
+
+
+def test_a_name_that_cannot_be_encoded_is_an_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The idna codec refuses empty and long labels before anybody is asked."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UnicodeError("label empty or too long")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    with pytest.raises(socket.gaierror, match=r"a\.\.b is no host's name"):
+        Names().look_up("a..b", 1)
