@@ -53,6 +53,10 @@ botocore_standard = import_module("botocore.retries.standard")
 botocore_model = import_module("botocore.model")
 botocore_loader = import_module("botocore.loaders").create_loader()
 
+needs_the_rules_of_2026 = pytest.mark.skipif(
+    not hasattr(botocore_standard, "NEW_RETRIES_ENABLED"), reason="an oracle of other rules: this botocore is older"
+)
+
 SERVICE_MODEL: Final = botocore_model.ServiceModel(botocore_loader.load_service_model("codepipeline", "service-2"))
 OPERATION_MODEL: Final = SERVICE_MODEL.operation_model("GetPipelineExecution")
 BOTOCORE_TRANSIENT: Final = frozenset(botocore_standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
@@ -605,6 +609,7 @@ CODES: Final = sorted({*SERVICE_ERRORS, *THROTTLING_CODES, *TRANSIENT_CODES, "Un
 STATUSES: Final = (200, 301, 400, 401, 403, 404, 408, 413, 429, 500, 501, 502, 503, 504, 505)
 
 
+@needs_the_rules_of_2026
 def test_every_code_with_every_status_is_classified_as_by_botocore() -> None:
     """
     But for two rows: transient codes that botocore knows only by the 5xx they come with, and such codes with a 429,
@@ -632,6 +637,7 @@ def test_the_lists_of_codes_are_botocores() -> None:
     assert {"PriorRequestNotComplete"} == BOTOCORE_TRANSIENT - TRANSIENT_CODES
 
 
+@needs_the_rules_of_2026
 @given(
     st.integers(1, 40),
     st.floats(0.0, 1.0),
@@ -653,6 +659,7 @@ def test_pauses_are_botocores(attempt: int, chance: float, code: str, retry_afte
     assert asked(ours, refused(code, status), attempt, retry_after=retry_after) == about(theirs)
 
 
+@needs_the_rules_of_2026
 @given(EVENTS, st.integers(1, 5), st.integers(0, 500))
 def test_verdicts_pauses_and_quota_are_botocores(
     events: list[tuple[int, str, float, str | None, bool]], max_attempts: int, quota: int
