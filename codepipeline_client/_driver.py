@@ -22,7 +22,7 @@ from ._futures import Once, settled
 from ._message import Attempt, Response
 from ._reports import Watch
 from ._roundtrip import SKEW, STALE_CREDENTIALS, send, send_async
-from .errors import CodePipelineError, ConnectionFailedError, RequestTimeoutError, TransportError
+from .errors import CodePipelineError, ConnectionFailedError, CredentialsError, RequestTimeoutError, TransportError
 from .operations import OutputT
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class Run(Generic[OutputT]):
         """Give the outcome of an attempt that *began* then to the exchange, and return what it wants next."""
         seconds = self.clock.monotonic() - began
         step = _advanced(self.exchange, outcome)
-        if self.watch.is_on():
+        if self.watch.is_on() and not isinstance(outcome, CredentialsError):  # without keys nothing was sent
             again = step if isinstance(step, Attempt) else None
             failure = again.after if again else step.failure if isinstance(step, Failed) else None
             pause = None if again is None or self.too_late(again) else again.delay

@@ -577,6 +577,15 @@ def test_an_attempt_without_an_answer_has_no_status_and_one_too_large_has_its_id
     assert [(each.http_status_code, each.request_id) for each in reports] == [(None, None), (200, "r")]
 
 
+def test_an_attempt_without_keys_was_none_and_is_not_reported() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise CredentialsError("none")
+
+    reports: list[AttemptReport] = []
+    drive(make_run(script(Attempt(request=REQUEST, number=1)), reports=reports), Both(answer))
+    assert reports == []
+
+
 def test_a_pause_that_will_not_be_made_is_not_reported() -> None:
     reports: list[AttemptReport] = []
     with pytest.raises(RequestTimeoutError):
