@@ -22,6 +22,7 @@ from math import inf, nan
 from random import Random
 from typing import Final, Literal
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import httpx
 import pytest
@@ -168,15 +169,30 @@ def await_requests(endpoint: LocalCodePipeline, count: int) -> None:
         time.sleep(0)  # lets the other threads run
 
 
-def connection_threads() -> list[threading.Thread]:
-    """Return the threads that serve a connection."""
-    return [thread for thread in threading.enumerate() if thread.name == "LocalCodePipeline connection"]
-
-
-def open_sockets() -> int:
-    """Return how many sockets this process has open."""
+def open_sockets() -> WeakSet[socket.socket]:
+    """Return the sockets that this process has open, without keeping any: an id would be given again."""
     gc.collect()
-    return sum(1 for known in gc.get_objects() if type(known) is socket.socket and known.fileno() != -1)
+    return WeakSet(known for known in gc.get_objects() if type(known) is socket.socket and known.fileno() != -1)
+
+
+class Census:
+    """What there is before a test. What an earlier one left may end meanwhile, so only what is new counts behind it."""
+
+    def __init__(self) -> None:
+        self._threads = set(threading.enumerate())
+        self._sockets = open_sockets()
+
+    def new_threads(self) -> set[threading.Thread]:
+        """Return the threads that there were not."""
+        return set(threading.enumerate()) - self._threads
+
+    def new_sockets(self) -> set[socket.socket]:
+        """Return the open sockets that there were not."""
+        return set(open_sockets()) - set(self._sockets)
+
+    def connection_threads(self) -> list[threading.Thread]:
+        """Return the threads that there were not, and that serve a connection."""
+        return [thread for thread in self.new_threads() if thread.name == "LocalCodePipeline connection"]
 
 
 # The vocabulary
@@ -837,11 +853,12 @@ def test_an_idle_connection_is_closed_on_demand(endpoint: LocalCodePipeline) -> 
 @pytest.mark.parametrize("fault", ENDLESS)
 def test_a_connection_in_the_middle_of_an_answer_is_closed_on_demand(endpoint: LocalCodePipeline, fault: Fault) -> None:
     """Its thread ends at once, whatever it was doing."""
+    before = Census()
     endpoint.inject(fault)
     with connected(endpoint) as connection:
         connection.sock.sendall(request_bytes(endpoint))
         await_requests(endpoint, 1)
-        (thread,) = connection_threads()
+        (thread,) = before.connection_threads()
         endpoint.close_connections()
         thread.join(10)
         assert not thread.is_alive()
@@ -881,7 +898,7 @@ def test_only_an_endpoint_that_runs_refuses() -> None:
 @pytest.mark.parametrize("fault", ENDLESS)
 def test_a_stop_ends_a_fault_at_once(fault: Fault) -> None:
     """In the middle of it, whether or not the client reads; no thread and no socket is left."""
-    threads, sockets = threading.active_count(), open_sockets()
+    before = Census()
     endpoint = LocalCodePipeline(now=lambda: NOW)
     reading = threading.Thread()
     with endpoint:
@@ -904,13 +921,13 @@ def test_a_stop_ends_a_fault_at_once(fault: Fault) -> None:
     reading.join(10)
     still.close()
     eager.close()
-    assert threading.active_count() == threads
-    assert open_sockets() == sockets
+    assert (before.new_threads(), before.new_sockets()) == (set(), set())
 
 
 @pytest.mark.parametrize("fault", ENDLESS)
 def test_a_client_that_hangs_up_ends_a_fault_at_once(endpoint: LocalCodePipeline, fault: Fault) -> None:
     """Also one that had sent more; the thread is not kept, and nothing is said about it."""
+    before = Census()
     endpoint.inject(fault, times=2)
     for more in (b"", b"POST / HTTP/1.1\r\n"):
         with connected(endpoint) as connection:
@@ -918,27 +935,28 @@ def test_a_client_that_hangs_up_ends_a_fault_at_once(endpoint: LocalCodePipeline
             if isinstance(fault, faults.EndlessBody | faults.OversizeBody):
                 assert connection.sock.recv(100_000)
             await_requests(endpoint, 2 if more else 1)
-            threads = connection_threads()
+            threads = before.connection_threads()
         for thread in threads:
             thread.join(10)
-        assert connection_threads() == []
+        assert before.connection_threads() == []
 
 
 def test_a_stop_while_connections_are_refused_leaves_nothing_behind() -> None:
     """And the next start accepts again."""
-    threads, sockets = threading.active_count(), open_sockets()
+    before = Census()
     endpoint = LocalCodePipeline(now=lambda: NOW)
     endpoint.put_execution(EXECUTION)
     with endpoint:
         endpoint.refuse_connections()
-    assert (threading.active_count(), open_sockets()) == (threads, sockets)
+    assert (before.new_threads(), before.new_sockets()) == (set(), set())
     with endpoint, connected(endpoint) as connection:
         assert ask(connection, endpoint)[0].status == 200
-    assert (threading.active_count(), open_sockets()) == (threads, sockets)
+    assert (before.new_threads(), before.new_sockets()) == (set(), set())
 
 
 def test_a_stop_while_a_rule_is_asked_waits_for_nobody() -> None:
     """A rule that uses the endpoint while it stops is not waited for by one who it waits for."""
+    before = Census()
     endpoint = LocalCodePipeline(now=lambda: NOW)
     asked, stopping = threading.Event(), threading.Event()
 
@@ -955,13 +973,13 @@ def test_a_stop_while_a_rule_is_asked_waits_for_nobody() -> None:
         assert asked.wait(10)
         threading.Timer(0.05, stopping.set).start()
     connection.close()
-    assert connection_threads() == []
+    assert before.connection_threads() == []
 
 
 @pytest.mark.parametrize("fault", ONE_OF_EACH, ids=lambda fault: type(fault).__name__)
 def test_no_fault_leaves_anything_behind(fault: Fault) -> None:
     """After each, met by a client of the world, no thread and no socket is left."""
-    threads, sockets = threading.active_count(), open_sockets()
+    before = Census()
     with LocalCodePipeline(now=lambda: NOW) as endpoint, httpx.Client(timeout=0.1) as client:
         endpoint.put_execution(EXECUTION)
         endpoint.inject(fault)
@@ -974,4 +992,4 @@ def test_no_fault_leaves_anything_behind(fault: Fault) -> None:
             pass  # which one is said above
         with httpx.Client() as another:
             assert post(another, endpoint).status_code == 200
-    assert (threading.active_count(), open_sockets()) == (threads, sockets)
+    assert (before.new_threads(), before.new_sockets()) == (set(), set())

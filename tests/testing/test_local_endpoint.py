@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPResponse
 from importlib import import_module
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import pytest
 from attrs import evolve
@@ -131,16 +132,45 @@ def input_for(execution: PipelineExecution) -> dict[str, str]:
     return {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.pipeline_execution_id}
 
 
-def open_sockets() -> int:
-    """Return how many sockets this process has open."""
+def open_sockets() -> WeakSet[socket.socket]:
+    """Return the sockets that this process has open, without keeping any: an id would be given again."""
     gc.collect()
-    return sum(1 for known in gc.get_objects() if type(known) is socket.socket and known.fileno() != -1)
+    return WeakSet(known for known in gc.get_objects() if type(known) is socket.socket and known.fileno() != -1)
 
 
-def open_files() -> int:
-    """Return how many files of any kind this process has open, where the system tells."""
-    listed = Path("/dev/fd")
-    return len(list(listed.iterdir())) if listed.exists() else 0
+def open_files() -> set[tuple[int, int, int]]:
+    """
+    Return the files of any kind that this process has open, where the system tells: number, device and inode of each.
+
+    A number alone would be given again, and some kinds of files, such as selectors, have one inode for them all.
+    """
+    listed, found = Path("/dev/fd"), set[tuple[int, int, int]]()
+    for number in [int(entry.name) for entry in listed.iterdir()] if listed.exists() else []:
+        with suppress(OSError):  # it was open while the list was made: the folder itself, for one
+            status = os.fstat(number)
+            found.add((number, status.st_dev, status.st_ino))
+    return found
+
+
+class Census:
+    """What there is before a test. What an earlier one left may end meanwhile, so only what is new counts behind it."""
+
+    def __init__(self) -> None:
+        self._threads = set(threading.enumerate())
+        self._sockets = open_sockets()
+        self._files = open_files()
+
+    def new_threads(self) -> set[threading.Thread]:
+        """Return the threads that there were not."""
+        return set(threading.enumerate()) - self._threads
+
+    def new_sockets(self) -> set[socket.socket]:
+        """Return the open sockets that there were not."""
+        return set(open_sockets()) - set(self._sockets)
+
+    def new_files(self) -> set[tuple[int, int, int]]:
+        """Return the open files that there were not."""
+        return open_files() - self._files
 
 
 def has_ipv6_loopback() -> bool:
@@ -582,7 +612,7 @@ def test_a_stop_ends_every_connection_whatever_it_is_doing(
     leave: Callable[[LocalCodePipeline, HTTPConnection], None],
 ) -> None:
     """The client sees the end, and no thread, socket or file of the endpoint is left."""
-    threads, sockets, files = threading.active_count(), open_sockets(), open_files()
+    before = Census()
     endpoint = LocalCodePipeline(now=lambda: NOW)
     with endpoint:
         endpoint.put_execution(EXECUTION)
@@ -590,14 +620,14 @@ def test_a_stop_ends_every_connection_whatever_it_is_doing(
         connection = HTTPConnection(address.netloc, timeout=10)
         connection.connect()
         leave(endpoint, connection)
-    assert threading.active_count() == threads
+    assert before.new_threads() == set()
     try:
         while connection.sock.recv(1 << 20):
             pass
     except ConnectionError:
         pass  # also an end: some of what was sent was not read any more
     connection.close()
-    assert (open_sockets(), open_files()) == (sockets, files)
+    assert (before.new_sockets(), before.new_files()) == (set(), set())
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address.hostname, address.port))
 
@@ -658,14 +688,14 @@ def test_it_listens_nowhere_else(host: str) -> None:
 def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_behind() -> None:
     """A port may be asked for, and only one may have it."""
     with LocalCodePipeline() as first:
-        sockets, threads = open_sockets(), threading.active_count()
+        before = Census()
         port = urlsplit(first.endpoint_url).port
         assert port is not None
         second = LocalCodePipeline(port=port)
         with pytest.raises(OSError) as refused:  # noqa: PT011 - its words are the system's
             second.__enter__()
         assert refused.value.errno == errno.EADDRINUSE
-        assert (open_sockets(), threading.active_count()) == (sockets, threads)
+        assert (before.new_threads(), before.new_sockets()) == (set(), set())
     with second:
         assert second.endpoint_url == f"http://127.0.0.1:{port}"
 
