@@ -8,24 +8,20 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from math import isfinite
-from typing import Final, NoReturn, TypeGuard
+from typing import Final, NoReturn
 
-from attrs import frozen
-
+from ._json import JsonObject, NotJson, is_list, is_object, kind_of, mended, parse
 from ._message import Headers, Request, Response
 from .errors import SERVICE_ERRORS, ResponseDecodeError, ServiceError, printable
-
-JsonObject = Mapping[str, object]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EXCERPT: Final = 120
 _READ_FOR_EXCERPT: Final = 4096
 _LONGEST_PROBLEM: Final = 600
 _LONGEST_CODE: Final = 128
-_DEEPEST: Final = 100
+_LONGEST_LIST: Final = 10_000
+"""Elements of a list at most: far more than a pipeline may have of anything, and soon read."""
 _PREFIX: Final = "CodePipeline_20150709."
 
 
@@ -53,11 +49,11 @@ def decode(operation_name: str, response: Response) -> Members:
     encoding = response.headers.get("content-encoding", "").strip()
     if encoding.lower() not in ("", "identity"):
         raise _distrust(operation_name, response, f"it has Content-Encoding {encoding!r}, which was not asked for")
-    payload = _parse(response.body)
-    if isinstance(payload, _NotJson):
+    payload = parse(response.body)
+    if isinstance(payload, NotJson):
         raise _distrust(operation_name, response, _why_not_json(payload, response))
-    if not _is_object(payload):
-        raise _distrust(operation_name, response, f"an object was expected, not {_kind(payload)}")
+    if not is_object(payload):
+        raise _distrust(operation_name, response, f"an object was expected, not {kind_of(payload)}")
     return Members(operation_name, response, payload, "")
 
 
@@ -83,8 +79,8 @@ class Members:
         if value is None:
             return None
         if not isinstance(value, str):
-            self.refuse(name, f"a string was expected, not {_kind(value)}")
-        return _mended(value)
+            self.refuse(name, f"a string was expected, not {kind_of(value)}")
+        return mended(value)
 
     def integer(self, name: str) -> int | None:
         """Return a whole number."""
@@ -92,7 +88,7 @@ class Members:
         if value is None:
             return None
         if not isinstance(value, int) or isinstance(value, bool):
-            self.refuse(name, f"an integer was expected, not {_kind(value)}")
+            self.refuse(name, f"an integer was expected, not {kind_of(value)}")
         return value
 
     def timestamp(self, name: str) -> datetime | None:
@@ -101,7 +97,7 @@ class Members:
         if value is None:
             return None
         if not isinstance(value, int | float) or isinstance(value, bool):
-            self.refuse(name, f"a number was expected, not {_kind(value)}")
+            self.refuse(name, f"a number was expected, not {kind_of(value)}")
         try:
             return _EPOCH + timedelta(seconds=value)
         except OverflowError:
@@ -117,8 +113,10 @@ class Members:
         value = self.raw.get(name)
         if value is None:
             return []
-        if not _is_list(value):
-            self.refuse(name, f"a list was expected, not {_kind(value)}")
+        if not is_list(value):
+            self.refuse(name, f"a list was expected, not {kind_of(value)}")
+        if len(value) > _LONGEST_LIST:
+            self.refuse(name, f"{len(value)} elements are more than any execution has")
         return [self._nested(f"{name}[{place}]", each) for place, each in enumerate(value) if each is not None]
 
     def refuse(self, name: str, problem: str) -> NoReturn:
@@ -126,16 +124,16 @@ class Members:
         raise _distrust(self._operation_name, self._response, f"{self._path}{name}: {problem}")
 
     def _nested(self, name: str, value: object) -> Members:
-        if not _is_object(value):
-            self.refuse(name, f"an object was expected, not {_kind(value)}")
+        if not is_object(value):
+            self.refuse(name, f"an object was expected, not {kind_of(value)}")
         return Members(self._operation_name, self._response, value, f"{self._path}{name}.")
 
 
 def _service_error(operation_name: str, response: Response) -> ServiceError:
-    body = _parse(response.body)
-    members: JsonObject = body if _is_object(body) else {}
+    body = parse(response.body)
+    members: JsonObject = body if is_object(body) else {}
     code = _code(response.headers.get("x-amzn-errortype"), members.get("code"), members.get("__type"))
-    message = _first_text(members.get("message"), members.get("Message")) if _is_object(body) else _excerpt(response)
+    message = _first_text(members.get("message"), members.get("Message")) if is_object(body) else _excerpt(response)
     return SERVICE_ERRORS.get(code, ServiceError)(
         response.without_keys(message),
         code=response.without_keys(code)[:_LONGEST_CODE] or str(response.status_code),
@@ -151,7 +149,7 @@ def _code(*places: object) -> str:
 
 
 def _first_text(*places: object) -> str:
-    return next((_mended(place) for place in places if isinstance(place, str) and place), "")
+    return next((mended(place) for place in places if isinstance(place, str) and place), "")
 
 
 def _distrust(operation_name: str, response: Response, problem: str) -> ResponseDecodeError:
@@ -171,83 +169,8 @@ def _excerpt(response: Response) -> str:
     return printable(response.without_keys(text)[:_EXCERPT])
 
 
-@frozen
-class _NotJson:
-    reason: str
-
-
-def _parse(body: bytes) -> object:
-    """Return what JSON the body is, or why it is none; not by raising, since json's error holds the whole body."""
-    try:
-        decoded: object = _DECODER.decode(body.decode())
-    except ValueError as error:
-        return _NotJson(str(error))
-    except RecursionError:
-        return _NotJson("nested too deeply")
-    # Few brackets cannot be deep. What is deeper than any answer, Python could decode but neither copy nor pickle.
-    deep = body.count(b"[") + body.count(b"{") > _DEEPEST and _depth(decoded) > _DEEPEST
-    return _NotJson("nested too deeply") if deep else decoded
-
-
-def _depth(value: object) -> int:
-    depth, level = 0, [value]
-    while level := [inner for each in level for inner in _elements(each)]:
-        depth += 1
-    return depth
-
-
-def _elements(value: object) -> Iterable[object]:
-    if _is_object(value):
-        return value.values()
-    return value if _is_list(value) else ()
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if not isfinite(value):
-        raise ValueError("a number is too large")
-    return value
-
-
-def _no_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
-
-
-_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
-
-
-def _why_not_json(problem: _NotJson, response: Response) -> str:
+def _why_not_json(problem: NotJson, response: Response) -> str:
     if not response.body:
         return "it is empty"
     kind = response.headers.get("content-type", "no content type")
     return f"it is not JSON ({problem.reason}; {kind}); it begins {_excerpt(response)}"
-
-
-def _kind(value: object) -> str:
-    """Return what a decoded JSON value is, in JSON's words."""
-    return next((words for kind, words in _KINDS if isinstance(value, kind)), "null")
-
-
-_KINDS: Final[tuple[tuple[type, str], ...]] = (
-    (str, "a string"),
-    (bool, "a boolean"),
-    (int, "a number"),
-    (float, "a fraction"),
-    (list, "a list"),
-    (dict, "an object"),
-)
-
-
-def _mended(text: str) -> str:
-    """Return *text* with surrogates joined, and U+FFFD for those that stand alone: others could not be encoded."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _is_object(value: object) -> TypeGuard[JsonObject]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list)

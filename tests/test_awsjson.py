@@ -264,6 +264,14 @@ def test_null_elements_are_left_out() -> None:
     assert [each.raw for each in members(list=[None, {"a": 1}, None]).structures("list")] == [{"a": 1}]
 
 
+def test_a_list_is_read_as_far_as_an_event_loop_can_bear() -> None:
+    assert len(members(many=[EMPTY] * 10_000).structures("many")) == 10_000
+    with pytest.raises(
+        ResponseDecodeError, match=r"outer\.inner\.many: 10001 elements are more than any execution has"
+    ):
+        members(many=[EMPTY] * 10_001).structures("many")
+
+
 def test_half_a_surrogate_pair_becomes_a_replacement_character() -> None:
     assert members(text="cut off \ud83d").string("text") == "cut off \ufffd"
     assert members(text="whole \ud83d\ude00").string("text") == "whole \U0001f600"

@@ -196,17 +196,22 @@ def test_a_failed_call_keeps_nothing_of_the_answer(service: LocalCodePipeline, k
         gc.enable()
 
 
+LISTING: Final = b'{"pipelineExecution":{"status":"x","artifactRevisions":[%s]}}'
+
 WEARING: Final = [
     pytest.param(b"{" + b",".join([b'"a":1'] * 1_000_000) + b"}", id="10^6-duplicate-keys"),
-    pytest.param(b"{" + b",".join([b'"":0'] * 800_000) + b"}", id="as-many-duplicate-keys-as-fit"),
+    pytest.param(b"{" + b",".join([b'"":0'] * 400_000) + b"}", id="as-many-duplicate-keys-as-fit"),
+    pytest.param(b"{" + b",".join(b'"%x":0' % key for key in range(200_000)) + b"}", id="as-many-keys-as-fit"),
+    pytest.param(b'{"":[' + b",".join([b"[]"] * 690_000) + b"]}", id="as-many-lists-as-fit"),
+    pytest.param(LISTING % b",".join([b"{}"] * 690_000), id="as-many-revisions-as-fit"),
     pytest.param(b"[" * 100_000, id="lists-100000-deep"),
     pytest.param(b'{"a":' * 100_000, id="objects-100000-deep"),
     pytest.param(b"[" * 100_000 + b"]" * 100_000, id="lists-100000-deep-and-closed"),
     pytest.param(b'{"pipelineExecution":{"status":"x","pipelineVersion":' + b"9" * 5000 + b"}}", id="5000-digits"),
-    pytest.param(b"1." + b"1" * 4_000_000, id="4000000-decimals"),
-    pytest.param(b'{"message":"' + b"\\u0001" * 600_000 + b'"}', id="600000-control-characters"),
-    pytest.param(b'"' + b"\\ud800" * 600_000 + b'"', id="600000-half-characters"),
-    pytest.param(b"\n\r\n" * 1_300_000, id="blank-lines"),
+    pytest.param(b"1." + b"1" * 2_000_000, id="2000000-decimals"),
+    pytest.param(b'{"message":"' + b"\\u0001" * 340_000 + b'"}', id="340000-control-characters"),
+    pytest.param(b'{"message":"' + b"\\ud800" * 340_000 + b'"}', id="340000-half-characters"),
+    pytest.param(b"\n\r\n" * 690_000, id="blank-lines"),
 ]
 
 

@@ -20,6 +20,7 @@ from attrs import frozen
 PACKAGE: Final = "codepipeline_client"
 SOURCE: Final = Path(__file__).parent.parent / PACKAGE
 
+TRYING_AGAIN: Final = "_retry _rate_limiter"
 CONNECTING: Final = "_names _tls _wire _network _async_network _loops _answers _line _pool"
 LAYERS: Final = tuple(
     (layer, tuple(stations.split()))
@@ -27,7 +28,7 @@ LAYERS: Final = tuple(
         ("values", "errors models _message"),
         (
             "rules",
-            "_endpoint _proxy _arguments _clock _locks _retry _rate_limiter _signing _awsjson _user_agent operations",
+            f"_endpoint _proxy _arguments _clock _locks {TRYING_AGAIN} _signing _json _awsjson _user_agent operations",
         ),
         (
             "flow",

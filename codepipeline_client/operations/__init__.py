@@ -16,7 +16,8 @@ from . import get_pipeline_execution
 from .get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
 
 if TYPE_CHECKING:
-    from .._awsjson import JsonObject, Members
+    from .._awsjson import Members
+    from .._json import JsonObject
     from ..errors import ParameterViolation, ServiceError
 
 InputT = TypeVar("InputT")

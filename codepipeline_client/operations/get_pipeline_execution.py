@@ -32,7 +32,8 @@ from ..models import (
 )
 
 if TYPE_CHECKING:
-    from .._awsjson import JsonObject, Members
+    from .._awsjson import Members
+    from .._json import JsonObject
 
 ERRORS: Final = (ValidationException, PipelineNotFoundException, PipelineExecutionNotFoundException)
 """What the service documents for this operation, beside the errors common to all."""
