@@ -11,7 +11,8 @@ import copy
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from math import inf
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
@@ -92,6 +93,15 @@ class CredentialsCache:
         found.add_done_callback(lambda done: renewal.settle(done.exception() or self._changed(done.result(), stale)))
         return renewal
 
+    def close(self) -> None:
+        """Let those fail who wait for keys: they are not wanted any more."""
+        here = self._here()
+        with here.lock:
+            waited_for = tuple(here.under_way.values())
+            here.under_way.clear()
+        for refresh in waited_for:
+            refresh.settle(CredentialsError("the credentials are not wanted any more: their client was closed"))
+
     def _changed(self, found: Credentials, stale: Credentials) -> Credentials | CredentialsError:
         if _keys(found) != _keys(stale):
             return found
@@ -163,10 +173,11 @@ class _Refresh(Future[Credentials]):
         self.set_running_or_notify_cancel()
 
     def settle(self, outcome: Credentials | BaseException) -> None:
-        if isinstance(outcome, BaseException):
-            self.set_exception(outcome)
-        else:
-            self.set_result(outcome)
+        with suppress(InvalidStateError):  # a close was faster
+            if isinstance(outcome, BaseException):
+                self.set_exception(outcome)
+            else:
+                self.set_result(outcome)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         error = super().exception(timeout)
@@ -184,7 +195,7 @@ class _Refreshes:
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.under_way: dict[EventLoopToken | None, Future[Credentials]] = {}
+        self.under_way: dict[EventLoopToken | None, _Refresh] = {}
 
 
 def _current_loop() -> EventLoopToken:

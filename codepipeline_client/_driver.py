@@ -6,8 +6,7 @@ What is decided is decided in the exchange. Here it is only slept, sent, read an
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Generic, Never, TypeVar
@@ -20,32 +19,13 @@ from ._clock import DEADLINE, Clock, Deadline
 from ._exchange import Exchange, Unsent
 from ._futures import Once, settled
 from ._message import Attempt, Response
+from ._pauses import Pauses
 from ._reports import Watch
 from ._roundtrip import SKEW, STALE_CREDENTIALS, send, send_async
 from .errors import CodePipelineError, ConnectionFailedError, CredentialsError, RequestTimeoutError, TransportError
 from .operations import OutputT
 
 T = TypeVar("T")
-
-
-class SystemClock:
-    """The clock of the machine."""
-
-    def time(self) -> float:
-        """Return the time of day, in seconds since the epoch."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait in this thread."""
-        time.sleep(seconds)
-
-    def sleep_async(self, seconds: float) -> Awaitable[None]:
-        """Wait in this task, on asyncio or trio."""
-        return anyio.sleep(seconds)
 
 
 @frozen(kw_only=True)
@@ -68,12 +48,24 @@ class Run(Generic[OutputT]):
     limits: Limits
     deadline: Deadline
     watch: Watch
-    is_closed: Callable[[], bool]
-    """Whether the client has been closed."""
+    pauses: Pauses
 
-    def too_late(self, attempt: Attempt) -> RequestTimeoutError | None:
-        """Return the error of a call whose time does not last until the attempt."""
-        return self._late(attempt.number - 1) if self.deadline.left() <= attempt.delay else None
+    def broken_off(self, attempt: Attempt, *, before: float = 0.0) -> Failed | None:
+        """
+        Return how a call ends whose client is closed, or whose time does not last until the attempt; else None.
+
+        *before* is how many seconds the attempt has to wait yet.
+        """
+        if self.pauses.are_over:
+            error: CodePipelineError = _closed()
+        elif self.deadline.left() <= before:
+            error = self._late()
+        else:
+            return None
+        self._leave()
+        error.attempts = attempt.number - 1
+        error.__cause__ = attempt.after
+        return Failed(error)
 
     def request(self, attempt: Attempt) -> httpx.Request:
         """Return the request to send. Each step of sending it may take what is left of the call's time at most."""
@@ -92,13 +84,22 @@ class Run(Generic[OutputT]):
             },
         )
 
-    def outcome(self, attempt: Attempt, came: Response | CodePipelineError | None) -> Response | CodePipelineError:
-        """Return what came of an attempt: a failure after the call's time is the end of its time, whatever it was."""
-        if came is None or (isinstance(came, TransportError) and self.deadline.has_passed):
-            error = self._late(attempt.number)
-            error.__cause__ = came
-            return error
-        return came
+    def outcome(self, came: Response | CodePipelineError | None) -> Response | CodePipelineError:
+        """
+        Return what came of an attempt, None for nothing.
+
+        A failure of a client that is closed is that, whatever else it was; one after the call's time is its end.
+        """
+        if isinstance(came, Response):
+            return came
+        if self.pauses.are_over:
+            error: CodePipelineError = _closed()
+        elif came is None or (isinstance(came, TransportError) and self.deadline.has_passed):
+            error = self._late()
+        else:
+            return came
+        error.__cause__ = came
+        return error
 
     def advance(
         self, attempt: Attempt, outcome: Response | CodePipelineError, began: float
@@ -109,17 +110,9 @@ class Run(Generic[OutputT]):
         if self.watch.is_on() and not isinstance(outcome, CredentialsError):  # without keys nothing was sent
             again = step if isinstance(step, Attempt) else None
             failure = again.after if again else step.failure if isinstance(step, Failed) else None
-            pause = None if again is None or self.too_late(again) else again.delay
+            pause = None if again is None or self.deadline.left() <= again.delay else again.delay
             self.watch.tell(self.operation_name, attempt, outcome, failure, seconds=seconds, pause=pause)
         return step
-
-    def closed(self) -> ConnectionFailedError | None:
-        """Return the error of a call whose client was closed in the meantime."""
-        if not self.is_closed():
-            return None
-        error = ConnectionFailedError("the client was closed")
-        error.may_pass = False
-        return error
 
     @contextmanager
     def pausing(self) -> Generator[None]:
@@ -127,12 +120,21 @@ class Run(Generic[OutputT]):
         try:
             yield
         except BaseException:
-            with suppress(Unsent):
-                self.exchange.throw(Unsent())
+            self._leave()
             raise
 
-    def _late(self, sent: int) -> RequestTimeoutError:
-        return late(self.operation_name, self.deadline, sent=sent)
+    def _leave(self) -> None:
+        with suppress(Unsent):
+            self.exchange.throw(Unsent())
+
+    def _late(self) -> RequestTimeoutError:
+        return late(self.operation_name, self.deadline)
+
+
+def _closed() -> ConnectionFailedError:
+    error = ConnectionFailedError("the client was closed")
+    error.may_pass = False
+    return error
 
 
 def _advanced(exchange: Exchange[OutputT], outcome: Response | CodePipelineError) -> Attempt | Done[OutputT] | Failed:
@@ -166,29 +168,27 @@ class Failed:
         raise self.failure
 
 
-def late(operation_name: str, deadline: Deadline, *, sent: int) -> RequestTimeoutError:
-    """Return the error of a call that has used up its time, after *sent* requests."""
+def late(operation_name: str, deadline: Deadline) -> RequestTimeoutError:
+    """Return the error of a call that has used up its time."""
     words = f"{operation_name} did not end within its timeout of {deadline.seconds} seconds"
-    error = RequestTimeoutError(words, limit="timeout")
-    error.attempts = sent
-    return error
+    return RequestTimeoutError(words, limit="timeout")
 
 
 def drive(run: Run[OutputT], transport: httpx.BaseTransport) -> OutputT:
     """Make the attempts that the exchange asks for, until it returns its output or raises its error."""
     step: Attempt | Done[OutputT] | Failed = next(run.exchange)
     while isinstance(step, Attempt):
-        if error := run.too_late(step):
-            step = _advanced(run.exchange, error)
-            continue
-        if step.delay:
+        end = run.broken_off(step, before=step.delay)
+        if end is None and step.delay:
             with run.pausing():
-                run.clock.sleep(step.delay)
+                run.pauses.sleep(step.delay, run.clock)
+            end = run.broken_off(step)
+        if end is not None:
+            step = end
+            continue
         began = run.clock.monotonic()
         # No name for the outcome: an error that is raised here keeps this frame, which must not keep an answer.
-        step = run.advance(
-            step, run.outcome(step, run.closed() or send(run.request(step), transport, run.clock)), began
-        )
+        step = run.advance(step, run.outcome(send(run.request(step), transport, run.clock)), began)
     return step.result()
 
 
@@ -196,17 +196,19 @@ async def drive_async(run: Run[OutputT], transport: httpx.AsyncBaseTransport) ->
     """Make the attempts that the exchange asks for, until it returns its output or raises its error."""
     step: Attempt | Done[OutputT] | Failed = next(run.exchange)
     while isinstance(step, Attempt):
-        if error := run.too_late(step):
-            step = _advanced(run.exchange, error)
-            continue
-        if step.delay:
+        end = run.broken_off(step, before=step.delay)
+        if end is None and step.delay:
             with run.pausing():
-                await run.clock.sleep_async(step.delay)
+                await run.pauses.sleep_async(step.delay, run.clock)
+            end = run.broken_off(step)
+        if end is not None:
+            step = end
+            continue
         began = run.clock.monotonic()
-        came: Response | CodePipelineError | None = run.closed()
-        with anyio.move_on_after(run.deadline.within(None)):
-            came = came or await send_async(run.request(step), transport, run.clock)
-        step, came = run.advance(step, run.outcome(step, came), began), None
+        came: Response | CodePipelineError | None = None
+        with anyio.move_on_after(run.deadline.within(None)) as scope, run.pauses.ended_by_close(scope):
+            came = await send_async(run.request(step), transport, run.clock)
+        step, came = run.advance(step, run.outcome(came), began), None
     return step.result()
 
 
@@ -214,14 +216,14 @@ def prepared(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
     """Return what the first call has to wait for, within the time of the call."""
     with suppress(TimeoutError):
         return parts.started().result(deadline.within(None))
-    raise late(operation_name, deadline, sent=0)
+    raise late(operation_name, deadline)
 
 
 async def prepared_async(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
     """Return what the first call has to wait for, within the time of the call."""
     with anyio.move_on_after(deadline.within(None)):
         return await settled(parts.started())
-    raise late(operation_name, deadline, sent=0)
+    raise late(operation_name, deadline)
 
 
 _url = lru_cache(maxsize=64)(httpx.URL)

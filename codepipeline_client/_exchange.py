@@ -32,7 +32,7 @@ Exchange = Generator[Attempt, Response, OutputT]
 
 
 class Unsent(BaseException):
-    """Thrown into an exchange by who drives it: the pause was interrupted, and the attempt will not be made."""
+    """Thrown into an exchange by who drives it: the attempt will not be made, nor any other."""
 
 
 @frozen(kw_only=True)
@@ -108,11 +108,9 @@ class _Call:
                 raise attempt.after from failure
             failure.attempts = attempt.number - 1
             raise failure
-        if isinstance(failure, RequestTimeoutError) and failure.limit == "timeout":
-            if failure.attempts < attempt.number:
-                self.retries.unsent()
-            raise failure from attempt.after or failure.__cause__
         failure.attempts = attempt.number
+        if isinstance(failure, RequestTimeoutError) and failure.limit == "timeout":
+            raise failure from attempt.after or failure.__cause__
         failure.with_traceback(None)  # the frames that read the answer hold all of it
         if response is not None and response.credentials is not None and self.may_renew and _is_expired(failure):
             self.may_renew = False

@@ -7,6 +7,7 @@ Loads neither library before a loop of it is there: a sync client does without b
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from sniffio import current_async_library
@@ -47,13 +48,21 @@ def run_in(loop: Loop, action: Callable[[], object]) -> None:
     """Run *action* soon where *loop* runs; at once where it does not run now."""
     from asyncio import AbstractEventLoop
 
-    if isinstance(loop, AbstractEventLoop):
-        if loop.is_running():
+    if isinstance(loop, AbstractEventLoop) and not loop.is_running():
+        action()
+    else:
+        call_soon(loop, action)
+
+
+def call_soon(loop: Loop, action: Callable[[], object]) -> None:
+    """Run *action* soon in *loop*, or when it runs next; never when it has ended."""
+    from asyncio import AbstractEventLoop
+
+    with suppress(RuntimeError):  # it has ended, and whatever was in it
+        if isinstance(loop, AbstractEventLoop):
             loop.call_soon_threadsafe(action)
         else:
-            action()
-    else:
-        loop.run_sync_soon(action)
+            loop.run_sync_soon(action)
 
 
 def _nothing() -> None: ...

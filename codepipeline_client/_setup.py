@@ -20,10 +20,11 @@ from . import _settings
 from ._arguments import NotGiven, count_of, seconds_of, stray_argument
 from ._clock import Clock, Deadline, Skew
 from ._credentials import CredentialsCache
-from ._driver import Limits, Run, SystemClock
+from ._driver import Limits, Run
 from ._exchange import Route, exchange
 from ._futures import Once
 from ._line import Line, is_parsable
+from ._pauses import Pauses, SystemClock
 from ._reports import OnAttempt, Watch
 from ._retry import Mode as RetryMode
 from ._retry import policy
@@ -171,7 +172,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         self._transport: TransportT | None = transport
         self._on_attempt = on_attempt
         self._parts = Once(self._assembled)
-        self._closed = False
+        self._pauses = Pauses()
 
     def __repr__(self) -> str:
         """Return what the client was told about where to call; nothing that could be secret."""
@@ -223,7 +224,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             limits=self._limits,
             deadline=deadline,
             watch=parts.watch,
-            is_closed=lambda: self._closed,
+            pauses=self._pauses,
         )
 
     def _check(self, operation: Operation[InputT, OutputT], asked: InputT) -> None:
@@ -245,7 +246,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         return parts
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._pauses.are_over:
             raise ConfigurationError(f"this {type(self).__name__} is closed: make a new one")
 
 

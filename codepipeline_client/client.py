@@ -58,8 +58,13 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
         return self._call(GET_PIPELINE_EXECUTION, asked, timeout)
 
     def close(self) -> None:
-        """Close the connections. Calls after this are a ConfigurationError."""
-        self._closed = True
+        """
+        Close the connections. Calls after this are a ConfigurationError.
+
+        Calls under way, those too that pause or wait for keys, end as a ConnectionFailedError.
+        """
+        self._pauses.end()
+        self._credentials.close()
         parts = self._parts.value
         transport = self._transport if parts is None else parts.transport
         if transport is not None:
@@ -133,8 +138,13 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
         return await self._call(GET_PIPELINE_EXECUTION, asked, timeout)
 
     async def aclose(self) -> None:
-        """Close the connections. Calls after this are a ConfigurationError."""
-        self._closed = True
+        """
+        Close the connections. Calls after this are a ConfigurationError.
+
+        Calls under way, those too that pause or wait for keys, end as a ConnectionFailedError.
+        """
+        self._pauses.end()
+        self._credentials.close()
         parts = self._parts.value
         transport = self._transport if parts is None else parts.transport
         if transport is not None:

@@ -162,7 +162,7 @@ class Readers:
             self._reports.clear()
             self._server.answer = answer
             outcomes.append(call())
-            assert self._reports
+            assert len(self._reports) == 1
             self._server.answer = GOOD
             after = call()
             assert isinstance(after, GetPipelineExecutionOutput), after

@@ -26,10 +26,11 @@ from codepipeline_client import (
     TransportError,
 )
 from codepipeline_client._clock import DEADLINE, Clock, Deadline
-from codepipeline_client._driver import Limits, Run, SystemClock, drive, drive_async, prepared, prepared_async
+from codepipeline_client._driver import Limits, Run, drive, drive_async, prepared, prepared_async
 from codepipeline_client._exchange import Exchange, Unsent
 from codepipeline_client._futures import Once
 from codepipeline_client._message import Attempt, Request, Response
+from codepipeline_client._pauses import Pauses, SystemClock
 from codepipeline_client._reports import Watch
 from codepipeline_client._roundtrip import MAX_BODY, SIGNED_WITH, SKEW, STALE_CREDENTIALS
 from codepipeline_client.operations import OutputT
@@ -144,7 +145,7 @@ def make_run(
     clock: Clock | None = None,
     timeout: float | None = None,
     reports: list[AttemptReport] | None = None,
-    is_closed: Callable[[], bool] = lambda: False,
+    pauses: Pauses | None = None,
 ) -> Run[OutputT]:
     clock = clock or FakeClock()
     return Run(
@@ -154,7 +155,7 @@ def make_run(
         limits=LIMITS,
         deadline=Deadline(timeout, clock.monotonic),
         watch=watch(reports),
-        is_closed=is_closed,
+        pauses=pauses or Pauses(),
     )
 
 
@@ -164,9 +165,12 @@ def run(request: pytest.FixtureRequest) -> Go:
 
     def go(transport: Both, *attempts: Attempt, **options: Any) -> list[Outcome]:
         whole = make_run(script(*(attempts or (Attempt(request=REQUEST, number=1),))), **options)
-        if request.param == "sync":
-            return drive(whole, transport)
-        return anyio.run(drive_async, whole, transport, backend=request.param)
+        try:
+            if request.param == "sync":
+                return drive(whole, transport)
+            return anyio.run(drive_async, whole, transport, backend=request.param)
+        except CodePipelineError as error:
+            return [error]
 
     return go
 
@@ -387,7 +391,7 @@ def test_a_pause_that_does_not_fit_is_not_begun(run: Go) -> None:
     clock = FakeClock()
     transport = Both(lambda _: httpx.Response(200))
     attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=3.0)]
-    _, error = run(transport, *attempts, clock=clock, timeout=3.0)
+    (error,) = run(transport, *attempts, clock=clock, timeout=3.0)
     assert isinstance(error, RequestTimeoutError)
     assert str(error) == "GetPipelineExecution did not end within its timeout of 3.0 seconds"
     assert (error.limit, error.attempts) == ("timeout", 1)
@@ -405,7 +409,7 @@ def test_a_failure_at_the_end_of_the_time_is_the_end_of_the_time(run: Go, failur
 
     (outcome,) = run(Both(answer), clock=clock, timeout=3.0)
     assert isinstance(outcome, RequestTimeoutError)
-    assert (outcome.limit, outcome.attempts) == ("timeout", 1)
+    assert outcome.limit == "timeout"
     assert isinstance(outcome.__cause__, TransportError)
 
 
@@ -466,17 +470,20 @@ def test_a_body_that_comes_slowly_over_a_transport_of_ones_own_ends_too() -> Non
 
 def test_a_client_that_is_closed_in_a_pause_sends_nothing_more(run: Go) -> None:
     transport = Both(lambda _: httpx.Response(200))
-    closed: list[bool] = []
+    pauses = Pauses()
+    reports: list[AttemptReport] = []
 
     class Closing(FakeClock):
         def sleep(self, seconds: float) -> None:
-            closed.append(True)
+            pauses.end()
 
-    attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=1.0)]
-    _, outcome = run(transport, *attempts, clock=Closing(), is_closed=lambda: bool(closed))
+    before = ConnectionFailedError("reset")
+    attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=1.0, after=before)]
+    (outcome,) = run(transport, *attempts, clock=Closing(), pauses=pauses, reports=reports)
     assert isinstance(outcome, ConnectionFailedError)
     assert not outcome.may_pass
-    assert len(transport.requests) == 1
+    assert (outcome.attempts, outcome.__cause__) == (1, before)
+    assert (len(transport.requests), len(reports)) == (1, 1)
 
 
 def test_a_pause_that_is_broken_off_is_told_to_the_exchange() -> None:

@@ -39,8 +39,10 @@ from codepipeline_client import (
     GetPipelineExecutionOutput,
     RequestTimeoutError,
     ServiceError,
+    ThrottlingException,
 )
 from codepipeline_client._message import Response
+from codepipeline_client._pauses import SystemClock
 from codepipeline_client._retry import Policy
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
@@ -557,6 +559,46 @@ def test_closing_ends_a_call_that_connects(service: LocalCodePipeline, kind: str
         options = pointed_at(service, endpoint_url=url, credentials=provider, timeout=None, connect_timeout=None)
         (outcome,) = closed(kind, options, asking, calls=1)
         assert isinstance(outcome, ConnectionFailedError), outcome
+
+
+@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
+def test_closing_ends_a_pause(service: LocalCodePipeline, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which would have lasted for days; no request comes after it, and none is reported."""
+
+    def very_long(retry: int, *, base: float, chance: Callable[[], float]) -> float:
+        return 1e6
+
+    monkeypatch.setattr("codepipeline_client._retry.backoff", very_long)
+    pausing = threading.Event()
+    reports: list[AttemptReport] = []
+
+    def told(report: AttemptReport) -> None:
+        reports.append(report)
+        pausing.set()
+
+    service.put_error("ThrottlingException")
+    options = pointed_at(service, timeout=None, on_attempt=told, clock=SystemClock())
+    (outcome,) = closed(kind, options, pausing, calls=1)
+    assert isinstance(outcome, ConnectionFailedError), outcome
+    assert str(outcome) == "the client was closed"
+    assert isinstance(outcome.__cause__, ThrottlingException)
+    assert outcome.attempts == len(service.requests) == len(reports) == 1
+
+
+@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
+def test_closing_ends_a_wait_for_keys(service: LocalCodePipeline, kind: str) -> None:
+    """All of them; the source is not asked to stop, and nobody waits for it."""
+    asked, told = threading.Event(), threading.Event()
+
+    def provider() -> Any:
+        asked.set()
+        told.wait()
+        return service.credentials
+
+    outcomes = closed(kind, pointed_at(service, credentials=provider, timeout=None), asked, calls=3)
+    told.set()
+    assert [str(outcome) for outcome in outcomes] == ["the client was closed"] * 3
+    assert service.requests == ()
 
 
 def closed(kind: str, options: dict[str, Any], under_way: threading.Event, *, calls: int) -> list[Outcome]:

@@ -34,7 +34,7 @@ LAYERS: Final = tuple(
             "flow",
             "_exchange _reports _settings _sources _freshness _discretion _botocore_keys _key_sources _credentials",
         ),
-        ("I/O", f"_failures _futures _roundtrip {CONNECTING} transport _connections _driver"),
+        ("I/O", f"_failures _futures _pauses _roundtrip {CONNECTING} transport _connections _driver"),
         ("client", "_setup client"),
         ("front", "__init__ __main__ cli testing"),
     )

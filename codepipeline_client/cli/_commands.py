@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeVar
 import click
 
 from .._clock import Clock
-from .._driver import SystemClock
+from .._pauses import SystemClock
 from .._user_agent import __version__
 from ..client import CodePipelineClient
 from ..errors import CodePipelineError
