@@ -91,8 +91,10 @@ def _code(failure: CodePipelineError | None) -> str | None:
 
 
 def _log(report: AttemptReport) -> None:
-    result = report.error_code or "ok"
     status = report.http_status_code or "no answer"
+    result = report.error_code or "ok"
+    if result == str(status):  # a bare answer: its status is all the code there is
+        result = "without a code"
     facts = (
         report.operation_name,
         report.attempt,

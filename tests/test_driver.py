@@ -23,6 +23,7 @@ from codepipeline_client import (
     CredentialsError,
     PipelineNotFoundException,
     RequestTimeoutError,
+    ServiceError,
     TransportError,
 )
 from codepipeline_client._clock import DEADLINE, Clock, Deadline
@@ -570,6 +571,16 @@ def test_a_call_that_fails_is_reported_too(failure: CodePipelineError, code: str
     with pytest.raises(type(failure)):
         drive(make_run(judge(failure), reports=reports), Both(lambda _: httpx.Response(400)))
     assert [(each.error_code, each.http_status_code, each.pause) for each in reports] == [(code, 400, None)]
+
+
+def test_a_bare_status_is_not_logged_twice(caplog: pytest.LogCaptureFixture) -> None:
+    """A service error without a code has the status in its place."""
+    bare = ServiceError("", code="503", http_status_code=503, request_id=None, operation_name="o")
+    with caplog.at_level(logging.DEBUG, "codepipeline_client"), pytest.raises(ServiceError):
+        drive(make_run(judge(bare)), Both(lambda _: httpx.Response(503)))
+    assert [record.getMessage() for record in caplog.records] == [
+        "GetPipelineExecution attempt 1 to 127.0.0.1:1: 503 without a code, request id none, 0 ms"
+    ]
 
 
 def test_an_attempt_without_an_answer_has_no_status_and_one_too_large_has_its_id() -> None:
