@@ -24,6 +24,10 @@ FLUSH_AT: Final = 64 * 1024
 """Bytes that are written are sent when so many are together, or when an answer is read."""
 
 
+_TLS: Final = (b"", b"\x15", b"\x16")
+"""What a peer that speaks TLS begins with, if it begins: an alert, a handshake."""
+
+
 class ThreadWire(Wire, httpcore.NetworkBackend, httpcore.NetworkStream):
     """The wire of a connection that threads use, one after the other."""
 
@@ -53,16 +57,16 @@ class ThreadWire(Wire, httpcore.NetworkBackend, httpcore.NetworkStream):
             # In the clear, before TLS: it would be read as if it had come inside, and anybody could have sent it.
             if not self.intake.is_clean:
                 raise ConnectionError("bytes that nobody asked for came before TLS began")
-            self._through(layer.handshake(), len(self._layers), None)
+            self._through(greeted(layer.handshake()), len(self._layers), None)
         self._layers.append(layer)
         return self
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what came, but nothing beyond the end of the answer. What was written is sent first."""
-        kept = self.intake.take()
-        if kept:
-            return kept
         try:
+            kept = self.intake.take()
+            if kept:
+                return kept
             self._flush(timeout)
             return self.intake.take(self._receive(len(self._layers), timeout))
         except OSError as error:
@@ -155,6 +159,23 @@ def connecting(wire: Wire, seconds: float | None) -> Generator[None]:
         wire.drop()
         reason = wire.reason(error)
         raise name_of(reason, httpcore.ConnectTimeout, httpcore.ConnectError)(str(reason)) from reason
+
+
+def greeted(handshake: Steps[None]) -> Steps[None]:
+    """Tell a peer that speaks no TLS by its first byte: OpenSSL wants five, and calls less a connection that broke."""
+    heard = b""
+    try:
+        content = next(handshake)
+        while True:
+            arrived = yield content
+            heard = heard or arrived or b""
+            content = handshake.send(arrived)
+    except StopIteration:
+        return
+    except ssl.SSLEOFError as error:
+        if heard[:1] not in _TLS:
+            error.reason = "WRONG_VERSION_NUMBER"
+        raise
 
 
 def name_of(reason: OSError, too_late: type[Exception], broken: type[Exception]) -> type[Exception]:

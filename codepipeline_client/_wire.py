@@ -15,6 +15,9 @@ from typing import Final
 from ._clock import Deadline
 from ._tls import Closed, Tls
 
+MOST_WORK: Final = 8 * 1024 * 1024
+"""Bytes that one answer may take, with all that is around its body. A line counts for _LINE_WORK more."""
+_LINE_WORK: Final = 128  # a parser gets through lines much more slowly, and a chunk of one byte is two of them
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 _MOST_CUTS: Final = 100
 _LEAST_SHARE: Final = 2.0
@@ -28,7 +31,7 @@ class Intake:
     its length, if it tells one; else with a blank line, as a head does, and a body in chunks.
     """
 
-    __slots__ = ("_before", "_cuts", "_kept", "_left", "has_begun")
+    __slots__ = ("_before", "_cuts", "_is_headless", "_kept", "_left", "_work", "has_begun")
 
     def __init__(self) -> None:
         self._kept = b""
@@ -38,13 +41,15 @@ class Intake:
         """Expect the answer to a new request."""
         self._before = b""
         self._left: int | None = None
-        self._cuts = 0
+        self._cuts = self._work = 0
+        self._is_headless = True
         self.has_begun = False
         """Whether anything has arrived since the request was sent."""
 
     def expect(self, length: int | None) -> None:
         """Take note of how long the body is that follows. None if its head does not tell."""
         self._left = length
+        self._is_headless = False
 
     @property
     def is_clean(self) -> bool:
@@ -52,13 +57,20 @@ class Intake:
         return not self._kept and self._cuts < _MOST_CUTS
 
     def take(self, arrived: bytes = b"") -> bytes:
-        """Return what the parser may have now, of what arrived and of what was kept."""
+        """Return what the parser may have now, of what arrived and of what was kept. OSError if it is too much."""
         ready = self._kept + arrived
         if arrived:
             self.has_begun = True
         end = self._end(ready)
         self._kept = ready[end:]
-        return ready[:end]
+        taken = ready[:end]
+        if self._left is None:  # else the answer ends by itself
+            self._work += end + _LINE_WORK * taken.count(b"\n")
+            if self._work > MOST_WORK:
+                raise ConnectionError("more came than any answer takes")
+            if self._is_headless and self._cuts == _MOST_CUTS:
+                raise ConnectionError("an answer was announced again and again, and did not begin")
+        return taken
 
     def _end(self, ready: bytes) -> int:
         if self._left is not None:
@@ -87,6 +99,7 @@ class Wire:
         self._socket: socket.socket | None = None
         self._layers: list[Tls] = []
         self._unsent = b""
+        self._reads = 0
         self._is_aborted = False
         self._wake: Callable[[], object] | None = None
 
@@ -94,6 +107,7 @@ class Wire:
         """Serve a new call."""
         self._deadline = deadline
         self._unsent = b""
+        self._reads = 0
         self.intake.restart()
 
     @property

@@ -12,6 +12,8 @@ from itertools import pairwise
 from threading import Event, Thread
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import h11
 import httpcore
 import pytest
@@ -25,8 +27,9 @@ from codepipeline_client._async_network import TaskWire
 from codepipeline_client._clock import Deadline
 from codepipeline_client._names import Names
 from codepipeline_client._network import ThreadWire
+from codepipeline_client._roundtrip import MAX_BODY
 from codepipeline_client._tls import Closed, may_pass
-from codepipeline_client._wire import Intake
+from codepipeline_client._wire import MOST_WORK, Intake
 
 AUTHORITY: Any = trustme.CA()  # its methods take pyOpenSSL's contexts too, which has no types here
 
@@ -106,14 +109,66 @@ def test_whether_an_answer_has_begun_is_known() -> None:
 def test_a_body_of_blank_lines_does_not_keep_us_busy() -> None:
     """After so many the rest is handed on as it is, and the connection is not trusted any more."""
     intake = Intake()
-    pieces = [intake.take(b"\n\n" * 100_000)]
+    intake.expect(None)
+    pieces = [intake.take(b"\n\n" * 10_000)]
     while piece := intake.take():
         pieces.append(piece)
-    assert b"".join(pieces) == b"\n\n" * 100_000
+    assert b"".join(pieces) == b"\n\n" * 10_000
     assert len(pieces) == 101
     assert not intake.is_clean
     intake.restart()
     assert intake.is_clean
+
+
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def test_an_answer_that_does_not_begin_is_given_up() -> None:
+    """Heads may come that only announce another one."""
+    intake = Intake()
+    piece = intake.take(INTERIM * 1000)
+    for _ in range(98):
+        assert piece == INTERIM
+        piece = intake.take()
+    with pytest.raises(ConnectionError, match="announced"):
+        intake.take()
+    intake.restart()
+    assert intake.take(INTERIM) == INTERIM
+
+
+@pytest.mark.parametrize(
+    ("piece", "most"),
+    [
+        pytest.param(b"1\r\n \r\n" * 1000, 200_000, id="many-small-chunks"),
+        pytest.param(b"1;" + b"x" * 60_000 + b"\r\n \r\n", 8_500_000, id="chunks-with-much-beside"),
+        pytest.param(b"x" * 60_000, 8_500_000, id="no-lines-at-all"),
+    ],
+)
+def test_an_answer_without_end_is_given_up(piece: bytes, most: int) -> None:
+    """By its bytes, and much sooner by its lines, each of which keeps a parser busy."""
+    intake = Intake()
+    intake.take(b"HTTP/1.1 200 OK\r\n\r\n")
+    intake.expect(None)
+
+    def flood() -> None:
+        for _ in range(most // len(piece)):
+            intake.take(piece)
+
+    with pytest.raises(ConnectionError, match="more came than any"):
+        flood()
+
+
+def test_an_answer_that_tells_its_length_is_measured_by_that_only() -> None:
+    """It ends by itself, and who reads it may stop where he likes."""
+    intake = Intake()
+    assert intake.take(b"HTTP/1.1 200 OK\r\n\r\n") == b"HTTP/1.1 200 OK\r\n\r\n"
+    intake.expect(100_000_000)
+    for _ in range(10):
+        assert len(intake.take(b"\n" * 1_000_000)) == 1_000_000
+
+
+def test_the_most_that_an_answer_may_take_is_more_than_is_read_of_it() -> None:
+    assert MOST_WORK >= 4 * MAX_BODY
 
 
 # What can never pass
@@ -278,6 +333,39 @@ def test_much_is_sent_before_anything_is_read(wire: Subject, peer: Peer) -> None
 def test_a_peer_that_takes_nothing_ends_in_a_write_timeout(wire: Subject, peer: Peer) -> None:
     with connected(wire, peer), pytest.raises(httpcore.WriteTimeout):
         wire.write(b"x" * 20_000_000, 0.05)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize(("reads", "least"), [pytest.param(2, 0, id="an-answer"), pytest.param(50, 40, id="a-flood")])
+def test_a_peer_that_is_always_ready_does_not_hold_up_the_loop(
+    peer: Peer, backend: str, reads: int, least: int
+) -> None:
+    """Others have their turns meanwhile. An answer that is there in a moment waits for none of them, on asyncio."""
+    turns: list[None] = []
+
+    async def others() -> None:
+        while True:
+            turns.append(None)
+            await anyio.lowlevel.checkpoint()
+
+    async def main() -> None:
+        wire = TaskWire(Names(), lambda: 0.0)
+        await wire.connect_tcp("127.0.0.1", peer.port, 5)
+        with peer.accept() as far, contextlib.ExitStack() as stack:
+            stack.callback(wire.drop)
+            wire.begin(Deadline(None, lambda: 0.0))
+            far.sendall(b"x" * 1_000_000)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(others)
+                await anyio.lowlevel.checkpoint()
+                turns.clear()
+                for _ in range(reads):
+                    assert len(await wire.read(1_000_000)) <= 16 * 1024
+                assert len(turns) >= least
+                assert backend == "trio" or least or not turns
+                tasks.cancel_scope.cancel()
+
+    anyio.run(main, backend=backend)
 
 
 def test_a_silent_peer_ends_in_a_read_timeout(wire: Subject, peer: Peer) -> None:
