@@ -75,6 +75,8 @@ SKEW_CODES: Final = frozenset(
 
 _NOTABLE: Final = 4 * 60.0
 _TOO_SLOW: Final = 15 * 60.0
+_NEVER: Final = 32_503_680_000.0
+"""The year 3000, where the calendars of some systems end."""
 
 
 class Skew:
@@ -115,6 +117,7 @@ def is_notable(believed: float, seen: float) -> bool:
 def _instant(date: str) -> float | None:
     try:
         told = parsedate_to_datetime(date)
-        return told.replace(tzinfo=told.tzinfo or UTC).timestamp()
+        seconds = told.replace(tzinfo=told.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         return None
+    return seconds if 0 <= seconds < _NEVER else None

@@ -11,6 +11,7 @@ import ssl
 import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Final, Generic, TypeAlias
 
 import anyio
@@ -88,7 +89,9 @@ class ConnectionPool(httpx.BaseTransport):
     def close(self) -> None:
         """Close all connections. Calls that are under way fail, and so do later ones."""
         self._is_closed = True
-        for _, places in self._houses.of(os.getpid()).rooms.all():
+        house = self._houses.of(os.getpid())
+        house.context.close()
+        for _, places in house.rooms.all():
             places.close()
 
     def _sent(
@@ -112,6 +115,8 @@ class ConnectionPool(httpx.BaseTransport):
             return built.value or built.started().result(call.within("connect"))
         except TimeoutError as error:
             raise httpcore.ConnectTimeout("the CA files were not read in time") from error
+        except CancelledError:
+            raise Closed from None
 
 
 class AsyncConnectionPool(httpx.AsyncBaseTransport):
@@ -157,7 +162,9 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
         """Close all connections. Calls that are under way fail, and so do later ones."""
         self._is_closed = True
         here = current_loop()
-        for loop, places in self._houses.of(os.getpid()).rooms.all():
+        house = self._houses.of(os.getpid())
+        house.context.close()
+        for loop, places in house.rooms.all():
             if loop is here:
                 places.close()
             elif has_ended(loop):
@@ -189,3 +196,5 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
                 return await settled(built.started())
         except TimeoutError as error:
             raise httpcore.ConnectTimeout("the CA files were not read in time") from error
+        except CancelledError:
+            raise Closed from None

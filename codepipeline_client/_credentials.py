@@ -7,14 +7,12 @@ share its future. Nothing here waits.
 
 from __future__ import annotations
 
-import copy
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, InvalidStateError
-from contextlib import suppress
+from concurrent.futures import CancelledError, Future
 from math import inf
-from threading import Lock, Thread
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -30,6 +28,7 @@ from ._key_sources import (
     source_of,
 )
 from ._message import Credentials
+from ._refreshes import Refresh, Refreshes
 from .errors import ConfigurationError, CredentialsError
 
 if TYPE_CHECKING:
@@ -60,6 +59,7 @@ class CredentialsCache:
         profile_name: str | None = None,
         region_name: str | None = None,
         now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         allow_async: bool,
     ) -> None:
         source = source_of(credentials, profile_name, region_name, now, allow_async=allow_async)
@@ -68,8 +68,10 @@ class CredentialsCache:
             raise ConfigurationError(source)
         self._source = source
         self._now = now
+        self._monotonic = monotonic  # the machine's, whatever the client's clock is: a thread hangs in real time
         self._held: Held | None = None
-        self._refreshes: dict[int, _Refreshes] = {}
+        self._refreshes: dict[int, Refreshes] = {}
+        self._is_closed = False
 
     def lease(self) -> Credentials | Future[Credentials]:
         """Return keys to sign with, or those to come. Raises CredentialsError. Async: call it on the event loop."""
@@ -89,7 +91,7 @@ class CredentialsCache:
         found = self.lease()
         if isinstance(found, Credentials):
             return _returned(self._changed(found, stale))
-        renewal = _Refresh()
+        renewal = Refresh()
         found.add_done_callback(lambda done: renewal.settle(done.exception() or self._changed(done.result(), stale)))
         return renewal
 
@@ -97,10 +99,10 @@ class CredentialsCache:
         """Let those fail who wait for keys: they are not wanted any more."""
         here = self._here()
         with here.lock:
-            waited_for = tuple(here.under_way.values())
-            here.under_way.clear()
+            self._is_closed = True
+            waited_for = here.take_all()
         for refresh in waited_for:
-            refresh.settle(CredentialsError("the credentials are not wanted any more: their client was closed"))
+            refresh.settle(_not_wanted())
 
     def _changed(self, found: Credentials, stale: Credentials) -> Credentials | CredentialsError:
         if _keys(found) != _keys(stale):
@@ -110,9 +112,9 @@ class CredentialsCache:
             f"the service calls the credentials expired, and {name} gives no others: renew them there"
         )
 
-    def _here(self) -> _Refreshes:
+    def _here(self) -> Refreshes:
         # By process: a fork's child has neither the parent's threads, nor whoever would release its locks.
-        return self._refreshes.setdefault(os.getpid(), _Refreshes())
+        return self._refreshes.setdefault(os.getpid(), Refreshes())
 
     def _refreshed(self, seen: Held | None) -> Credentials | Future[Credentials]:
         here = self._here()
@@ -126,25 +128,26 @@ class CredentialsCache:
             held = self._held
             if held is not None and held is not seen and held.ends > self._now():
                 return held.credentials  # a refresh has ended since the caller looked
-            refresh = here.under_way.get(loop)
-            return self._started(here, loop) if refresh is None or refresh.done() else refresh
+            if self._is_closed:
+                raise _not_wanted()
+            return here.under_way(loop, self._monotonic()) or self._started(here, loop)
 
-    def _started(self, here: _Refreshes, loop: EventLoopToken | None) -> Future[Credentials]:
-        refresh = _Refresh()
+    def _started(self, here: Refreshes, loop: EventLoopToken | None) -> Future[Credentials]:
+        refresh = Refresh(self._monotonic())
         run = Thread(target=self._run, args=(refresh, here, loop), name="codepipeline_client-credentials", daemon=True)
         try:
             run.start()
         except RuntimeError as error:  # no thread to be had, or the interpreter is ending
             refresh.settle(self._kept(because("no thread could be started to fetch credentials", error)))
         else:
-            here.under_way[loop] = refresh
+            here.begin(refresh, loop)
         return refresh
 
-    def _run(self, refresh: _Refresh, here: _Refreshes, loop: EventLoopToken | None) -> None:
+    def _run(self, refresh: Refresh, here: Refreshes, loop: EventLoopToken | None) -> None:
         try:
             fetched = self._source.ask(loop)
             with here.lock:
-                here.under_way.pop(loop, None)
+                here.end(refresh, loop)
                 outcome = self._kept(fetched)
         except BaseException as error:  # noqa: BLE001 — a clock that fails, a failure that fails to tell its message
             error.__cause__ = error.__context__ = None
@@ -163,39 +166,6 @@ class CredentialsCache:
         if not _was_cut_off(usable):
             self._held = evolve(held, tried=now)
         return held.credentials
-
-
-class _Refresh(Future[Credentials]):
-    """Keys to come. No waiter can cancel it, and each gets an error of its own, to raise and to write on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.set_running_or_notify_cancel()
-
-    def settle(self, outcome: Credentials | BaseException) -> None:
-        with suppress(InvalidStateError):  # a close was faster
-            if isinstance(outcome, BaseException):
-                self.set_exception(outcome)
-            else:
-                self.set_result(outcome)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        error = super().exception(timeout)
-        return error and _twin(error)
-
-    def result(self, timeout: float | None = None) -> Credentials:
-        error = super().exception(timeout)
-        if error is not None:
-            raise _twin(error)
-        return super().result()
-
-
-class _Refreshes:
-    """What is under way in one process: a refresh, or one on each event loop of a provider that may be async."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.under_way: dict[EventLoopToken | None, _Refresh] = {}
 
 
 def _current_loop() -> EventLoopToken:
@@ -226,16 +196,14 @@ def _keys(credentials: Credentials) -> Credentials:
     return evolve(credentials, expires_at=None)
 
 
+def _not_wanted() -> CredentialsError:
+    return CredentialsError("the credentials are not wanted any more: their client was closed")
+
+
 def _returned(outcome: Credentials | CredentialsError) -> Credentials:
     if isinstance(outcome, CredentialsError):
         raise outcome
     return outcome
-
-
-def _twin(error: BaseException) -> BaseException:
-    twin = copy.copy(error)
-    twin.__cause__ = error.__cause__
-    return twin
 
 
 def _was_cut_off(error: CredentialsError) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from threading import Lock, Thread
 from traceback import clear_frames
@@ -30,31 +30,52 @@ class Once(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._attempts: dict[int, _Attempt[T]] = {}
+        self._is_closed = False
         self.value: T | None = None
         """The value, once it is made."""
 
     def started(self) -> Future[T]:
         """Return the value to come. A failure is not kept: who asks after one causes another try."""
-        # By process: a forked child has the parent's locks and futures, but not the thread that would settle them.
-        attempt = self._attempts.setdefault(os.getpid(), _Attempt())
+        attempt = self._here()
         with attempt.lock:
             future = attempt.future
-            if future is None or (future.done() and future.exception() is not None):
+            if future is None or (future.done() and not future.cancelled() and future.exception() is not None):
                 future = attempt.future = Future()
-                try:
-                    Thread(target=self._run, args=(future,), daemon=True).start()
-                except RuntimeError as error:
-                    future.set_exception(ConfigurationError(f"no thread could be started to prepare the call: {error}"))
+                self._begin(future)
             return future
+
+    def close(self) -> None:
+        """Let those fail with a CancelledError who wait for the value, or will, if it is not made yet."""
+        self._is_closed = True
+        attempt = self._here()
+        with attempt.lock:
+            future = attempt.future
+        if future is not None:
+            future.cancel()
+
+    def _here(self) -> _Attempt[T]:
+        # By process: a forked child has the parent's locks and futures, but not the thread that would settle them.
+        return self._attempts.setdefault(os.getpid(), _Attempt())
+
+    def _begin(self, future: Future[T]) -> None:
+        if self._is_closed:
+            future.cancel()
+            return
+        try:
+            Thread(target=self._run, args=(future,), daemon=True).start()
+        except RuntimeError as error:
+            future.set_exception(ConfigurationError(f"no thread could be started to prepare the call: {error}"))
 
     def _run(self, future: Future[T]) -> None:
         try:
-            self.value = self._make()
+            self.value = value = self._make()
         except BaseException as error:  # noqa: BLE001 - a defect, say: nobody may be left waiting
             _clear_frames(error)
-            future.set_exception(error)
+            with suppress(InvalidStateError):  # a close was faster
+                future.set_exception(error)
         else:
-            future.set_result(self.value)
+            with suppress(InvalidStateError):
+                future.set_result(value)
 
 
 @define

@@ -16,6 +16,8 @@ from attrs import frozen
 JsonObject = Mapping[str, object]
 
 _DEEPEST: Final = 100
+_MOST: Final = 100_000
+"""Lists and objects at most: a hundred thousand are soon read, and a million would hold up an event loop."""
 
 
 @frozen
@@ -27,6 +29,9 @@ class NotJson:
 
 def parse(body: bytes) -> object:
     """Return what JSON the body is, or why it is none; not by raising, since json's error holds the whole body."""
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > _MOST:
+        return NotJson("more lists and objects than any answer has")
     try:
         decoded: object = _DECODER.decode(body.decode())
     except ValueError as error:
@@ -34,7 +39,7 @@ def parse(body: bytes) -> object:
     except RecursionError:
         return NotJson("nested too deeply")
     # Few brackets cannot be deep. What is deeper than any answer, Python could decode but neither copy nor pickle.
-    deep = body.count(b"[") + body.count(b"{") > _DEEPEST and _depth(decoded) > _DEEPEST
+    deep = brackets > _DEEPEST and _depth(decoded) > _DEEPEST
     return NotJson("nested too deeply") if deep else decoded
 
 

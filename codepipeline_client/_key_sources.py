@@ -9,7 +9,9 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from abc import ABCMeta
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -110,12 +112,39 @@ def _provided(provider: Callable[[], object], loop: EventLoopToken | None) -> ob
             return found
         from anyio import from_thread
 
-        # The cast: anyio's types want a coroutine, where asyncio takes what the provider's type allows.
-        awaitable = cast("Coroutine[object, object, object]", found)
-        return from_thread.run(lambda: awaitable, token=loop)
+        # The cast: anyio's types want a coroutine, where what can be awaited will do.
+        awaitable = cast("Coroutine[object, object, object]", _Ending(found))
+        outcome = from_thread.run(lambda: awaitable, token=loop)
+        if isinstance(outcome, CancelledError):
+            raise outcome
+        return outcome
     finally:
         if inspect.iscoroutine(found):
             found.close()  # one that was never awaited would warn
+
+
+class _Ending:
+    """
+    What a provider gives in the end; a CancelledError if its event loop ends before.
+
+    Nobody may wait for it any more then, and asyncio would log an error for what is raised.
+    """
+
+    def __init__(self, found: Awaitable[object]) -> None:
+        self._found = found
+
+    def __await__(self) -> Generator[object, object, object]:
+        from anyio import get_cancelled_exc_class
+
+        cancelled = get_cancelled_exc_class()
+        try:
+            return (yield from self._found.__await__())
+        except cancelled:
+            return CancelledError()
+
+
+# trio insists on one, and then only awaits it. The cast: typeshed has it as a protocol, to which nothing registers.
+cast("ABCMeta", Coroutine).register(_Ending)
 
 
 def _from_environment() -> Credentials | CredentialsError | None:

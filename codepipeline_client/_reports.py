@@ -31,7 +31,11 @@ class AttemptReport:
     http_status_code: int | None
     """The answer's HTTP status. None when no answer came."""
     error_code: str | None
-    """The service's error code, or the name of the error class when it was not the service. None when it went well."""
+    """
+    The service's error code, or the name of the error class when it was not the service. None when it went well.
+
+    Control characters are escaped here and in `request_id`, so that no answer can forge a line in a log.
+    """
     request_id: str | None
     """The service's id for the request. None when no answer came, or when it had none."""
     seconds: float
@@ -55,7 +59,7 @@ class Watch:
         """Return whether there is anyone to tell: a report that nobody reads is not made."""
         return self.on_attempt is not None or LOGGER.isEnabledFor(logging.INFO)
 
-    def tell(
+    def report(
         self,
         operation_name: str,
         attempt: Attempt,
@@ -64,18 +68,22 @@ class Watch:
         *,
         seconds: float,
         pause: float | None,
-    ) -> None:
-        """Report one attempt: *outcome* is what came of sending it, *failure* what the call makes of that."""
-        report = AttemptReport(
+    ) -> AttemptReport:
+        """Return the facts: *outcome* is what came of sending, *failure* what the call makes of that."""
+        request_id = outcome.request_id if isinstance(outcome, Response) else None
+        return AttemptReport(
             operation_name=operation_name,
             attempt=attempt.number,
             host=self.host,
             http_status_code=outcome.status_code if isinstance(outcome, Response) else None,
             error_code=_code(failure),
-            request_id=outcome.request_id if isinstance(outcome, Response) else None,
+            request_id=request_id and printable(request_id),
             seconds=seconds,
             pause=pause,
         )
+
+    def tell(self, report: AttemptReport) -> None:
+        """Tell all who want to know."""
         _log(report)
         if self.on_attempt is not None:
             try:
@@ -87,7 +95,7 @@ class Watch:
 def _code(failure: CodePipelineError | None) -> str | None:
     if failure is None:
         return None
-    return failure.code if isinstance(failure, ServiceError) else type(failure).__name__
+    return printable(failure.code) if isinstance(failure, ServiceError) else type(failure).__name__
 
 
 def _log(report: AttemptReport) -> None:
@@ -100,8 +108,8 @@ def _log(report: AttemptReport) -> None:
         report.attempt,
         report.host,
         status,
-        printable(result),
-        printable(report.request_id or "none"),
+        result,
+        report.request_id or "none",
         round(report.seconds * 1000),
     )
     LOGGER.debug("%s attempt %d to %s: %s %s, request id %s, %d ms", *facts)

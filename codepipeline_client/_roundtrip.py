@@ -23,6 +23,8 @@ SKEW: Final = "codepipeline_client.skew"
 """Request extension: how far to sign ahead of this machine's clock, in seconds."""
 SIGNED_WITH: Final = "codepipeline_client.signed_with"
 """Response extension: the keys that signed the request."""
+SENDING: Final = "codepipeline_client.sending"
+"""Request extension: the `Sending` to tell how far it has come."""
 
 MAX_BODY: Final = 2 * 1024 * 1024
 """Bytes of an answer at most. The largest execution that the service's own limits allow is well below."""
@@ -31,12 +33,22 @@ _KEPT: Final = 4096
 """Bytes that are kept of an answer beyond the limit: enough to say what it was."""
 
 
+class Sending:
+    """How far the sending of one request has come."""
+
+    __slots__ = ("began",)
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+        """When it was signed and given to the network, in seconds since the epoch. None while there are no keys."""
+
+
 # A failure is returned, not raised: raised anew, it would drag the frames and the context of the first along, and
 # with them the signed headers.
 
 
 def send(request: httpx.Request, transport: httpx.BaseTransport, clock: Clock) -> Response | CodePipelineError:
-    before, sent = sys.exception(), clock.time()
+    before, asked = sys.exception(), clock.time()
     try:
         response = transport.handle_request(request)
         stream, body, deadline = _sync_stream(response), bytearray(), request.extensions.get(DEADLINE)
@@ -49,7 +61,7 @@ def send(request: httpx.Request, transport: httpx.BaseTransport, clock: Clock) -
                     break
         finally:
             response.close()
-        return _response(response, body, sent, clock.time())
+        return _response(response, body, _sent(request, asked), clock.time())
     except CredentialsError as error:
         return error
     except FAILURES as error:
@@ -59,7 +71,7 @@ def send(request: httpx.Request, transport: httpx.BaseTransport, clock: Clock) -
 async def send_async(
     request: httpx.Request, transport: httpx.AsyncBaseTransport, clock: Clock
 ) -> Response | CodePipelineError:
-    before, sent = sys.exception(), clock.time()
+    before, asked = sys.exception(), clock.time()
     try:
         response = await transport.handle_async_request(request)
         stream, body = _async_stream(response), bytearray()
@@ -73,7 +85,7 @@ async def send_async(
             if isinstance(pieces, AsyncGenerator):
                 await pieces.aclose()  # unread to its end, it would be left to the garbage collector
             await response.aclose()
-        return _response(response, body, sent, clock.time())
+        return _response(response, body, _sent(request, asked), clock.time())
     except CredentialsError as error:
         return error
     except FAILURES as error:
@@ -94,6 +106,12 @@ def _async_stream(response: httpx.Response) -> httpx.AsyncByteStream:
     if not isinstance(stream, httpx.AsyncByteStream):
         raise httpx.StreamError("the transport gave a sync answer to an async client")
     return stream
+
+
+def _sent(request: httpx.Request, asked: float) -> float:
+    """Return when the request went out: keys may have been waited for until then."""
+    sending = request.extensions.get(SENDING)
+    return asked if not isinstance(sending, Sending) or sending.began is None else sending.began
 
 
 def _response(response: httpx.Response, body: bytearray, sent: float, received: float) -> Response:

@@ -20,7 +20,6 @@ from . import _settings
 from ._arguments import NotGiven, count_of, seconds_of, stray_argument
 from ._clock import Clock, Deadline, Skew
 from ._credentials import CredentialsCache
-from ._driver import Limits, Run
 from ._exchange import Route, exchange
 from ._futures import Once
 from ._line import Line, is_parsable
@@ -28,6 +27,7 @@ from ._pauses import Pauses, SystemClock
 from ._reports import OnAttempt, Watch
 from ._retry import Mode as RetryMode
 from ._retry import policy
+from ._run import Limits, Run
 from ._user_agent import user_agent
 from .errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
 from .operations import InputT, Operation, OutputT
@@ -102,8 +102,8 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
                 ``AWS_USE_DUALSTACK_ENDPOINT``, the profile's, or no.
             retry_mode: ``standard``, ``adaptive`` (also slows down by itself when it is throttled) or ``off``. Else
                 ``AWS_RETRY_MODE``, the profile's, or ``standard``.
-            max_attempts: How many requests a call may send, the first one included. Else ``AWS_MAX_ATTEMPTS``, the
-                profile's, or 3.
+            max_attempts: How many requests a call may send, the first one included; one more if the service calls
+                the keys expired, and there are others. Else ``AWS_MAX_ATTEMPTS``, the profile's, or 3.
             timeout: How long a whole call may take, in seconds: credentials, every attempt and every pause included.
                 None for no limit.
             connect_timeout: How long making a connection may take, in seconds. None for no limit.
@@ -125,7 +125,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         # What may be secret is taken out of this frame before anything is raised: a traceback may show its variables.
         stray = next(iter(unknown), None)
         unknown.clear()
-        self._clock = _clock(clock)
+        self._clock = Pauses(_clock(clock))
         self._given = given = _settings.Given(
             region_name=region_name,
             profile_name=profile_name,
@@ -172,7 +172,6 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         self._transport: TransportT | None = transport
         self._on_attempt = on_attempt
         self._parts = Once(self._assembled)
-        self._pauses = Pauses()
 
     def __repr__(self) -> str:
         """Return what the client was told about where to call; nothing that could be secret."""
@@ -224,7 +223,6 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             limits=self._limits,
             deadline=deadline,
             watch=parts.watch,
-            pauses=self._pauses,
         )
 
     def _check(self, operation: Operation[InputT, OutputT], asked: InputT) -> None:
@@ -236,7 +234,6 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
 
     def _accept(self, parts: Parts[TransportT]) -> Parts[TransportT]:
         """Say what is to be said of the parts, to whoever made the first call."""
-        self._check_open()
         if parts.is_insecure:
             warnings.warn(
                 f"requests go to {parts.route.url} unencrypted: use https, or http with a loopback address only",
@@ -246,7 +243,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         return parts
 
     def _check_open(self) -> None:
-        if self._pauses.are_over:
+        if self._clock.are_over:
             raise ConfigurationError(f"this {type(self).__name__} is closed: make a new one")
 
 

@@ -61,9 +61,10 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
         """
         Close the connections. Calls after this are a ConfigurationError.
 
-        Calls under way, those too that pause or wait for keys, end as a ConnectionFailedError.
+        Calls under way, those too that pause or wait for settings or keys, end as a ConnectionFailedError.
         """
-        self._pauses.end()
+        self._clock.end()
+        self._parts.close()
         self._credentials.close()
         parts = self._parts.value
         transport = self._transport if parts is None else parts.transport
@@ -141,9 +142,10 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
         """
         Close the connections. Calls after this are a ConfigurationError.
 
-        Calls under way, those too that pause or wait for keys, end as a ConnectionFailedError.
+        Calls under way, those too that pause or wait for settings or keys, end as a ConnectionFailedError.
         """
-        self._pauses.end()
+        self._clock.end()
+        self._parts.close()
         self._credentials.close()
         parts = self._parts.value
         transport = self._transport if parts is None else parts.transport

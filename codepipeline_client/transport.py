@@ -22,7 +22,7 @@ from ._clock import DEADLINE, Deadline
 from ._credentials import AsyncCredentialsLike, CredentialsCache, CredentialsLike
 from ._futures import settled
 from ._message import Credentials
-from ._roundtrip import SIGNED_WITH, SKEW, STALE_CREDENTIALS
+from ._roundtrip import SENDING, SIGNED_WITH, SKEW, STALE_CREDENTIALS, Sending
 from ._signing import REPLACED, sign
 from .errors import ConfigurationError
 
@@ -177,8 +177,8 @@ class _Stamp:
         return self.credentials.renew(stale) if isinstance(stale, Credentials) else self.credentials.lease()
 
     def put(self, request: httpx.Request, credentials: Credentials) -> None:
-        """Set the signature's headers."""
-        headers = request.headers
+        """Set the signature's headers, and take note that the request goes out now."""
+        headers, now = request.headers, self.now()
         for name in REPLACED:
             headers.pop(name, None)
         signature = sign(
@@ -189,7 +189,10 @@ class _Stamp:
             credentials=credentials,
             region_name=self.region_name,
             service_name=self.service_name,
-            now=self.now() + _skew(request),
+            now=now + _skew(request),
         )
         for name, value in signature:
             headers[name] = value
+        sending = request.extensions.get(SENDING)
+        if isinstance(sending, Sending):
+            sending.began = now

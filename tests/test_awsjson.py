@@ -126,6 +126,7 @@ def test_an_error_with_an_odd_body_is_an_error_by_its_status(body: str | bytes) 
         pytest.param('{"a": 1}'.encode("utf-16"), "not JSON", id="utf-16"),
         pytest.param(b"\xef\xbb\xbf{}", "not JSON", id="byte-order-mark"),
         pytest.param('{"a":' * 100_000, "nested too deeply", id="nesting-bomb"),
+        pytest.param('{"a":[' + "[]," * 100_000 + "[]]}", "more lists and objects than any", id="many-lists"),
         pytest.param('{"a":' * 101 + "1" + "}" * 101, "nested too deeply", id="deeper-than-can-be-copied"),
         pytest.param('{"a": ' + "9" * 5000 + "}", "not JSON .*digits", id="huge-integer"),
         pytest.param('{"a": 1e999999}', "too large", id="infinite"),

@@ -21,6 +21,7 @@ from codepipeline_client import (
     AsyncCodePipelineClient,
     CodePipelineClient,
     ConfigurationError,
+    ConnectionFailedError,
     Credentials,
     CredentialsError,
     ExpiredTokenException,
@@ -426,6 +427,39 @@ def test_a_users_own_transport_is_used_and_closed(kind: str, used: bool) -> None
     assert transport.closed == 1
 
 
+class Asleep(httpx.AsyncBaseTransport):
+    """A transport that never answers, and heeds neither limits nor its own end."""
+
+    def __init__(self, asked: Callable[[], object]) -> None:
+        self._asked = asked
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._asked()
+        await anyio.sleep_forever()
+        raise AssertionError("nobody wakes it")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_closing_ends_a_call_over_a_transport_of_ones_own(backend: str) -> None:
+    async def main() -> None:
+        asked = anyio.Event()
+        options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": KEYS, "timeout": None}
+        client = AsyncCodePipelineClient(transport=Asleep(asked.set), **options)
+
+        async def call() -> None:
+            with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
+                await client.get_pipeline_execution(**ASKED)
+            assert (caught.value.may_pass, caught.value.attempts) == (False, 1)
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(call)
+                await asked.wait()
+                await client.aclose()
+
+    anyio.run(main, backend=backend)
+
+
 class Empty(httpx.MockTransport):
     """A transport that counts as false: it has a length, and nothing in it yet."""
 
@@ -450,8 +484,9 @@ def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
         return resolve(given, environ)
 
     monkeypatch.setattr(_settings, "resolve", closing)
-    with pytest.raises(ConfigurationError, match="is closed"):
+    with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
         client.get_pipeline_execution(**ASKED)
+    assert (caught.value.may_pass, caught.value.attempts) == (False, 0)
     assert service.requests == ()
 
 

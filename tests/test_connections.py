@@ -43,6 +43,7 @@ from codepipeline_client._clock import DEADLINE, Deadline
 from codepipeline_client._connections import AsyncConnectionPool, ConnectionPool
 from codepipeline_client._line import Line
 from codepipeline_client._tls import may_pass
+from codepipeline_client.testing import FakeClock
 
 KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
@@ -208,8 +209,39 @@ def test_a_certificate_that_does_not_fit_ends_the_call(
 
 def test_plain_text_on_the_tls_port_ends_the_call(ask: Ask, serve: Callable[..., Server]) -> None:
     server = serve()
-    with pytest.raises(ConnectionFailedError, match="it does not speak TLS there"):
+    with pytest.raises(ConnectionFailedError, match="it does not speak TLS there") as caught:
         ask(endpoint_url=server.url.replace("http:", "https:"))
+    assert (caught.value.attempts, server.connections) == (1, 1)
+
+
+@pytest.mark.parametrize("greeting", [b"+", b"220", b"220 ready\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_greeting_on_the_tls_port_ends_the_call(ask: Ask, greeting: bytes) -> None:
+    """However short: TLS itself says what is wrong from the fifth byte on, and before that only that there is none."""
+
+    def script(talk: Talk) -> None:
+        talk.write(greeting)
+        talk.line.shutdown(socket.SHUT_WR)
+        while talk.line.recv(10_000):
+            pass
+
+    with Peer(script) as peer:
+        with pytest.raises(ConnectionFailedError, match="it does not speak TLS there") as caught:
+            ask(endpoint_url=peer.url.replace("http:", "https:"))
+        assert not caught.value.may_pass
+        assert (caught.value.attempts, peer.connections) == (1, 1)
+
+
+@pytest.mark.parametrize("beginning", [b"", b"\x16", b"\x15\x03", b"\x16\x03\x03\x00\x7a\x02"])
+def test_a_handshake_that_breaks_off_is_tried_again(ask: Ask, beginning: bytes) -> None:
+    def script(talk: Talk) -> None:
+        talk.line.recv(10_000)
+        talk.write(beginning)
+
+    with Peer(script) as peer:
+        with pytest.raises(ConnectionFailedError) as caught:
+            ask(endpoint_url=peer.url.replace("http:", "https:"), clock=FakeClock())
+        assert caught.value.may_pass
+        assert (caught.value.attempts, peer.connections) == (3, 3)
 
 
 def test_a_ca_file_that_holds_none_is_a_configuration_error(ask: Ask, tmp_path: Path) -> None:
@@ -1081,6 +1113,29 @@ def test_closing_ends_calls_that_wait_for_an_answer_or_a_connection(make: Make) 
             sender.ask(peer.url)
         assert peer.wait_closed(1)
     assert peer.requests == [0]
+
+
+def test_closing_ends_a_wait_for_the_ca_files(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that is a pipe, say. The next call does not begin to wait."""
+    reading, end = Event(), Event()
+
+    def hang(line: Line) -> bool:
+        reading.set()
+        return end.wait(10)
+
+    monkeypatch.setattr(Line, "context", hang)
+    sender = make()
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            calls = [threads.submit(sender.ask, "https://localhost:1/") for _ in range(2)]
+            assert reading.wait(10)
+            sender.close()
+            for call in calls:
+                with pytest.raises(httpx.ReadError, match="the client was closed") as caught:
+                    call.result(5)
+                assert not may_pass(caught.value)
+        finally:
+            end.set()
 
 
 def test_closing_ends_an_answer_that_is_being_read(make: Make) -> None:

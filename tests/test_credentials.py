@@ -31,9 +31,16 @@ from attrs import Factory, define, evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codepipeline_client import AsyncCodePipelineClient
 from codepipeline_client._credentials import AsyncCredentialsLike, CredentialsCache, CredentialsLike, Freshness, Held
 from codepipeline_client._message import Credentials
-from codepipeline_client.errors import CodePipelineError, ConfigurationError, CredentialsError
+from codepipeline_client.errors import (
+    CodePipelineError,
+    ConfigurationError,
+    ConnectionFailedError,
+    CredentialsError,
+    RequestTimeoutError,
+)
 
 NOW: Final = 1_800_000_000.0
 MINUTE: Final = 60.0
@@ -785,6 +792,51 @@ def test_when_a_loop_ends_its_refresh_ends_with_it(backend: str, minutes: int) -
     settle()
     anyio.run(third, backend=backend)
     assert calls == 3
+
+
+@pytest.mark.parametrize("way", ["closed", "late"])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_async_provider_that_hangs_ends_with_its_loop_in_silence(
+    backend: str, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It outlives its call, and the client. asyncio logs an error for whatever fails at the loop's end."""
+    ended: list[BaseException] = []
+
+    async def main() -> None:
+        asked = anyio.Event()
+
+        async def provider() -> Credentials:
+            asked.set()
+            try:
+                await anyio.Event().wait()
+            except BaseException as error:
+                ended.append(error)
+                raise
+            raise AssertionError("nobody wakes it")
+
+        client = AsyncCodePipelineClient(
+            region_name="eu-west-1",
+            credentials=provider,
+            endpoint_url="http://127.0.0.1:9",
+            timeout=0.2 if way == "late" else LIMIT,
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, client)
+            await asked.wait()
+            if way == "closed":
+                await client.aclose()
+
+    async def call(client: AsyncCodePipelineClient) -> None:
+        with pytest.raises(RequestTimeoutError if way == "late" else ConnectionFailedError):
+            await client.get_pipeline_execution(
+                pipeline_name="web", pipeline_execution_id="3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
+            )
+
+    with caplog.at_level(logging.WARNING):
+        anyio.run(main, backend=backend)
+        settle()
+    assert len(ended) == 1
+    assert caplog.records == []
 
 
 def test_a_loop_that_stands_still_keeps_no_other_waiting() -> None:

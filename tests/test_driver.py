@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -27,17 +28,19 @@ from codepipeline_client import (
     TransportError,
 )
 from codepipeline_client._clock import DEADLINE, Clock, Deadline
-from codepipeline_client._driver import Limits, Run, drive, drive_async, prepared, prepared_async
+from codepipeline_client._driver import drive, drive_async, prepared, prepared_async
 from codepipeline_client._exchange import Exchange, Unsent
 from codepipeline_client._futures import Once
 from codepipeline_client._message import Attempt, Request, Response
 from codepipeline_client._pauses import Pauses, SystemClock
 from codepipeline_client._reports import Watch
-from codepipeline_client._roundtrip import MAX_BODY, SIGNED_WITH, SKEW, STALE_CREDENTIALS
+from codepipeline_client._roundtrip import MAX_BODY, SENDING, SIGNED_WITH, SKEW, STALE_CREDENTIALS
+from codepipeline_client._run import Limits, Run
 from codepipeline_client.operations import OutputT
 
 KEYS = Credentials(access_key_id="AKID", secret_access_key="s")
 REQUEST = Request(method="POST", url="http://127.0.0.1:1/", headers=(("X-A", "1"), ("X-A", "2")), body=b"body")
+SIGNED_AT = 999.5
 LIMITS = Limits(connect=1.0, read=None)
 Answering = Callable[[httpx.Request], httpx.Response]
 
@@ -64,19 +67,21 @@ class FakeClock:
 
 
 class Both(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """The same answer for both kinds of client, and a list of what was asked."""
+    """The same answer for both kinds of client, and a list of what was asked. Tells when it has keys."""
 
-    def __init__(self, answer: Answering) -> None:
+    def __init__(self, answer: Answering, *, signs: bool = True) -> None:
         self.answer = answer
+        self.signs = signs
         self.requests: list[httpx.Request] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        if self.signs:
+            request.extensions[SENDING].began = SIGNED_AT
         return self.answer(request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        return self.answer(request)
+        return self.handle_request(request)
 
 
 class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -146,17 +151,15 @@ def make_run(
     clock: Clock | None = None,
     timeout: float | None = None,
     reports: list[AttemptReport] | None = None,
-    pauses: Pauses | None = None,
 ) -> Run[OutputT]:
     clock = clock or FakeClock()
     return Run(
         operation_name="GetPipelineExecution",
         exchange=exchange,
-        clock=clock,
+        clock=clock if isinstance(clock, Pauses) else Pauses(clock),
         limits=LIMITS,
         deadline=Deadline(timeout, clock.monotonic),
         watch=watch(reports),
-        pauses=pauses or Pauses(),
     )
 
 
@@ -203,7 +206,7 @@ def test_an_answer_comes_back_as_a_value(run: Go) -> None:
             headers={"x-request": "r", "warning": "a, b", "x-odd": "\xe9"},
             body=b"hello",
             credentials=KEYS,
-            sent=1000.0,
+            sent=SIGNED_AT,
             received=1000.0,
         )
     ]
@@ -411,7 +414,8 @@ def test_a_failure_at_the_end_of_the_time_is_the_end_of_the_time(run: Go, failur
     (outcome,) = run(Both(answer), clock=clock, timeout=3.0)
     assert isinstance(outcome, RequestTimeoutError)
     assert outcome.limit == "timeout"
-    assert isinstance(outcome.__cause__, TransportError)
+    is_reset = isinstance(failure, httpx.ReadError)  # a step's limit may only have been what was left of the call's
+    assert isinstance(outcome.__cause__, ConnectionFailedError if is_reset else type(None))
 
 
 def test_an_answer_at_the_end_of_the_time_is_an_answer(run: Go) -> None:
@@ -429,6 +433,7 @@ def test_an_answer_at_the_end_of_the_time_is_an_answer(run: Go) -> None:
 def test_a_transport_that_knows_no_limit_is_cut_off_in_a_task(backend: str) -> None:
     class Endless(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            request.extensions[SENDING].began = SIGNED_AT
             await anyio.sleep_forever()
             raise AssertionError
 
@@ -471,16 +476,17 @@ def test_a_body_that_comes_slowly_over_a_transport_of_ones_own_ends_too() -> Non
 
 def test_a_client_that_is_closed_in_a_pause_sends_nothing_more(run: Go) -> None:
     transport = Both(lambda _: httpx.Response(200))
-    pauses = Pauses()
     reports: list[AttemptReport] = []
 
     class Closing(FakeClock):
         def sleep(self, seconds: float) -> None:
             pauses.end()
 
+    pauses = Pauses(Closing())
+
     before = ConnectionFailedError("reset")
     attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=1.0, after=before)]
-    (outcome,) = run(transport, *attempts, clock=Closing(), pauses=pauses, reports=reports)
+    (outcome,) = run(transport, *attempts, clock=pauses, reports=reports)
     assert isinstance(outcome, ConnectionFailedError)
     assert not outcome.may_pass
     assert (outcome.attempts, outcome.__cause__) == (1, before)
@@ -547,7 +553,7 @@ def test_each_attempt_is_reported(backend: str, caplog: pytest.LogCaptureFixture
         host="127.0.0.1:1",
         http_status_code=200,
         error_code="ConnectionFailedError",
-        request_id="r\n1",
+        request_id="r\\n1",
         seconds=0.0,
         pause=0.25,
     )
@@ -600,8 +606,66 @@ def test_an_attempt_without_keys_was_none_and_is_not_reported() -> None:
         raise CredentialsError("none")
 
     reports: list[AttemptReport] = []
-    drive(make_run(script(Attempt(request=REQUEST, number=1)), reports=reports), Both(answer))
+    drive(make_run(script(Attempt(request=REQUEST, number=1)), reports=reports), Both(answer, signs=False))
     assert reports == []
+
+
+def test_a_call_whose_time_ends_before_there_are_keys_has_sent_nothing(run: Go) -> None:
+    """Nor has one whose client is closed then; what it failed with before is the cause."""
+    clock, before, reports = FakeClock(), ConnectionFailedError("reset"), list[AttemptReport]()
+    pauses = Pauses(clock)
+
+    def wait_for_keys(_: httpx.Request) -> httpx.Response:
+        clock.now += 3.0
+        raise httpx.ReadTimeout("slow")
+
+    def close(_: httpx.Request) -> httpx.Response:
+        pauses.end()
+        raise CredentialsError("not wanted any more")
+
+    for answer, kind in ((wait_for_keys, RequestTimeoutError), (close, ConnectionFailedError)):
+        again = Attempt(request=REQUEST, number=2, after=before)
+        (outcome,) = run(Both(answer, signs=False), again, clock=pauses, timeout=3.0, reports=reports)
+        assert isinstance(outcome, kind)
+        assert isinstance(outcome, CodePipelineError)
+        assert (outcome.attempts, outcome.__cause__) == (1, before)
+    assert reports == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "pauses"),
+    [
+        pytest.param("same", [None], id="unchanged"),
+        pytest.param("late", [None], id="too-late"),
+        pytest.param("new", [0.0, None], id="renewed"),
+    ],
+)
+def test_a_renewal_is_reported_as_a_pause_only_once_there_are_keys(keys: str, pauses: list[float | None]) -> None:
+    """Before, it is not known whether the attempt was the last."""
+    reports: list[AttemptReport] = []
+    clock = FakeClock()
+
+    class Renewing(Both):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            self.signs = not self.requests or keys == "new"
+            return super().handle_request(request)
+
+    transport = Renewing(lambda _: httpx.Response(200))
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        if len(transport.requests) == 2 and keys == "same":
+            raise CredentialsError("no others")
+        if len(transport.requests) == 2 and keys == "late":
+            clock.now += 9.0
+            raise httpx.ReadTimeout("slow")
+        return httpx.Response(200)
+
+    transport.answer = answer
+    renewal = Attempt(request=REQUEST, number=2, stale=KEYS, after=GONE)
+    whole = make_run(script(Attempt(request=REQUEST, number=1), renewal), clock=clock, timeout=5.0, reports=reports)
+    with suppress(RequestTimeoutError):
+        drive(whole, transport)
+    assert [report.pause for report in reports] == pauses
 
 
 def test_a_pause_that_will_not_be_made_is_not_reported() -> None:

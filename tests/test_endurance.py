@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import cycle
 from random import Random
@@ -40,7 +40,9 @@ from codepipeline_client import (
     RequestTimeoutError,
     ServiceError,
     ThrottlingException,
+    _settings,
 )
+from codepipeline_client._line import Line
 from codepipeline_client._message import Response
 from codepipeline_client._pauses import SystemClock
 from codepipeline_client._retry import Policy
@@ -385,8 +387,11 @@ def test_cancelled_calls_take_no_connection_along(
             for _ in range(100):
                 assert good(await acalled(client, execution), execution)
             assert service.open_connections <= 10
+            assert 0 < open_sockets(service) <= 10
             assert count_tasks(backend) == tasks_before
         assert count_tasks(backend) == tasks_before
+        assert open_sockets(service) == 0
+        assert service.open_connections == 0
 
     with caplog.at_level(logging.WARNING):
         anyio.run(main, backend=backend)
@@ -397,6 +402,17 @@ def test_cancelled_calls_take_no_connection_along(
 
 def count_tasks(backend: str) -> int:
     return len(asyncio.all_tasks()) if backend == "asyncio" else trio.lowlevel.current_statistics().tasks_living
+
+
+def open_sockets(service: LocalCodePipeline) -> int:
+    """Return how many sockets of this process are connected to the service, those included that nobody has any more."""
+    address = ("127.0.0.1", int(service.endpoint_url.rpartition(":")[2]))
+    count = 0
+    for each in gc.get_objects():
+        if isinstance(each, socket.socket) and each.fileno() >= 0:
+            with suppress(OSError):
+                count += each.getpeername() == address
+    return count
 
 
 def test_two_event_loops_one_after_the_other_share_a_client(service: LocalCodePipeline) -> None:
@@ -597,14 +613,49 @@ def test_closing_ends_a_wait_for_keys(service: LocalCodePipeline, kind: str) -> 
         told.wait()
         return service.credentials
 
-    outcomes = closed(kind, pointed_at(service, credentials=provider, timeout=None), asked, calls=3)
-    told.set()
+    outcomes = closed(kind, pointed_at(service, credentials=provider, timeout=None), asked, calls=3, release=told)
     assert [str(outcome) for outcome in outcomes] == ["the client was closed"] * 3
     assert service.requests == ()
 
 
-def closed(kind: str, options: dict[str, Any], under_way: threading.Event, *, calls: int) -> list[Outcome]:
-    """Return how *calls* end when the client is closed while the first of them is *under_way*."""
+@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
+@pytest.mark.parametrize("work", [(_settings, "resolve"), (Line, "context")], ids=["settings", "ca-files"])
+def test_closing_ends_a_wait_for_files(
+    service: LocalCodePipeline, kind: str, work: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is a pipe, say, or on a disk that does not answer. It is left to its thread."""
+    original = getattr(*work)
+    reading, read = threading.Event(), threading.Event()
+
+    def hang(*arguments: Any) -> Any:
+        reading.set()
+        read.wait()
+        return original(*arguments)
+
+    monkeypatch.setattr(*work, hang)
+    url = service.endpoint_url.replace("http:", "https:")
+    options = pointed_at(service, endpoint_url=url, timeout=None, connect_timeout=None)
+    outcomes = closed(kind, options, reading, calls=3, release=read)
+    assert all(isinstance(outcome, ConnectionFailedError) for outcome in outcomes), outcomes
+    assert not any(outcome.may_pass for outcome in outcomes if isinstance(outcome, ConnectionFailedError))
+    assert [str(outcome) for outcome in outcomes] == ["the client was closed"] * 3
+    assert service.accepted_connections == 0
+
+
+def closed(
+    kind: str,
+    options: dict[str, Any],
+    under_way: threading.Event,
+    *,
+    calls: int,
+    release: threading.Event | None = None,
+) -> list[Outcome]:
+    """
+    Return how *calls* end when the client is closed while the first of them is *under_way*.
+
+    At the end, *release* lets go what they wait for: a call that a close does not end must fail here, not hang.
+    """
+    release = release or threading.Event()
     execution = make_pipeline_execution()
     outcomes: list[Outcome] = []
 
@@ -621,12 +672,23 @@ def closed(kind: str, options: dict[str, Any], under_way: threading.Event, *, ca
                 await anyio.wait_all_tasks_blocked()
                 await client.aclose()
 
-    if kind != "sync":
+    def threaded() -> list[Outcome]:
+        client = CodePipelineClient(**options)
+        with ThreadPoolExecutor(calls) as threads:
+            try:
+                pending: list[Future[Outcome]] = [
+                    threads.submit(partial(called, client, execution)) for _ in range(calls)
+                ]
+                assert under_way.wait(SOON)
+                client.close()
+                return [each.result(SOON) for each in pending]
+            finally:  # before the threads are waited for
+                release.set()
+
+    if kind == "sync":
+        return threaded()
+    try:
         anyio.run(main, backend=kind)
-        return outcomes
-    client = CodePipelineClient(**options)
-    with ThreadPoolExecutor(calls) as threads:
-        pending: list[Future[Outcome]] = [threads.submit(partial(called, client, execution)) for _ in range(calls)]
-        assert under_way.wait(SOON)
-        client.close()
-        return [each.result(SOON) for each in pending]
+    finally:
+        release.set()
+    return outcomes

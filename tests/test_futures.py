@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import traceback
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import anyio
@@ -92,6 +92,61 @@ def test_a_failure_shows_no_variable_of_the_work() -> None:
     assert "password = 'planted'" not in "".join(shown)
 
 
+def test_a_close_ends_the_waits_of_threads_and_leaves_the_work_alone() -> None:
+    gate, made = threading.Event(), threading.Event()
+
+    def make() -> str:
+        gate.wait()
+        made.set()
+        return "value"
+
+    once = Once(make)
+    future = once.started()
+    once.close()
+    once.close()
+    for waited_for in (future, once.started()):
+        with pytest.raises(CancelledError):
+            waited_for.result(0)
+    gate.set()
+    assert made.wait(5)
+
+
+def test_nothing_is_begun_after_a_close() -> None:
+    made: list[str] = []
+    once = Once(lambda: made.append("x"))
+    once.close()
+    assert once.started().cancelled()
+    assert made == []
+
+
+def test_what_was_made_before_a_close_stays() -> None:
+    once = Once(lambda: "value")
+    assert once.started().result() == "value"
+    once.close()
+    assert once.started().result() == once.value == "value"
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("failure", [None, CredentialsError("no")], ids=["value", "failure"])
+def test_work_that_ends_after_a_close_is_told_to_nobody(failure: Exception | None) -> None:
+    gate = threading.Event()
+
+    def make() -> str:
+        gate.wait()
+        if failure is not None:
+            raise failure
+        return "value"
+
+    before = set(threading.enumerate())
+    once = Once(make)
+    future = once.started()
+    (worker,) = set(threading.enumerate()) - before
+    once.close()
+    gate.set()
+    worker.join(5)
+    assert future.cancelled()
+
+
 @pytest.fixture(params=["asyncio", "trio"])
 def backend(request: pytest.FixtureRequest) -> str:
     name: str = request.param
@@ -151,3 +206,28 @@ def test_a_failed_future_raises_in_the_task(backend: str) -> None:
 
     with pytest.raises(CredentialsError):
         anyio.run(main, backend=backend)
+
+
+def test_a_close_ends_the_waits_of_tasks(backend: str) -> None:
+    gate = threading.Event()
+    once = Once(gate.wait)
+    ended: list[str] = []
+
+    async def one() -> None:
+        with pytest.raises(CancelledError):
+            await settled(once.started())
+        ended.append("x")
+
+    async def main() -> None:
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(one)
+                await anyio.wait_all_tasks_blocked()
+                once.close()
+
+    try:
+        anyio.run(main, backend=backend)
+    finally:
+        gate.set()
+    assert ended == ["x"] * 3

@@ -21,6 +21,7 @@ PACKAGE: Final = "codepipeline_client"
 SOURCE: Final = Path(__file__).parent.parent / PACKAGE
 
 TRYING_AGAIN: Final = "_retry _rate_limiter"
+KEYS: Final = "_freshness _discretion _botocore_keys _key_sources _refreshes"
 CONNECTING: Final = "_names _tls _wire _network _async_network _loops _answers _line _pool"
 LAYERS: Final = tuple(
     (layer, tuple(stations.split()))
@@ -32,9 +33,9 @@ LAYERS: Final = tuple(
         ),
         (
             "flow",
-            "_exchange _reports _settings _sources _freshness _discretion _botocore_keys _key_sources _credentials",
+            f"_exchange _reports _settings _sources {KEYS} _credentials",
         ),
-        ("I/O", f"_failures _futures _pauses _roundtrip {CONNECTING} transport _connections _driver"),
+        ("I/O", f"_failures _futures _pauses _roundtrip {CONNECTING} transport _connections _run _driver"),
         ("client", "_setup client"),
         ("front", "__init__ __main__ cli testing"),
     )
@@ -42,11 +43,11 @@ LAYERS: Final = tuple(
 """From the ground up: a station imports from its own layer and from those before it."""
 
 FRONT: Final = frozenset(LAYERS[-1][1])
-WAITING: Final = frozenset({*dict(LAYERS)["I/O"], "_locks", "_key_sources", "_credentials", "testing"})
+WAITING: Final = frozenset({*dict(LAYERS)["I/O"], "_locks", "_key_sources", "_refreshes", "_credentials", "testing"})
 
 AT_HOME: Final = {
     "httpx": frozenset(
-        ["transport", "_connections", "_line", "_answers", "_driver", "_failures", "_roundtrip", "client"]
+        ["transport", "_connections", "_line", "_answers", "_driver", "_run", "_failures", "_roundtrip", "client"]
     ),
     "httpcore": frozenset(["_connections", "_line", "_answers", "_wire", "_network", "_async_network"]),
     "anyio": WAITING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Awaitable
 
@@ -23,8 +24,8 @@ class Sleepless(SystemClock):
 
 
 def test_a_close_ends_the_pause_of_each_thread() -> None:
-    pauses = Pauses()
-    threads = [threading.Thread(target=pauses.sleep, args=(1e6, SystemClock()), daemon=True) for _ in range(3)]
+    pauses = Pauses(SystemClock())
+    threads = [threading.Thread(target=pauses.sleep, args=(1e6,), daemon=True) for _ in range(3)]
     for thread in threads:
         thread.start()
     assert not pauses.are_over
@@ -37,19 +38,19 @@ def test_a_close_ends_the_pause_of_each_thread() -> None:
 
 def test_a_clock_of_ones_own_sleeps_itself() -> None:
     clock = FakeClock()
-    Pauses().sleep(1e6, clock)
+    Pauses(clock).sleep(1e6)
     assert clock.slept == (1e6,)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_close_ends_the_pause_of_each_task(backend: str) -> None:
-    pauses = Pauses()
+    pauses = Pauses(Sleepless())
 
     async def main() -> None:
         with anyio.fail_after(SOON):
             async with anyio.create_task_group() as tasks:
                 for _ in range(3):
-                    tasks.start_soon(pauses.sleep_async, 1e6, Sleepless())
+                    tasks.start_soon(pauses.sleep_async, 1e6)
                 await anyio.wait_all_tasks_blocked()
                 pauses.end()
 
@@ -59,12 +60,12 @@ def test_a_close_ends_the_pause_of_each_task(backend: str) -> None:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_close_ends_the_pause_in_another_loop(backend: str) -> None:
     """From a thread that has no loop, or another one."""
-    pauses, asleep = Pauses(), threading.Event()
+    pauses, asleep = Pauses(Sleepless()), threading.Event()
 
     async def main() -> None:
         with anyio.fail_after(SOON):
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(pauses.sleep_async, 1e6, Sleepless())
+                tasks.start_soon(pauses.sleep_async, 1e6)
                 await anyio.wait_all_tasks_blocked()
                 asleep.set()
 
@@ -77,9 +78,9 @@ def test_a_close_ends_the_pause_in_another_loop(backend: str) -> None:
 
 
 def test_a_close_does_not_mind_a_loop_that_ended_in_a_pause() -> None:
-    pauses = Pauses()
+    pauses = Pauses(Sleepless())
     loop = asyncio.new_event_loop()
-    task = loop.create_task(pauses.sleep_async(1e6, Sleepless()))
+    task = loop.create_task(pauses.sleep_async(1e6))
     loop.run_until_complete(asyncio.sleep(0))
     pauses.end()
     loop.run_until_complete(task)
@@ -89,11 +90,45 @@ def test_a_close_does_not_mind_a_loop_that_ended_in_a_pause() -> None:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_cancelled_pause_is_forgotten(backend: str) -> None:
     """By who keeps the scopes, too: a client lives for months."""
-    pauses = Pauses()
+    pauses = Pauses(Sleepless())
 
     async def main() -> None:
         with anyio.move_on_after(0):
-            await pauses.sleep_async(1e6, Sleepless())
+            await pauses.sleep_async(1e6)
 
     anyio.run(main, backend=backend)
     assert pauses._scopes == {}  # pyright: ignore[reportPrivateUsage] - nothing else tells
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_pause_that_begins_after_the_close_is_none(backend: str) -> None:
+    """Whoever looked before the close, from another thread, and sleeps after it."""
+    pauses = Pauses(SystemClock())
+    pauses.end()
+    pauses.sleep(1e6)
+
+    async def main() -> None:
+        with anyio.fail_after(SOON):
+            await pauses.sleep_async(1e6)
+
+    anyio.run(main, backend=backend)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_closes_its_own_copy() -> None:
+    """Even when a thread of the parent was about to sleep, which the child does not have."""
+    pauses = Pauses(SystemClock())
+    asleep = threading.Thread(target=pauses.sleep, args=(1e6,), daemon=True)
+    asleep.start()
+    with pauses._waker()._cond:  # type: ignore[attr-defined] # pyright: ignore - what a sleeper holds for a moment
+        child = os.fork()
+        if child == 0:
+            threading.Timer(SOON, os._exit, (1,)).start()
+            pauses.end()
+            os._exit(0 if pauses.are_over else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not pauses.are_over
+    assert asleep.is_alive()
+    pauses.end()
+    asleep.join(SOON)

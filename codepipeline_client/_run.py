@@ -1,0 +1,205 @@
+"""
+One call on its way: what a loop does between waits, and what it makes of what came.
+
+Sleeps and sends nothing itself: `_driver` does, for threads and for tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Generic, Never
+
+import httpx
+from attrs import define, evolve, field, frozen
+
+from ._clock import DEADLINE, Deadline
+from ._exchange import Exchange, Unsent
+from ._message import Attempt, Response
+from ._pauses import Pauses
+from ._reports import AttemptReport, Watch
+from ._roundtrip import SENDING, SKEW, STALE_CREDENTIALS, Sending
+from .errors import CodePipelineError, ConnectionFailedError, CredentialsError, RequestTimeoutError, TransportError
+from .operations import OutputT
+
+
+@frozen(kw_only=True)
+class Limits:
+    """How long one step of an attempt may take, in seconds; None for no limit."""
+
+    connect: float | None
+    """To make a connection. To wait for a free one, there is the whole call's time."""
+    read: float | None
+    """Between two pieces of the answer, or of the request."""
+
+
+@define(kw_only=True)
+class Run(Generic[OutputT]):
+    """One call on its way, and what both loops do between waits."""
+
+    operation_name: str
+    exchange: Exchange[OutputT]
+    clock: Pauses
+    limits: Limits
+    deadline: Deadline
+    watch: Watch
+    _untold: AttemptReport | None = field(default=None, init=False)
+    """The report of an attempt that is followed by another only if there are other keys for it."""
+
+    def broken_off(self, attempt: Attempt, *, before: float = 0.0) -> Failed | None:
+        """
+        Return how a call ends whose client is closed, or whose time does not last until the attempt; else None.
+
+        *before* is how many seconds the attempt has to wait yet.
+        """
+        if self.clock.are_over:
+            error: CodePipelineError = closed()
+        elif self.deadline.left() <= before:
+            error = self._late()
+        else:
+            return None
+        return self._unsent(attempt, error)
+
+    def request(self, attempt: Attempt, sending: Sending) -> httpx.Request:
+        """Return the request to send. Each step of sending it may take what is left of the call's time at most."""
+        request, within = attempt.request, self.deadline.within
+        connect, read = within(self.limits.connect), within(self.limits.read)
+        return httpx.Request(
+            request.method,
+            _url(request.url),
+            headers=request.headers,
+            content=request.body,
+            extensions={
+                "timeout": {"connect": connect, "read": read, "write": read, "pool": within(None)},
+                DEADLINE: self.deadline,
+                STALE_CREDENTIALS: attempt.stale,
+                SKEW: attempt.skew,
+                SENDING: sending,
+            },
+        )
+
+    def advance(
+        self, attempt: Attempt, came: Response | CodePipelineError | None, sending: Sending, began: float
+    ) -> Attempt | Done[OutputT] | Failed:
+        """Give what *came* of an attempt that *began* then to the exchange, and return what it wants next."""
+        outcome, seconds = self._outcome(came), self.clock.monotonic() - began
+        is_unsent = sending.began is None and not isinstance(outcome, Response)
+        if is_unsent and not isinstance(outcome, CredentialsError | Response):
+            return self._unsent(attempt, outcome)
+        step = _advanced(self.exchange, outcome)
+        if self.watch.is_on():
+            self._tell_late(pause=None if is_unsent else 0.0)
+            if not is_unsent:
+                self._tell(attempt, outcome, step, seconds)
+        return step
+
+    def _outcome(self, came: Response | CodePipelineError | None) -> Response | CodePipelineError:
+        """
+        Return what came of an attempt, None for nothing.
+
+        A failure of a client that is closed is that, whatever else it was; one after the call's time is its end.
+        """
+        if isinstance(came, Response):
+            return came
+        if self.clock.are_over:
+            error: CodePipelineError = closed()
+        elif came is None or (isinstance(came, TransportError) and self.deadline.has_passed):
+            error = self._late()
+        else:
+            return came
+        # The limit of a step may have been what was left of the call's: then the step's error says it wrongly.
+        error.__cause__ = None if isinstance(came, RequestTimeoutError) else came
+        return error
+
+    def _unsent(self, attempt: Attempt, error: CodePipelineError) -> Failed:
+        """Return how a call ends whose next attempt is not sent."""
+        self._leave()
+        self._tell_late(pause=None)
+        error.attempts = attempt.number - 1
+        error.__cause__ = attempt.after
+        return Failed(error)
+
+    def _tell(
+        self,
+        attempt: Attempt,
+        outcome: Response | CodePipelineError,
+        step: Attempt | Done[OutputT] | Failed,
+        seconds: float,
+    ) -> None:
+        again = step if isinstance(step, Attempt) else None
+        failure = again.after if again else step.failure if isinstance(step, Failed) else None
+        pause = None if again is None or self.deadline.left() <= again.delay else again.delay
+        report = self.watch.report(self.operation_name, attempt, outcome, failure, seconds=seconds, pause=pause)
+        if again is None or again.stale is None:
+            self.watch.tell(report)
+        else:
+            self._untold = report
+
+    def _tell_late(self, *, pause: float | None) -> None:
+        report, self._untold = self._untold, None
+        if report is not None:
+            self.watch.tell(evolve(report, pause=pause))
+
+    @contextmanager
+    def pausing(self) -> Generator[None]:
+        """Tell the exchange when a pause is broken off, by a cancellation say."""
+        try:
+            yield
+        except BaseException:
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        with suppress(Unsent):
+            self.exchange.throw(Unsent())
+
+    def _late(self) -> RequestTimeoutError:
+        return late(self.operation_name, self.deadline)
+
+
+def closed() -> ConnectionFailedError:
+    """Return the error of a call whose client was closed."""
+    error = ConnectionFailedError("the client was closed")
+    error.may_pass = False
+    return error
+
+
+def _advanced(exchange: Exchange[OutputT], outcome: Response | CodePipelineError) -> Attempt | Done[OutputT] | Failed:
+    try:
+        return exchange.throw(outcome) if isinstance(outcome, CodePipelineError) else exchange.send(outcome)
+    except StopIteration as end:
+        return Done(end.value)
+    except CodePipelineError as error:
+        return Failed(error.with_traceback(None))  # its frames hold the answer, all of it
+
+
+@frozen
+class Done(Generic[OutputT]):
+    """The call went well."""
+
+    output: OutputT
+
+    def result(self) -> OutputT:
+        """Return the output."""
+        return self.output
+
+
+@frozen
+class Failed:
+    """The call failed."""
+
+    failure: CodePipelineError
+
+    def result(self) -> Never:
+        """Raise what it failed with."""
+        raise self.failure
+
+
+def late(operation_name: str, deadline: Deadline) -> RequestTimeoutError:
+    """Return the error of a call that has used up its time."""
+    words = f"{operation_name} did not end within its timeout of {deadline.seconds} seconds"
+    return RequestTimeoutError(words, limit="timeout")
+
+
+_url = lru_cache(maxsize=64)(httpx.URL)
