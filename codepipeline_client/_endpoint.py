@@ -21,6 +21,7 @@ from attrs import frozen
 from .errors import ConfigurationError
 
 _NO_SOURCES: Final[Mapping[str, str]] = {}
+_LONGEST_SHOWN: Final = 300
 _LABEL: Final = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _HOST: Final = re.compile(rf"({_LABEL}\.)*{_LABEL}\.?")
 _PATH: Final = re.compile(r"([A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")
@@ -221,7 +222,9 @@ def _is_loopback(name: str) -> bool:
 
 def _shown(url: str) -> str:
     """Return *url* less what may be a secret: what stands before an @, in a query, or where a port should be."""
-    plain = re.split(r"[?#]", re.sub(r"(?s).*@", "***@", url))[0]
+    _, at, after = url.rpartition("@")
+    plain = re.split(r"[?#]", f"***@{after}" if at else url, maxsplit=1)[0]
+    plain = plain if len(plain) <= _LONGEST_SHOWN else f"{plain[:_LONGEST_SHOWN]}…"
     return re.sub(r":(?!//)(?!\d*(?:/|$))[^/:\[\]]+(?=/|$)", ":***", plain)
 
 

@@ -305,6 +305,7 @@ def test_a_host_that_botocore_refuses_is_refused(host: str) -> None:
         pytest.param("localhost:4566", "localhost:4566", "it must begin with https:// or http://", id="no-scheme"),
         pytest.param("ftp://a.example", "ftp://a.example", "it must begin with https:// or http://", id="ftp"),
         pytest.param("", "", "it must begin with https:// or http://", id="empty"),
+        pytest.param(f"x{'a' * 90_000}", f"x{'a' * 299}…", "it must begin with https:// or http://", id="long"),
         pytest.param(
             "https://me:planted@a.example/x",
             "***@a.example/x",
