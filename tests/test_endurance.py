@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -642,6 +642,18 @@ def test_closing_ends_a_wait_for_files(
     assert service.accepted_connections == 0
 
 
+def let_settle(threads: Iterable[threading.Thread]) -> None:
+    """Return when none of *threads* has moved for a while: each waits for something."""
+    seen: list[tuple[int, int]] = []
+    still = 0
+    while still < 10:
+        frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, in spite of its name
+        now = [(id(frames[thread.ident]), frames[thread.ident].f_lasti) for thread in threads if thread.ident in frames]
+        still = still + 1 if now == seen else 0
+        seen = now
+        time.sleep(0.01)
+
+
 def closed(
     kind: str,
     options: dict[str, Any],
@@ -680,6 +692,7 @@ def closed(
                     threads.submit(partial(called, client, execution)) for _ in range(calls)
                 ]
                 assert under_way.wait(SOON)
+                let_settle(threads._threads)
                 client.close()
                 return [each.result(SOON) for each in pending]
             finally:  # before the threads are waited for
