@@ -12,6 +12,7 @@ from ._user_agent import __version__
 from .client import AsyncCodePipelineClient, CodePipelineClient
 from .errors import (
     AccessDeniedException,
+    ArtifactRevisionLookupError,
     CodePipelineError,
     ConfigurationError,
     ConnectionFailedError,
@@ -54,6 +55,7 @@ from .errors import (
     ValidationError,
     ValidationException,
     WaitTimeoutError,
+    printable,
 )
 from .models import (
     ArtifactRevision,
@@ -69,10 +71,12 @@ from .models import (
 )
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
 from .transport import AsyncSigV4Transport, SigV4Transport
+from .waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
 
 __all__ = [
     "AccessDeniedException",
     "ArtifactRevision",
+    "ArtifactRevisionLookupError",
     "AsyncCodePipelineClient",
     "AsyncCredentialsLike",
     "AsyncCredentialsProvider",
@@ -91,6 +95,7 @@ __all__ = [
     "ExecutionTrigger",
     "ExecutionType",
     "ExpiredTokenException",
+    "FollowedExecution",
     "GetPipelineExecutionInput",
     "GetPipelineExecutionOutput",
     "IncompleteSignature",
@@ -103,6 +108,7 @@ __all__ = [
     "MissingAuthenticationTokenException",
     "NotAuthorized",
     "OnAttempt",
+    "OnPoll",
     "OptInRequired",
     "ParameterValidationError",
     "ParameterViolation",
@@ -111,11 +117,13 @@ __all__ = [
     "PipelineExecutionFailedError",
     "PipelineExecutionNotFoundException",
     "PipelineExecutionOutcomeError",
+    "PipelineExecutionReference",
     "PipelineExecutionStatus",
     "PipelineExecutionStoppedError",
     "PipelineExecutionSupersededError",
     "PipelineNotFoundException",
     "PipelineRollbackMetadata",
+    "PollReport",
     "RequestAbortedException",
     "RequestEntityTooLargeException",
     "RequestExpired",
@@ -139,4 +147,5 @@ __all__ = [
     "ValidationException",
     "WaitTimeoutError",
     "__version__",
+    "printable",
 ]

@@ -6,6 +6,7 @@ Settings that the environment or a file may give, too, are in `_settings`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import Enum, auto
@@ -42,6 +43,13 @@ def count_of(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
     return value
+
+
+def plain_function(name: str, value: object) -> None:
+    """Refuse what cannot be called as a function, or returns what nobody would await."""
+    awaits = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    if not callable(value) or any(test(each) for test in awaits for each in (value, type(value).__call__)):
+        raise ConfigurationError(f"{name} must be a plain function, not an async one or anything else: {value!r}")
 
 
 def stray_argument(client: str, argument: str, known: Iterable[str]) -> str:

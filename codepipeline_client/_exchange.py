@@ -49,6 +49,8 @@ class Route:
     """The service's clock, as far as it is known. None to sign by this machine's clock, whatever the service says."""
     lifetime: Callable[[], float]
     """Until when an attempt that is made now may go on, in seconds since the epoch, by this machine's clock."""
+    region_name: str | None = None
+    """The region that answers. None when nobody says."""
 
 
 def exchange(
@@ -68,7 +70,7 @@ def exchange(
         try:
             response = yield attempt
             call.learn(response)
-            output = _read(operation, asked, response, attempt.number)
+            output = _read(operation, asked, response, attempt.number, route.region_name)
         except CodePipelineError as error:
             failure = error
         except Unsent:
@@ -156,7 +158,9 @@ class _Call:
         )
 
 
-def _read(operation: Operation[InputT, OutputT], asked: InputT, response: Response, number: int) -> OutputT:
+def _read(
+    operation: Operation[InputT, OutputT], asked: InputT, response: Response, number: int, region_name: str | None
+) -> OutputT:
     members = _awsjson.decode(operation.name, response)
     metadata = ResponseMetadata(
         request_id=response.request_id,
@@ -164,7 +168,7 @@ def _read(operation: Operation[InputT, OutputT], asked: InputT, response: Respon
         http_headers=response.headers,
         attempts=number,
     )
-    return operation.from_wire(members, asked, metadata)
+    return operation.from_wire(members, asked, metadata, region_name)
 
 
 def _is_expired(failure: CodePipelineError) -> bool:

@@ -7,28 +7,24 @@ Nothing here waits or sends: the first call asks for the parts, in a thread, sin
 from __future__ import annotations
 
 import os
-import random
 import ssl
 import uuid
 import warnings
 from abc import ABC, abstractmethod
 from typing import Final, Generic, Never, TypeVar
 
-from attrs import frozen
-
 from . import _settings
 from ._arguments import NotGiven, count_of, seconds_of, stray_argument
-from ._clock import Clock, Deadline, Skew
+from ._clock import Clock, Deadline
 from ._credentials import CredentialsCache
-from ._exchange import Route, exchange
+from ._exchange import exchange
 from ._futures import Once
-from ._line import Line, is_parsable
+from ._line import Line
+from ._parts import Environment, Parts, assembled
 from ._pauses import Pauses, SystemClock
-from ._reports import OnAttempt, Watch
+from ._reports import OnAttempt
 from ._retry import Mode as RetryMode
-from ._retry import policy
 from ._run import Limits, Run
-from ._user_agent import user_agent
 from .errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
 from .operations import InputT, Operation, OutputT
 
@@ -36,18 +32,6 @@ TransportT = TypeVar("TransportT")
 CredentialsT = TypeVar("CredentialsT")
 
 SIGNING_NAME: Final = "codepipeline"
-
-
-@frozen
-class Parts(Generic[TransportT]):
-    """What a call goes through."""
-
-    route: Route
-    transport: TransportT
-    """Signs and sends."""
-    watch: Watch
-    is_insecure: bool
-    """Whether requests go to another machine as plain http."""
 
 
 class Setup(ABC, Generic[TransportT, CredentialsT]):
@@ -167,7 +151,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             connect=seconds_of("connect_timeout", connect_timeout), read=seconds_of("read_timeout", read_timeout)
         )
         self._max_connections = count_of("max_connections", max_connections)
-        self._environ = _Environment(os.environ)
+        self._environ = Environment(os.environ)
         self._parameter_validation = parameter_validation
         self._transport: TransportT | None = transport
         self._on_attempt = on_attempt
@@ -183,42 +167,33 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         """Return the transport that signs, over the user's own transport or new connections by *line*."""
 
     def _assembled(self) -> Parts[TransportT]:
-        settings = _settings.resolve(self._given, self._environ)
-        endpoint = settings.endpoint
-        if not is_parsable(endpoint.url):
-            raise ConfigurationError("endpoint_url cannot be used: its host or its length is not valid")
-        route = Route(
-            url=endpoint.url,
-            headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
-            retry=policy(
-                settings.retry_mode,
-                max_attempts=settings.max_attempts,
-                chance=random.random,
-                monotonic=self._clock.monotonic,
-            ),
-            skew=Skew() if settings.correct_clock_skew else None,
-            lifetime=lambda: self._clock.time() + (self._limits.read or 0.0),
-        )
-        line = Line(
-            verify=settings.ca_file or self._given.verify,
-            proxy_url=settings.proxy_url,
+        return assembled(
+            self._given,
+            self._environ,
+            clock=self._clock,
+            limits=self._limits,
             max_connections=self._max_connections,
-            monotonic=self._clock.monotonic,
+            on_attempt=self._on_attempt,
+            signing=self._signing,
         )
-        watch = Watch(host=endpoint.host, on_attempt=self._on_attempt)
-        is_insecure = endpoint.scheme == "http" and not endpoint.is_loopback
-        return Parts(route, self._signing(line, settings.region_name), watch, is_insecure)
 
     def _deadline(self, timeout: float | NotGiven | None) -> Deadline:
         seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
         return Deadline(seconds, self._clock.monotonic)
 
     def _run(
-        self, operation: Operation[InputT, OutputT], asked: InputT, parts: Parts[TransportT], deadline: Deadline
+        self,
+        operation: Operation[InputT, OutputT],
+        asked: InputT,
+        parts: Parts[TransportT],
+        deadline: Deadline,
+        *,
+        is_poll: bool,
     ) -> Run[OutputT]:
+        route = parts.polling if is_poll else parts.route
         return Run(
             operation_name=operation.name,
-            exchange=exchange(operation, asked, parts.route, invocation_id=str(uuid.uuid4())),
+            exchange=exchange(operation, asked, route, invocation_id=str(uuid.uuid4())),
             clock=self._clock,
             limits=self._limits,
             deadline=deadline,
@@ -232,26 +207,19 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         if violations:
             raise ParameterValidationError(operation.name, violations)
 
-    def _accept(self, parts: Parts[TransportT]) -> Parts[TransportT]:
-        """Say what is to be said of the parts, to whoever made the first call."""
+    def _accept(self, parts: Parts[TransportT], *, is_poll: bool) -> Parts[TransportT]:
+        """Say what is to be said of the parts, to whoever made the first call or began the wait that did."""
         if parts.is_insecure:
             warnings.warn(
                 f"requests go to {parts.route.url} unencrypted: use https, or http with a loopback address only",
                 InsecureEndpointWarning,
-                stacklevel=4,
+                stacklevel=6 if is_poll else 4,
             )
         return parts
 
     def _check_open(self) -> None:
         if self._clock.are_over:
             raise ConfigurationError(f"this {type(self).__name__} is closed: make a new one")
-
-
-class _Environment(dict[str, str]):
-    """A snapshot of the environment that does not show itself: it holds secrets of every kind."""
-
-    def __repr__(self) -> str:
-        return "<environment>"
 
 
 def _clock(given: object) -> Clock:

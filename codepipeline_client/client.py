@@ -13,20 +13,24 @@ from typing import Self
 import httpx
 
 from ._arguments import NOT_GIVEN, NotGiven
+from ._async_following import AsyncFollows
 from ._connections import AsyncConnectionPool, ConnectionPool
 from ._credentials import AsyncCredentialsLike, CredentialsLike
 from ._driver import drive, drive_async, prepared, prepared_async
+from ._following import Follows
 from ._futures import load_anyio_for, running_library
 from ._line import Line
-from ._setup import SIGNING_NAME, Setup
+from ._setup import SIGNING_NAME
+from ._wait import asking_for
 from .operations import GET_PIPELINE_EXECUTION, InputT, Operation, OutputT
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
 from .transport import AsyncSigV4Transport, SigV4Transport
+from .waiting import PipelineExecutionReference
 
 
-class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
+class CodePipelineClient(Follows[httpx.BaseTransport, CredentialsLike]):
     """
-    Asks CodePipeline about executions. Threads may share one.
+    Asks CodePipeline about executions, and follows them to their end. Threads may share one.
 
     Use it in a ``with`` block, or close it: it keeps connections open between calls.
     """
@@ -85,13 +89,24 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
         """Close the client."""
         self.close()
 
-    def _call(self, operation: Operation[InputT, OutputT], asked: InputT, timeout: float | NotGiven | None) -> OutputT:
+    def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+        asked, limit = asking_for(reference), self._within(timeout)
+        return self._call(GET_PIPELINE_EXECUTION, asked, limit, is_poll=True)
+
+    def _call(
+        self,
+        operation: Operation[InputT, OutputT],
+        asked: InputT,
+        timeout: float | NotGiven | None,
+        *,
+        is_poll: bool = False,
+    ) -> OutputT:
         self._check(operation, asked)
         deadline = self._deadline(timeout)
         parts = self._parts.value
         if parts is None:
-            parts = self._accept(prepared(self._parts, operation.name, deadline))
-        return drive(self._run(operation, asked, parts, deadline), parts.transport)
+            parts = self._accept(prepared(self._parts, operation.name, deadline), is_poll=is_poll)
+        return drive(self._run(operation, asked, parts, deadline, is_poll=is_poll), parts.transport)
 
     def _signing(self, line: Line, region_name: str) -> httpx.BaseTransport:
         return SigV4Transport(
@@ -103,9 +118,9 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
         )
 
 
-class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
+class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
     """
-    Asks CodePipeline about executions, on asyncio or trio. Tasks may share one.
+    Asks CodePipeline about executions, and follows them to their end, on asyncio or trio. Tasks may share one.
 
     Use it in an ``async with`` block, or close it: it keeps connections open between calls.
     """
@@ -166,16 +181,25 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
         """Close the client."""
         await self.aclose()
 
+    async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+        asked, limit = asking_for(reference), self._within(timeout)
+        return await self._call(GET_PIPELINE_EXECUTION, asked, limit, is_poll=True)
+
     async def _call(
-        self, operation: Operation[InputT, OutputT], asked: InputT, timeout: float | NotGiven | None
+        self,
+        operation: Operation[InputT, OutputT],
+        asked: InputT,
+        timeout: float | NotGiven | None,
+        *,
+        is_poll: bool = False,
     ) -> OutputT:
         self._check(operation, asked)
         deadline = self._deadline(timeout)
         parts = self._parts.value
         if parts is None:
             self._library = running_library()
-            parts = self._accept(await prepared_async(self._parts, operation.name, deadline))
-        return await drive_async(self._run(operation, asked, parts, deadline), parts.transport)
+            parts = self._accept(await prepared_async(self._parts, operation.name, deadline), is_poll=is_poll)
+        return await drive_async(self._run(operation, asked, parts, deadline, is_poll=is_poll), parts.transport)
 
     def _signing(self, line: Line, region_name: str) -> httpx.AsyncBaseTransport:
         load_anyio_for(self._library)  # here, where no event loop waits for it

@@ -12,8 +12,9 @@ CodePipelineError
 ├── ServiceError
 │   └── one class for each code of the API reference, named as on the wire
 ├── WaitTimeoutError               (TimeoutError)
-└── PipelineExecutionOutcomeError
-    └── PipelineExecution{Failed,Stopped,Superseded,Cancelled}Error
+├── PipelineExecutionOutcomeError
+│   └── PipelineExecution{Failed,Stopped,Superseded,Cancelled}Error
+└── ArtifactRevisionLookupError    (LookupError)
 
 Knows what went wrong and how to say it; not how a failure was detected, nor whether to try again.
 """
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from .models import PipelineExecution
+    from .models import ArtifactRevision, PipelineExecution
 
 _SHOWN: Final = 1000
 """Characters of the service's words that go into an error's text."""
@@ -283,20 +284,29 @@ THROTTLING_CODES: Final = frozenset(
 
 
 class WaitTimeoutError(CodePipelineError, TimeoutError):
-    """The time for waiting ran out before the execution ended. The execution itself goes on."""
+    """
+    The time for waiting ran out before the execution ended. The execution itself goes on.
+
+    It is about many calls, so `attempts` is 0: `polls` counts them.
+    """
 
     execution: PipelineExecution | None
     """The execution as it was last seen. None when no answer came in time."""
     polls: int
-    """How many times the service was asked."""
+    """How many times the service was asked about this execution."""
     seconds: float
     """How long the wait was."""
+    failures: int
+    """How many of the polls failed in a way that may pass. When the last one did, its error is the cause of this."""
 
-    def __init__(self, message: str, *, execution: PipelineExecution | None, polls: int, seconds: float) -> None:
+    def __init__(
+        self, message: str, *, execution: PipelineExecution | None, polls: int, seconds: float, failures: int = 0
+    ) -> None:
         super().__init__(message)
         self.execution = execution
         self.polls = polls
         self.seconds = seconds
+        self.failures = failures
 
 
 class PipelineExecutionOutcomeError(CodePipelineError):
@@ -326,8 +336,26 @@ class PipelineExecutionCancelledError(PipelineExecutionOutcomeError):
     """The pipeline's definition was updated before the execution could end."""
 
 
+class ArtifactRevisionLookupError(CodePipelineError, LookupError):
+    """An execution has no revision of the artifact that was asked for, or more than one."""
+
+    artifact_name: str
+    """The artifact that was asked for."""
+    candidates: tuple[ArtifactRevision, ...]
+    """The revisions of that artifact: none, or more than one to choose from."""
+
+    def __init__(self, message: str, *, artifact_name: str, candidates: tuple[ArtifactRevision, ...]) -> None:
+        super().__init__(message)
+        self.artifact_name = artifact_name
+        self.candidates = candidates
+
+
 def printable(text: str) -> str:
-    """Return *text* with control characters escaped, so that no answer can forge a line in a log or a terminal."""
+    """
+    Return *text* with control characters escaped, so that no answer can forge a line in a log or a terminal.
+
+    Line ends are among them: split a text of several lines first. What an error of this package says is so already.
+    """
     if text.isprintable():
         return text
     return "".join(

@@ -1,131 +1,39 @@
 """
 What the service tells about an execution, as values.
 
-Frozen and complete in themselves: no wire name, no client. An enum of the service is open, since the service
-may add to it at any time: a value that is not listed keeps its text and is marked as not known.
+Frozen and complete in themselves: no wire name, no client. What takes some reading is a property here, and read in a
+station of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
-from typing import Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
 
+from . import _refusals
+from ._console import execution_page
+from ._open_enums import ExecutionMode, ExecutionType, OpenEnum, PipelineExecutionStatus, TriggerType
 
-class OpenEnum(StrEnum):
-    """
-    A string enum that accepts any text: what is not listed becomes a value of the same kind, equal to its text.
+if TYPE_CHECKING:
+    from ._revisions import Page, Summary
 
-    To a type checker it looks closed: a ``match`` over its members still needs a ``case _``.
-    """
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        if not isinstance(value, str):
-            return None
-        unlisted = str.__new__(cls, value)
-        unlisted._name_ = value
-        unlisted._value_ = value
-        return unlisted
-
-    @property
-    def is_known(self) -> bool:
-        """False for a value that this release does not list."""
-        return self._value_ in type(self)._value2member_map_
-
-    def __repr__(self) -> str:
-        """Return the member's name, or for an unlisted value the call that makes it."""
-        return f"{type(self).__name__}.{self._name_}" if self.is_known else f"{type(self).__name__}({self._value_!r})"
-
-
-class PipelineExecutionStatus(OpenEnum):
-    """
-    How far an execution has come.
-
-    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html
-    """
-
-    CANCELLED = "Cancelled"
-    """The pipeline's definition was updated before the execution could be completed."""
-    IN_PROGRESS = "InProgress"
-    """It is running. An approval can hold it here for seven days."""
-    STOPPED = "Stopped"
-    """It was stopped by hand."""
-    STOPPING = "Stopping"
-    """It was asked to stop, and is completing or abandoning its actions."""
-    SUCCEEDED = "Succeeded"
-    """It went through."""
-    SUPERSEDED = "Superseded"
-    """A newer execution overtook it while it waited for a stage."""
-    FAILED = "Failed"
-    """It did not complete."""
-
-    @property
-    def is_terminal(self) -> bool:
-        """True when the status cannot change any more. False for a status that this release does not list."""
-        return self in _TERMINAL
-
-    @property
-    def is_successful(self) -> bool:
-        """True for Succeeded only: an execution that was stopped or overtaken did not succeed."""
-        return self == PipelineExecutionStatus.SUCCEEDED
-
-
-_TERMINAL = frozenset(
-    {
-        PipelineExecutionStatus.CANCELLED,
-        PipelineExecutionStatus.FAILED,
-        PipelineExecutionStatus.STOPPED,
-        PipelineExecutionStatus.SUCCEEDED,
-        PipelineExecutionStatus.SUPERSEDED,
-    }
-)
-
-
-class ExecutionMode(OpenEnum):
-    """What a pipeline does when an execution finds another one under way."""
-
-    QUEUED = "QUEUED"
-    """It waits, and each goes through in its turn."""
-    SUPERSEDED = "SUPERSEDED"
-    """A newer one overtakes an older one that waits."""
-    PARALLEL = "PARALLEL"
-    """They run side by side."""
-
-
-class ExecutionType(OpenEnum):
-    """Whether an execution brings something new, or brings a stage back to what it had."""
-
-    STANDARD = "STANDARD"
-    """It brings something new."""
-    ROLLBACK = "ROLLBACK"
-    """It brings a stage back to an earlier execution."""
-
-
-class TriggerType(OpenEnum):
-    """What can start an execution."""
-
-    CREATE_PIPELINE = "CreatePipeline"
-    """The pipeline was made."""
-    START_PIPELINE_EXECUTION = "StartPipelineExecution"
-    """Somebody, or some program, asked for it."""
-    POLL_FOR_SOURCE_CHANGES = "PollForSourceChanges"
-    """CodePipeline asked a source, and found a change."""
-    WEBHOOK = "Webhook"
-    """A source's webhook told of a change."""
-    CLOUD_WATCH_EVENT = "CloudWatchEvent"
-    """An EventBridge rule matched an event, such as a push to a repository or an upload."""
-    PUT_ACTION_REVISION = "PutActionRevision"
-    """A custom source action told of a change."""
-    WEBHOOK_V2 = "WebhookV2"
-    """A connection to a provider told of a change, which a trigger of the pipeline let through."""
-    MANUAL_ROLLBACK = "ManualRollback"
-    """Somebody asked for a stage to be rolled back."""
-    AUTOMATED_ROLLBACK = "AutomatedRollback"
-    """A stage failed, and is set to roll back by itself."""
+__all__ = [
+    "ArtifactRevision",
+    "ExecutionMode",
+    "ExecutionTrigger",
+    "ExecutionType",
+    "OpenEnum",
+    "PipelineExecution",
+    "PipelineExecutionStatus",
+    "PipelineRollbackMetadata",
+    "ResolvedPipelineVariable",
+    "ResponseMetadata",
+    "TriggerType",
+]
 
 
 @frozen(kw_only=True)
@@ -148,6 +56,53 @@ class ArtifactRevision:
     """When the revision was made: aware, in UTC. None when the provider did not say."""
     revision_url: str | None = None
     """The commit's page. None or empty when the provider has none."""
+
+    @property
+    def commit_id(self) -> str | None:
+        """The whole hash of the commit, from ``revision_id`` or else from the URL. None for what is no commit."""
+        from ._revisions import commit_id_of  # here and below, since many programs do without
+
+        return commit_id_of(self.revision_id) or self._page.commit_id
+
+    @property
+    def commit_message(self) -> str | None:
+        """
+        The summary's text, or the commit message in it where it is a provider's JSON object.
+
+        Without the blanks around it. None when there is none, and for the version id that S3 writes there itself.
+        """
+        return self._summary.commit_message
+
+    @property
+    def provider_type(self) -> str | None:
+        """
+        Where the revision comes from, such as ``GitHub``, ``Bitbucket``, ``GitLab``, ``CodeCommit`` or ``S3``.
+
+        In the provider's own word where the summary has it, else by the URL. None when nothing tells for certain.
+        """
+        return self._summary.provider_type or self._page.provider_type
+
+    @property
+    def repository(self) -> str | None:
+        """The repository's name as its provider writes it, such as ``owner/name``. None when the URL does not tell."""
+        return self._page.repository
+
+    @property
+    def commit_url(self) -> str | None:
+        """The page to open in a browser. None when there is none, and for a URL that is not plain http or https."""
+        return self._page.url
+
+    @property
+    def _page(self) -> Page:
+        from ._revisions import page_of
+
+        return page_of(self.revision_url)
+
+    @property
+    def _summary(self) -> Summary:
+        from ._revisions import summary_of
+
+        return summary_of(self.revision_summary, self.revision_id)
 
 
 @frozen(kw_only=True)
@@ -208,6 +163,61 @@ class PipelineExecution:
     """Standard or a rollback. None when the service did not say."""
     rollback_metadata: PipelineRollbackMetadata | None = None
     """Where it rolls back to. None unless it is a rollback."""
+    region_name: str | None = field(default=None, eq=False, repr=False)
+    """The region it was read from; not compared. None when it was built by hand."""
+
+    @property
+    def console_url(self) -> str | None:
+        """The execution's page in the AWS console. None without a region, and where consoles have no public address."""
+        return execution_page(self.region_name, self.pipeline_name, self.pipeline_execution_id)
+
+    @property
+    def variable_values(self) -> Mapping[str, str]:
+        """
+        The pipeline's variables by name; read-only.
+
+        Without those that have no name or no value. The last one counts if the service gives a name twice.
+        """
+        named = {each.name: each.resolved_value for each in self.variables}
+        return MappingProxyType(
+            {name: value for name, value in named.items() if name is not None and value is not None}
+        )
+
+    def artifact_revision(self, name: str) -> ArtifactRevision:
+        """
+        Return the revision of the artifact *name*, such as ``SourceArtifact``.
+
+        Raises ArtifactRevisionLookupError, also a LookupError, when there is none or more than one.
+        """
+        found = tuple([each for each in self.artifact_revisions if each.name == name])
+        if len(found) != 1:
+            raise _refusals.not_one_revision(self, name, found)
+        return found[0]
+
+    def raise_for_status(
+        self,
+        ok: PipelineExecutionStatus | str | Iterable[PipelineExecutionStatus | str] = (
+            PipelineExecutionStatus.SUCCEEDED,
+        ),
+    ) -> Self:
+        """
+        Return the execution itself if its status is *ok*: a status or several, also as plain strings.
+
+        Raises PipelineExecutionFailedError, PipelineExecutionStoppedError, PipelineExecutionSupersededError or
+        PipelineExecutionCancelledError for such an end, and their parent, PipelineExecutionOutcomeError, for an
+        execution that has not ended. Raises ConfigurationError for a string in *ok* that is no status: a typing error
+        must not pass as one. A status newer than this release is given as ``PipelineExecutionStatus("…")``.
+        """
+        accepted = _refusals.statuses(ok)
+        if self.status not in accepted:
+            raise _refusals.unwanted_outcome(self, accepted)
+        return self
+
+    def _repr_html_(self) -> str:
+        """Return a small table: notebooks ask for it."""
+        from ._notebook import table
+
+        return table(self)
 
 
 @frozen(kw_only=True)

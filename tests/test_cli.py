@@ -19,30 +19,36 @@ from pathlib import Path
 from typing import Final
 
 import anyio
+import pyte
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client import (
     CodePipelineError,
-    GetPipelineExecutionOutput,
     PipelineExecution,
     PipelineExecutionStatus,
     ResponseMetadata,
     __version__,
+    testing,
 )
 from codepipeline_client.__main__ import main
 from codepipeline_client.cli._commands import run
 from codepipeline_client.cli._endings import ExitCode, of_error
 from codepipeline_client.cli._local import invitation
-from codepipeline_client.cli._samples import SAMPLES
-from codepipeline_client.cli._view import as_json, as_rows, laid_out
+from codepipeline_client.cli._samples import DEMONSTRATION, JOURNEYS, SAMPLES
+from codepipeline_client.cli._view import Row, as_json, as_rows, laid_out
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 EXECUTION: Final = make_pipeline_execution()
 WEB: Final = (EXECUTION.pipeline_name, EXECUTION.pipeline_execution_id)
 OTHER_ID: Final = "00000000-0000-0000-0000-000000000000"
+CONSOLE: Final = (
+    "https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web"
+    "/executions/7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31/visualization?region=us-east-1"
+)
+"""Where a person can look at it."""
 
 
 @frozen
@@ -184,6 +190,7 @@ def test_get_shows_all_there_is_in_aligned_lines(service: LocalCodePipeline, she
         "Revision       (not given)\n"
         "Variable       BRANCH = main\n"
         "Variable       TARGET = (not given)\n"
+        f"Console        {CONSOLE}\n"
     )
 
 
@@ -195,7 +202,10 @@ def test_get_has_no_line_for_what_is_absent(service: LocalCodePipeline, shell: S
         )
     )
     assert shell("get", *WEB).stdout == (
-        "Pipeline   web\nExecution  7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31\nStatus     InProgress\n"
+        "Pipeline   web\n"
+        "Execution  7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31\n"
+        "Status     InProgress\n"
+        f"Console    {CONSOLE}\n"
     )
 
 
@@ -211,7 +221,7 @@ def test_get_says_where_a_trigger_or_a_rollback_is_not_told(service: LocalCodePi
         body=b'{"pipelineExecution": {"status": "Succeeded", "trigger": {}, "rollbackMetadata": {}}}',
         headers={"Content-Type": "application/x-amz-json-1.1"},
     )
-    assert shell("get", *WEB).stdout.endswith("Rolls back to  (not given)\nTrigger        (not given)\n")
+    assert "Rolls back to  (not given)\nTrigger        (not given)\n" in shell("get", *WEB).stdout
 
 
 def test_get_gives_a_program_one_json_object(service: LocalCodePipeline, shell: Shell) -> None:
@@ -257,9 +267,16 @@ def test_get_gives_a_program_one_json_object(service: LocalCodePipeline, shell: 
             "execution_mode": "SUPERSEDED",
             "execution_type": "ROLLBACK",
             "rollback_metadata": {"rollback_target_pipeline_execution_id": "b24d9e07-3c1f-4f5a-8e62-91a7c0d4f583"},
+            "region_name": "us-east-1",
+            "console_url": CONSOLE,
         },
         "response_metadata": {"http_status_code": 200, "attempts": 1},
     }
+
+
+def test_json_says_that_there_is_no_page_to_open() -> None:
+    """As null, since a member that is sometimes absent is a trap for a script."""
+    assert json.loads(as_json(make_pipeline_execution()))["pipeline_execution"]["console_url"] is None
 
 
 ANY_TEXT: Final = st.text(st.characters(exclude_categories=()), max_size=40)
@@ -278,7 +295,7 @@ def test_no_text_of_the_service_reaches_a_terminal_unescaped(text: str) -> None:
 def test_json_is_one_line_of_ascii_and_loses_nothing(text: str) -> None:
     """Whatever the encoding of the pipe, the program at its end reads what the service said."""
     metadata = ResponseMetadata(request_id=text, http_status_code=200, http_headers={}, attempts=1)
-    line = as_json(GetPipelineExecutionOutput(pipeline_execution=spoken(text), response_metadata=metadata, raw={}))
+    line = as_json(spoken(text), metadata)
     assert line.isascii()
     assert "\n" not in line
     shown = json.loads(line)
@@ -528,6 +545,31 @@ def test_lines_are_wrapped_between_words_on_a_terminal(
     assert f"Revision   {'u' * 99}\n" in text
 
 
+@pytest.mark.parametrize("columns", [80, 38, 20])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("変更 " * 60, id="words"),
+        pytest.param("「応答」をより速くした。" * 20, id="no-blanks"),
+        pytest.param("\N{ROCKET} up " * 30, id="emoji"),
+        pytest.param("\N{FULLWIDTH LATIN CAPITAL LETTER W}ide " * 30, id="fullwidth"),
+        pytest.param("  more\N{COMBINING ACUTE ACCENT} to  say " * 20, id="narrow"),
+    ],
+)
+def test_lines_fit_in_letters_of_any_width(text: str, columns: int) -> None:
+    """As a terminal draws them. Nothing is lost, and no line begins with what closes."""
+    label, _, rest = laid_out([Row("Summary", (text,))], width=columns).partition("Summary")
+    lines = rest.splitlines()
+    for line in [f"       {lines[0]}", *lines[1:]]:
+        screen = pyte.Screen(columns + 1, 2)
+        pyte.Stream(screen).feed(line)
+        assert screen.cursor.y == 0
+        assert screen.cursor.x <= columns
+    assert label == ""
+    assert "".join(rest.split()) == "".join(text.split())
+    assert not any(line.strip().startswith(("。", "」")) or line.endswith("「") for line in lines)
+
+
 def test_labels_stand_above_on_a_narrow_terminal(service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that an id fits into 40 columns."""
     lines = on_terminal(monkeypatch, "get", *WEB, columns="40").splitlines()
@@ -594,6 +636,66 @@ def test_any_encoding_of_stdout_will_do(service: LocalCodePipeline, encoding: st
     assert f"Summary    {shown}\n" in text.replace(os.linesep, "\n")
 
 
+@pytest.mark.parametrize("command", ["get", "wait", "watch"])
+@pytest.mark.parametrize("output_format", ["text", "json"])
+@pytest.mark.parametrize("columns", [None, "80", "20"])
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param("::stop-commands::t", id="github"),
+        pytest.param("  ::set-output name=ok::true", id="github-after-blanks"),
+        pytest.param("##[set-env name=PATH]/tmp", id="github-of-old"),
+        pytest.param("it failed ##vso[task.setvariable variable=ok]true", id="azure-anywhere"),
+        pytest.param("##teamcity[buildStatus status='SUCCESS']", id="teamcity"),
+    ],
+)
+def test_no_text_of_the_service_is_a_command_to_a_build_server(
+    service: LocalCodePipeline,
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    output_format: str,
+    columns: str | None,
+    hostile: str,
+) -> None:
+    """GitHub's runner obeys a line that begins with ``::`` once it is trimmed, Azure's agent ``##vso[`` in any."""
+    said = f"x\n{hostile}\n\n{hostile}"
+    execution = spoken(said)
+    execution = evolve(execution, pipeline_name=WEB[0], pipeline_execution_id=WEB[1])
+    service.put_execution(evolve(execution, status=PipelineExecutionStatus.FAILED))
+    args = (command, *WEB, "--output", output_format)
+    if columns:
+        printed = on_terminal(monkeypatch, *args, columns=columns)
+    else:
+        ended = shell(*args)
+        printed = ended.stdout + ended.stderr
+    assert "x" in printed
+    assert not obeyed(printed)
+    if output_format == "json":
+        (line,) = [line for line in printed.splitlines() if line.startswith("{")]
+        assert json.loads(line)["pipeline_execution"]["status_summary"] == said
+
+
+@pytest.mark.parametrize("hostile", ["::add-mask::x", "##[error]x", "##vso[task.complete result=Succeeded]"])
+def test_no_refusal_is_a_command_to_a_build_server(service: LocalCodePipeline, shell: Shell, hostile: str) -> None:
+    """The words of an error come from the service too, and so may a status that is not known yet."""
+    service.put_error("AccessDeniedException", hostile)
+    assert not obeyed(shell("get", *WEB).stderr)
+    service.put_execution(make_pipeline_execution(status=hostile))
+    assert not obeyed(shell("get", *WEB).stdout)
+
+
+def test_an_arn_is_left_as_it_is(service: LocalCodePipeline, shell: Shell) -> None:
+    """Two colons within a line are no command."""
+    service.put_execution(FULL)
+    assert "arn:aws:iam::111122223333:user/alex" in shell("get", *WEB).stdout
+
+
+def obeyed(log: str) -> list[str]:
+    """Return the lines of a *log* that a build server would take for commands."""
+    return [line for line in log.splitlines() if line.strip().startswith("::") or re.search(r"##\w*\[", line)]
+
+
 @pytest.mark.filterwarnings("default::codepipeline_client.InsecureEndpointWarning")
 def test_a_warning_is_one_line(service: LocalCodePipeline, shell: Shell) -> None:
     """As errors are; Python's own form shows a line of source."""
@@ -642,8 +744,9 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
                 if line.startswith("export "):
                     name, _, value = shlex.split(line)[1].partition("=")
                     shell.setenv(name, value)
-            command = next(line for line in lines if line.startswith("codepipeline-client get "))
-            assert run(shlex.split(command)[1:]) == 0
+            get, wait = (line for line in lines if line.startswith("codepipeline-client "))
+            assert run(shlex.split(get)[1:]) == 0
+            assert wait.split()[1:] == ["wait", "web", JOURNEYS[0].end.pipeline_execution_id]
             for line in lines[lines.index("The executions of the pipeline web:") + 2 :]:
                 kind, _, execution_id = line.rpartition("  ")
                 codes[kind.strip()] = run(["get", "web", execution_id])
@@ -651,7 +754,13 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
         raise KeyboardInterrupt
 
     assert run(["serve"], clock=FakeClock(on_sleep=try_it)) == 0
-    assert codes == {"Succeeded": 0, "InProgress": 10, "Failed": 11, "Succeeded, a rollback": 0, "Stopped": 12}
+    assert codes == {
+        **dict.fromkeys(("Succeeds in a minute", "Fails in 30 seconds", "InProgress"), 10),
+        "Succeeded": 0,
+        "Failed": 11,
+        "Succeeded, a rollback": 0,
+        "Stopped": 12,
+    }
     assert capfd.readouterr() == ("\nStopped.\n", "")
 
 
@@ -706,14 +815,7 @@ def test_the_settings_are_printed_for_the_shells_of_windows() -> None:
 def test_the_signal_is_handed_back_when_serving_is_over(capfd: pytest.CaptureFixture[str]) -> None:
     """What SIGTERM did before, it does again."""
     before = signal.getsignal(signal.SIGTERM)
-    seen: list[object] = []
-
-    def look() -> None:
-        seen.append(signal.getsignal(signal.SIGTERM))
-        raise KeyboardInterrupt
-
-    run(["serve"], clock=FakeClock(on_sleep=look))
-    assert seen == [signal.default_int_handler]
+    assert run(["serve"], clock=FakeClock(on_sleep=lambda: signal.raise_signal(signal.SIGTERM))) == 0
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -731,7 +833,7 @@ def test_a_real_serve_ends_well_when_it_is_told_to(sent: signal.Signals) -> None
 
 def test_a_real_pipe_may_be_closed_early() -> None:
     """As by ``| head -1``: Python itself must find nothing to complain of at its end."""
-    with command("demo") as process:
+    with command("get", "--help") as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
@@ -756,13 +858,17 @@ def command(*args: str) -> subprocess.Popen[str]:
 # ---- demo
 
 
-def test_demo_tells_what_happened_and_shows_the_result(shell: Shell) -> None:
-    """Signed, sent, answered, typed; and what to do next."""
-    ended = shell("demo")
-    assert (ended.code, ended.stderr) == (0, "")
+def test_demo_tells_what_happened_and_shows_the_result(capfd: pytest.CaptureFixture[str]) -> None:
+    """Followed, signed, sent, answered, typed; and what to do next. Of the seconds that it takes, a test waits none."""
+    clock = testing.FakeClock()
+    assert run(["demo"], clock=clock) == 0
+    stdout, stderr = capfd.readouterr()
+    assert sum(clock.slept) < 4
+    assert [line.split()[1] for line in stderr.splitlines()] == ["InProgress", "InProgress", "Succeeded"]
     assert re.fullmatch(
-        r"One call, answered on this machine: no account, no network\.\n"
+        r"One execution on this machine, followed to its end: no account, no network\.\n"
         r"\n"
+        r"Asked     [6-9] times in 0:03, until it had ended\n"
         r"Signed    AWS Signature Version 4 for codepipeline in us-east-1\n"
         r"          over content-type, host, x-amz-date, x-amz-target\n"
         r"Sent      over HTTP to http://127\.0\.0\.1:[0-9]+\n"
@@ -775,14 +881,21 @@ def test_demo_tells_what_happened_and_shows_the_result(shell: Shell) -> None:
         r"\n"
         r"Next:\n"
         r"\n"
-        r"codepipeline-client serve        an endpoint that stays\n"
-        r"codepipeline-client get NAME ID  an execution of yours, from AWS\n",
-        ended.stdout,
+        r"codepipeline-client serve         an endpoint that stays\n"
+        r"codepipeline-client get NAME ID   an execution of yours, from AWS\n"
+        r"codepipeline-client wait NAME ID  the same, when it has ended\n",
+        stdout,
     )
 
 
+def test_demo_can_be_stopped(capfd: pytest.CaptureFixture[str]) -> None:
+    """There is nothing that goes on."""
+    assert run(["demo"], clock=FakeClock(on_time=ctrl_c)) == 130
+    assert capfd.readouterr().err.strip() == ""
+
+
 def test_demo_does_not_mind_how_the_machine_is_set_up(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It is the first thing that people run, and settings that it needs none of may be broken. They are left alone."""
     broken = tmp_path / "config"
@@ -797,13 +910,14 @@ def test_demo_does_not_mind_how_the_machine_is_set_up(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     before = dict(os.environ)
-    assert shell("demo").code == 0
+    assert run(["demo"], clock=testing.FakeClock()) == 0
     assert dict(os.environ) == before
 
 
 def test_samples_can_be_told_apart() -> None:
     """One of each kind, each with an id that the service would take."""
-    ids = [sample.pipeline_execution_id for sample in SAMPLES]
+    ids = [sample.pipeline_execution_id for sample in (*SAMPLES, *(journey.end for journey in JOURNEYS))]
+    assert DEMONSTRATION.end is SAMPLES[0]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", each) for each in ids)
     rolled_back = [sample.rollback_metadata for sample in SAMPLES if sample.rollback_metadata]
@@ -828,7 +942,7 @@ def test_help_has_examples_and_every_exit_code(shell: Shell, args: tuple[str, ..
     assert [code.value for code in ExitCode if f" {code.value} {code.meaning}" in words] == sorted(ExitCode)
 
 
-@pytest.mark.parametrize("name", ["get", "serve", "demo"])
+@pytest.mark.parametrize("name", ["get", "wait", "watch", "serve", "demo"])
 def test_help_is_there_for_each_command(shell: Shell, name: str) -> None:
     """And each is in the list of them all."""
     assert shell(name, "--help").stdout.startswith(f"Usage: codepipeline-client {name} ")
@@ -854,9 +968,11 @@ def test_no_command_at_all_is_wrong_usage_and_gets_the_help(shell: Shell) -> Non
 
 
 def test_exit_codes_leave_those_of_shells_and_python_alone() -> None:
-    """1 and 2 mean what they mean everywhere; 126 to 165 are the shell's, but for Ctrl-C, where they agree."""
-    own = set(ExitCode) - {ExitCode.SUCCEEDED, ExitCode.OTHER, ExitCode.USAGE, ExitCode.INTERRUPTED}
+    """1 and 2 mean what they mean everywhere; 126 to 165 are the shell's, but for signals, where they agree."""
+    shared = {ExitCode.SUCCEEDED, ExitCode.OTHER, ExitCode.USAGE, ExitCode.INTERRUPTED, ExitCode.TERMINATED}
+    own = set(ExitCode) - shared
     assert all(2 < code < 64 for code in own)
+    assert {128 + signal.SIGINT, 128 + signal.SIGTERM} == {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
     assert len({code.value for code in ExitCode}) == len(ExitCode.__members__)
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import builtins
 import io
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 from typing import Final
@@ -30,8 +32,9 @@ from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 
 import codepipeline_client
 from codepipeline_client import Credentials
+from codepipeline_client.cli._commands import run
 from codepipeline_client.cli._samples import SAMPLES
-from codepipeline_client.testing import LocalCodePipeline
+from codepipeline_client.testing import FakeClock, LocalCodePipeline
 
 ROOT: Final = Path(__file__).parent.parent
 PACKAGE: Final = ROOT / "codepipeline_client"
@@ -45,6 +48,13 @@ SET_UP: Final = ("Try it", "Test it")
 """The headings of the README's two commands: .ci/run runs them as printed, in a fresh clone."""
 SPHINX: Final = ("{toctree}", "{eval-rst}")
 """Directives that hold no code. The site's build checks what they hold."""
+NAMED: Final = re.compile(r"# (?:~/)?(\.aws/\w+|[\w./-]+\.\w+)\n")
+"""The first line of a block that is a file: its name, below the reader's home, where the reader is."""
+
+PROGRAMS: Final = {"codepipeline-client": [sys.executable, "-m", "codepipeline_client"], "sh": ["sh"]}
+"""What a reader types in a terminal, and how it is run."""
+OURS: Final = ("randomly", "hypothesispytest", "xdist", "xdist.looponfail")
+"""The plugins of pytest that this suite has and a page's reader need not: they take longer than the page's tests."""
 
 each_page: Final = pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES])
 
@@ -83,6 +93,13 @@ def test_files_that_the_page_names_are_there(page: Path) -> None:
     check_modules(prose(page))
     links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", prose(page))
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_the_journey_passes_every_station() -> None:
+    """So that who reads that page has met every file of the package, but for its folders'."""
+    text = (ROOT / "docs" / "journey.md").read_text(encoding="utf-8")
+    stations = {module.stem for module in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    assert set(re.findall(r"\b\w+(?=\.py\b)", text)) == stations
 
 
 def test_each_dependency_is_explained() -> None:
@@ -124,6 +141,11 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("COLUMNS", "80")
+    program = tmp_path / "bin" / "codepipeline-client"  # where a script finds it, and coverage sees it
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m codepipeline_client "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.delenv(name)
     with LocalCodePipeline(region_name="eu-west-1", credentials=PRINTED_KEYS) as account, ExitStack() as behind:
@@ -182,26 +204,35 @@ class Reader:
             "text": self.compare,
             "console": self.run_console,
             "ini": self.save,
-            "sh": self.leave_to_ci,
+            "yaml": self.save,
+            "json": self.read_json,
+            "sh": self.run_sh,
             **dict.fromkeys(SPHINX, self.leave_to_sphinx),
         }
 
     def run_python(self, example: Example) -> None:
-        """Run a block in the page's namespace; where it defines tests, keep it for pytest, as its reader would."""
+        """
+        Run a block in the page's namespace; where it defines tests, keep it for pytest, as its reader would.
+
+        A block that is a file is saved as well, so that the tests can import it.
+        """
         if re.search("^(async )?def test_", example.parsed, re.MULTILINE):
             file = self.home / f"test_at_line_{example.line}.py"
             file.write_text(example.parsed, encoding="utf-8")
             self.tests.append(file)
             return
+        if NAMED.match(example.parsed):
+            self.save(example)
         with redirect_stdout(io.StringIO()) as output:
             PythonEvaluator()(example)
         self.printed = output.getvalue()
 
     def run_tests(self) -> None:
-        """Run what the page shows as tests, with no keys and no settings."""
+        """Run what the page shows as tests, with no keys, no settings, and no plugin that nobody told of."""
         if not self.tests:
             return
-        pytest_ = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-p", "no:randomly"]
+        pytest_ = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider"]
+        pytest_ += [word for plugin in OURS for word in ("-p", f"no:{plugin}")]
         environ = {name: value for name, value in os.environ.items() if name not in self.account}
         done = subprocess.run([*pytest_, *self.tests], env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -221,9 +252,22 @@ class Reader:
 
     def save(self, example: Example) -> None:
         """Write a file below the home; the first line says which."""
-        path = self.home / example.parsed.splitlines()[0].removeprefix("# ~/")
-        path.parent.mkdir(exist_ok=True)
+        name = NAMED.match(example.parsed)
+        assert name, "the first line does not say which file it is"
+        path = self.home / name[1]
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(example.parsed, encoding="utf-8")
+
+    def read_json(self, example: Example) -> None:
+        """Check that it is JSON. What it is for, the tests of its page know."""
+        json.loads(example.parsed)
+
+    def run_sh(self, example: Example) -> None:
+        """Save a script, which the page runs by its name. A command of the README is left to .ci/run."""
+        if NAMED.match(example.parsed):
+            self.save(example)
+        else:
+            self.leave_to_ci(example)
 
     def run_console(self, example: Example) -> None:
         """Type each command, and compare what the terminal shows."""
@@ -239,15 +283,21 @@ class Reader:
             return str(code)
         assert self.exit_code == 0, f"the page does not show how the command before {command!r} ended"
         name, *arguments = shlex.split(command)
-        assert name == "codepipeline-client", f"nobody knows how to run {command!r}"
-        program = subprocess.Popen(
-            [sys.executable, "-m", "codepipeline_client", *arguments], stdout=PIPE, stderr=STDOUT, text=True
-        )
+        assert name in PROGRAMS, f"nobody knows how to run {command!r}"
+        if name == "codepipeline-client" and arguments != ["serve"]:
+            return self.enter_here(arguments)
+        program = subprocess.Popen([*PROGRAMS[name], *arguments], stdout=PIPE, stderr=STDOUT, text=True)
         if arguments == ["serve"]:
             return self.leave_running(program)
         output, _ = program.communicate()
         self.exit_code = program.returncode
         return output
+
+    def enter_here(self, arguments: list[str]) -> str:
+        """Run our own command in this process, on a clock that does not wait."""
+        with io.StringIO() as shown, redirect_stdout(shown), redirect_stderr(shown):
+            self.exit_code = run(arguments, clock=FakeClock(start=time.time()))
+            return shown.getvalue()
 
     def leave_running(self, program: subprocess.Popen[str]) -> str:
         """Return what *program* prints before it waits, once the reader has pasted the settings among it."""

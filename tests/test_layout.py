@@ -20,23 +20,26 @@ from attrs import frozen
 PACKAGE: Final = "codepipeline_client"
 SOURCE: Final = Path(__file__).parent.parent / PACKAGE
 
-TRYING_AGAIN: Final = "_retry _rate_limiter"
 KEYS: Final = "_freshness _discretion _botocore_keys _key_sources _refreshes"
 CONNECTING: Final = "_names _tls _wire _network _async_network _loops _answers _line _pool"
+SETTING: Final = "_endpoint _proxy _arguments _user_agent"
+FOLLOWING: Final = "_march _crew _convoy_driver"
+RETRYING: Final = "_retry _rate_limiter _patience"
+WAYS: Final = "waiting _budget _convoy"
 LAYERS: Final = tuple(
     (layer, tuple(stations.split()))
     for layer, stations in (
-        ("values", "errors models _message"),
+        ("values", "errors models _open_enums _refusals _revisions _console _notebook _message _followed"),
         (
             "rules",
-            f"_endpoint _proxy _arguments _clock _locks {TRYING_AGAIN} _signing _json _awsjson _user_agent operations",
+            f"{SETTING} _clock _locks {RETRYING} _signing _json _awsjson operations {WAYS}",
         ),
         (
             "flow",
             f"_exchange _reports _settings _sources {KEYS} _credentials",
         ),
-        ("I/O", f"_failures _futures _pauses _roundtrip {CONNECTING} transport _connections _run _driver"),
-        ("client", "_setup client"),
+        ("I/O", f"_failures _futures _pauses _roundtrip {CONNECTING} transport _connections _run _driver {FOLLOWING}"),
+        ("client", "_parts _setup _wait _following _async_following client"),
         ("front", "__init__ __main__ cli testing"),
     )
 )
@@ -53,7 +56,7 @@ AT_HOME: Final = {
     "anyio": WAITING,
     "asyncio": WAITING,
     "sniffio": WAITING,
-    "threading": WAITING,
+    "threading": WAITING | {"cli"},
     "trio": WAITING,
     "time.sleep": WAITING,
     "click": frozenset({"cli", "__main__"}),
@@ -270,7 +273,7 @@ def test_importing_the_package_loads_neither_botocore_nor_the_shell() -> None:
     loaded = loaded_by(f"import {PACKAGE}")
     of_http = loaded_by("import httpx, httpcore")  # they load click and trio themselves, where they find them
     assert PACKAGE in loaded
-    assert (loaded - of_http) & {"botocore", "boto3", "click", "pytest", "trio"} == set()
+    assert (loaded - of_http) & {"botocore", "boto3", "click", "pytest", "rich", "trio"} == set()
 
 
 def methods_of_protocols() -> Iterator[FunctionType]:

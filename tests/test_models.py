@@ -6,9 +6,12 @@ import copy
 import json
 import pickle
 from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codepipeline_client import (
     ArtifactRevision,
@@ -37,6 +40,7 @@ EXECUTION = PipelineExecution(
     execution_mode=ExecutionMode.QUEUED,
     execution_type=ExecutionType("REPLAY"),
     rollback_metadata=PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x"),
+    region_name="eu-west-1",
 )
 METADATA = ResponseMetadata(request_id="r-1", http_status_code=200, http_headers={"date": "now"}, attempts=1)
 VALUES: list[attrs.AttrsInstance] = [
@@ -51,6 +55,7 @@ def test_a_value_compares_hashes_copies_and_pickles(value: attrs.AttrsInstance) 
     for twin in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
         assert twin == value
         assert hash(twin) == hash(value)
+        assert attrs.asdict(twin) == attrs.asdict(value), "with what is not compared, too"
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
@@ -65,6 +70,53 @@ def test_a_value_becomes_a_dictionary() -> None:
     assert plain["status"] == "Succeeded"
     assert plain["artifact_revisions"][0]["name"] == "Source"
     assert json.loads(json.dumps(plain, default=str))["trigger"]["trigger_type"] == "WebhookV2"
+    assert list(plain)[-1] == "region_name"
+
+
+def test_where_an_execution_was_read_is_no_part_of_what_it_is() -> None:
+    """So a test may compare what a client read with what it built by hand."""
+    built = attrs.evolve(EXECUTION, region_name=None)
+    assert built == EXECUTION
+    assert hash(built) == hash(EXECUTION)
+    assert repr(built) == repr(EXECUTION)
+    assert built != attrs.evolve(EXECUTION, status_summary="other")
+
+
+@pytest.mark.parametrize(
+    ("variables", "values"),
+    [
+        pytest.param([("stage", "prod"), ("retries", "3")], {"stage": "prod", "retries": "3"}, id="several"),
+        pytest.param([("empty", "")], {"empty": ""}, id="an-empty-value-is-a-value"),
+        pytest.param([(None, "lost"), ("unset", None)], {}, id="without-name-or-value"),
+        pytest.param([("a", "1"), ("b", "2"), ("a", "3")], {"a": "3", "b": "2"}, id="the-last-one-counts"),
+        pytest.param([("a", "1"), ("a", None)], {}, id="the-last-one-counts-also-without-value"),
+        pytest.param([], {}, id="none"),
+    ],
+)
+def test_variables_are_found_by_name(variables: list[tuple[str | None, str | None]], values: dict[str, str]) -> None:
+    found = attrs.evolve(
+        EXECUTION,
+        variables=tuple(ResolvedPipelineVariable(name=name, resolved_value=value) for name, value in variables),
+    ).variable_values
+    assert found == values
+    assert list(found) == list(values)
+    assert found.get("absent", "default") == "default"
+    with pytest.raises(KeyError):
+        found["absent"]
+
+
+def test_variables_by_name_are_to_be_read_only() -> None:
+    values: Any = EXECUTION.variable_values
+    with pytest.raises(TypeError):
+        values["stage"] = "test"
+
+
+@given(st.lists(st.tuples(st.none() | st.sampled_from("ab"), st.none() | st.text(st.characters()))))
+def test_no_variable_is_too_odd_to_be_found(pairs: list[tuple[str | None, str | None]]) -> None:
+    variables = tuple(ResolvedPipelineVariable(name=name, resolved_value=value) for name, value in pairs)
+    found = attrs.evolve(EXECUTION, variables=variables).variable_values
+    assert {*found} <= {name for name, _ in pairs}
+    assert all(value == dict(pairs)[name] for name, value in found.items())
 
 
 OPEN_ENUMS: list[type[OpenEnum]] = [PipelineExecutionStatus, ExecutionMode, ExecutionType, TriggerType]

@@ -15,9 +15,13 @@ from codepipeline_client import (
     SigV4Transport,
     operations,
 )
+from codepipeline_client._async_following import AsyncFollows, AsyncSnapshots
+from codepipeline_client._following import Follows, Snapshots
 
 TWINS = [
     pytest.param(CodePipelineClient, AsyncCodePipelineClient, id="client"),
+    pytest.param(Follows, AsyncFollows, id="following"),
+    pytest.param(Snapshots, AsyncSnapshots, id="snapshots"),
     pytest.param(SigV4Transport, AsyncSigV4Transport, id="transport"),
 ]
 
@@ -33,7 +37,7 @@ def methods_of(kind: type) -> dict[str, object]:
 
 def plain(name: str) -> str:
     """Return a method's name as the sync twin has it: ``__aenter__`` is ``__enter__``, ``aclose`` is ``close``."""
-    return re.sub(r"^(__)?a(?:sync_)?(?=enter__|exit__|close$)", r"\1", name).replace("_async_", "_")
+    return re.sub(r"^(__)?a(?:sync_)?(?=enter__|exit__|next__|close$)", r"\1", name).replace("_async_", "_")
 
 
 def in_sync_words(text: str | None) -> str:

@@ -12,6 +12,7 @@ from typing import Literal, assert_type
 
 from codepipeline_client import (
     ArtifactRevision,
+    ArtifactRevisionLookupError,
     AsyncCodePipelineClient,
     CodePipelineClient,
     CodePipelineError,
@@ -81,6 +82,34 @@ def read(output: GetPipelineExecutionOutput) -> None:
         assert_type(execution.trigger.trigger_type, TriggerType | None)
 
 
+def dig_out(execution: PipelineExecution) -> None:
+    assert_type(execution.region_name, str | None)
+    assert_type(execution.console_url, str | None)
+    assert_type(execution.variable_values, Mapping[str, str])
+    assert_type(execution.variable_values["stage"], str)
+    assert_type(execution.variable_values.get("stage"), str | None)
+    assert_type(execution.variable_values.get("stage", "prod"), str)
+
+    revision = execution.artifact_revision("SourceArtifact")
+    assert_type(revision, ArtifactRevision)
+    assert_type(revision.commit_id, str | None)
+    assert_type(revision.commit_message, str | None)
+    assert_type(revision.provider_type, str | None)
+    assert_type(revision.repository, str | None)
+    assert_type(revision.commit_url, str | None)
+
+
+def judge(execution: PipelineExecution) -> None:
+    assert_type(execution.raise_for_status(), PipelineExecution)
+    assert_type(execution.raise_for_status("Stopped"), PipelineExecution)
+    assert_type(execution.raise_for_status(PipelineExecutionStatus.STOPPED).artifact_revisions[0], ArtifactRevision)
+    execution.raise_for_status(ok=("Succeeded", PipelineExecutionStatus.STOPPED))
+    execution.raise_for_status(ok={PipelineExecutionStatus("Paused")})
+    execution.raise_for_status(ok=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    # What follows from the rest of an execution cannot be given to it.
+    execution.console_url = "https://…"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def catch(client: CodePipelineClient) -> None:
     try:
         client.get_pipeline_execution(pipeline_name="web", pipeline_execution_id="…")
@@ -101,6 +130,9 @@ def catch(client: CodePipelineClient) -> None:
         assert_type(error.execution, PipelineExecution | None)
     except PipelineExecutionFailedError as error:
         assert_type(error.execution, PipelineExecution)
+    except ArtifactRevisionLookupError as error:
+        assert_type(error.artifact_name, str)
+        assert_type(error.candidates, tuple[ArtifactRevision, ...])
     except CodePipelineError as error:
         assert_type(error.attempts, int)
 

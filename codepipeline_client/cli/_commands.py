@@ -6,23 +6,23 @@ What they print is in `_view`, how they end in `_endings`. A command returns its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Final
 
 import click
 
 from .._clock import Clock
 from .._pauses import SystemClock
 from .._user_agent import __version__
-from ..client import CodePipelineClient
 from ..errors import CodePipelineError
+from ..models import PipelineExecution, ResponseMetadata
+from ..waiting import Pace
 from ._endings import PROGRAM, ExitCode, of_error, of_status
+from ._follow import unless_told_to_stop, wait_for_end, watch_to_end
+from ._help import Documented, DocumentedGroup, help_option, shows
+from ._options import Format, Question, about_an_execution, at_a_pace
 from ._terminal import complain, explain, prepared, say, width
 from ._view import as_json, as_rows, laid_out
-
-Command = Callable[..., ExitCode]
-Function = TypeVar("Function", bound=Callable[..., object])
-Format = Literal["text", "json"]
 
 _WIDEST: Final = 80
 _NARROWEST: Final = 20
@@ -62,43 +62,14 @@ def _where_to_look(error: click.ClickException) -> str:
     return f": see {context.command_path} --help" if context else ""
 
 
-class _Documented(click.Command):
-    """A command whose help ends with examples, which stand in its epilog, and with the exit codes."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Examples"):
-            for line in (self.epilog or "").splitlines():
-                formatter.write(f"{'':{formatter.current_indent}}{line}\n")
-        with formatter.section("Exit codes"):
-            formatter.write_dl([(str(code.value), code.meaning) for code in ExitCode])
-
-
-class _DocumentedGroup(_Documented, click.Group):
-    """The same for a command of commands."""
-
-
-def _shows(text: Callable[[click.Context], str], *names: str, about: str) -> Callable[[Function], Function]:
-    """Add an option that shows *text* and ends. Click's own write to stdout without minding how that goes."""
-
-    def show(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
-        if wanted and not context.resilient_parsing:
-            say(text(context))
-            context.exit()
-
-    return click.option(*names, is_flag=True, is_eager=True, expose_value=False, callback=show, help=about)
-
-
-_help_option = _shows(click.Context.get_help, "-h", "--help", about="Show this message and exit.")
-
-
 @click.group(
-    cls=_DocumentedGroup,
+    cls=DocumentedGroup,
     invoke_without_command=True,
     add_help_option=False,
     epilog="codepipeline-client demo\ncodepipeline-client get web ID --region eu-west-1",
 )
-@_shows(lambda _: f"{PROGRAM} {__version__}", "--version", about="Show the version and exit.")
-@_help_option
+@shows(lambda _: f"{PROGRAM} {__version__}", "--version", about="Show the version and exit.")
+@help_option
 @click.pass_context
 def commands(context: click.Context) -> None:
     """Read executions of AWS CodePipeline."""
@@ -107,63 +78,91 @@ def commands(context: click.Context) -> None:
         context.exit(ExitCode.USAGE)
 
 
-def _about_an_execution(command: Command) -> Command:
-    """Add what every command needs that asks about one execution: which one, where, and how to show it."""
-    for decorate in (
-        click.option(
-            "--output",
-            "output_format",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            show_default=True,
-            help="Lines for a person, or one JSON object for a program.",
-        ),
-        click.option("--endpoint-url", metavar="URL", help="Where to send, in the place of AWS."),
-        click.option("--profile", "profile_name", metavar="NAME", help="Profile of the AWS config files."),
-        click.option("--region", "region_name", metavar="NAME", help="Region, such as eu-west-1."),
-        click.argument("pipeline_execution_id", metavar="ID"),
-        click.argument("pipeline_name", metavar="NAME"),
-    ):
-        command = decorate(command)
-    return command
-
-
 @commands.command(
-    cls=_Documented,
+    cls=Documented,
     add_help_option=False,
     epilog="""\
 codepipeline-client get web ID
 codepipeline-client get web ID --profile work --output json
 codepipeline-client get web ID && echo it went live""",
 )
-@_about_an_execution
-@_help_option
 @click.pass_obj
-def get(
-    clock: Clock,
-    *,
-    pipeline_name: str,
-    pipeline_execution_id: str,
-    region_name: str | None,
-    profile_name: str | None,
-    endpoint_url: str | None,
-    output_format: Format,
-) -> ExitCode:
+@about_an_execution
+@help_option
+def get(clock: Clock, question: Question, *, output_format: Format) -> ExitCode:
     """
     Show the execution ID of the pipeline NAME as it is now.
 
     Region, profile, endpoint and credentials that are not given are found as the AWS CLI finds them.
     The exit code is 0 only when the execution Succeeded.
 
-    As json it is one object in one line: pipeline_execution with its fields as in Python, created in ISO 8601 and UTC,
-    and response_metadata with request_id, http_status_code and attempts.
+    As json it is one object in one line: pipeline_execution with its fields as in Python and console_url, created in
+    ISO 8601 and UTC, and response_metadata with request_id, http_status_code and attempts.
     """
-    with CodePipelineClient(
-        region_name=region_name, profile_name=profile_name, endpoint_url=endpoint_url, clock=clock
-    ) as client:
-        output = client.get_pipeline_execution(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-    say(as_json(output) if output_format == "json" else laid_out(as_rows(output.pipeline_execution), width=width()))
-    return of_status(output.pipeline_execution.status)
+    with question.client(clock) as client:
+        output = client.get_pipeline_execution(
+            pipeline_name=question.reference.pipeline_name,
+            pipeline_execution_id=question.reference.pipeline_execution_id,
+        )
+    return _result(output.pipeline_execution, output.response_metadata, output_format)
+
+
+@commands.command(
+    cls=Documented,
+    add_help_option=False,
+    epilog="""\
+codepipeline-client wait web ID
+codepipeline-client wait web ID --timeout 7d --poll-interval 1m
+codepipeline-client wait web ID && ./announce
+codepipeline-client wait web ID --output json | jq .pipeline_execution.status""",
+)
+@click.pass_obj
+@about_an_execution
+@at_a_pace
+@help_option
+def wait(clock: Clock, question: Question, *, pace: Pace, output_format: Format) -> ExitCode:
+    """
+    Wait until the execution ID of the pipeline NAME has ended, and show it.
+
+    The exit code is 0 only when it Succeeded. What passes, such as throttling, does not end the wait.
+    A DURATION is in seconds, or 90s, 30m, 2h, 7d, 1h30m. An approval may hold an execution for 7d.
+
+    How it goes on is shown on stderr: drawn on a terminal, else as a line for each change and one a minute.
+    The end is shown on stdout, as get does; the json has no response_metadata. Ctrl-C ends the wait only.
+    """
+
+    def follow() -> ExitCode:
+        with question.client(clock) as client:
+            execution = wait_for_end(client, question.reference, pace, clock)
+        return _result(execution, None, output_format)
+
+    return unless_told_to_stop(follow, question.reference)
+
+
+@commands.command(
+    cls=Documented,
+    add_help_option=False,
+    epilog="""\
+codepipeline-client watch web ID
+codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execution.status""",
+)
+@click.pass_obj
+@about_an_execution
+@at_a_pace
+@help_option
+def watch(clock: Clock, question: Question, *, pace: Pace, output_format: Format) -> ExitCode:
+    """
+    Show each change of the execution ID of the pipeline NAME, until it has ended.
+
+    It is like wait, but each change goes to stdout as it comes: a line, or as json the whole execution in one line.
+    It is over early when nobody reads stdout any more.
+    """
+
+    def follow() -> ExitCode:
+        with question.client(clock) as client:
+            return watch_to_end(client, question.reference, pace, clock, in_json=output_format == "json")
+
+    return unless_told_to_stop(follow, question.reference)
 
 
 @commands.command(add_help_option=False)
@@ -183,7 +182,7 @@ def get(
     metavar="NAME",
     help="Region that requests must be signed for.",
 )
-@_help_option
+@help_option
 @click.pass_obj
 def serve(clock: Clock, *, port: int, region_name: str) -> ExitCode:
     """
@@ -199,15 +198,21 @@ def serve(clock: Clock, *, port: int, region_name: str) -> ExitCode:
 
 
 @commands.command(add_help_option=False)
-@_help_option
+@help_option
 @click.pass_obj
 def demo(clock: Clock) -> ExitCode:
     """
-    Make one signed call to an endpoint on this machine.
+    Follow an execution on this machine to its end, in a few seconds.
 
-    Over real HTTP, with the client that a program would use. Needs no account and no network.
+    By signed calls over real HTTP, with the client that a program would use. Needs no account and no network.
     """
-    from ._local import demonstrate
+    from ._demo import demonstrate
 
     demonstrate(clock)
     return ExitCode.SUCCEEDED
+
+
+def _result(execution: PipelineExecution, metadata: ResponseMetadata | None, output_format: Format) -> ExitCode:
+    """Write what a command was asked for, and return the exit code for it."""
+    say(as_json(execution, metadata) if output_format == "json" else laid_out(as_rows(execution), width=width()))
+    return of_status(execution.status)

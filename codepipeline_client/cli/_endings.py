@@ -38,6 +38,7 @@ from ..errors import (
     TransportError,
     UnknownOperationException,
     UnrecognizedClientException,
+    WaitTimeoutError,
 )
 from ..models import PipelineExecutionStatus
 
@@ -60,16 +61,18 @@ class ExitCode(IntEnum):
     OTHER = 1, "Something else: a port is taken, the output cannot be written."
     USAGE = 2, "The arguments break a rule. Nothing was sent."
     NO_CLICK = 3, "Installed without the extra: codepipeline-client[cli]."
-    NOT_ENDED = 10, "The execution has not ended: InProgress, Stopping, or a status newer than this release."
+    NOT_ENDED = 10, "For get: it has not ended, and is InProgress, Stopping, or a status newer than this release."
     FAILED = 11, "The execution Failed."
     STOPPED = 12, "The execution was Stopped."
     CANCELLED = 13, "The execution was Cancelled."
     SUPERSEDED = 14, "The execution was Superseded."
+    TIMED_OUT = 15, "For wait and watch: it did not end within --timeout, and goes on."
     NOT_FOUND = 20, "There is no such pipeline or execution."
     DENIED = 21, "The credentials do not allow the call."
     SETTINGS = 22, "Region, profile, endpoint, credentials or clock are missing or wrong."
     NO_ANSWER = 23, "No answer that can be used: a network or service failure, throttling."
-    INTERRUPTED = 130, "Ctrl-C, before there was an answer."
+    INTERRUPTED = 130, "Ctrl-C. An execution that was followed goes on."
+    TERMINATED = 143, "For wait and watch: the same by SIGTERM."
 
 
 _BY_STATUS: Final[Mapping[PipelineExecutionStatus, ExitCode]] = {
@@ -135,6 +138,7 @@ _RULES: Final = (
     _Rule((UnknownOperationException, ResponseDecodeError), ExitCode.NO_ANSWER, _NOT_THE_SERVICE),
     _Rule((RequestAbortedException, RequestTimeoutException), ExitCode.NO_ANSWER, "try again"),
     _Rule((TransportError,), ExitCode.NO_ANSWER, _REACH),
+    _Rule((WaitTimeoutError,), ExitCode.TIMED_OUT, "--timeout gives it longer"),
 )
 
 _OPTIONS: Final = {"region_name": "--region", "profile_name": "--profile", "endpoint_url": "--endpoint-url"}

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from attrs import evolve, frozen
+
 from ..models import ExecutionType, PipelineExecution, PipelineExecutionStatus, TriggerType
-from ..testing import make_pipeline_execution
+from ..testing import Shown, make_pipeline_execution
 
 SUCCEEDED: Final = make_pipeline_execution(
     pipeline_execution_id="7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31",
@@ -64,3 +66,45 @@ SAMPLES: Final[tuple[PipelineExecution, ...]] = (
     ),
 )
 """One execution of the pipeline ``web`` for each way that things can go."""
+
+
+@frozen
+class Journey:
+    """An execution that goes on while it is asked for: it begins with the first request, without a revision yet."""
+
+    kind: str
+    """How it goes on, for a list of samples."""
+    seconds: float
+    """How long it is InProgress."""
+    end: PipelineExecution
+    """How it is in the end."""
+
+    @property
+    def steps(self) -> tuple[Shown | PipelineExecution, ...]:
+        """The steps, for the local endpoint."""
+        running = evolve(self.end, status=PipelineExecutionStatus.IN_PROGRESS, status_summary=None)
+        return Shown(evolve(running, artifact_revisions=()), polls=1), Shown(running, seconds=self.seconds), self.end
+
+
+JOURNEYS: Final = (
+    Journey(
+        "Succeeds in a minute",
+        60.0,
+        evolve(SUCCEEDED, pipeline_execution_id="0c7be3d4-81f6-4e29-b5a0-7d4f92c6e138"),
+    ),
+    Journey(
+        "Fails in 30 seconds",
+        30.0,
+        make_pipeline_execution(
+            pipeline_execution_id="9f15d062-4ae7-4c3b-8d90-2b6c71e5fa43",
+            status=PipelineExecutionStatus.FAILED,
+            pipeline_version=3,
+            status_summary="The action Smoke of the stage Deploy failed: 1 of 24 checks",
+            variables=[{"name": "BRANCH", "resolved_value": "main"}],
+        ),
+    ),
+)
+"""Executions of the pipeline ``web`` to wait for."""
+
+DEMONSTRATION: Final = Journey("Succeeds in 3 seconds", 3.0, SUCCEEDED)
+"""What there is to see in a few seconds."""

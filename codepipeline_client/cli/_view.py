@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, repeat
@@ -19,8 +18,8 @@ import attrs
 import click
 
 from ..errors import printable
-from ..models import ArtifactRevision, ExecutionTrigger, PipelineExecution, PipelineExecutionStatus
-from ..operations.get_pipeline_execution import GetPipelineExecutionOutput
+from ..models import ArtifactRevision, ExecutionTrigger, PipelineExecution, PipelineExecutionStatus, ResponseMetadata
+from ._columns import wrapped
 
 _NARROW: Final = 60
 """Columns below which a label gets a line of its own, so that an id still fits behind the margin."""
@@ -52,24 +51,23 @@ def as_rows(execution: PipelineExecution) -> list[Row]:
     return [Row(label, lines) for label, lines in _said(execution)]
 
 
-def as_json(output: GetPipelineExecutionOutput) -> str:
+def as_json(execution: PipelineExecution, metadata: ResponseMetadata | None = None) -> str:
     """
-    Return *output* as one JSON object in one line of ASCII, with the names that it has in Python.
+    Return *execution* as one JSON object in one line of ASCII, with the names that it has in Python.
 
-    ``pipeline_execution`` is whole: an absent member is null, a list is a list, ``created`` is ISO 8601 in UTC.
-    ``response_metadata`` has ``request_id``, ``http_status_code`` and ``attempts``.
+    ``pipeline_execution`` is whole: an absent member is null, a list is a list, ``created`` is ISO 8601 in UTC. It has
+    ``console_url`` too, which is no field in Python.
+    ``response_metadata`` has ``request_id``, ``http_status_code`` and ``attempts``, and is absent without *metadata*.
     """
-    metadata = output.response_metadata
-    return json.dumps(
-        {
-            "pipeline_execution": attrs.asdict(output.pipeline_execution, value_serializer=_plain),
-            "response_metadata": {
-                "request_id": metadata.request_id,
-                "http_status_code": metadata.http_status_code,
-                "attempts": metadata.attempts,
-            },
+    members = attrs.asdict(execution, value_serializer=_plain) | {"console_url": execution.console_url}
+    shown: dict[str, object] = {"pipeline_execution": members}
+    if metadata is not None:
+        shown["response_metadata"] = {
+            "request_id": metadata.request_id,
+            "http_status_code": metadata.http_status_code,
+            "attempts": metadata.attempts,
         }
-    )
+    return json.dumps(shown)
 
 
 def laid_out(rows: Sequence[Row], *, width: int | None) -> str:
@@ -90,17 +88,43 @@ def laid_out(rows: Sequence[Row], *, width: int | None) -> str:
     return "\n".join(text)
 
 
-def wrapped(line: str, *, width: int | None) -> list[str]:
-    """Return *line* in pieces of *width* columns, as far as its words are no longer. None for one piece."""
-    if width is None:
-        return [line]
-    return textwrap.wrap(line, max(width, _GAP), break_long_words=False, break_on_hyphens=False) or [""]
+def short_id(revision_id: str) -> str:
+    """Return a commit hash as people write it. Part of any other id means nothing, so only a very long one is cut."""
+    if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", revision_id):
+        return revision_id[:8]
+    return revision_id if len(revision_id) <= _ID else revision_id[: _ID - 3] + "..."
+
+
+def status_words(status: PipelineExecutionStatus) -> str:
+    """Return *status* in words, without its colour."""
+    return status.value if status.is_known else f"{printable(status)} (newer than this release)"
+
+
+def status_colour(status: PipelineExecutionStatus) -> str | None:
+    """Return the name of the colour for *status*, one of those that every terminal has. None for an unlisted one."""
+    return _COLOURS.get(status)
+
+
+def coloured(status: PipelineExecutionStatus) -> str:
+    """Return *status* in words, and in its colour."""
+    colour = status_colour(status)
+    return click.style(status_words(status), fg=colour) if colour else status_words(status)
+
+
+def hanging(line: str, *, width: int | None) -> str:
+    """Return *line* wrapped between words to *width* columns, where each further line has a margin."""
+    return f"\n{'':{_GAP}}".join(wrapped(line, width=width and width - _GAP))
+
+
+def first_line(text: str | None) -> str:
+    """Return the first line that has something in it, escaped. Empty where there is none."""
+    return printable((text or "").strip().partition("\n")[0].rstrip())
 
 
 def _said(execution: PipelineExecution) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "Pipeline", (printable(execution.pipeline_name),)
     yield "Execution", (printable(execution.pipeline_execution_id),)
-    yield "Status", (_status(execution.status),)
+    yield "Status", (coloured(execution.status),)
     if execution.status_summary:
         yield "Summary", tuple(map(printable, execution.status_summary.splitlines()))
     if execution.pipeline_version is not None:
@@ -118,12 +142,8 @@ def _said(execution: PipelineExecution) -> Iterator[tuple[str, tuple[str, ...]]]
         yield "Revision", _revision(revision)
     for variable in execution.variables:
         yield "Variable", (f"{_or_unknown(variable.name)} = {_or_unknown(variable.resolved_value)}",)
-
-
-def _status(status: PipelineExecutionStatus) -> str:
-    if not status.is_known:
-        return f"{printable(status)} (newer than this release)"
-    return click.style(status.value, fg=_COLOURS[status])
+    if execution.console_url is not None:
+        yield "Console", (printable(execution.console_url),)
 
 
 def _trigger(trigger: ExecutionTrigger) -> tuple[str, ...]:
@@ -131,17 +151,9 @@ def _trigger(trigger: ExecutionTrigger) -> tuple[str, ...]:
 
 
 def _revision(revision: ArtifactRevision) -> tuple[str, ...]:
-    summary = (revision.revision_summary or "").strip().partition("\n")[0]
-    parts = (revision.name, _short(revision.revision_id or ""), summary)
-    line = "  ".join(printable(part) for part in parts if part)
+    parts = (printable(revision.name or ""), printable(short_id(revision.revision_id or "")))
+    line = "  ".join(part for part in (*parts, first_line(revision.commit_message)) if part)
     return tuple(part for part in (line, printable(revision.revision_url or "")) if part) or _UNKNOWN
-
-
-def _short(revision_id: str) -> str:
-    """Return a commit hash as people write it. Part of any other id means nothing, so only a very long one is cut."""
-    if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", revision_id):
-        return revision_id[:8]
-    return revision_id if len(revision_id) <= _ID else revision_id[: _ID - 3] + "..."
 
 
 def _or_unknown(text: str | None) -> str:

@@ -34,8 +34,8 @@ class Operation(Generic[InputT, OutputT]):
     """Which rules an input breaks; all of them, or those of type only."""
     to_wire: Callable[[InputT], JsonObject]
     """From an input to the members on the wire."""
-    from_wire: Callable[[Members, InputT, ResponseMetadata], OutputT]
-    """From the members on the wire to the output."""
+    from_wire: Callable[[Members, InputT, ResponseMetadata, str | None], OutputT]
+    """From the members on the wire to the output, which may tell the region that it came from."""
     errors: tuple[type[ServiceError], ...]
     """The errors that are documented for the operation, beside those common to all."""
 

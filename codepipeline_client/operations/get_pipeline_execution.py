@@ -83,13 +83,15 @@ class GetPipelineExecutionOutput:
 
     @classmethod
     def from_wire(
-        cls, members: Members, asked: GetPipelineExecutionInput, metadata: ResponseMetadata
+        cls, members: Members, asked: GetPipelineExecutionInput, metadata: ResponseMetadata, region_name: str | None
     ) -> GetPipelineExecutionOutput:
-        """Read the answer. Raises ResponseDecodeError when it is not an answer to what was *asked*."""
+        """Read a region's answer. Raises ResponseDecodeError when it is not an answer to what was *asked*."""
         execution = members.structure("pipelineExecution")
         if execution is None:
             members.refuse("pipelineExecution", "it is absent")
-        return cls(pipeline_execution=_execution(execution, asked), response_metadata=metadata, raw=members.raw)
+        return cls(
+            pipeline_execution=_execution(execution, asked, region_name), response_metadata=metadata, raw=members.raw
+        )
 
 
 def _wrong_type(value: object) -> str | None:
@@ -112,7 +114,7 @@ def _cut(text: str, length: int = 100) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
-def _execution(members: Members, asked: GetPipelineExecutionInput) -> PipelineExecution:
+def _execution(members: Members, asked: GetPipelineExecutionInput, region_name: str | None) -> PipelineExecution:
     status = members.string("status")
     if status is None:
         members.refuse("status", "it is absent")
@@ -132,6 +134,7 @@ def _execution(members: Members, asked: GetPipelineExecutionInput) -> PipelineEx
         execution_mode=None if mode is None else ExecutionMode(mode),
         execution_type=None if kind is None else ExecutionType(kind),
         rollback_metadata=None if rollback is None else _rollback(rollback),
+        region_name=region_name,
     )
 
 

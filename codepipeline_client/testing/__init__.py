@@ -8,6 +8,7 @@ The fixtures are in `codepipeline_client.testing.pytest_plugin`, which pytest fi
 
 from __future__ import annotations
 
+from ._script import ScriptStep, Shown
 from .executions import (
     ArtifactRevisionFields,
     ExecutionTriggerFields,
@@ -28,5 +29,7 @@ __all__ = [
     "PipelineRollbackMetadataFields",
     "ReceivedRequest",
     "ResolvedPipelineVariableFields",
+    "ScriptStep",
+    "Shown",
     "make_pipeline_execution",
 ]

@@ -12,7 +12,9 @@ from itertools import repeat
 from threading import Lock
 
 from ..models import PipelineExecution
+from ..waiting import PipelineExecutionReference
 from ._calls import Answer, Call
+from ._script import Scene, Script
 from ._wire import to_wire
 
 Plan = Callable[[Call], Answer]
@@ -22,16 +24,26 @@ Plan = Callable[[Call], Answer]
 class Scenario:
     """The executions by pipeline and id, and a queue of plans."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, now: Callable[[], float]) -> None:
+        """*now* tells the time that scripts go by."""
+        self._now = now
         self._lock = Lock()
-        self._executions: dict[str, dict[str, Mapping[str, object]]] = {}
+        self._scripts: dict[str, dict[str, Script]] = {}
         self._plans: deque[Plan] = deque()
 
     def put_execution(self, execution: PipelineExecution) -> None:
         """Let *execution* exist, in place of one with the same pipeline and id."""
-        wire_form = to_wire(execution)
+        named = PipelineExecutionReference(execution.pipeline_name, execution.pipeline_execution_id)
+        self.put_script(named, (Scene(execution),))
+
+    def put_script(self, reference: PipelineExecutionReference, scenes: tuple[Scene, ...]) -> None:
+        """Let an execution go through *scenes* from now on, in place of one with the same pipeline and id."""
+        for scene in scenes:
+            if scene.execution is not None:
+                to_wire(scene.execution)  # what cannot be sent is an error here, not in a thread
+        script = Script(scenes, now=self._now())
         with self._lock:
-            self._executions.setdefault(execution.pipeline_name, {})[execution.pipeline_execution_id] = wire_form
+            self._scripts.setdefault(reference.pipeline_name, {})[reference.pipeline_execution_id] = script
 
     def put_plan(self, plan: Plan, *, times: int) -> None:
         """Follow *plan* for as many calls, after the plans that are there already."""
@@ -43,12 +55,15 @@ class Scenario:
     def knows_pipeline(self, pipeline_name: str) -> bool:
         """Tell whether any execution of the pipeline was put here."""
         with self._lock:
-            return pipeline_name in self._executions
+            return pipeline_name in self._scripts
 
-    def execution(self, pipeline_name: str, pipeline_execution_id: str) -> Mapping[str, object] | None:
-        """Return an execution in its wire form. None when the pipeline has no such execution."""
+    def poll(self, pipeline_name: str, pipeline_execution_id: str) -> Mapping[str, object] | None:
+        """Return an execution in its wire form, and count that. None when the pipeline has no such execution now."""
+        now = self._now()
         with self._lock:
-            return self._executions.get(pipeline_name, {}).get(pipeline_execution_id)
+            script = self._scripts.get(pipeline_name, {}).get(pipeline_execution_id)
+            execution = script.poll(now) if script else None
+        return to_wire(execution) if execution else None
 
     def take_plan(self) -> Plan | None:
         """Take the next plan from the queue. None when the queue is empty."""
@@ -58,5 +73,5 @@ class Scenario:
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._executions.clear()
+            self._scripts.clear()
             self._plans.clear()

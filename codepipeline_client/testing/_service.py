@@ -70,7 +70,7 @@ def _get_pipeline_execution(call: Call, scenario: Scenario) -> Answer:
     pipeline_name, pipeline_execution_id = _constrained(given)
     if not scenario.knows_pipeline(pipeline_name):
         raise Refusal("PipelineNotFoundException", f"The account does not have a pipeline with name '{pipeline_name}'")
-    execution = scenario.execution(pipeline_name, pipeline_execution_id)
+    execution = scenario.poll(pipeline_name, pipeline_execution_id)
     if execution is None:
         raise Refusal(
             "PipelineExecutionNotFoundException",

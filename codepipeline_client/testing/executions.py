@@ -81,6 +81,7 @@ def make_pipeline_execution(
     execution_mode: ExecutionMode | str | None = ExecutionMode.SUPERSEDED,
     execution_type: ExecutionType | str | None = ExecutionType.STANDARD,
     rollback_metadata: PipelineRollbackMetadata | PipelineRollbackMetadataFields | None = None,
+    region_name: str | None = None,
     **unknown: Never,
 ) -> PipelineExecution:
     """
@@ -102,6 +103,7 @@ def make_pipeline_execution(
         execution_mode=None if execution_mode is None else ExecutionMode(execution_mode),
         execution_type=None if execution_type is None else ExecutionType(execution_type),
         rollback_metadata=None if rollback_metadata is None else _rollback(rollback_metadata),
+        region_name=region_name,
     )
 
 

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from threading import Lock
-from typing import Final, Self, cast
-
-from attrs import evolve
+from typing import Final, Self
 
 from .._message import Credentials
 from ..errors import ConfigurationError
 from ..models import PipelineExecution
-from ._altered import FRAMING, alter, instead
-from ._calls import Answer, Call, error, http_status
-from ._connection import head_of
-from ._deliveries import delivery_of
+from ..waiting import PipelineExecutionReference
 from ._injector import Injector
+from ._journal import Journal
 from ._listener import Listener, loopback
+from ._planned import planned_answer, planned_error
+from ._reception import Reception
 from ._roster import Roster
 from ._scenario import Scenario
-from ._service import answer
-from ._signature import INVALID_SIGNATURE, load_signer
-from .faults import ClockSkew, Fault
-from .received import IncomingRequest, ReceivedRequest, answered_with
+from ._script import ScriptStep, read_script
+from ._signature import load_signer
+from .faults import Fault
+from .received import IncomingRequest, ReceivedRequest
 
 _TEST_CREDENTIALS: Final = Credentials(
     access_key_id="LOCALCODEPIPELINE",
@@ -52,12 +49,14 @@ class LocalCodePipeline:
         host: str = "127.0.0.1",
         port: int = 0,
         now: Callable[[], float] = time.time,
+        max_requests: int = 10_000,
     ) -> None:
         """
         Accept what is signed for *region_name* with *credentials*, and nothing else.
 
         *host* must be a loopback address. With *port* 0, the system chooses a free one.
-        *now* tells the endpoint's time, in seconds since the epoch: signatures are judged by it, answers dated with it.
+        *now* tells the endpoint's time, in seconds since the epoch: signatures are judged by it, answers dated with it,
+        scripted executions go on by it. The last *max_requests* requests are kept, so that it may run for days.
         """
         self.region_name: Final = region_name
         """The region that requests must be signed for."""
@@ -66,11 +65,18 @@ class LocalCodePipeline:
         self._host: Final = loopback(host)
         self._port: Final = port
         self._now: Final = now
-        self._scenario: Final = Scenario()
+        self._scenario: Final = Scenario(now=now)
         self._injector: Final = Injector()
         self._roster: Final = Roster()
-        self._lock: Final = Lock()
-        self._requests: list[ReceivedRequest] = []
+        self._journal: Final = Journal(max_requests=max_requests)
+        self._reception: Final = Reception(
+            credentials=credentials,
+            region_name=region_name,
+            now=now,
+            scenario=self._scenario,
+            injector=self._injector,
+            journal=self._journal,
+        )
         self._listener: Listener | None = None
 
     def __enter__(self) -> Self:
@@ -79,7 +85,7 @@ class LocalCodePipeline:
             raise ConfigurationError("this LocalCodePipeline is running already: make another one")
         load_signer()  # now, so that the first answer takes no longer than the others
         self._listener = Listener(
-            host=self._host, port=self._port, respond=self._respond, now=self._now, roster=self._roster
+            host=self._host, port=self._port, respond=self._reception.respond, now=self._now, roster=self._roster
         )
         return self
 
@@ -112,9 +118,8 @@ class LocalCodePipeline:
 
     @property
     def requests(self) -> tuple[ReceivedRequest, ...]:
-        """What was received so far, in the order in which it was answered."""
-        with self._lock:
-            return tuple(self._requests)
+        """What was received so far, in the order in which it was answered: the last *max_requests* of it."""
+        return self._journal.received
 
     def put_execution(self, execution: PipelineExecution) -> None:
         """
@@ -123,6 +128,29 @@ class LocalCodePipeline:
         Its pipeline exists from now on, too: other ids in it are executions that are not found.
         """
         self._scenario.put_execution(execution)
+
+    def script_execution(
+        self,
+        steps: Iterable[ScriptStep],
+        *,
+        pipeline_name: str | None = None,
+        pipeline_execution_id: str | None = None,
+    ) -> PipelineExecutionReference:
+        """
+        Let an execution go on from step to step while it is asked for, in place of one with the same pipeline and id.
+
+        A step is an execution, a status such as ``"InProgress"``, or None while the execution is not found yet. One
+        request sees it, or as many as come while it is `Shown`, and the last step is seen for ever. The first begins
+        now, by the endpoint's time, and each other one when the one before it ends, whether or not anyone asks.
+        A request that gets another answer in its place (an error, one of `put_response`) uses none up; one whose
+        answer is damaged or late does.
+
+        *pipeline_name* and *pipeline_execution_id* are put in the place of those of the steps' executions. Returns
+        which execution it is. Raises ValueError when the steps are about several.
+        """
+        reference, scenes = read_script(steps, pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
+        self._scenario.put_script(reference, scenes)
+        return reference
 
     def put_response(
         self,
@@ -138,25 +166,19 @@ class LocalCodePipeline:
         A request with a wrong target or signature is refused as ever, and does not use one up.
         Date, Content-Length and Connection are added unless *headers* has them. An answer with a Content-Length,
         Transfer-Encoding or Connection of its own ends its connection, since no more may be read from it.
+        Raises ValueError for a status that ends no exchange, below 200 or above 599, and for CR, LF or NUL in a header.
         """
-        # Cast, since to a type checker something iterable may turn out to be a mapping, too, of anything.
-        given = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
-        pairs = tuple(given)
-        is_last = any(name.lower() in FRAMING for name, _ in pairs)
-        response = Answer(status_code=status_code, headers=pairs, body=body, is_last=is_last)
-        _ = head_of(response, date=0, last=is_last) + body  # what cannot be sent is an error here, not in a thread
+        response = planned_answer(status_code=status_code, headers=headers, body=body)
         self._scenario.put_plan(lambda _: response, times=times)
 
     def put_error(self, code: str, message: str = "", *, status_code: int | None = None, times: int = 1) -> None:
         """
         Refuse the next requests with the error *code*, after what was put there before.
 
-        With *status_code* None, the HTTP status is the one that the service gives with *code*.
+        With *status_code* None, the HTTP status is the one that the service gives with *code*. Raises ValueError for
+        one that is no error's, below 400 or above 599.
         """
-        status = http_status(code) if status_code is None else status_code
-        self._scenario.put_plan(
-            lambda call: error(code, message, status_code=status, request_id=call.request_id), times=times
-        )
+        self._scenario.put_plan(planned_error(code, message, status_code=status_code), times=times)
 
     def inject(self, fault: Fault, *, times: int | None = 1) -> None:
         """
@@ -213,31 +235,9 @@ class LocalCodePipeline:
         """Forget the executions, the answers and faults that wait, the rules, and the requests, and number from 1."""
         self._scenario.clear()
         self._injector.restart()
-        with self._lock:
-            self._requests.clear()
+        self._journal.clear()
 
     def _running(self) -> Listener:
         if self._listener is None:
             raise ConfigurationError("this LocalCodePipeline is not running: use it in a with statement")
         return self._listener
-
-    def _respond(self, call: Call) -> Answer:
-        incoming, fault = self._injector.arrive(call)
-        answered = self._answer(call, fault)
-        received = answered_with(answered.status_code, answered.error_code, fault, incoming)
-        with self._lock:
-            self._requests.append(received)
-        return answered
-
-    def _answer(self, call: Call, fault: Fault | None) -> Answer:
-        skew = fault if isinstance(fault, ClockSkew) else None
-        now = self._now() + (skew.seconds if skew else 0)
-        answered = instead(fault, call) or answer(
-            call,
-            scenario=self._scenario,
-            credentials=self.credentials,
-            region_name=self.region_name,
-            now=now,
-            skew_code=skew.error_code if skew else INVALID_SIGNATURE,
-        )
-        return evolve(alter(fault, answered), date=now, delivery=delivery_of(fault))

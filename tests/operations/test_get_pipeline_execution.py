@@ -9,11 +9,16 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client import (
+    AsyncCodePipelineClient,
+    CodePipelineClient,
+    Credentials,
     ExecutionMode,
     ExecutionTrigger,
     GetPipelineExecutionInput,
@@ -39,7 +44,7 @@ JsonValue = Any  # what json.loads gives
 
 def read(payload: object, asked: GetPipelineExecutionInput = ASKED) -> GetPipelineExecutionOutput:
     response = Response(status_code=200, headers={}, body=json.dumps(payload).encode())
-    return GetPipelineExecutionOutput.from_wire(decode("GetPipelineExecution", response), asked, METADATA)
+    return GetPipelineExecutionOutput.from_wire(decode("GetPipelineExecution", response), asked, METADATA, "eu-west-1")
 
 
 def execution(asked: GetPipelineExecutionInput = ASKED, **members: object) -> PipelineExecution:
@@ -283,6 +288,41 @@ def test_every_member_is_read() -> None:
     assert found.rollback_metadata == PipelineRollbackMetadata(rollback_target_pipeline_execution_id="before")
     assert found.variables == (ResolvedPipelineVariable(name="a", resolved_value="b"),)
     assert (found.execution_mode, found.execution_type, found.status_summary) == ("PARALLEL", "ROLLBACK", "why")
+
+
+@pytest.mark.parametrize(
+    ("region_name", "environ"),
+    [
+        pytest.param("us-gov-west-1", {}, id="argument"),
+        pytest.param(None, {"AWS_REGION": "us-gov-west-1"}, id="environment"),
+    ],
+)
+def test_an_execution_knows_the_region_that_it_was_read_from(
+    region_name: str | None, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the client has it from; the answer itself does not tell, and is kept as it came."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    answer = {"pipelineExecution": {"status": "Succeeded"}}
+    options: dict[str, Any] = {
+        "region_name": region_name,
+        "credentials": Credentials(access_key_id="AKID", secret_access_key="secret"),
+        "transport": httpx.MockTransport(lambda _: httpx.Response(200, json=answer)),
+    }
+    asked: dict[str, Any] = {"pipeline_name": "MyFirstPipeline", "pipeline_execution_id": ID}
+
+    async def ask() -> GetPipelineExecutionOutput:
+        async with AsyncCodePipelineClient(**options) as client:
+            return await client.get_pipeline_execution(**asked)
+
+    with CodePipelineClient(**options) as client:
+        outputs = [client.get_pipeline_execution(**asked), anyio.run(ask)]
+    for output in outputs:
+        assert output.pipeline_execution.region_name == "us-gov-west-1"
+        assert (output.pipeline_execution.console_url or "").startswith(
+            "https://us-gov-west-1.console.amazonaws-us-gov.com/codesuite/codepipeline/pipelines/MyFirstPipeline/"
+        )
+        assert output.raw == answer
 
 
 def test_name_and_id_come_from_the_request_where_the_answer_omits_them() -> None:

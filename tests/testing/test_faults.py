@@ -200,7 +200,7 @@ class Census:
 
 def test_each_fault_is_tested() -> None:
     """What is in the vocabulary is in the tables here."""
-    assert sorted([*(type(fault).__name__ for fault in ONE_OF_EACH), "at_random"]) == faults.__all__
+    assert sorted([*(type(fault).__name__ for fault in ONE_OF_EACH), "above_rate", "at_random"]) == faults.__all__
 
 
 @pytest.mark.parametrize("fault", ONE_OF_EACH, ids=lambda fault: type(fault).__name__)

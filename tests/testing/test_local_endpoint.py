@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse
 from importlib import import_module
 from pathlib import Path
@@ -98,6 +99,11 @@ def request_bytes(endpoint: LocalCodePipeline) -> bytes:
     body = body_of(EXECUTION)
     lines = [f"{name}: {value}\r\n" for name, value in headers_for(endpoint, body).items()]
     return f"POST / HTTP/1.1\r\n{''.join(lines)}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def status_in(body: bytes) -> object:
+    """Return the execution's status in an answer's body."""
+    return json.loads(body)["pipelineExecution"]["status"]
 
 
 def everything(connection: HTTPConnection) -> bytes:
@@ -400,15 +406,70 @@ def test_an_answer_with_its_own_framing_ends_its_connection(
     ("headers", "body", "kind"),
     [
         pytest.param({"X-Name": "\u20ac"}, b"", ValueError, id="header-that-has-no-bytes"),
+        pytest.param({"X-Name": "a\r\nX-Other: b"}, b"", ValueError, id="header-that-is-two"),
+        pytest.param({"X-Name": "a\r"}, b"", ValueError, id="carriage-return"),
+        pytest.param({"X-Name": "a\nb"}, b"", ValueError, id="line-feed"),
+        pytest.param({"X-Name": "\0"}, b"", ValueError, id="nul"),
+        pytest.param({"X-Name\r\n\r\n": "a"}, b"", ValueError, id="name-that-ends-the-head"),
         pytest.param({}, "text", TypeError, id="body-that-is-no-bytes"),
     ],
 )
 def test_an_answer_that_cannot_be_sent_is_refused_where_it_is_put(
     endpoint: LocalCodePipeline, headers: dict[str, str], body: bytes, kind: type[Exception]
 ) -> None:
-    """The error is in the test, not in a thread that it does not see."""
+    """The error is in the test, not in a thread that it does not see. Nothing of it is put there."""
     with pytest.raises(kind):
         endpoint.put_response(headers=headers, body=body)
+    with connected(endpoint) as connection:
+        assert status_in(ask(connection, endpoint)[1]) == "Succeeded"
+
+
+def test_a_header_that_would_be_two_is_named(endpoint: LocalCodePipeline) -> None:
+    """So that it is found among many."""
+    with pytest.raises(ValueError, match=r"must not have CR, LF or NUL in it, as \('X-B', 'a\\r\\nb'\) has"):
+        endpoint.put_response(headers=[("X-A", "a"), ("X-B", "a\r\nb")])
+
+
+@pytest.mark.parametrize("status_code", [-1, 0, 99, 100, 103, 199, 600, 2000, 200.0, "200", True, None])
+def test_only_the_status_of_a_final_answer_may_be_put(endpoint: LocalCodePipeline, status_code: int) -> None:
+    """A client waits for another answer after one below 200, and it never comes."""
+    with pytest.raises(ValueError, match=rf"a whole number from 200 to 599, not {status_code!r}"):
+        endpoint.put_response(status_code=status_code)
+
+
+@pytest.mark.parametrize("status_code", [-1, 100, 200, 399, 600, 400.0])
+def test_only_the_status_of_an_error_goes_with_an_error(endpoint: LocalCodePipeline, status_code: int) -> None:
+    """As with the fault that is an error."""
+    with pytest.raises(ValueError, match=rf"a whole number from 400 to 599, not {status_code!r}"):
+        endpoint.put_error("InternalFailure", status_code=status_code)
+
+
+@pytest.mark.parametrize("status_code", [200, 299, 300, 599, HTTPStatus.BAD_GATEWAY])
+def test_any_final_answer_may_be_put(endpoint: LocalCodePipeline, status_code: int) -> None:
+    """Whether HTTP has a name for it or not."""
+    endpoint.put_response(status_code=status_code, body=b"x")
+    with connected(endpoint) as connection:
+        response, body = ask(connection, endpoint)
+    assert (response.status, body) == (status_code, b"x")
+
+
+def test_only_the_last_requests_are_kept() -> None:
+    """An endpoint that is asked for days does not grow. The number of a request tells how many there were."""
+    with LocalCodePipeline(now=lambda: NOW, max_requests=3) as endpoint, connected(endpoint) as connection:
+        for _ in range(7):
+            ask(connection, endpoint)
+        assert [request.number for request in endpoint.requests] == [5, 6, 7]
+        endpoint.clear()
+        assert list(endpoint.requests) == []
+        ask(connection, endpoint)
+        assert [request.number for request in endpoint.requests] == [1]
+
+
+@pytest.mark.parametrize("max_requests", [0, -1, 1.5, True])
+def test_how_many_requests_are_kept_is_a_count(max_requests: int) -> None:
+    """Of at least one."""
+    with pytest.raises(ConfigurationError, match=f"max_requests must be a whole number from 1, not {max_requests!r}"):
+        LocalCodePipeline(max_requests=max_requests)
 
 
 def test_clear_forgets_everything(endpoint: LocalCodePipeline) -> None:
@@ -418,7 +479,7 @@ def test_clear_forgets_everything(endpoint: LocalCodePipeline) -> None:
         ask(connection, endpoint)
         endpoint.put_response(status_code=299)
         endpoint.clear()
-        assert endpoint.requests == ()
+        assert list(endpoint.requests) == []
         assert b"PipelineNotFoundException" in ask(connection, endpoint)[1]
 
 

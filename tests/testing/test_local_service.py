@@ -95,7 +95,7 @@ def altered(call: Call, old: str, new: str) -> Call:
 
 def asked(call: Call, *executions: PipelineExecution, credentials: Credentials = KEYS) -> Answer:
     """Return what the service answers when it has *executions*."""
-    scenario = Scenario()
+    scenario = Scenario(now=lambda: NOW)
     for execution in executions or (EXECUTION,):
         scenario.put_execution(execution)
     return answer(call, scenario=scenario, credentials=credentials, region_name=REGION, now=NOW)
@@ -464,7 +464,7 @@ def test_a_naive_time_is_refused_where_it_is_put() -> None:
     """It would name another instant on each machine."""
     naive = make_pipeline_execution(artifact_revisions=[{"created": datetime(2026, 1, 2)}])  # noqa: DTZ001 - the defect
     with pytest.raises(ValueError, match="created 2026-01-02T00:00:00 has no time zone"):
-        Scenario().put_execution(naive)
+        Scenario(now=lambda: NOW).put_execution(naive)
 
 
 def test_a_time_is_sent_as_seconds_since_the_epoch() -> None:
@@ -502,4 +502,4 @@ def test_what_an_execution_lacks_is_left_out_and_what_is_empty_text_is_not() -> 
 def test_a_plan_is_followed_at_least_once(times: int) -> None:
     """Less than once is a mistake of the test, and said at once."""
     with pytest.raises(ValueError, match=f"times must be 1 or more, not {times}"):
-        Scenario().put_plan(lambda call: Answer(status_code=200, headers=(), body=b""), times=times)
+        Scenario(now=lambda: NOW).put_plan(lambda call: Answer(status_code=200, headers=(), body=b""), times=times)

@@ -37,7 +37,8 @@ from ._deliveries import (
     TruncatedChunk,
     TruncatedHeaders,
 )
-from ._fault import Fault, at_random
+from ._fault import Fault
+from ._rules import above_rate, at_random
 
 __all__ = [
     "ClockSkew",
@@ -68,5 +69,6 @@ __all__ = [
     "TruncatedHeaders",
     "UnsolicitedAnswer",
     "WrongExecution",
+    "above_rate",
     "at_random",
 ]

@@ -1,0 +1,92 @@
+"""
+The parts that the calls of a client go through, put together from its arguments and the settings around it.
+
+Reads the settings, which may be in files, and opens nothing: whoever asks does so in a thread.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from attrs import evolve, frozen
+
+from . import _settings
+from ._clock import Skew
+from ._exchange import Route
+from ._line import Line, is_parsable
+from ._patience import Unhurried
+from ._pauses import Pauses
+from ._reports import OnAttempt, Watch
+from ._retry import policy
+from ._run import Limits
+from ._user_agent import user_agent
+from .errors import ConfigurationError
+
+TransportT = TypeVar("TransportT")
+
+
+@frozen
+class Parts(Generic[TransportT]):
+    """What a call goes through."""
+
+    route: Route
+    polling: Route
+    """The same for a poll of a wait, which need not retry all that a call must."""
+    transport: TransportT
+    """Signs and sends."""
+    watch: Watch
+    is_insecure: bool
+    """Whether requests go to another machine as plain http."""
+
+
+def assembled(
+    given: _settings.Given,
+    environ: Environment,
+    *,
+    clock: Pauses,
+    limits: Limits,
+    max_connections: int,
+    on_attempt: OnAttempt | None,
+    signing: Callable[[Line, str], TransportT],
+) -> Parts[TransportT]:
+    """
+    Return the parts. *signing* makes the transport, which sends over the line and signs for the region.
+
+    Raises ConfigurationError when a setting is missing or unusable.
+    """
+    settings = _settings.resolve(given, environ)
+    endpoint = settings.endpoint
+    if not is_parsable(endpoint.url):
+        raise ConfigurationError("endpoint_url cannot be used: its host or its length is not valid")
+    route = Route(
+        url=endpoint.url,
+        headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
+        retry=policy(
+            settings.retry_mode,
+            max_attempts=settings.max_attempts,
+            chance=random.random,
+            monotonic=clock.monotonic,
+        ),
+        skew=Skew() if settings.correct_clock_skew else None,
+        lifetime=lambda: clock.time() + (limits.read or 0.0),
+        region_name=settings.region_name,
+    )
+    line = Line(
+        verify=settings.ca_file or given.verify,
+        proxy_url=settings.proxy_url,
+        max_connections=max_connections,
+        monotonic=clock.monotonic,
+    )
+    watch = Watch(host=endpoint.host, on_attempt=on_attempt)
+    is_insecure = endpoint.scheme == "http" and not endpoint.is_loopback
+    polling = evolve(route, retry=Unhurried(route.retry))
+    return Parts(route, polling, signing(line, settings.region_name), watch, is_insecure)
+
+
+class Environment(dict[str, str]):
+    """A snapshot of the environment that does not show itself: it holds secrets of every kind."""
+
+    def __repr__(self) -> str:
+        return "<environment>"

@@ -1,0 +1,360 @@
+"""
+What a revision tells, in each shape that a source's provider gives it: nothing odd raises, nothing unsafe is a link.
+
+The shapes are those that the service is known to send; names, hashes and accounts are made up.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from codepipeline_client import ArtifactRevision
+
+HASH = "5f2c9d1e8b7a60413c2d4e6f8091a2b3c4d5e6f7"
+LONG_HASH = HASH + "0123456789abcdef01234567"
+CONNECTION = "arn:aws:codestar-connections:us-west-2:111122223333:connection/0f4c2b6a-9d1e-4a35-8c7b-5e6f70819203"
+REDIRECT = (
+    "https://us-west-2.console.aws.amazon.com/codesuite/settings/connections/redirect"
+    f"?connectionArn={CONNECTION}&referenceType=COMMIT&FullRepositoryId=example/web&Commit={HASH}"
+)
+SUBGROUPS = REDIRECT.replace("example/web", "example%2Fteam%2Fweb")
+CODECOMMIT = f"https://us-west-2.console.aws.amazon.com/codecommit/home#/repository/web/commit/{HASH}"
+CODECOMMIT_BY_QUERY = f"https://console.aws.amazon.com/codecommit/home?region=eu-west-1#/repository/web/commit/{HASH}"
+CODESUITE = (
+    f"https://cn-north-1.console.amazonaws.cn/codesuite/codecommit/repositories/web/commit/{HASH}?region=cn-north-1"
+)
+IMAGES = "https://eu-west-1.console.aws.amazon.com/ecr/repositories/private/111122223333/web"
+S3_VERSION = "CXkyGc4T_6.0ZrS3vwWYfF1NHHYqGtmh"
+
+
+def connection_summary(provider: str, message: str) -> str:
+    return json.dumps({"ProviderType": provider, "CommitMessage": message}, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    ("revision", "provider", "repository", "commit", "message", "url"),
+    [
+        pytest.param(
+            ArtifactRevision(
+                revision_id=HASH,
+                revision_summary="Answer faster\n",
+                revision_url=f"https://github.com/example/web/commit/{HASH}",
+            ),
+            *("GitHub", "example/web", HASH, "Answer faster", f"https://github.com/example/web/commit/{HASH}"),
+            id="github-by-webhook",
+        ),
+        pytest.param(
+            ArtifactRevision(
+                revision_id="7636d59f3c461cEXAMPLE8417dbc6371",
+                revision_url=f"https://api.github.com/repos/example/web/git/commits/{HASH}",
+            ),
+            *("GitHub", "example/web", HASH, None, f"https://github.com/example/web/commit/{HASH}"),
+            id="github-by-its-api",
+        ),
+        pytest.param(
+            ArtifactRevision(
+                revision_id=HASH,
+                revision_summary=connection_summary("GitHub", "Answer faster"),
+                revision_url=REDIRECT,
+            ),
+            *("GitHub", "example/web", HASH, "Answer faster", REDIRECT),
+            id="github-by-connection",
+        ),
+        pytest.param(
+            ArtifactRevision(
+                revision_id=HASH,
+                revision_summary=connection_summary("Bitbucket", "Merge 'a'\n\nBoth.\n"),
+                revision_url=REDIRECT,
+            ),
+            *("Bitbucket", "example/web", HASH, "Merge 'a'\n\nBoth.", REDIRECT),
+            id="bitbucket-by-connection",
+        ),
+        pytest.param(
+            ArtifactRevision(
+                revision_summary=connection_summary("GitLabSelfManaged", "Größer \U0001f680"), revision_url=SUBGROUPS
+            ),
+            *("GitLabSelfManaged", "example/team/web", HASH, "Größer \U0001f680", SUBGROUPS),
+            id="gitlab-by-connection-without-id",
+        ),
+        pytest.param(
+            ArtifactRevision(revision_url=f"https://bitbucket.org/example/web/commits/{HASH}"),
+            *("Bitbucket", "example/web", HASH, None, f"https://bitbucket.org/example/web/commits/{HASH}"),
+            id="bitbucket-page",
+        ),
+        pytest.param(
+            ArtifactRevision(revision_url=f"https://gitlab.com/example/team/web/-/commit/{HASH}"),
+            *("GitLab", "example/team/web", HASH, None, f"https://gitlab.com/example/team/web/-/commit/{HASH}"),
+            id="gitlab-page",
+        ),
+        pytest.param(
+            ArtifactRevision(revision_url=f"https://gitlab.com/example/web/commit/{HASH}"),
+            *("GitLab", "example/web", HASH, None, f"https://gitlab.com/example/web/commit/{HASH}"),
+            id="gitlab-page-of-old",
+        ),
+        pytest.param(
+            ArtifactRevision(revision_id=HASH, revision_summary="Added a licence", revision_url=CODECOMMIT),
+            *("CodeCommit", "web", HASH, "Added a licence", CODECOMMIT),
+            id="codecommit",
+        ),
+        pytest.param(
+            ArtifactRevision(revision_url=CODECOMMIT_BY_QUERY),
+            *("CodeCommit", "web", HASH, None, CODECOMMIT_BY_QUERY),
+            id="codecommit-region-in-the-query",
+        ),
+        pytest.param(
+            ArtifactRevision(revision_url=CODESUITE),
+            *("CodeCommit", "web", HASH, None, CODESUITE),
+            id="codecommit-in-the-codesuite-of-china",
+        ),
+        pytest.param(
+            ArtifactRevision(revision_id=S3_VERSION, revision_summary=f"Amazon S3 version id: {S3_VERSION}"),
+            *("S3", None, None, None, None),
+            id="s3",
+        ),
+        pytest.param(
+            ArtifactRevision(revision_id=S3_VERSION, revision_summary="Release 7", revision_url=""),
+            *(None, None, None, "Release 7", None),
+            id="s3-with-the-summary-of-its-user",
+        ),
+        pytest.param(
+            ArtifactRevision(
+                revision_id=S3_VERSION, revision_url="https://console.aws.amazon.com/s3/home?region=eu-west-1#"
+            ),
+            *("S3", None, None, None, "https://console.aws.amazon.com/s3/home?region=eu-west-1#"),
+            id="s3-console",
+        ),
+        pytest.param(
+            ArtifactRevision(
+                revision_id=f"sha256:{LONG_HASH}",
+                revision_url=IMAGES,
+            ),
+            *("ECR", None, None, None, IMAGES),
+            id="image-digest-is-no-commit",
+        ),
+        pytest.param(
+            ArtifactRevision(
+                revision_id="7636d59f3c461cEXAMPLE8417dbc6371",
+                revision_change_identifier="1427298921.3976923",
+                revision_summary="Updating the application for feature 12-4820",
+                revision_url="",
+            ),
+            *(None, None, None, "Updating the application for feature 12-4820", None),
+            id="sample-of-the-api-reference",
+        ),
+        pytest.param(
+            ArtifactRevision(revision_id=LONG_HASH), *(None, None, LONG_HASH, None, None), id="sha-256-repository"
+        ),
+        pytest.param(ArtifactRevision(), *(None, None, None, None, None), id="nothing"),
+    ],
+)
+def test_every_shape_of_a_revision_is_read(
+    revision: ArtifactRevision,
+    provider: str | None,
+    repository: str | None,
+    commit: str | None,
+    message: str | None,
+    url: str | None,
+) -> None:
+    assert revision.provider_type == provider
+    assert revision.repository == repository
+    assert revision.commit_id == commit
+    assert revision.commit_message == message
+    assert revision.commit_url == url
+
+
+@pytest.mark.parametrize(
+    ("revision_id", "commit"),
+    [
+        pytest.param(HASH, HASH, id="sha-1"),
+        pytest.param(HASH.upper(), HASH.upper(), id="capitals"),
+        pytest.param(LONG_HASH, LONG_HASH, id="sha-256"),
+        pytest.param(HASH[:-1], None, id="too-short"),
+        pytest.param(f"{HASH}0", None, id="between-the-two"),
+        pytest.param(f"{HASH}\n", None, id="line-break-at-the-end"),
+        pytest.param("g" * 40, None, id="other-letters"),
+        pytest.param("٣" * 40, None, id="other-digits"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_a_commit_id_is_a_whole_hash(revision_id: str, commit: str | None) -> None:
+    assert ArtifactRevision(revision_id=revision_id).commit_id == commit
+
+
+def test_the_service_knows_the_commit_better_than_the_url() -> None:
+    other = HASH[::-1]
+    assert ArtifactRevision(revision_id=other, revision_url=REDIRECT).commit_id == other
+    assert ArtifactRevision(revision_url=REDIRECT.replace(HASH, HASH[:7])).commit_id is None
+
+
+@pytest.mark.parametrize(
+    ("summary", "provider", "message"),
+    [
+        pytest.param('{"ProviderType":"GitHub","CommitMessage":null}', "GitHub", None, id="null-message"),
+        pytest.param('{"ProviderType":"GitHub"}', "GitHub", None, id="no-message"),
+        pytest.param('{"CommitMessage":"Go"}', None, "Go", id="no-provider"),
+        pytest.param('{"ProviderType":7,"CommitMessage":["Go"]}', None, None, id="wrong-types"),
+        pytest.param('{"ProviderType":" ","CommitMessage":""}', None, None, id="blank"),
+        pytest.param(' {"CommitMessage":"Go"}\n', None, "Go", id="blanks-around"),
+        pytest.param('{"CommitMessage":"\\ud83d\\ude80 \\ud83d"}', None, "\U0001f680 \ufffd", id="half-a-character"),
+        pytest.param('{"key":"value"}', None, '{"key":"value"}', id="json-of-its-user"),
+        pytest.param('["CommitMessage"]', None, '["CommitMessage"]', id="a-list"),
+        pytest.param("{wip} Go", None, "{wip} Go", id="a-message-with-a-brace"),
+        pytest.param("Go \ud83d", None, "Go \ufffd", id="half-a-character-of-plain-text"),
+        pytest.param(" \n ", None, None, id="nothing-but-blanks"),
+        pytest.param('{"ProviderType":"GitHub","CommitMessage":"Go on and', "GitHub", "Go on and", id="cut-off"),
+        pytest.param('{"ProviderType":"GitHub","CommitMessage":"Go\\', "GitHub", "Go", id="cut-in-an-escape"),
+        pytest.param('{"ProviderType":"GitHub","CommitMessage":"Go\\\\', "GitHub", "Go\\", id="cut-after-an-escape"),
+        pytest.param('{"ProviderType":"GitHub","CommitMessage":"Go\\u00e', "GitHub", "Go", id="cut-in-a-number"),
+        pytest.param('{"CommitMessage":"Go\\\\\\', None, "Go\\", id="cut-in-an-escape-after-another"),
+        pytest.param('{"CommitMessage":"Go\\\\u00e', None, "Go\\u00e", id="cut-after-what-is-no-number"),
+        pytest.param('{"ProviderType":"GitHub","Com', None, '{"ProviderType":"GitHub","Com', id="cut-too-early"),
+        pytest.param('{"CommitMessage":"a","CommitMessage":"b"}', None, "b", id="twice"),
+    ],
+)
+def test_a_summary_is_read_as_what_it_is(summary: str, provider: str | None, message: str | None) -> None:
+    revision = ArtifactRevision(revision_summary=summary)
+    assert (revision.provider_type, revision.commit_message) == (provider, message)
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        pytest.param('{"a":' * 100_000, id="deep"),
+        pytest.param('{"a":' * 100_000 + "1" + "}" * 100_000, id="deep-and-whole"),
+        pytest.param('{"CommitMessage":' + "9" * 100_000 + "}", id="endless-number"),
+        pytest.param('{"a":"' + "\\" * 1_000_001, id="nothing-but-escapes"),
+    ],
+)
+def test_hostile_json_is_a_plain_summary(summary: str) -> None:
+    """It takes no stack and no time: what json refuses stays the text that it is."""
+    assert ArtifactRevision(revision_summary=summary).commit_message == summary
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("javascript:alert(1)", id="script"),
+        pytest.param("JavaScript://github.com/%0aalert(1)", id="script-in-disguise"),
+        pytest.param("data:text/html,<script>", id="data"),
+        pytest.param("file:///etc/passwd", id="file"),
+        pytest.param("//github.com/example/web", id="no-scheme"),
+        pytest.param("github.com/example/web", id="no-scheme-at-all"),
+        pytest.param("https:///example/web", id="no-host"),
+        pytest.param("https://github.com@evil.example/example/web", id="userinfo"),
+        pytest.param("https://:@github.com/example/web", id="empty-userinfo"),
+        pytest.param("https://github.com\\@evil.example/", id="backslash"),
+        pytest.param("https://github.com:99999/example/web", id="port-too-high"),
+        pytest.param("https://github.com:web/example", id="port-of-letters"),
+        pytest.param("https://github.com:0/example/web", id="port-zero"),
+        pytest.param("https://[::1/example", id="open-bracket"),
+        pytest.param("https://[github.com]/example", id="bracketed-name"),
+        pytest.param("https://[fe80::1%25eth0]/", id="zone"),
+        pytest.param("https://git%68ub.com/", id="escaped-host"),
+        pytest.param("https://github.com/a b", id="blank"),
+        pytest.param(" https://github.com/example/web", id="blank-before"),
+        pytest.param("https://github.com/a\nb", id="line-break"),
+        pytest.param("https://github.com/a\x00b", id="null"),
+        pytest.param('https://github.com/"onclick="x', id="quote"),
+        pytest.param("https://github.com/<b>", id="angle"),
+        pytest.param("https://github.com/\u202egpj", id="right-to-left"),
+        pytest.param("https://g\u0456thub.com/example/web", id="cyrillic-letter"),
+        pytest.param("https://github.com/\ud83d", id="half-a-character"),
+    ],
+)
+def test_a_url_that_is_not_safe_to_open_tells_nothing(url: str) -> None:
+    revision = ArtifactRevision(revision_url=url)
+    assert (revision.commit_url, revision.repository, revision.provider_type, revision.commit_id) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("url", "provider", "repository"),
+    [
+        pytest.param(f"https://github.com/example/web/commit/{HASH}?diff=split#L1", "GitHub", "example/web", id="more"),
+        pytest.param(f"https://GitHub.com/Example/Web/commit/{HASH}", "GitHub", "Example/Web", id="capitals"),
+        pytest.param("https://github.com/example/web/commit/5f2c9d1e", "GitHub", "example/web", id="short-hash"),
+        pytest.param("https://github.com/example/web", "GitHub", None, id="no-commit"),
+        pytest.param(f"https://github.com/commit/{HASH}", "GitHub", None, id="no-owner"),
+        pytest.param(f"https://github.com/../web/commit/{HASH}", "GitHub", None, id="way-out"),
+        pytest.param(f"https://github.com/example/%2e%2e/commit/{HASH}", "GitHub", None, id="escaped-way-out"),
+        pytest.param(f"https://github.com/example/%00/commit/{HASH}", "GitHub", None, id="escaped-null"),
+        pytest.param(f"https://github.com.evil.example/example/web/commit/{HASH}", None, None, id="another-host"),
+        pytest.param(f"https://evilgithub.com/example/web/commit/{HASH}", None, None, id="another-host-before"),
+        pytest.param(f"https://code.example/example/web/commit/{HASH}", None, None, id="a-host-of-ones-own"),
+        pytest.param("https://code.example/?FullRepositoryId=/example", None, None, id="way-to-the-root"),
+        pytest.param("https://code.example/?FullRepositoryId=a%2Fb+c", None, "a/b c", id="blank-in-a-name"),
+        pytest.param("https://console.aws.amazon.com.evil.example/s3/", None, None, id="another-console"),
+        pytest.param("https://s3.console.aws.amazon.com/s3/object/b", "S3", None, id="console-of-s3"),
+        pytest.param("https://1-a.us-east-1.console.aws.amazon.com/ecr/x", "ECR", None, id="console-of-a-session"),
+        pytest.param("https://console.amazonaws-us-gov.com/codecommit/home", "CodeCommit", None, id="govcloud"),
+        pytest.param("http://[::1]:8080/", None, None, id="ipv6"),
+    ],
+)
+def test_a_page_is_told_by_its_whole_host_and_path(url: str, provider: str | None, repository: str | None) -> None:
+    revision = ArtifactRevision(revision_url=url)
+    assert revision.commit_url == url
+    assert (revision.provider_type, revision.repository) == (provider, repository)
+
+
+def test_an_api_address_without_its_commit_stays_as_it_is() -> None:
+    url = "https://api.github.com/repos/example/web/commits/main"
+    revision = ArtifactRevision(revision_url=url)
+    assert (revision.commit_url, revision.repository, revision.commit_id) == (url, "example/web", None)
+
+
+HOSTS = "github.com api.github.com bitbucket.org gitlab.com us-west-2.console.aws.amazon.com"
+PATHS = "/codesuite/codecommit/repositories/ /codecommit/home #/repository/ /repos/ /commit/ /commits/ /- owner"
+SIGNS = "/ ? # & : @ % %2e .. [ ] FullRepositoryId= Commit= 99999"
+PIECES = st.sampled_from(["https://", "http://", "javascript:", HASH, *f"{HOSTS} {PATHS} {SIGNS}".split()])
+TEXTS = st.text(st.characters())
+URLS = st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join)
+NAMES = st.sampled_from(["ProviderType", "CommitMessage"]) | st.text(max_size=5)
+SCALARS = st.none() | st.integers() | TEXTS
+JSONS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner))
+SUMMARIES = TEXTS | JSONS.map(json.dumps) | TEXTS.map(lambda text: '{"CommitMessage":"' + text)
+
+
+@given(st.none() | TEXTS, st.none() | SUMMARIES, st.none() | TEXTS | URLS)
+@example(None, "{", "https://[::1")
+def test_no_text_raises_and_what_is_told_is_fit_for_use(
+    revision_id: str | None, summary: str | None, url: str | None
+) -> None:
+    """What comes out can be written, sent, and put into a link."""
+    revision = ArtifactRevision(revision_id=revision_id, revision_summary=summary, revision_url=url)
+    for told in (revision.commit_message, revision.provider_type, revision.repository, revision.commit_id):
+        assert told is None or told.encode().strip()
+    if revision.commit_url is not None:
+        parts = urlsplit(revision.commit_url)
+        assert revision.commit_url.isascii()
+        assert revision.commit_url.isprintable()
+        assert parts.scheme in ("http", "https")
+        assert parts.hostname
+        assert parts.username is None
+    if revision.repository is not None:
+        assert not {"", ".", ".."} & {*revision.repository.split("/")}
+        assert revision.repository.isprintable()
+    if revision.commit_id is not None:
+        assert len(bytes.fromhex(revision.commit_id)) in (20, 32)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_connections_words_come_out_as_they_went_in(provider: str, message: str) -> None:
+    """But for the blanks around them."""
+    revision = ArtifactRevision(revision_summary=connection_summary(provider, message))
+    assert revision.provider_type == (provider.strip() or None)
+    assert revision.commit_message == (message.strip() or None)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.data())
+def test_a_message_that_was_cut_off_is_read_as_far_as_it_goes(message: str, data: st.DataObject) -> None:
+    """Wherever the cut is, in the middle of an escape or of a pair of them."""
+    whole = connection_summary("GitHub", message)
+    begins = whole.index('"CommitMessage":"') + len('"CommitMessage":"')
+    cut = data.draw(st.integers(begins, len(whole) - 3))
+    revision = ArtifactRevision(revision_summary=whole[:cut])
+    assert revision.provider_type == "GitHub"
+    assert message.strip().startswith((revision.commit_message or "").rstrip("\ufffd").strip())
