@@ -1,0 +1,549 @@
+"""
+The recipes do what their pages promise, beyond what a page has room to show.
+
+Each is taken from its page as a reader takes it. The blocks themselves, and the tests on the pages, are run by
+test_documents.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from importlib.util import module_from_spec, spec_from_file_location
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, cast
+
+import anyio
+import httpx
+import pytest
+import yaml  # type: ignore[import-untyped]  # its types are a package of their own
+from attrs import define, field, frozen
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
+
+from codepipeline_client import (
+    AsyncCodePipelineClient,
+    CodePipelineClient,
+    FollowedExecution,
+    PipelineExecutionReference,
+    PipelineExecutionStatus,
+)
+from codepipeline_client.testing import (
+    FakeClock,
+    IncomingRequest,
+    LocalCodePipeline,
+    Shown,
+    faults,
+    make_pipeline_execution,
+)
+
+PAGES: Final = Path(__file__).parent.parent / "docs" / "recipes"
+EXECUTION_ID: Final = "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"
+OTHER_ID: Final = "b24d9e07-3c1f-4f5a-8e62-91a7c0d4f583"
+
+
+@frozen
+class Recipe:
+    """The blocks of one page."""
+
+    page: str
+    place: Path
+    """Where its files are saved."""
+
+    def blocks(self, kind: str) -> list[str]:
+        """Return the page's blocks of a *kind*, in order."""
+        text = (PAGES / f"{self.page}.md").read_text(encoding="utf-8")
+        return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+    def file(self, kind: str) -> Path:
+        """Save the first block of a *kind*, which says itself which file it is, and return the path."""
+        (block, *_) = self.blocks(kind)
+        path = self.place / block.partition("\n")[0].removeprefix("# ")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block, encoding="utf-8")
+        return path
+
+    def program(self) -> ModuleType:
+        """Return the page's program, imported anew."""
+        path = self.file("python")
+        spec = spec_from_file_location(path.stem, path)
+        assert spec
+        assert spec.loader
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+
+# ---- The gate, in a shell and in GitHub Actions
+
+
+@pytest.fixture
+def environ(local_codepipeline: LocalCodePipeline, tmp_path: Path) -> dict[str, str]:
+    """The environment of a shell that finds the command line, and stand-ins for what would need a network."""
+    stand_ins = {
+        "codepipeline-client": f'exec "{sys.executable}" -m codepipeline_client "$@"',
+        "aws": f'echo "aws $*" >> "{tmp_path}/typed"\necho {EXECUTION_ID}',
+        "pip": f'echo "pip $*" >> "{tmp_path}/typed"',
+    }
+    for name, lines in stand_ins.items():
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{lines}\n", encoding="utf-8")
+        program.chmod(0o755)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, **local_codepipeline.environ, "PATH": path, "CI": "true"}
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "words"),
+    [
+        pytest.param("Succeeded", 0, "gate: open", id="succeeded"),
+        pytest.param("Failed", 11, "gate: closed, the deployment did not succeed", id="failed"),
+        pytest.param("Superseded", 14, "gate: closed, a newer deployment took its place", id="overtaken"),
+        pytest.param("InProgress", 15, "gate: closed, the deployment has not ended and goes on", id="too-slow"),
+        pytest.param(None, 20, "gate: closed, nobody knows how the deployment went", id="not-there"),
+    ],
+)
+def test_the_gate_opens_for_success_alone(
+    end: str | None,
+    code: int,
+    words: str,
+    local_codepipeline: LocalCodePipeline,
+    environ: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    """The real command line in a real shell, with an execution that is InProgress at first."""
+    local_codepipeline.script_execution(["InProgress", end])
+    script = Recipe("deploy-gate", tmp_path).file("sh")
+    pace = ["--poll-interval", "0.01", "--timeout", "0.2" if end == "InProgress" else "60", "--not-found-grace", "0"]
+    done = subprocess.run(
+        ["sh", script, "web", EXECUTION_ID, *pace], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (code, words), done.stderr
+    assert len(local_codepipeline.requests) >= 2 or end == "InProgress"
+
+
+@define
+class Runner:
+    """Runs the ``run`` steps of a job as GitHub's runner does, as far as the recipe goes."""
+
+    environ: Mapping[str, str]
+    place: Path
+    outputs: dict[str, str] = field(factory=dict[str, str])
+    """What steps have told later ones, by the expression that these use."""
+    summary: str = ""
+    """What the job's page shows in the end."""
+
+    def run(self, job: Mapping[str, Any]) -> tuple[str | None, int]:
+        """Return which step failed and with which code. None and 0 when none did."""
+        for step in job["steps"]:
+            if "run" in step and (code := self.step(step)):
+                return step["name"], code
+        return None, 0
+
+    def step(self, step: Mapping[str, Any]) -> int:
+        """Run one step in the shell that GitHub takes, and return its code."""
+        files = {name: self.place / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+        for path in files.values():
+            path.write_text("", encoding="utf-8")
+        script = self.place / "step.sh"
+        script.write_text(step["run"], encoding="utf-8")
+        given = {name: self.expanded(value) for name, value in step.get("env", {}).items()}
+        assert "${{" not in step["run"], "an expression in a command is read by the shell"
+        done = subprocess.run(
+            ["bash", "-e", script],
+            env={**self.environ, **{name: str(path) for name, path in files.items()}, **given},
+            capture_output=True,
+            check=False,
+        )
+        for line in files["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition("=")
+            self.outputs[f"steps.{step['id']}.outputs.{name}"] = value
+        self.summary += files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
+        return done.returncode
+
+    def expanded(self, text: str) -> str:
+        """Put values in the place of expressions."""
+        return re.sub(r"\$\{\{ (\S+) \}\}", lambda match: self.outputs[match[1]], text)
+
+
+@pytest.mark.parametrize(
+    ("end", "ended", "summary"),
+    [
+        pytest.param("Succeeded", (None, 0), f"Execution {EXECUTION_ID} is live.\n", id="succeeded"),
+        pytest.param("Failed", ("Wait for its end", 11), "", id="failed"),
+    ],
+)
+def test_the_workflow_announces_success_alone(
+    end: str,
+    ended: tuple[str | None, int],
+    summary: str,
+    local_codepipeline: LocalCodePipeline,
+    environ: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    """Every step that is a command is run, in order, until one fails. What it would install is what runs it."""
+    local_codepipeline.put_execution(make_pipeline_execution(status=end))
+    workflow = yaml.safe_load(Recipe("deploy-gate", tmp_path).file("yaml").read_text(encoding="utf-8"))
+    runner = Runner(environ, tmp_path)
+    assert runner.run(workflow["jobs"]["release"]) == ended
+    assert runner.summary == summary
+    assert (tmp_path / "typed").read_text(encoding="utf-8").splitlines() == [
+        "pip install codepipeline-client[cli]",
+        "aws codepipeline start-pipeline-execution --name web --query pipelineExecutionId --output text",
+    ]
+
+
+def test_the_limits_of_the_workflow_come_in_the_right_order(tmp_path: Path) -> None:
+    """The wait's own first, as it says most; then the job's; the keys outlast both."""
+    job = yaml.safe_load(Recipe("deploy-gate", tmp_path).blocks("yaml")[0])["jobs"]["release"]
+    (seconds,) = [step["with"]["role-duration-seconds"] for step in job["steps"] if "role-duration" in str(step)]
+    (wait,) = [step["run"] for step in job["steps"] if "codepipeline-client wait" in step.get("run", "")]
+    assert "--timeout 1h" in wait
+    assert 3600 < job["timeout-minutes"] * 60 < seconds
+
+
+# ---- The status of an execution for a web page
+
+URL: Final = f"/pipelines/web/executions/{EXECUTION_ID}"
+
+
+@pytest.fixture
+async def served(
+    codepipeline_clock: FakeClock,
+    async_codepipeline_client: AsyncCodePipelineClient,
+    tmp_path: Path,
+) -> AsyncIterator[Any]:
+    """The application while it is served."""
+    app = Recipe("status-endpoint", tmp_path).program().create_app(async_codepipeline_client)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+def browser(app: Any) -> httpx.AsyncClient:
+    """Return a browser that looks at the application."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://status")
+
+
+@pytest.mark.anyio
+async def test_browsers_share_one_connection(served: Any, local_codepipeline: LocalCodePipeline) -> None:
+    local_codepipeline.put_execution(make_pipeline_execution())
+    async with browser(served) as someone, browser(served) as another:
+        answers = [await each.get(URL) for each in (someone, another)]
+    assert [answer.json()["went_well"] for answer in answers] == [True, True]
+    assert local_codepipeline.accepted_connections == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("address", [URL.replace("web", "my pipeline"), f"{URL}/changes".replace(EXECUTION_ID, "1")])
+async def test_a_wrong_address_costs_no_call(address: str, served: Any, local_codepipeline: LocalCodePipeline) -> None:
+    async with browser(served) as someone:
+        answer = await someone.get(address)
+    assert answer.status_code == 404
+    assert local_codepipeline.requests == ()
+
+
+@pytest.mark.anyio
+async def test_a_browser_is_told_that_the_changes_are_lost(served: Any, local_codepipeline: LocalCodePipeline) -> None:
+    local_codepipeline.script_execution(["InProgress", None])
+    async with browser(served) as someone:
+        answer = await someone.get(f"{URL}/changes")
+    first, last = answer.text.rstrip("\n").split("\n\n")
+    assert '"status": "InProgress"' in first
+    assert last == "event: lost\ndata: {}"
+    assert "does not have an execution" not in answer.text
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("spec_version", ["2.3", "2.4"])
+async def test_a_browser_that_leaves_ends_its_watch(
+    spec_version: str, served: Any, local_codepipeline: LocalCodePipeline
+) -> None:
+    """By either version of ASGI: a message says so, or nothing can be sent any more."""
+    local_codepipeline.script_execution(["InProgress", "Stopping", Shown("InProgress", seconds=3500), "Succeeded"])
+    left = anyio.Event()
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": spec_version},
+        "method": "GET",
+        "path": f"{URL}/changes",
+        "headers": [],
+        "query_string": b"",
+    }
+
+    async def receive() -> Message:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if left.is_set() and spec_version == "2.4":
+            raise OSError("the browser has gone")
+        if message["type"] == "http.response.body":
+            left.set()
+
+    with suppress(ClientDisconnect):
+        await served(scope, cast("Receive", receive), cast("Send", send))
+    assert len(local_codepipeline.requests) <= 3
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+# ---- The end of an execution in AWS Lambda
+
+
+def event_of(page: Recipe) -> dict[str, Any]:
+    """Return the event that the page's own tests send."""
+    tests = page.blocks("python")[-1]
+    text = re.search(r"^EVENT: .*? = (\{.*?^\})$", tests, re.MULTILINE | re.DOTALL)
+    assert text
+    event: dict[str, Any] = json.loads(re.sub(r",(?=\s*\})", "", text[1]))
+    return event
+
+
+def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Return whether EventBridge would send *event*: a list in a pattern is what a value may be."""
+    return all(
+        event[name] in wanted if isinstance(wanted, list) else matches(wanted, event[name])
+        for name, wanted in pattern.items()
+    )
+
+
+def test_the_pattern_lets_through_each_end_and_nothing_else(tmp_path: Path) -> None:
+    """In the words of events: https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html"""
+    recipe = Recipe("lambda", tmp_path)
+    pattern, event = json.loads(recipe.blocks("json")[0]), event_of(recipe)
+    assert matches(pattern, event)
+    ends = {status.upper().replace("CANCELLED", "CANCELED") for status in PipelineExecutionStatus if status.is_terminal}
+    states = ends | {"STARTED", "RESUMED", "STOPPING"}
+    sent = [state for state in states if matches(pattern, {**event, "detail": {**event["detail"], "state": state}})]
+    assert set(sent) == ends
+
+
+def test_a_function_that_was_frozen_loses_its_connection_and_nothing_else(
+    local_codepipeline: LocalCodePipeline,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The module makes its client when it is imported; the environment is Lambda's."""
+    for name, value in local_codepipeline.environ.items():
+        monkeypatch.setenv(name, value)
+    local_codepipeline.put_execution(make_pipeline_execution(status="Stopped", status_summary="the wrong branch"))
+    module = Recipe("lambda", tmp_path).program()
+    event = event_of(Recipe("lambda", tmp_path))
+    with module.client:
+        texts = [module.handler(event, None)]
+        local_codepipeline.close_connections()
+        texts.append(module.handler(event, None))
+    assert [text.splitlines()[:2] for text in texts] == [["web: Stopped", "the wrong branch"]] * 2
+    assert local_codepipeline.accepted_connections == 2
+    assert len(local_codepipeline.requests) == 2
+
+
+# ---- The chat bot
+
+
+class Chat:
+    """A chat in which someone speaks again when the bot has said something, and then stays."""
+
+    def __init__(self, first: str, *, on: str, then: str) -> None:
+        self.first, self.on, self.then = first, on, then
+        self.sent: list[str] = []
+        self.answered = anyio.Event()
+
+    async def messages(self) -> AsyncIterator[str]:
+        yield self.first
+        await self.answered.wait()
+        yield self.then
+        await anyio.sleep_forever()
+
+    async def send(self, text: str) -> None:
+        self.sent.append(text)
+        if text.startswith(self.on):
+            self.answered.set()
+        if text == "docs is live: 5f2c9d1e":
+            raise EOFError("that is all")
+
+
+@pytest.mark.anyio
+async def test_the_bot_listens_while_it_follows(
+    codepipeline_clock: FakeClock,
+    async_codepipeline_client: AsyncCodePipelineClient,
+    local_codepipeline: LocalCodePipeline,
+    tmp_path: Path,
+) -> None:
+    """And whatever ends the bot ends every wait, at once."""
+    local_codepipeline.script_execution([Shown("InProgress", seconds=86400), "Succeeded"], pipeline_name="web")
+    local_codepipeline.script_execution(["InProgress", "Stopped"], pipeline_name="api", pipeline_execution_id=OTHER_ID)
+    local_codepipeline.script_execution([None, "InProgress", "Succeeded"], pipeline_name="docs")
+    module = Recipe("chat-bot", tmp_path).program()
+    chat = Chat(
+        f"follow web/{EXECUTION_ID} and api/{OTHER_ID}",
+        on="api ended as Stopped: https",
+        then=f"follow docs/{EXECUTION_ID}",
+    )
+    with pytest.raises(BaseExceptionGroup) as ended:
+        async with async_codepipeline_client as client:
+            await module.bot(client, chat)
+    assert ended.group_contains(EOFError)
+    assert [text.partition(":")[0] for text in chat.sent] == [
+        "I follow 2.",
+        "api ended as Stopped",
+        "I follow 1.",
+        "docs is live",
+    ]
+    assert codepipeline_clock.monotonic() < 7200
+
+
+HOSTILE: Final = "\x1b[2J\x1b]0;title\a\u2028\x9b31m\u202e"
+"""What clears a screen, names a window, rings a bell, begins a line, colours it, and turns it round."""
+
+
+@pytest.mark.anyio
+async def test_the_bot_says_a_reason_in_one_line(tmp_path: Path) -> None:
+    """Nor can it pass for something else that the bot said."""
+    failed = make_pipeline_execution(status="Failed", status_summary=f"no\nweb is live{HOSTILE}")
+    followed = FollowedExecution(PipelineExecutionReference("web", EXECUTION_ID), failed)
+    chat = Chat("", on="never", then="")
+
+    class Client:
+        async def wait_for_pipeline_executions(self, *_: object, **__: object) -> AsyncIterator[FollowedExecution]:
+            yield followed
+
+    await Recipe("chat-bot", tmp_path).program().report_ends(Client(), chat, [])
+    (sentence,) = chat.sent
+    assert sentence.startswith(r"web ended as Failed (no\nweb is live\x1b[2J")
+    assert sentence.isprintable()
+
+
+def test_the_function_announces_nothing_that_steers_a_terminal(
+    local_codepipeline: LocalCodePipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line is one of its own making."""
+    for name, value in local_codepipeline.environ.items():
+        monkeypatch.setenv(name, value)
+    module = Recipe("lambda", tmp_path).program()
+    with module.client:
+        text = module.announcement(
+            make_pipeline_execution(
+                status="Failed",
+                status_summary=f"no\nweb: Succeeded{HOSTILE}",
+                artifact_revisions=[{"revision_id": HOSTILE, "revision_summary": f"faster{HOSTILE}"}],
+            )
+        )
+    lines = text.split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert lines[1].startswith(r"no\nweb: Succeeded\x1b[2J")
+    assert len(lines) == 3
+
+
+# ---- The dashboard
+
+
+def test_the_dashboard_shows_what_would_steer_the_terminal(tmp_path: Path) -> None:
+    """Whoever can commit writes on its screen."""
+    execution = make_pipeline_execution(
+        status=f"New{HOSTILE}", artifact_revisions=[{"revision_summary": f"faster{HOSTILE}"}]
+    )
+    followed = FollowedExecution(PipelineExecutionReference("web", EXECUTION_ID), execution)
+    table = Recipe("dashboard", tmp_path).program().as_table([followed])
+    assert all(line.isprintable() for line in table.split("\n"))
+    assert r"faster\x1b[2J" in table
+    assert table.count("\n") == 1
+
+
+@define
+class Budget:
+    """Keeps the moments of all requests, and asks a rule what happens to them."""
+
+    clock: FakeClock
+    rule: Any = None
+    moments: list[float] = field(factory=list[float])
+
+    def __call__(self, request: IncomingRequest) -> faults.Fault | None:
+        self.moments.append(self.clock.monotonic())
+        fault: faults.Fault | None = self.rule(request) if self.rule else None
+        return fault
+
+    def most_in(self, seconds: float) -> int:
+        """Return how many requests there were at most in any time of so many *seconds*."""
+        return max(sum(moment <= each < moment + seconds for each in self.moments) for moment in self.moments)
+
+
+@pytest.fixture
+def hundred(local_codepipeline: LocalCodePipeline) -> list[PipelineExecutionReference]:
+    """A hundred executions that end within two minutes, every tenth badly."""
+    return [
+        local_codepipeline.script_execution(
+            [Shown("InProgress", seconds=number), "Succeeded" if number % 10 else "Failed"],
+            pipeline_name=f"service-{number:03}",
+        )
+        for number in range(1, 101)
+    ]
+
+
+def test_the_dashboard_keeps_within_its_budget(
+    codepipeline_clock: FakeClock,
+    codepipeline_client: CodePipelineClient,
+    local_codepipeline: LocalCodePipeline,
+    hundred: list[PipelineExecutionReference],
+    tmp_path: Path,
+) -> None:
+    """At every moment, not on the average alone."""
+    budget = Budget(codepipeline_clock)
+    local_codepipeline.inject_by(budget)
+    tables: list[str] = []
+    Recipe("dashboard", tmp_path).program().follow(codepipeline_client, hundred, show=tables.append)
+    assert tables[-1].startswith("10 Failed, 90 Succeeded\nservice-010")
+    assert all(before != after for before, after in pairwise(tables))
+    assert budget.most_in(1) <= 5 + 2
+    assert budget.most_in(60) <= 5 * 60 + 2
+
+
+def test_the_dashboard_gives_way_to_a_busy_account(
+    codepipeline_clock: FakeClock,
+    codepipeline_client: CodePipelineClient,
+    local_codepipeline: LocalCodePipeline,
+    hundred: list[PipelineExecutionReference],
+    tmp_path: Path,
+) -> None:
+    """Where the account allows less than the budget, throttles become few, and every end is seen all the same."""
+    budget = Budget(codepipeline_clock, faults.above_rate(2, burst=2, now=codepipeline_clock.monotonic))
+    local_codepipeline.inject_by(budget)
+    tables: list[str] = []
+    Recipe("dashboard", tmp_path).program().follow(codepipeline_client, hundred, show=tables.append)
+    assert tables[-1].startswith("10 Failed, 90 Succeeded\n")
+    throttled = [request.fault is not None for request in local_codepipeline.requests]
+    assert sum(throttled[100:]) < 0.1 * len(throttled[100:])
+
+
+def test_the_dashboard_fits_its_terminal(
+    codepipeline_clock: FakeClock,
+    codepipeline_client: CodePipelineClient,
+    local_codepipeline: LocalCodePipeline,
+    hundred: list[PipelineExecutionReference],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is wrong is on top: an execution that is not there, then bad ends; what cannot be seen to end stays."""
+    local_codepipeline.script_execution([None], pipeline_name="service-050")
+    monkeypatch.setenv("LINES", "14")
+    Recipe("dashboard", tmp_path).program().follow(codepipeline_client, hundred, timeout=80)
+    *_, last = capsys.readouterr().out.split("\x1b[H\x1b[2J")
+    headline, *rows = last.splitlines()
+    assert headline.endswith("Succeeded")
+    assert "1 PipelineExecutionNotFoundException" in headline
+    assert len(rows) == 12
+    assert rows[0].split()[:2] == ["service-010", "Failed"]
+    assert "PipelineExecutionNotFoundException" in rows[4]
+    assert rows[-1].split()[1] == "InProgress"
