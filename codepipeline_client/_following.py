@@ -152,7 +152,9 @@ class Follows(Waits[TransportT, CredentialsT]):
             executions: Which ones: `PipelineExecutionReference`, `PipelineExecution`, or tuples of a pipeline's name
                 and an execution's id. One that comes twice is followed and yielded once.
             timeout: How long to wait for all of them, in seconds. None for no limit. It has no default, since none is
-                right for all: a build takes minutes, and an approval can hold an execution for seven days.
+                right for all: a build takes minutes, and an approval can hold an execution for seven days. Each is
+                asked about once more before the time is over, and ends with that: up to a tenth of the time early
+                where they are very many.
             max_calls_per_second: How many requests a second there are at most, for all executions together.
             poll_interval: How many seconds are between two polls of one execution at first and after each change, if
                 the budget allows; else they grow.

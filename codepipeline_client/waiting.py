@@ -136,12 +136,12 @@ class Follow:
 
         *chance* returns a number from 0 up to 1 that nobody can foresee.
         """
-        self.reference = reference
+        self.reference: PipelineExecutionReference = reference
         self.execution: PipelineExecution | None = None
         """The execution as it was last seen."""
-        self.polls = 0
+        self.polls: int = 0
         """How many polls there were."""
-        self.failures = 0
+        self.failures: int = 0
         """How many of them failed in a way that may pass."""
         self._pace = pace
         self._chance = chance
