@@ -28,14 +28,15 @@ def seconds_of(name: str, value: object) -> float | None:
     """Return a limit of time."""
     if value is None:
         return None
-    if not isinstance(value, int | float) or value is True or not 0 < value <= _LONGEST:
+    if not isinstance(value, int | float) or value is True or not 0 < value <= LONGEST:
         raise ConfigurationError(
-            f"{name} must be a number of seconds, above 0 and up to {_LONGEST:.0f}, or None for no limit, not {value!r}"
+            f"{name} must be a number of seconds, above 0 and up to {LONGEST:.0f}, or None for no limit, not {value!r}"
         )
     return float(value)
 
 
-_LONGEST: Final = 365 * 86400.0
+LONGEST: Final = 365 * 86400.0
+"""Seconds that any limit may be: a year. What is longer was meant otherwise."""
 
 
 def count_of(name: str, value: object) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
-from ._arguments import seconds_of
+from ._arguments import LONGEST, seconds_of
 from ._followed import FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
 from ._retry import THROTTLING, classify
 from .errors import (
@@ -42,7 +42,6 @@ __all__ = [
 
 _GROWTH: Final = 1.5
 _WIDENING: Final = 2.0
-_LONGEST: Final = 365 * 86400.0
 _QUARTER: Final = 0.25
 _LEAST: Final = 0.05
 _PASSING_STATUSES: Final = frozenset({408, 425})
@@ -97,10 +96,10 @@ def _seconds(name: str, value: object, *, may_be_zero: bool = False) -> float:
     if (
         not isinstance(value, int | float)
         or isinstance(value, bool)
-        or not (0 < value <= _LONGEST or (may_be_zero and value == 0))
+        or not (0 < value <= LONGEST or (may_be_zero and value == 0))
     ):
         least = "from 0" if may_be_zero else "above 0 and"
-        raise ConfigurationError(f"{name} must be a number of seconds, {least} up to {_LONGEST:.0f}, not {value!r}")
+        raise ConfigurationError(f"{name} must be a number of seconds, {least} up to {LONGEST:.0f}, not {value!r}")
     return float(value)
 
 

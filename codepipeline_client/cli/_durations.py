@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Final
 
+from .._arguments import LONGEST
+
 _DAY: Final = 86400
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
-_LONGEST: Final = 365 * _DAY
 
 
 def duration(text: str, *, may_be_zero: bool = False) -> float:
@@ -27,7 +28,7 @@ def duration(text: str, *, may_be_zero: bool = False) -> float:
         raise ValueError(f"{text!r} is no span of time: give seconds, or 90s, 30m, 2h, 7d, 1h30m")
     parts = re.findall(f"({_NUMBER})([smhd]?)", text)
     seconds = sum(float(number) * _SECONDS[unit or "s"] for number, unit in parts)
-    if seconds > _LONGEST or (seconds == 0 and not may_be_zero):
+    if seconds > LONGEST or (seconds == 0 and not may_be_zero):
         raise ValueError(f"{text!r} is not {'' if may_be_zero else 'above 0 and '}up to 365d")
     return seconds
 
