@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from difflib import get_close_matches
 from enum import Enum, auto
 from typing import Final
 
@@ -26,11 +25,19 @@ NOT_GIVEN: Final = NotGiven.NOT_GIVEN
 
 def seconds_of(name: str, value: object) -> float | None:
     """Return a limit of time."""
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or value is True or not 0 < value <= LONGEST:
+    return None if value is None else interval_of(name, value, unless=", or None for no limit")
+
+
+def interval_of(name: str, value: object, *, may_be_zero: bool = False, unless: str = "") -> float:
+    """Return a length of time. *unless* is what else the value might have been, in words."""
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not (0 < value <= LONGEST or (may_be_zero and value == 0))
+    ):
+        least = "from 0" if may_be_zero else "above 0 and"
         raise ConfigurationError(
-            f"{name} must be a number of seconds, above 0 and up to {LONGEST:.0f}, or None for no limit, not {value!r}"
+            f"{name} must be a number of seconds, {least} up to {LONGEST:.0f}{unless}, not {value!r}"
         )
     return float(value)
 
@@ -55,5 +62,7 @@ def plain_function(name: str, value: object) -> None:
 
 def stray_argument(client: str, argument: str, known: Iterable[str]) -> str:
     """Return what to say of an argument that there is not; boto3's arguments for keys are one here."""
+    from difflib import get_close_matches  # here, since it is for mistakes only
+
     near = ["credentials"] if argument.startswith("aws_") else get_close_matches(argument, known, n=1)
     return f"{client} has no argument {argument!r}" + (f": is it {near[0]}?" if near else "")

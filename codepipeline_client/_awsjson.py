@@ -15,7 +15,9 @@ from ._json import JsonObject, NotJson, is_list, is_object, kind_of, mended, par
 from ._message import Headers, Request, Response
 from .errors import SERVICE_ERRORS, ResponseDecodeError, ServiceError, printable
 
+_write: Final = json.JSONEncoder(separators=(",", ":")).encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBER: Final = (int, float)
 _EXCERPT: Final = 120
 _READ_FOR_EXCERPT: Final = 4096
 _LONGEST_PROBLEM: Final = 600
@@ -28,7 +30,7 @@ _PREFIX: Final = "CodePipeline_20150709."
 def encode(operation_name: str, payload: JsonObject, *, url: str, headers: Headers) -> Request:
     """Return the request for an operation; *headers* go along as they are."""
     protocol = (("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", _PREFIX + operation_name))
-    body = json.dumps(payload, separators=(",", ":")).encode()
+    body = _write(payload).encode()
     return Request(method="POST", url=url, headers=protocol + headers, body=body)
 
 
@@ -80,7 +82,7 @@ class Members:
             return None
         if not isinstance(value, str):
             self.refuse(name, f"a string was expected, not {kind_of(value)}")
-        return mended(value)
+        return value if value.isascii() else mended(value)
 
     def integer(self, name: str) -> int | None:
         """Return a whole number."""
@@ -96,10 +98,10 @@ class Members:
         value = self.raw.get(name)
         if value is None:
             return None
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        if not isinstance(value, _NUMBER) or isinstance(value, bool):
             self.refuse(name, f"a number was expected, not {kind_of(value)}")
         try:
-            return _EPOCH + timedelta(seconds=value)
+            return _EPOCH + timedelta(0, value)
         except OverflowError:
             self.refuse(name, "seconds since 1970 were expected, not a number beyond the calendar's end")
 

@@ -14,7 +14,7 @@ from itertools import count
 from math import inf
 from typing import Final, TypeAlias
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from ._budget import SLACK, Budget
 from .errors import CodePipelineError, ConfigurationError, CredentialsError, ServiceError
@@ -46,19 +46,6 @@ class Turn:
     """Who is asked about, and what is told what comes of it."""
     timeout: float
     """How many seconds it may take."""
-
-
-@frozen(kw_only=True)
-class _SharedPace(Pace):
-    """The pace of many, whose last looks begin early enough for each to have one."""
-
-    sweep: float
-    """Seconds in which each can be asked about once."""
-
-    @property
-    def margin(self) -> float:
-        """How long before the end of the time the last looks begin, in seconds: a tenth of the time at most."""
-        return 0.0 if self.timeout is None else min(max(1.0, self.sweep), self.timeout / 10.0)
 
 
 class Convoy:
@@ -100,7 +87,7 @@ class Convoy:
         self.ended: deque[FollowedExecution] = deque()
         """Those whose way has ended, to be taken from here."""
         unique = dict.fromkeys(references)
-        self._pace = pace = _SharedPace(**asdict(pace), sweep=len(unique) / budget.rate)
+        self._pace = pace = pace._replace(sweep=len(unique) / budget.rate)
         self._budget = budget
         self._places = places
         self._most_places = most_places

@@ -17,11 +17,11 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ._budget import Budget
-from ._clock import Clock
 from ._convoy import Answer, Convoy, Outcome, Turn
 from ._crew import Crew, Poll
 from ._futures import Once, load_anyio_for, running_library, settled
 from ._march import Arrival, March
+from ._pauses import Pauses
 from .errors import CodePipelineError
 from .waiting import Follow, FollowedExecution, OnPoll, Pace, PipelineExecutionReference
 
@@ -45,7 +45,7 @@ def followed(
     *,
     pace: Pace,
     max_calls_per_second: float,
-    clock: Clock,
+    clock: Pauses,
     chance: Callable[[], float],
     on_poll: OnPoll | None,
 ) -> Iterator[FollowedExecution]:
@@ -71,7 +71,7 @@ def followed_async(
     *,
     pace: Pace,
     max_calls_per_second: float,
-    clock: Clock,
+    clock: Pauses,
     chance: Callable[[], float],
     on_poll: OnPoll | None,
 ) -> AsyncIterator[FollowedExecution]:

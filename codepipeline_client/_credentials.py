@@ -87,7 +87,7 @@ class CredentialsCache:
         """Return other keys than *stale*, which the service calls expired. CredentialsError when there are none."""
         with self._here().lock:
             if self._held is not None and _keys(self._held.credentials) == _keys(stale):
-                self._held = evolve(self._held, ends=-inf)
+                self._held = self._held._replace(ends=-inf)
         found = self.lease()
         if isinstance(found, Credentials):
             return _returned(self._changed(found, stale))
@@ -164,7 +164,7 @@ class CredentialsCache:
         if held is None or held.ends <= now:
             return usable
         if not _was_cut_off(usable):
-            self._held = evolve(held, tried=now)
+            self._held = held._replace(tried=now)
         return held.credentials
 
 

@@ -10,15 +10,14 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import TypeVar
 
-import anyio
 import httpx
 
 from ._clock import Deadline
 from ._futures import Once, settled
-from ._message import Attempt, Response
+from ._message import Attempt
+from ._pauses import Cutoffs
 from ._roundtrip import Sending, send, send_async
 from ._run import Done, Failed, Run, closed, late
-from .errors import CodePipelineError
 from .operations import OutputT
 
 T = TypeVar("T")
@@ -43,8 +42,12 @@ def drive(run: Run[OutputT], transport: httpx.BaseTransport) -> OutputT:
     return step.result()
 
 
-async def drive_async(run: Run[OutputT], transport: httpx.AsyncBaseTransport) -> OutputT:
-    """Make the attempts that the exchange asks for, until it returns its output or raises its error."""
+async def drive_async(run: Run[OutputT], transport: httpx.AsyncBaseTransport, *, is_ours: bool) -> OutputT:
+    """
+    Make the attempts that the exchange asks for, until it returns its output or raises its error.
+
+    *is_ours* is False for a transport that somebody else wrote, who may need to be told twice that the time is over.
+    """
     step: Attempt | Done[OutputT] | Failed = next(run.exchange)
     while isinstance(step, Attempt):
         end = run.broken_off(step, before=step.delay)
@@ -56,11 +59,11 @@ async def drive_async(run: Run[OutputT], transport: httpx.AsyncBaseTransport) ->
             step = end
             continue
         began = run.clock.monotonic()
-        came: Response | CodePipelineError | None = None
         sending = Sending()
-        with anyio.move_on_after(run.deadline.within(None)) as scope, run.clock.ended_by_close(scope):
-            came = await send_async(run.request(step, sending), transport, run.clock)
-        step, came = run.advance(step, came, sending, began), None
+        run.deadline.is_watched = True
+        sent = send_async(run.request(step, sending), transport, run.clock)
+        came = run.clock.cutoffs.wait(sent, run.deadline.within(None), is_ours=is_ours)
+        step = run.advance(step, await came, sending, began)
     return step.result()
 
 
@@ -75,6 +78,8 @@ def prepared(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
 async def prepared_async(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
     """Return what the first call has to wait for, within the time of the call."""
     future = parts.started()
-    with anyio.move_on_after(deadline.within(None)), suppress(CancelledError):
-        return await settled(future)
+    with suppress(CancelledError):
+        found = await Cutoffs().wait(settled(future), deadline.within(None), is_ours=True)
+        if found is not None:
+            return found
     raise closed() if future.cancelled() else late(operation_name, deadline)

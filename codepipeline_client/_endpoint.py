@@ -10,26 +10,22 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Final, TypedDict
+from string import ascii_letters, digits
+from typing import Final, NamedTuple, TypedDict
 from urllib.parse import urlsplit
-
-from attrs import frozen
 
 from .errors import ConfigurationError
 
 _NO_SOURCES: Final[Mapping[str, str]] = {}
 _LONGEST_SHOWN: Final = 300
-_LABEL: Final = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
-_HOST: Final = re.compile(rf"({_LABEL}\.)*{_LABEL}\.?")
-_PATH: Final = re.compile(r"([A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")
+_IN_LABEL: Final = frozenset(ascii_letters + digits + "-")
+_PATH: Final = r"([A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+"
 _PORTS: Final = {"https": 443, "http": 80}
 
 
-@frozen(kw_only=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where requests go."""
 
     scheme: str
@@ -47,8 +43,7 @@ class Endpoint:
         return f"{self.scheme}://{self.host}{'' if self.path == '/' else self.path}"
 
 
-@frozen(kw_only=True)
-class Partition:
+class Partition(NamedTuple):
     """A part of AWS with DNS names of its own: the commercial regions, China, GovCloud and others."""
 
     name: str
@@ -82,12 +77,13 @@ def resolve(
     """
     check_region(region_name, source=sources.get("region_name"))
     if endpoint_url is not None:
-        shown, endpoint = _shown(endpoint_url), _read(endpoint_url)
+        endpoint, wishes = _read(endpoint_url), _wishes(use_fips, use_dualstack)
+        shown = _shown(endpoint_url) if wishes or isinstance(endpoint, str) else ""
         del endpoint_url  # it may hold a password, which must not be seen among the variables of a traceback
         source = _from(sources.get("endpoint_url"))
         if isinstance(endpoint, str):
             raise ConfigurationError(f"endpoint_url {shown!r} cannot be used{source}: {endpoint}")
-        if wishes := _wishes(use_fips, use_dualstack):
+        if wishes:
             raise ConfigurationError(
                 f"endpoint_url {shown!r}{source} cannot go with {_listed(wishes, sources)}: choose one or the other"
             )
@@ -105,9 +101,9 @@ def resolve(
 
 def check_region(region_name: str, *, source: str | None = None) -> None:
     """Raise ConfigurationError unless the name can be a region's; whether there is such a region only AWS knows."""
-    if not re.fullmatch("[A-Za-z0-9-]+", region_name):
+    if not region_name or not _IN_LABEL.issuperset(region_name):
         problem = f"is not a region{_from(source)}: letters, digits and hyphens only"
-    elif not re.fullmatch(_LABEL, region_name) or region_name.isdigit():
+    elif not _is_label(region_name) or region_name.isdigit():
         problem = f"is not a region{_from(source)}: 63 characters at most, no hyphen at either end, not digits alone"
     elif (plain := region_name.replace("fips-", "").replace("-fips", "")) != region_name:
         problem = f"is an old name for a FIPS endpoint{_from(source)}: use {plain!r}, and use_fips_endpoint=True"
@@ -124,6 +120,8 @@ def partition_of(region_name: str, partitions: Sequence[Partition]) -> Partition
 @cache
 def shipped_partitions() -> tuple[Partition, ...]:
     """Return the partitions of botocore's data file. Reads the file, and leaves botocore itself alone."""
+    from importlib.util import find_spec  # here, since a URL of the user's own needs no partitions
+
     spec = find_spec("botocore")
     file = Path(spec.origin).parent / "data" / "partitions.json" if spec and spec.origin else None
     if file is None or not file.is_file():
@@ -168,7 +166,7 @@ class _Document(TypedDict):
 
 def _read(url: str) -> Endpoint | str:
     """Return the endpoint that a URL names, or what is wrong with the URL. Raises nothing: see `resolve`."""
-    if re.search(r"[^!-~]", url):
+    if not url.isascii() or not url.isprintable() or " " in url:
         return "spaces, control characters and letters beyond ASCII cannot be in a URL"
     try:
         parts = urlsplit(url)
@@ -183,7 +181,7 @@ def _read(url: str) -> Endpoint | str:
         ("it cannot hold a user name or a password; keys belong into credentials", "@" in parts.netloc),
         ("it cannot have a query or a fragment", "?" in url or "#" in url),
         ("its host or its port is not valid", not address or not _is_host(name) or port == 0),
-        ("its path is not valid", not _PATH.fullmatch(parts.path)),
+        ("its path is not valid", parts.path not in ("", "/") and not re.fullmatch(_PATH, parts.path)),
     )
     for problem, found in problems:
         if found:
@@ -200,12 +198,17 @@ def _is_host(name: str) -> bool:
     try:
         if ":" in name:
             return IPv6Address(name).scope_id is None
-        if re.fullmatch(r"[0-9.]+", name):
+        if name.replace(".", "").isdigit():
             return isinstance(ip_address(name), IPv4Address)
     except ValueError:
         return False
     # An xn-- label that stands for nothing is found when the URL is parsed for sending.
-    return len(name) <= 255 and _HOST.fullmatch(name) is not None
+    return len(name) <= 255 and all(map(_is_label, name.removesuffix(".").split(".")))
+
+
+def _is_label(text: str) -> bool:
+    """Return whether *text* can be what stands between two dots of a host's name."""
+    return 0 < len(text) <= 63 and text == text.strip("-") and _IN_LABEL.issuperset(text)
 
 
 def _is_loopback(name: str) -> bool:

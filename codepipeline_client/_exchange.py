@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from time import gmtime, strftime
-from typing import Final
-
-from attrs import define, frozen
+from typing import Final, NamedTuple
 
 from . import _awsjson
 from ._clock import SKEW_CODES, Skew, is_notable, seen_skew
@@ -35,8 +33,7 @@ class Unsent(BaseException):
     """Thrown into an exchange by who drives it: the attempt will not be made, nor any other."""
 
 
-@frozen(kw_only=True)
-class Route:
+class Route(NamedTuple):
     """What all calls of a client have in common."""
 
     url: str
@@ -63,7 +60,7 @@ def exchange(
     """
     headers = (*route.headers, ("amz-sdk-invocation-id", invocation_id))
     request = _awsjson.encode(operation.name, operation.to_wire(asked), url=route.url, headers=headers)
-    call = _Call(request=request, route=route, retries=route.retry.begin())
+    call = _Call(request=request, route=route)
     attempt = call.first()
     while True:
         response: Response | None = None
@@ -82,15 +79,17 @@ def exchange(
         attempt = call.next(attempt, failure, response)
 
 
-@define(kw_only=True)
 class _Call:
     """One call's way from attempt to attempt."""
 
-    request: Request
-    route: Route
-    retries: Retries
-    may_renew: bool = True
-    """Keys that the service calls expired are fetched anew once in a call."""
+    __slots__ = ("may_renew", "request", "retries", "route")
+
+    def __init__(self, *, request: Request, route: Route) -> None:
+        self.request = request
+        self.route = route
+        self.retries: Retries = route.retry.begin()
+        self.may_renew = True
+        """Keys that the service calls expired are fetched anew once in a call."""
 
     def first(self) -> Attempt:
         return self._attempt(1, self.retries.lead())

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import re
 import ssl
+import sys
 from typing import Final
 
-import anyio
 import httpx
 
 from ._tls import may_pass
 from .errors import ConnectionFailedError, RequestTimeoutError, TransportError
 
-FAILURES: Final = (
-    httpx.HTTPError,
-    httpx.StreamError,
-    OSError,
-    anyio.BrokenResourceError,
-    anyio.ClosedResourceError,
-    anyio.EndOfStream,
-)
-"""What a transport may raise when no usable answer comes. Anything else is a defect, and passes."""
-
-
+_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, OSError)
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what a transport may raise when no usable answer comes. Anything else is a defect, and passes."""
+    if "anyio" not in sys.modules:  # then nobody can have raised its errors, and threads do well without it
+        return _FAILURES
+    from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+
+    return (*_FAILURES, BrokenResourceError, ClosedResourceError, EndOfStream)
 
 
 def translated(error: Exception, host: str, before: BaseException | None) -> TransportError:
@@ -51,7 +50,8 @@ def _root(error: Exception, before: BaseException | None) -> BaseException:
     root: BaseException = error
     inner = error.__cause__ or error.__context__  # httpcore cuts causes, and contexts remain
     while inner is not None and inner is not before:
-        root = inner if isinstance(inner, OSError) else root
+        # That a connection is not there at once is no failure, but it is what the real one is the context of.
+        root = inner if isinstance(inner, OSError) and not isinstance(inner, BlockingIOError) else root
         inner = inner.__cause__ or inner.__context__
     return root
 

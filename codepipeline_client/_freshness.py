@@ -5,9 +5,7 @@ How fresh keys are, given the time: the rule by which they are used, and fetched
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Final
-
-from attrs import frozen
+from typing import Final, NamedTuple
 
 from ._message import Credentials
 
@@ -23,8 +21,7 @@ class Freshness(Enum):
     """Wait for others."""
 
 
-@frozen(kw_only=True)
-class Held:
+class Held(NamedTuple):
     """Keys that were fetched. Times are in seconds since the epoch."""
 
     credentials: Credentials

@@ -14,11 +14,6 @@ from threading import Lock, Thread
 from traceback import clear_frames
 from typing import Generic, TypeVar
 
-import anyio
-from anyio.lowlevel import checkpoint
-from attrs import define, field
-from sniffio import current_async_library
-
 from .errors import ConfigurationError
 
 T = TypeVar("T")
@@ -78,12 +73,14 @@ class Once(Generic[T]):
                 future.set_result(value)
 
 
-@define
 class _Attempt(Generic[T]):
     """One process's try at a value."""
 
-    lock: Lock = field(factory=Lock)
-    future: Future[T] | None = None
+    __slots__ = ("future", "lock")
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.future: Future[T] | None = None
 
 
 def _clear_frames(error: BaseException) -> None:
@@ -97,17 +94,22 @@ def _clear_frames(error: BaseException) -> None:
 async def settled(future: Future[T]) -> T:
     """Wait for *future* in this task. A wait that is cancelled leaves the work to those who still wait."""
     if not future.done():
-        await (_in_trio(future) if current_async_library() == "trio" else _in_asyncio(future))
+        await (_in_trio(future) if running_library() == "trio" else _in_asyncio(future))
     return future.result()
 
 
 def running_library() -> str:
     """Return what the current task runs on: ``asyncio`` or ``trio``."""
+    from sniffio import current_async_library  # here, since a sync client does without
+
     return current_async_library()
 
 
 def load_anyio_for(library: str) -> None:
     """Load the part of anyio that is for *library*, which takes long enough to be felt on an event loop."""
+    import anyio
+    from anyio.lowlevel import checkpoint
+
     anyio.run(checkpoint, backend=library)
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Final, NoReturn, TypeGuard
-
-from attrs import frozen
+from typing import Final, NamedTuple, NoReturn, TypeGuard
 
 JsonObject = Mapping[str, object]
 
@@ -20,8 +18,7 @@ _MOST: Final = 100_000
 """Lists and objects at most: a hundred thousand are soon read, and a million would hold up an event loop."""
 
 
-@frozen
-class NotJson:
+class NotJson(NamedTuple):
     """What is no JSON, or none that Python could go on with."""
 
     reason: str

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from abc import ABCMeta
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, cast
-
-from attrs import frozen
 
 from ._botocore_keys import BotocoreCredentials, from_botocore, from_chain
 from ._discretion import because, hush, message_of, stripped, without_locals
@@ -40,19 +37,29 @@ AsyncCredentialsLike: TypeAlias = CredentialsLike | AsyncCredentialsProvider
 """What an async client takes as its credentials."""
 
 
-@frozen(kw_only=True, repr=False)
 class Source:
     """A place that keys come from."""
 
-    name: str
-    at_once: Callable[[], Credentials | CredentialsError | None] = lambda: None
-    """Gives keys without blocking; None where it cannot."""
-    fetch: Callable[[EventLoopToken | None], object] = lambda _: None
-    """Gives keys, and may block."""
-    is_per_loop: bool = False
-    """True when fetching may need an event loop: callers on another must not depend on its life."""
-    is_botocore: bool = True
-    """False when the user's own code fetches, whose errors are not ours to change."""
+    __slots__ = ("at_once", "fetch", "is_botocore", "is_per_loop", "name")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        at_once: Callable[[], Credentials | CredentialsError | None] = lambda: None,
+        fetch: Callable[[EventLoopToken | None], object] = lambda _: None,
+        is_per_loop: bool = False,
+        is_botocore: bool = True,
+    ) -> None:
+        self.name = name
+        self.at_once = at_once
+        """Gives keys without blocking; None where it cannot."""
+        self.fetch = fetch
+        """Gives keys, and may block."""
+        self.is_per_loop = is_per_loop
+        """True when fetching may need an event loop: callers on another must not depend on its life."""
+        self.is_botocore = is_botocore
+        """False when the user's own code fetches, whose errors are not ours to change."""
 
     def ask(self, loop: EventLoopToken | None) -> object:
         """Fetch, in a refresh's thread. A failure is returned: raised, it would drag along frames that hold keys."""
@@ -189,7 +196,7 @@ def flaws(credentials: Credentials) -> list[str]:
 
 
 def _is_sendable(text: object) -> bool:
-    return isinstance(text, str) and re.fullmatch("[!-~]+", text) is not None
+    return isinstance(text, str) and text != "" and text.isascii() and text.isprintable() and " " not in text
 
 
 def _is_moment(value: object) -> bool:

@@ -1,16 +1,15 @@
 """
 Event loops, of asyncio and trio: which one this is, whether it has ended, how to reach it from outside.
 
-Loads neither library before a loop of it is there: a sync client does without both.
+Loads neither library before a loop of it is there: a sync client does without both, and without what tells them apart.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
-
-from sniffio import current_async_library
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -22,13 +21,22 @@ Loop: TypeAlias = "AbstractEventLoop | TrioToken"
 
 def current_loop() -> Loop:
     """Return the loop that runs here."""
-    if current_async_library() == "trio":
+    if is_trios():
         from trio.lowlevel import current_trio_token
 
         return current_trio_token()
-    from asyncio import get_running_loop
+    import asyncio
 
-    return get_running_loop()
+    return asyncio.get_running_loop()
+
+
+def is_trios() -> bool:
+    """Return whether trio runs here."""
+    if "trio" not in sys.modules:
+        return False
+    from sniffio import current_async_library
+
+    return current_async_library() == "trio"
 
 
 def has_ended(loop: Loop) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import field, frozen
 
@@ -37,8 +37,7 @@ class Credentials:
     """When the keys end, an aware datetime. None when they do not, or when nobody said."""
 
 
-@frozen(kw_only=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request, before it is signed."""
 
     method: str
@@ -47,22 +46,38 @@ class Request:
     body: bytes
 
 
-@frozen(kw_only=True)
 class Response:
-    """One HTTP response, read to its end or to the limit."""
+    """One HTTP response, read to its end or to the limit. No tuple: what shows tracebacks would look into it."""
 
-    status_code: int
-    headers: Mapping[str, str] = field(repr=False)
-    """By name in lower case; a header that came several times is joined with a comma."""
-    body: bytes = field(repr=False)
-    is_whole: bool = True
-    """False when the body was cut off for its size."""
-    credentials: Credentials | None = None
-    """The keys that the request was signed with. None when a transport of the user's own signed it."""
-    sent: float = 0.0
-    """When the request went out, by this machine's clock, in seconds since the epoch."""
-    received: float = 0.0
-    """When the answer was there, likewise."""
+    __slots__ = ("body", "credentials", "headers", "is_whole", "received", "sent", "status_code")
+
+    def __init__(
+        self,
+        *,
+        status_code: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        is_whole: bool = True,
+        credentials: Credentials | None = None,
+        sent: float = 0.0,
+        received: float = 0.0,
+    ) -> None:
+        self.status_code: Final = status_code
+        self.headers: Final = headers
+        """By name in lower case; a header that came several times is joined with a comma."""
+        self.body: Final = body
+        self.is_whole: Final = is_whole
+        """False when the body was cut off for its size."""
+        self.credentials: Final = credentials
+        """The keys that the request was signed with. None when a transport of the user's own signed it."""
+        self.sent: Final = sent
+        """When the request went out, by this machine's clock, in seconds since the epoch."""
+        self.received: Final = received
+        """When the answer was there, likewise."""
+
+    def __repr__(self) -> str:
+        """Return what an answer was, not what was in it."""
+        return f"Response(status_code={self.status_code})"
 
     @property
     def request_id(self) -> str | None:
@@ -79,8 +94,7 @@ class Response:
         return text
 
 
-@frozen(kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One request to send now, or after a pause."""
 
     request: Request

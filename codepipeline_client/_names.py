@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import TypeAlias
 
@@ -26,6 +27,9 @@ class Names:
 
     def look_up(self, host: str, port: int) -> Addresses | Future[Addresses]:
         """Return a host's addresses: at once if it is one, else in the future. Never asks the same twice at a time."""
+        plain = _plain_address(host, port)
+        if plain is not None:
+            return [plain]
         try:
             return _addresses(host, port, socket.AI_NUMERICHOST)
         except UnicodeError as error:
@@ -35,6 +39,15 @@ class Names:
         found = self._under_way.setdefault(key, Once(partial(_addresses, host, port))).started()
         found.add_done_callback(lambda _: self._under_way.pop(key, None))
         return found
+
+
+def _plain_address(host: str, port: int) -> tuple[int, Address] | None:
+    """Return what needs no resolver, nor all that Python loads for international names before it asks one."""
+    for family, address in ((socket.AF_INET, (host, port)), (socket.AF_INET6, (host, port, 0, 0))):
+        with suppress(OSError, ValueError):
+            socket.inet_pton(family, host)
+            return family, address
+    return None
 
 
 def _addresses(host: str, port: int, flags: int = 0) -> Addresses:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Generic, TypeVar
-
-from attrs import evolve, frozen
+from typing import Generic, NamedTuple, TypeVar
 
 from . import _settings
 from ._clock import Skew
 from ._exchange import Route
+from ._given import Given
 from ._line import Line, is_parsable
 from ._patience import Unhurried
 from ._pauses import Pauses
@@ -27,8 +26,7 @@ from .errors import ConfigurationError
 TransportT = TypeVar("TransportT")
 
 
-@frozen
-class Parts(Generic[TransportT]):
+class Parts(NamedTuple, Generic[TransportT]):
     """What a call goes through."""
 
     route: Route
@@ -42,7 +40,7 @@ class Parts(Generic[TransportT]):
 
 
 def assembled(
-    given: _settings.Given,
+    given: Given,
     environ: Environment,
     *,
     clock: Pauses,
@@ -60,19 +58,23 @@ def assembled(
     endpoint = settings.endpoint
     if not is_parsable(endpoint.url):
         raise ConfigurationError("endpoint_url cannot be used: its host or its length is not valid")
+    retry = policy(
+        settings.retry_mode,
+        max_attempts=settings.max_attempts,
+        chance=random.random,
+        monotonic=clock.monotonic,
+    )
+    headers = (("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity"))
+    skew = Skew() if settings.correct_clock_skew else None
     route = Route(
         url=endpoint.url,
-        headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
-        retry=policy(
-            settings.retry_mode,
-            max_attempts=settings.max_attempts,
-            chance=random.random,
-            monotonic=clock.monotonic,
-        ),
-        skew=Skew() if settings.correct_clock_skew else None,
+        headers=headers,
+        retry=retry,
+        skew=skew,
         lifetime=lambda: clock.time() + (limits.read or 0.0),
         region_name=settings.region_name,
     )
+    polling = route._replace(retry=Unhurried(retry))
     line = Line(
         verify=settings.ca_file or given.verify,
         proxy_url=settings.proxy_url,
@@ -81,7 +83,6 @@ def assembled(
     )
     watch = Watch(host=endpoint.host, on_attempt=on_attempt)
     is_insecure = endpoint.scheme == "http" and not endpoint.is_loopback
-    polling = evolve(route, retry=Unhurried(route.retry))
     return Parts(route, polling, signing(line, settings.region_name), watch, is_insecure)
 
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Awaitable
-from types import TracebackType
-from typing import Final
-
-import anyio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ._clock import Clock
-from ._loops import Loop, call_soon, current_loop
+from ._loops import Loop, call_soon, current_loop, is_trios
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Timeout
+
+T = TypeVar("T")
 
 
 class SystemClock:
@@ -36,7 +40,7 @@ class SystemClock:
 
     def sleep_async(self, seconds: float) -> Awaitable[None]:
         """Wait in this task, on asyncio or trio."""
-        return anyio.sleep(seconds)
+        return _sleep(seconds)
 
 
 class Pauses:
@@ -51,18 +55,18 @@ class Pauses:
         """Tells the time of day, in seconds since the epoch."""
         self.monotonic: Final = clock.monotonic
         """Tells seconds that never run backwards."""
+        self.cutoffs: Final = Cutoffs()
+        """What a close cuts off, beside pauses."""
         self.are_over = False
         """Whether the client has been closed."""
         self._clock = clock
         self._wakers: dict[int, threading.Event] = {}
-        self._scopes: dict[anyio.CancelScope, Loop] = {}
 
     def end(self) -> None:
-        """End all pauses, and all scopes that were given to `ended_by_close`: the client is closed."""
+        """End all pauses, and all that waits in `cutoffs`: the client is closed."""
         self.are_over = True
         self._waker().set()
-        for scope, loop in tuple(self._scopes.items()):
-            call_soon(loop, scope.cancel)
+        self.cutoffs.end()
 
     def sleep(self, seconds: float) -> None:
         """Wait in this thread. A clock that is not the machine's has the wait to itself, to its end."""
@@ -75,37 +79,87 @@ class Pauses:
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait in this task."""
-        with anyio.CancelScope() as scope, self.ended_by_close(scope):
-            await self._clock.sleep_async(seconds)
-
-    def ended_by_close(self, scope: anyio.CancelScope) -> _Registered:
-        """Let a close cancel *scope*, which has just been entered in this task."""
-        return _Registered(self, scope, self._scopes)
+        is_ours = isinstance(self._clock, SystemClock)
+        await self.cutoffs.wait(self._clock.sleep_async(seconds), None, is_ours=is_ours)
 
     def _waker(self) -> threading.Event:
         # By process: its lock may have been held when another forked off.
         return self._wakers.setdefault(os.getpid(), threading.Event())
 
 
-class _Registered:
-    """A scope's place among those that a close cancels."""
+class Cutoffs:
+    """
+    What tasks wait for until a time or until all is over, whichever comes first.
 
-    __slots__ = ("_pauses", "_scope", "_scopes")
+    On asyncio by its own means, where they do: anyio's scopes do more, and cost several times as much.
+    """
 
-    def __init__(self, pauses: Pauses, scope: anyio.CancelScope, scopes: dict[anyio.CancelScope, Loop]) -> None:
-        self._pauses = pauses
-        self._scope = scope
-        self._scopes = scopes
+    __slots__ = ("_are_over", "_cuts")
 
-    def __enter__(self) -> None:
-        self._scopes[self._scope] = current_loop()
-        if self._pauses.are_over:  # asked when it has its place: a close from now on finds it
-            self._scope.cancel()
+    def __init__(self) -> None:
+        self._are_over = False
+        self._cuts: dict[object, tuple[Loop, Callable[[], None]]] = {}
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        del self._scopes[self._scope]
+    def end(self) -> None:
+        """Cut off all that is waited for, and whatever will be."""
+        self._are_over = True
+        for loop, cut in tuple(self._cuts.values()):
+            call_soon(loop, cut)
+
+    def wait(self, work: Awaitable[T], seconds: float | None, *, is_ours: bool) -> Awaitable[T | None]:
+        """
+        Wait in this task, and return what *work* brings; None if it is cut off, after *seconds* at the latest.
+
+        *is_ours* is work that ends when it is cut off once. Other work is cut off at each wait until it has ended,
+        but for what it shields.
+        """
+        import asyncio
+
+        loop = current_loop()
+        if is_ours and isinstance(loop, asyncio.AbstractEventLoop):
+            return self._in_asyncio(loop, work, asyncio.timeout(seconds))
+        return self._in_anyio(loop, work, seconds)
+
+    async def _in_asyncio(self, loop: AbstractEventLoop, work: Awaitable[T], limit: Timeout) -> T | None:
+        try:
+            async with limit:
+                self._cuts[limit] = loop, partial(_expire, limit)
+                try:
+                    if self._are_over:  # asked when it has its place: an end from now on finds it
+                        _expire(limit)
+                    return await work
+                finally:
+                    del self._cuts[limit]
+        except TimeoutError:
+            if not limit.expired():  # it is the work's own
+                raise
+        return None
+
+    async def _in_anyio(self, loop: Loop, work: Awaitable[T], seconds: float | None) -> T | None:
+        import anyio  # here, since a sync client does without
+
+        with anyio.move_on_after(seconds) as scope:
+            self._cuts[scope] = loop, scope.cancel
+            try:
+                if self._are_over:
+                    scope.cancel()
+                return await work
+            finally:
+                del self._cuts[scope]
+        return None
+
+
+async def _sleep(seconds: float) -> None:
+    if is_trios():
+        import trio
+
+        await trio.sleep(seconds)
+    else:
+        import asyncio
+
+        await asyncio.sleep(seconds)
+
+
+def _expire(limit: Timeout) -> None:
+    with suppress(RuntimeError):  # what it was for has ended meanwhile
+        limit.reschedule(0.0)

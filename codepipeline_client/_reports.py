@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import frozen
 
@@ -48,8 +48,7 @@ OnAttempt = Callable[[AttemptReport], object]
 """A function that is told of each attempt. It is called in the thread or the task of the call, and must not block."""
 
 
-@frozen(kw_only=True)
-class Watch:
+class Watch(NamedTuple):
     """Who is told of the attempts of one client."""
 
     host: str

@@ -8,9 +8,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
-
-from attrs import frozen
+from typing import Final, Literal, NamedTuple, Protocol
 
 from ._locks import ProcessLock
 from ._rate_limiter import RateLimiter
@@ -82,8 +80,7 @@ def policy(mode: Mode, *, max_attempts: int, chance: Callable[[], float], monoto
     )
 
 
-@frozen(kw_only=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of failure that may pass."""
 
     cost: int
@@ -194,8 +191,7 @@ class Quota:
             self._left = min(self._left + amount, self.FULL)
 
 
-@frozen(kw_only=True)
-class Policy:
+class Policy(NamedTuple):
     """The retry policy of every mode; the modes differ in its parts."""
 
     max_attempts: int

@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 
 from ._clock import DEADLINE, Clock, Deadline
-from ._failures import FAILURES, translated
+from ._failures import failures, translated
 from ._message import Credentials, Response
 from .errors import CodePipelineError, CredentialsError
 
@@ -60,11 +60,11 @@ def send(request: httpx.Request, transport: httpx.BaseTransport, clock: Clock) -
                 if len(body) > MAX_BODY:
                     break
         finally:
-            response.close()
+            stream.close()
         return _response(response, body, _sent(request, asked), clock.time())
     except CredentialsError as error:
         return error
-    except FAILURES as error:
+    except failures() as error:
         return translated(error, request.url.netloc.decode("ascii"), before)
 
 
@@ -84,11 +84,11 @@ async def send_async(
         finally:
             if isinstance(pieces, AsyncGenerator):
                 await pieces.aclose()  # unread to its end, it would be left to the garbage collector
-            await response.aclose()
+            await stream.aclose()
         return _response(response, body, _sent(request, asked), clock.time())
     except CredentialsError as error:
         return error
-    except FAILURES as error:
+    except failures() as error:
         return translated(error, request.url.netloc.decode("ascii"), before)
 
 

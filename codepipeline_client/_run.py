@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Generic, Never
+from os import urandom
+from typing import Generic, NamedTuple, Never
 
 import httpx
-from attrs import define, evolve, field, frozen
+from attrs import evolve
 
 from ._clock import DEADLINE, Deadline
 from ._exchange import Exchange, Unsent
@@ -24,8 +25,7 @@ from .errors import CodePipelineError, ConnectionFailedError, CredentialsError, 
 from .operations import OutputT
 
 
-@frozen(kw_only=True)
-class Limits:
+class Limits(NamedTuple):
     """How long one step of an attempt may take, in seconds; None for no limit."""
 
     connect: float | None
@@ -34,18 +34,29 @@ class Limits:
     """Between two pieces of the answer, or of the request."""
 
 
-@define(kw_only=True)
 class Run(Generic[OutputT]):
     """One call on its way, and what both loops do between waits."""
 
-    operation_name: str
-    exchange: Exchange[OutputT]
-    clock: Pauses
-    limits: Limits
-    deadline: Deadline
-    watch: Watch
-    _untold: AttemptReport | None = field(default=None, init=False)
-    """The report of an attempt that is followed by another only if there are other keys for it."""
+    __slots__ = ("_untold", "clock", "deadline", "exchange", "limits", "operation_name", "watch")
+
+    def __init__(
+        self,
+        *,
+        operation_name: str,
+        exchange: Exchange[OutputT],
+        clock: Pauses,
+        limits: Limits,
+        deadline: Deadline,
+        watch: Watch,
+    ) -> None:
+        self.operation_name = operation_name
+        self.exchange = exchange
+        self.clock = clock
+        self.limits = limits
+        self.deadline = deadline
+        self.watch = watch
+        self._untold: AttemptReport | None = None
+        """The report of an attempt that is followed by another only if there are other keys for it."""
 
     def broken_off(self, attempt: Attempt, *, before: float = 0.0) -> Failed | None:
         """
@@ -63,21 +74,25 @@ class Run(Generic[OutputT]):
 
     def request(self, attempt: Attempt, sending: Sending) -> httpx.Request:
         """Return the request to send. Each step of sending it may take what is left of the call's time at most."""
-        request, within = attempt.request, self.deadline.within
-        connect, read = within(self.limits.connect), within(self.limits.read)
-        return httpx.Request(
-            request.method,
-            _url(request.url),
-            headers=request.headers,
-            content=request.body,
+        asked, limits, left = attempt.request, self.limits, self.deadline.within(None)
+        connect, read = _lesser(limits.connect, left), _lesser(limits.read, left)
+        url, host = _target(asked.url)
+        # As a stream, since httpx looks through all headers again and again to prepare a request for its content.
+        request = httpx.Request(
+            asked.method,
+            url,
+            headers=[("Host", host), *asked.headers, ("Content-Length", str(len(asked.body)))],
+            stream=httpx.ByteStream(asked.body),
             extensions={
-                "timeout": {"connect": connect, "read": read, "write": read, "pool": within(None)},
+                "timeout": {"connect": connect, "read": read, "write": read, "pool": left},
                 DEADLINE: self.deadline,
                 STALE_CREDENTIALS: attempt.stale,
                 SKEW: attempt.skew,
                 SENDING: sending,
             },
         )
+        request.read()
+        return request
 
     def advance(
         self, attempt: Attempt, came: Response | CodePipelineError | None, sending: Sending, began: float
@@ -174,8 +189,7 @@ def _advanced(exchange: Exchange[OutputT], outcome: Response | CodePipelineError
         return Failed(error.with_traceback(None))  # its frames hold the answer, all of it
 
 
-@frozen
-class Done(Generic[OutputT]):
+class Done(NamedTuple, Generic[OutputT]):
     """The call went well."""
 
     output: OutputT
@@ -185,8 +199,7 @@ class Done(Generic[OutputT]):
         return self.output
 
 
-@frozen
-class Failed:
+class Failed(NamedTuple):
     """The call failed."""
 
     failure: CodePipelineError
@@ -202,4 +215,20 @@ def late(operation_name: str, deadline: Deadline) -> RequestTimeoutError:
     return RequestTimeoutError(words, limit="timeout")
 
 
-_url = lru_cache(maxsize=64)(httpx.URL)
+def invocation_id() -> str:
+    """Return a random UUID for a call: one of uuid's own takes far longer to make."""
+    digits = urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
+
+
+@lru_cache(maxsize=64)
+def _target(url: str) -> tuple[httpx.URL, str]:
+    """Return where to send to, and the Host header for it."""
+    parsed = httpx.URL(url)
+    return parsed, parsed.netloc.decode("ascii")
+
+
+def _lesser(limit: float | None, left: float | None) -> float | None:
+    if left is None:
+        return limit
+    return left if limit is None else min(limit, left)

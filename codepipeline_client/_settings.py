@@ -15,52 +15,14 @@ from types import NoneType
 from typing import Final
 from urllib.parse import urlsplit
 
-from attrs import field, frozen
-
 from . import _endpoint, _proxy
+from ._given import Given, Settings
 from ._retry import Mode as RetryMode
 from ._sources import Setting, Sources, with_profile
 from .errors import ConfigurationError
 
 _LOGGER: Final = logging.getLogger(__name__)
 _LONGEST_APP_ID: Final = 50
-
-
-@frozen(kw_only=True)
-class Given:
-    """The client's arguments that can be set elsewhere too. None is an argument that was not given."""
-
-    region_name: str | None = None
-    profile_name: str | None = None
-    endpoint_url: str | None = field(default=None, repr=False)
-    use_fips_endpoint: bool | None = None
-    use_dualstack_endpoint: bool | None = None
-    proxy: str | None = field(default=None, repr=False)
-    trust_env: bool = True
-    """False to leave proxies and CA files of the environment alone. Everything else there still counts."""
-    verify: bool | str | ssl.SSLContext = True
-    user_agent_app_id: str | None = None
-    retry_mode: RetryMode | None = None
-    max_attempts: int | None = None
-
-
-@frozen(kw_only=True)
-class Settings:
-    """What a client goes by."""
-
-    region_name: str
-    profile_name: str | None
-    """None when no profile was named; the one called "default" counts then, if there is one."""
-    endpoint: _endpoint.Endpoint
-    proxy_url: str | None = field(repr=False)
-    """Begins with its scheme, and may hold a password."""
-    ca_file: str | None
-    """The file or folder of the authorities to trust. None for the usual ones, and beside an SSL context."""
-    user_agent_app_id: str | None
-    retry_mode: RetryMode
-    max_attempts: int
-    """The first attempt included."""
-    correct_clock_skew: bool
 
 
 def _boolean(text: str) -> bool | None:
@@ -158,7 +120,7 @@ def resolve(given: Given, environ: Mapping[str, str]) -> Settings:
 
     Raises ConfigurationError when a setting is missing or unusable, and says where it came from.
     """
-    sources = Sources(environ=environ)
+    sources = Sources(environ)
     del environ  # keys are in it, which must not be seen among the variables of a traceback
     sources = with_profile(sources, sources.find(_PROFILE, given.profile_name))
     region = sources.find(_REGION, given.region_name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import uuid
 import warnings
 from abc import ABC, abstractmethod
 from typing import Final, Generic, Never, TypeVar
@@ -19,12 +18,13 @@ from ._clock import Clock, Deadline
 from ._credentials import CredentialsCache
 from ._exchange import exchange
 from ._futures import Once
+from ._given import Given
 from ._line import Line
 from ._parts import Environment, Parts, assembled
 from ._pauses import Pauses, SystemClock
 from ._reports import OnAttempt
 from ._retry import Mode as RetryMode
-from ._run import Limits, Run
+from ._run import Limits, Run, invocation_id
 from .errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
 from .operations import InputT, Operation, OutputT
 
@@ -110,7 +110,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         stray = next(iter(unknown), None)
         unknown.clear()
         self._clock = Pauses(_clock(clock))
-        self._given = given = _settings.Given(
+        self._given = given = Given(
             region_name=region_name,
             profile_name=profile_name,
             endpoint_url=endpoint_url,
@@ -142,8 +142,10 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
                 raise ConfigurationError(
                     f"transport must be an httpx.{self._transport_kind.__name__}, not {type(transport).__name__}"
                 )
-            if given.proxy is not None or given.verify is not True:
-                raise ConfigurationError("proxy and verify are a transport's own: give them to it, not beside it")
+            if given.proxy is not None or given.verify is not True or max_connections != 64:
+                raise ConfigurationError(
+                    "proxy, verify and max_connections are a transport's own: give them to it, not beside it"
+                )
         if parameter_validation not in (True, False):
             raise ConfigurationError(f"parameter_validation must be True or False, not {parameter_validation!r}")
         self._timeout = seconds_of("timeout", timeout)
@@ -193,7 +195,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         route = parts.polling if is_poll else parts.route
         return Run(
             operation_name=operation.name,
-            exchange=exchange(operation, asked, route, invocation_id=str(uuid.uuid4())),
+            exchange=exchange(operation, asked, route, invocation_id=invocation_id()),
             clock=self._clock,
             limits=self._limits,
             deadline=deadline,

@@ -13,6 +13,7 @@ import hmac
 from collections.abc import Iterable
 from functools import lru_cache, reduce
 from hashlib import sha256
+from math import floor
 from time import gmtime, strftime
 from typing import Final
 from urllib.parse import quote
@@ -25,6 +26,8 @@ The headers, in lower case, that are the signer's alone: whoever sends the reque
 
 An old token beside keys that have none would go out unsigned, and the service would refuse the request.
 """
+
+_HASH: Final = "x-amz-content-sha256"
 
 NEVER_SIGNED: Final = frozenset(
     {
@@ -40,6 +43,11 @@ _UNREAD: Final = REPLACED | NEVER_SIGNED
 
 _S3_FAMILY: Final = frozenset({"s3", "s3-object-lambda", "s3-outposts"})
 """The service names to which a path is an object's key, to be left as it is, and the payload's hash a header."""
+
+
+def replaced(service_name: str) -> frozenset[str]:
+    """Return the headers, in lower case, that a signature for the service brings, in the place of what was there."""
+    return REPLACED | {_HASH} if service_name in _S3_FAMILY else REPLACED
 
 
 def sign(
@@ -66,7 +74,7 @@ def sign(
     fields = _canonical_headers(headers)
     if "host" not in fields:
         raise ValueError("the request has no Host header, so it cannot be signed: add the one that will be sent")
-    timestamp = strftime("%Y%m%dT%H%M%SZ", gmtime(now))
+    timestamp = _timestamp(floor(now))
     day = timestamp[:8]
     payload_hash = sha256(body).hexdigest()
     scope = f"{day}/{region_name}/{service_name}/aws4_request"
@@ -90,7 +98,7 @@ def sign(
             *[f"{name}:{fields[name]}" for name in names],
             "",
             signed_headers,
-            fields.get("x-amz-content-sha256", payload_hash),
+            fields.get(_HASH, payload_hash),
         )
     )
     string_to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{sha256(_utf8(canonical_request)).hexdigest()}"
@@ -136,6 +144,11 @@ def _canonical_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
             folded = " ".join(value.split())
             fields[key] = f"{fields[key]},{folded}" if key in fields else folded
     return fields
+
+
+@lru_cache(maxsize=16)
+def _timestamp(second: int) -> str:
+    return strftime("%Y%m%dT%H%M%SZ", gmtime(second))
 
 
 @lru_cache(maxsize=64)

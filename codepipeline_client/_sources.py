@@ -10,46 +10,63 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Generic, TypedDict, TypeVar
-
-from attrs import evolve, field, frozen
+from typing import Final, Generic, Never, TypedDict, TypeVar
 
 from .errors import ConfigurationError
 
 T = TypeVar("T")
 Section = Mapping[str, str | Mapping[str, str]]
 
+_EMPTY: Final[Mapping[str, Never]] = {}
 
-@frozen
+
 class Setting(Generic[T]):
     """One setting: its name, the places where it is looked for, the first one first, and how a text is read."""
 
-    name: str
-    places: tuple[str, ...]
-    """A variable of the environment is in upper case, a key of the profile in lower case."""
-    read: Callable[[str], T | None]
-    """Returns None for a text that breaks the rule."""
-    rule: str = ""
+    __slots__ = ("name", "places", "read", "rule")
+
+    def __init__(self, name: str, places: tuple[str, ...], read: Callable[[str], T | None], rule: str = "") -> None:
+        """
+        Describe it.
+
+        A variable of the environment is in upper case among the *places*, a key of the profile in lower case. *read*
+        returns None for a text that breaks the *rule*.
+        """
+        self.name = name
+        self.places = places
+        self.read = read
+        self.rule = rule
 
 
-@frozen
 class Found(Generic[T]):
-    """A setting that was found."""
+    """A setting that was found. Shows nothing of itself: it may be a password."""
 
-    name: str
-    value: T = field(repr=False)
-    source: str | None
-    """None for an argument."""
+    __slots__ = ("name", "source", "value")
+
+    def __init__(self, name: str, value: T, source: str | None) -> None:
+        """Keep it; its *source* is None for an argument."""
+        self.name = name
+        self.value = value
+        self.source = source
 
 
-@frozen(kw_only=True)
 class Sources:
     """Where settings can be found. Shows nothing of what is there: keys and passwords are."""
 
-    environ: Mapping[str, str] = field(repr=False)
-    profile_name: str | None = None
-    profile: Section = field(factory=dict[str, str | Mapping[str, str]], repr=False)
-    services: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
+    __slots__ = ("_profile", "_services", "environ", "profile_name")
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        profile_name: str | None = None,
+        profile: Section = _EMPTY,
+        services: Mapping[str, Section] = _EMPTY,
+    ) -> None:
+        self.environ = environ
+        self.profile_name = profile_name
+        self._profile = profile
+        self._services = services
 
     def find(self, setting: Setting[T], argument: T | None = None) -> Found[T] | None:
         if argument is not None:
@@ -69,7 +86,7 @@ class Sources:
         if place.isupper():
             return self.environ.get(place)
         section, _, key = place.rpartition(".")
-        value = (self._service(section) if section else self.profile).get(key)
+        value = (self._service(section) if section else self._profile).get(key)
         if isinstance(value, Mapping):
             raise ConfigurationError(f"{self.called(place)} has indented lines below it: one value is expected")
         return value
@@ -83,7 +100,7 @@ class Sources:
         name = self.text(key)
         if not name:
             return {}
-        section = self.services.get(name)
+        section = self._services.get(name)
         if not section:
             raise ConfigurationError(f"[services {name}] is not in the config file (from {self.called(key)})")
         found = section.get(service) or {}
@@ -97,12 +114,14 @@ class _Config(TypedDict):
     services: dict[str, Section]
 
 
-@frozen
 class _Files:
     """The two shared files. Shows nothing of what is there."""
 
-    config: _Config = field(repr=False)
-    credentials: dict[str, Section] = field(repr=False)
+    __slots__ = ("config", "credentials")
+
+    def __init__(self, config: _Config, credentials: dict[str, Section]) -> None:
+        self.config = config
+        self.credentials = credentials
 
     @property
     def profiles(self) -> Mapping[str, Section]:
@@ -127,7 +146,9 @@ def with_profile(sources: Sources, named: Found[str] | None) -> Sources:
         )
     name = named.value if named else "default"
     profile = files.profiles.get(name, {})
-    return evolve(sources, profile_name=name if named else None, profile=profile, services=files.config["services"])
+    return Sources(
+        sources.environ, profile_name=name if named else None, profile=profile, services=files.config["services"]
+    )
 
 
 def _parsed(reader: str, path: str, *, absent: T) -> T:

@@ -42,6 +42,8 @@ _HOPELESS: Final = frozenset(
         "WRONG_VERSION_NUMBER",
     }
 )
+_BEGINNINGS: Final = (b"", b"\x15", b"\x16")
+"""What a peer that speaks TLS begins with, if it begins: an alert, a handshake."""
 _UNKNOWN_HOST: Final = frozenset(getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA"))
 
 
@@ -84,8 +86,20 @@ class Tls:
         return bool(self._arrived.pending or self.object.pending())
 
     def handshake(self) -> Steps[None]:
-        """Agree with the peer."""
-        return self._steps(self.object.do_handshake)
+        """Agree with the peer. Tells one that speaks no TLS by its first byte."""
+        steps, heard = self._steps(self.object.do_handshake), b""
+        try:
+            content = next(steps)
+            while True:
+                arrived = yield content
+                heard = heard or arrived or b""
+                content = steps.send(arrived)
+        except StopIteration:
+            return
+        except ssl.SSLEOFError as error:  # OpenSSL wants five bytes, and calls less a connection that broke
+            if heard[:1] not in _BEGINNINGS:
+                error.reason = "WRONG_VERSION_NUMBER"
+            raise
 
     def sending(self, content: bytes) -> Steps[int]:
         """Send all of *content*."""

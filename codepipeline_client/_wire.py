@@ -7,10 +7,14 @@ Waits for nothing: who waits is in `_network` and `_async_network`.
 from __future__ import annotations
 
 import re
+import select
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from math import ceil
 from typing import Final
+
+import httpx
 
 from ._clock import Deadline
 from ._tls import Closed, Tls
@@ -21,6 +25,7 @@ _LINE_WORK: Final = 128  # a parser gets through lines much more slowly, and a c
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 _MOST_CUTS: Final = 100
 _LEAST_SHARE: Final = 2.0
+_LONGEST: Final = 2_000_000.0  # poll counts milliseconds, in 32 bits
 
 
 class Intake:
@@ -56,6 +61,11 @@ class Intake:
         """Whether nothing came after the answer."""
         return not self._kept and self._cuts < _MOST_CUTS
 
+    @property
+    def has_kept(self) -> bool:
+        """Whether there is something to take, though nothing more arrives."""
+        return bool(self._kept)
+
     def take(self, arrived: bytes = b"") -> bytes:
         """Return what the parser may have now, of what arrived and of what was kept. OSError if it is too much."""
         ready = self._kept + arrived
@@ -90,12 +100,17 @@ class Intake:
 
 
 class Wire:
-    """One connection's socket, the TLS over it, and how long the call may take that uses it now."""
+    """
+    One connection's socket, the TLS over it, and how long the call may take that uses it now.
+
+    The socket never blocks: who waits does so before, and a look costs no switching to and fro.
+    """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self.intake: Final = Intake()
         self._monotonic = monotonic
-        self._endless = self._deadline = self._connecting = Deadline(None, monotonic)
+        self._deadline = Deadline(None, monotonic)
+        self._connecting: Deadline | None = None
         self._socket: socket.socket | None = None
         self._layers: list[Tls] = []
         self._unsent = b""
@@ -111,18 +126,16 @@ class Wire:
         self.intake.restart()
 
     @property
+    def is_made(self) -> bool:
+        """Whether there is a connection."""
+        return self._socket is not None
+
+    @property
     def is_quiet(self) -> bool:
         """Whether the connection is open, and nothing came over it that no call has asked for."""
-        if self._socket is None or not self.intake.is_clean or any(layer.has_unread for layer in self._layers):
+        if self._socket is None or self._socket.fileno() == -1 or not self.intake.is_clean:
             return False
-        try:
-            self._socket.setblocking(False)
-            self._socket.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return not any(layer.has_unread for layer in self._layers) and not ready(self._socket, 0)
 
     def abort(self) -> None:
         """Let the call that uses the connection fail soon. From any thread; for tasks from their own loop's only."""
@@ -146,10 +159,17 @@ class Wire:
     def within(self, seconds: float | None) -> float | None:
         """Return how long a step may take that may take *seconds* of its own. A TimeoutError if the time is over."""
         self.check()
-        left = self._deadline.within(self._connecting.within(seconds))
+        if self._connecting is not None:
+            seconds = self._connecting.within(seconds)
+        left = self._deadline.within(seconds)
         if left is not None and left <= 0:
             raise TimeoutError("the time for the call is over")
         return left
+
+    def patience(self, seconds: float | None) -> float | None:
+        """Return what `within` does, but None where the wait would be cut off before: a timer less for each answer."""
+        left = self.within(seconds)
+        return None if self._connecting is None and self._deadline.covers(seconds) else left
 
     def share(self, among: int) -> float | None:
         """Return how long to try one of so many addresses: a dead one must leave time for the others."""
@@ -161,9 +181,14 @@ class Wire:
         if self._is_aborted:
             raise Closed
 
-    def reason(self, error: OSError) -> OSError:
-        """Return what *error* came from: an aborted connection fails in many ways."""
-        return Closed() if self._is_aborted else error
+    def broken(
+        self, error: OSError, *, too_late: type[httpx.TransportError], otherwise: type[httpx.TransportError]
+    ) -> httpx.TransportError:
+        """Return httpx's failure for what ended by the clock, or for what else went wrong; its cause is the reason."""
+        reason = Closed() if self._is_aborted else error  # an aborted connection fails in many ways
+        failure = (too_late if isinstance(reason, TimeoutError) else otherwise)(str(reason))
+        failure.__cause__ = reason
+        return failure
 
     def get_extra_info(self, info: str) -> object:
         """Return what httpcore asks of a stream."""
@@ -184,16 +209,41 @@ class Wire:
         try:
             yield
         finally:
-            self._connecting = self._endless
+            self._connecting = None
+
+    @contextmanager
+    def connecting(self, seconds: float | None) -> Generator[None]:
+        """Allow so many *seconds* for all of what is inside, and close the socket when it fails."""
+        try:
+            with self.limited(seconds):
+                yield
+        except OSError as error:
+            self.drop()
+            failure = self.broken(error, too_late=httpx.ConnectTimeout, otherwise=httpx.ConnectError)
+            raise failure from failure.__cause__
 
     def _new_socket(self, family: int) -> socket.socket:
         self.drop()
         self._layers.clear()
         self._socket = new = socket.socket(family, socket.SOCK_STREAM)
+        new.setblocking(False)
         new.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return new
 
     def _open(self) -> socket.socket:
         if self._socket is None:
             raise ConnectionError("the connection was not made yet")
+        if self._socket.fileno() == -1:  # by somebody who found it in the extensions of an answer, or among all objects
+            raise ConnectionError("the socket was closed")
         return self._socket
+
+
+def ready(opened: socket.socket, seconds: float | None, *, to_write: bool = False) -> bool:
+    """Return whether there is something to read, an end too, or room to write, after *seconds* at most."""
+    limit = None if seconds is None else min(seconds, _LONGEST)
+    if hasattr(select, "poll"):  # Windows has none, and eventlet takes it away: select is as good there
+        poll = select.poll()
+        poll.register(opened, select.POLLOUT if to_write else select.POLLIN)
+        return bool(poll.poll(None if limit is None else ceil(limit * 1000)))
+    found = select.select([] if to_write else [opened], [opened] if to_write else [], [opened], limit)
+    return any(found)

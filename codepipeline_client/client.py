@@ -14,7 +14,7 @@ import httpx
 
 from ._arguments import NOT_GIVEN, NotGiven
 from ._async_following import AsyncFollows
-from ._connections import AsyncConnectionPool, ConnectionPool
+from ._connections import ConnectionPool
 from ._credentials import AsyncCredentialsLike, CredentialsLike
 from ._driver import drive, drive_async, prepared, prepared_async
 from ._following import Follows
@@ -199,9 +199,12 @@ class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCreden
         if parts is None:
             self._library = running_library()
             parts = self._accept(await prepared_async(self._parts, operation.name, deadline), is_poll=is_poll)
-        return await drive_async(self._run(operation, asked, parts, deadline, is_poll=is_poll), parts.transport)
+        run = self._run(operation, asked, parts, deadline, is_poll=is_poll)
+        return await drive_async(run, parts.transport, is_ours=self._transport is None)
 
     def _signing(self, line: Line, region_name: str) -> httpx.AsyncBaseTransport:
+        from ._async_connections import AsyncConnectionPool  # a sync client does without
+
         load_anyio_for(self._library)  # here, where no event loop waits for it
         return AsyncSigV4Transport(
             AsyncConnectionPool(line) if self._transport is None else self._transport,

@@ -16,14 +16,13 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-from attrs import frozen
 
 from ._clock import DEADLINE, Deadline
 from ._credentials import AsyncCredentialsLike, CredentialsCache, CredentialsLike
 from ._futures import settled
 from ._message import Credentials
 from ._roundtrip import SENDING, SIGNED_WITH, SKEW, STALE_CREDENTIALS, Sending
-from ._signing import REPLACED, sign
+from ._signing import replaced, sign
 from .errors import ConfigurationError
 
 
@@ -119,7 +118,10 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sign *request* in place, and send it. A body that is a stream is read first: its hash is signed."""
-        await request.aread()
+        if isinstance(request.stream, httpx.ByteStream):
+            request.read()  # what is there need not be waited for, nor iterated over
+        else:
+            await request.aread()
         found = self._stamp.find(request)
         credentials = found if isinstance(found, Credentials) else await settled(found)
         self._stamp.put(request, credentials)
@@ -162,37 +164,42 @@ def _check_scope(service_name: object, region_name: object) -> None:
             raise ConfigurationError(f"{argument} must be letters, digits and hyphens, not {value!r}")
 
 
-@frozen(kw_only=True)
 class _Stamp:
     """What both kinds of transport do to a request, but for the waiting."""
 
-    service_name: str
-    region_name: str
-    credentials: CredentialsCache
-    now: Callable[[], float]
+    __slots__ = ("_credentials", "_now", "_region_name", "_replaced", "_service_name")
+
+    def __init__(
+        self, *, service_name: str, region_name: str, credentials: CredentialsCache, now: Callable[[], float]
+    ) -> None:
+        self._service_name = service_name
+        self._region_name = region_name
+        self._credentials = credentials
+        self._now = now
+        self._replaced = frozenset([name.encode() for name in replaced(service_name)])
 
     def find(self, request: httpx.Request) -> Credentials | Future[Credentials]:
         """Return the keys to sign with, at once or in the future."""
         stale = request.extensions.get(STALE_CREDENTIALS)
-        return self.credentials.renew(stale) if isinstance(stale, Credentials) else self.credentials.lease()
+        return self._credentials.renew(stale) if isinstance(stale, Credentials) else self._credentials.lease()
 
     def put(self, request: httpx.Request, credentials: Credentials) -> None:
         """Set the signature's headers, and take note that the request goes out now."""
-        headers, now = request.headers, self.now()
-        for name in REPLACED:
-            headers.pop(name, None)
+        now = self._now()
+        kept = [pair for pair in request.headers.raw if pair[0].lower() not in self._replaced]
         signature = sign(
             method=request.method,
             target=request.url.raw_path.decode("ascii"),
-            headers=[(name.decode("ascii"), value.decode("utf-8", "replace")) for name, value in headers.raw],
+            headers=[(name.decode("ascii"), value.decode("utf-8", "replace")) for name, value in kept],
             body=request.content,
             credentials=credentials,
-            region_name=self.region_name,
-            service_name=self.service_name,
+            region_name=self._region_name,
+            service_name=self._service_name,
             now=now + _skew(request),
         )
-        for name, value in signature:
-            headers[name] = value
+        # All anew: each header that is set or dropped by itself makes httpx look through all the others.
+        signed = [(name.encode("ascii"), value.encode()) for name, value in signature]
+        request.headers = httpx.Headers([*kept, *signed])
         sending = request.extensions.get(SENDING)
         if isinstance(sending, Sending):
             sending.began = now

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
-from attrs import frozen
-
-from ._arguments import LONGEST, seconds_of
+from ._arguments import interval_of, seconds_of
 from ._followed import FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
 from ._retry import THROTTLING, classify
 from .errors import (
@@ -48,8 +46,7 @@ _PASSING_STATUSES: Final = frozenset({408, 425})
 _NOT_FOUND: Final = (PipelineExecutionNotFoundException, PipelineNotFoundException)
 
 
-@frozen(kw_only=True)
-class Pace:
+class Pace(NamedTuple):
     """How long to wait for the end, and how often to ask."""
 
     timeout: float | None
@@ -60,11 +57,13 @@ class Pace:
     """Seconds between polls at most."""
     not_found_grace: float
     """For how many seconds an execution may be unknown to the service, from the start or since it was last seen."""
+    sweep: float = 0.0
+    """Seconds in which each of many can be asked about once, so that each has its last poll. 0 for one alone."""
 
     @property
     def margin(self) -> float:
         """How many seconds before the end of the time one begins its last poll, so that its answer can still come."""
-        return 0.0 if self.timeout is None else min(1.0, self.timeout / 10.0)
+        return 0.0 if self.timeout is None else min(max(1.0, self.sweep), self.timeout / 10.0)
 
     @property
     def least(self) -> float:
@@ -81,9 +80,9 @@ def pace(*, timeout: object, poll_interval: object, max_poll_interval: object, n
     """Return the pace of a wait. Raises ConfigurationError for a number that cannot be meant."""
     checked = Pace(
         timeout=seconds_of("timeout", timeout),
-        poll_interval=_seconds("poll_interval", poll_interval),
-        max_poll_interval=_seconds("max_poll_interval", max_poll_interval),
-        not_found_grace=_seconds("not_found_grace", not_found_grace, may_be_zero=True),
+        poll_interval=interval_of("poll_interval", poll_interval),
+        max_poll_interval=interval_of("max_poll_interval", max_poll_interval),
+        not_found_grace=interval_of("not_found_grace", not_found_grace, may_be_zero=True),
     )
     if checked.poll_interval > checked.max_poll_interval:
         raise ConfigurationError(
@@ -92,19 +91,7 @@ def pace(*, timeout: object, poll_interval: object, max_poll_interval: object, n
     return checked
 
 
-def _seconds(name: str, value: object, *, may_be_zero: bool = False) -> float:
-    if (
-        not isinstance(value, int | float)
-        or isinstance(value, bool)
-        or not (0 < value <= LONGEST or (may_be_zero and value == 0))
-    ):
-        least = "from 0" if may_be_zero else "above 0 and"
-        raise ConfigurationError(f"{name} must be a number of seconds, {least} up to {LONGEST:.0f}, not {value!r}")
-    return float(value)
-
-
-@frozen
-class Step:
+class Step(NamedTuple):
     """What follows from a poll."""
 
     pause: float | None

@@ -34,6 +34,7 @@ from codepipeline_client import (
     ValidationException,
     _settings,
 )
+from codepipeline_client._given import Given, Settings
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 EXECUTION = make_pipeline_execution()
@@ -266,13 +267,13 @@ def test_each_kind_wants_a_transport_of_its_kind() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"proxy": "http://127.0.0.1:1"}, {"verify": "/ca.pem"}],
-    ids=["proxy", "verify"],
+    [{"proxy": "http://127.0.0.1:1"}, {"verify": "/ca.pem"}, {"max_connections": 4}],
+    ids=["proxy", "verify", "connections"],
 )
 def test_what_a_transport_of_ones_own_would_not_heed_is_refused_beside_it(
     make: Callable[..., Client], options: dict[str, Any]
 ) -> None:
-    with pytest.raises(ConfigurationError, match="proxy and verify are a transport's own"):
+    with pytest.raises(ConfigurationError, match="proxy, verify and max_connections are a transport's own"):
         make(transport=httpx.MockTransport(lambda _: httpx.Response(200)), **options)
 
 
@@ -479,7 +480,7 @@ def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
     client = CodePipelineClient(**pointed_at(service))
     resolve = _settings.resolve
 
-    def closing(given: _settings.Given, environ: dict[str, str]) -> _settings.Settings:
+    def closing(given: Given, environ: dict[str, str]) -> Settings:
         client.close()
         return resolve(given, environ)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import gc
 import itertools
+import os
 import random
 import select
 import socket
@@ -39,9 +41,12 @@ from codepipeline_client import (
     GetPipelineExecutionOutput,
     RequestTimeoutError,
 )
+from codepipeline_client._async_connections import AsyncConnectionPool
 from codepipeline_client._clock import DEADLINE, Deadline
-from codepipeline_client._connections import AsyncConnectionPool, ConnectionPool
+from codepipeline_client._connections import ConnectionPool
+from codepipeline_client._futures import Once
 from codepipeline_client._line import Line
+from codepipeline_client._network import ThreadWire
 from codepipeline_client._tls import may_pass
 from codepipeline_client.testing import FakeClock
 
@@ -254,8 +259,9 @@ def test_a_ca_file_that_holds_none_is_a_configuration_error(ask: Ask, tmp_path: 
 def test_a_refused_connection_is_told(ask: Ask) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(ConnectionFailedError, match=r"no connection to 127\.0\.0\.1:\d+ could be made"):
+    with pytest.raises(ConnectionFailedError, match=r"no connection to 127\.0\.0\.1:\d+ could be made") as caught:
         ask(endpoint_url=f"http://127.0.0.1:{port}")
+    assert os.strerror(errno.ECONNREFUSED) in str(caught.value)
 
 
 def test_a_silent_service_is_told(ask: Ask) -> None:
@@ -910,6 +916,28 @@ def test_an_interrupted_call_loses_no_place(moment: str) -> None:
         sender.close()
 
 
+@pytest.mark.parametrize("moment", ["connect", "write", "read"])
+@pytest.mark.parametrize("after", [0, 1], ids=["first-call", "next-call"])
+def test_a_call_interrupted_at_the_wire_loses_no_place(
+    moment: str, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = Sender(Line(verify=True, max_connections=1), None)
+
+    def interrupt(*_: object) -> None:
+        raise Interrupt
+
+    with Peer(polite) as peer:
+        for _ in range(after):
+            assert sender.ask(peer.url) == b"ok"
+        with monkeypatch.context() as patch, suppress(Interrupt):
+            patch.setattr(ThreadWire, moment, interrupt)
+            sender.ask(peer.url)
+            assert moment == "connect"
+            assert after
+        assert sender.ask(peer.url, pool=0) == b"ok"
+        sender.close()
+
+
 def test_a_failure_that_is_no_part_of_http_loses_no_place(make: Make, tmp_path: Path) -> None:
     sender = make(verify=str(tmp_path / "absent.pem"), max_connections=1)
     with Peer(polite) as peer:
@@ -1045,7 +1073,8 @@ def test_a_pool_that_is_forgotten_closes_its_connections(make: Make) -> None:
 
 FORKED = """
 import os, sys, httpx, anyio
-from codepipeline_client._connections import AsyncConnectionPool, ConnectionPool
+from codepipeline_client._async_connections import AsyncConnectionPool
+from codepipeline_client._connections import ConnectionPool
 from codepipeline_client._line import Line
 
 kind, url, ca_file = sys.argv[1:]
@@ -1203,6 +1232,32 @@ def test_a_proxy_that_refuses_is_a_failure(make: Make) -> None:
 
     with Peer(script) as proxy, pytest.raises(httpx.ProxyError, match="407"):
         make(proxy_url=proxy.url).ask("https://far.test/")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_httpcore_is_waited_for_no_longer_than_the_step_may_take(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tasks, that is: a thread loads it itself."""
+    end = Event()
+
+    def hang() -> Any:
+        end.wait(10)
+
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    with Peer(writes(chunked)) as peer, start_blocking_portal(backend) as portal:
+        sender = Sender(Line(verify=True, max_connections=1), portal)
+        proxied = Sender(Line(verify=True, max_connections=1, proxy_url=peer.url), portal)
+        with monkeypatch.context() as patch:
+            patch.setattr("codepipeline_client._async_link.DETOUR", Once(hang))
+            with pytest.raises(httpx.ReadTimeout, match="httpcore was not loaded in time"):
+                sender.ask(peer.url, read=0.3)
+            with pytest.raises(httpx.ReadTimeout):
+                sender.ask(peer.url, 0.05)
+            with pytest.raises(httpx.ConnectTimeout, match="httpcore was not loaded in time"):
+                proxied.ask(peer.url, connect=0.05)
+        end.set()
+        assert sender.ask(peer.url) == b"ok"
+        sender.close()
+        proxied.close()
 
 
 @pytest.mark.parametrize("url", ["http://me:secret@\u2603\u200b.test:1", "http://me:secret@"], ids=["odd", "none"])

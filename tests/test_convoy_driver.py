@@ -98,14 +98,14 @@ class Journey(Protocol):
 
 
 def terms(
-    *, clock: Clock | None = None, rate: float = 10.0, on_poll: OnPoll | None = None, **changes: Any
+    *, clock: Clock | Pauses | None = None, rate: float = 10.0, on_poll: OnPoll | None = None, **changes: Any
 ) -> dict[str, Any]:
     """Return the arguments beside the poll and the references. Pauses are as long as their intervals."""
     usual = {"timeout": 600.0, "poll_interval": 2.0, "max_poll_interval": 30.0, "not_found_grace": 0.0}
     return {
         "pace": pace(**{**usual, **changes}),
         "max_calls_per_second": rate,
-        "clock": clock or FakeClock(),
+        "clock": clock if isinstance(clock, Pauses) else Pauses(clock or FakeClock()),
         "chance": lambda: 0.5,
         "on_poll": on_poll,
     }
@@ -990,12 +990,13 @@ sys.meta_path.insert(0, Watch())
 import random
 import codepipeline_client
 from codepipeline_client._convoy_driver import followed_async
+from codepipeline_client._pauses import Pauses
 from codepipeline_client.testing import FakeClock
 from codepipeline_client.waiting import pace
 
 async def main():
     paced = pace(timeout=60, poll_interval=2, max_poll_interval=30, not_found_grace=0)
-    more = {"max_calls_per_second": 10, "clock": FakeClock(), "chance": random.random, "on_poll": None}
+    more = {"max_calls_per_second": 10, "clock": Pauses(FakeClock()), "chance": random.random, "on_poll": None}
     async for end in followed_async(None, [], pace=paced, **more):
         pass
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import ssl
+import sys
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -30,12 +33,13 @@ from codepipeline_client import (
 from codepipeline_client._clock import DEADLINE, Clock, Deadline
 from codepipeline_client._driver import drive, drive_async, prepared, prepared_async
 from codepipeline_client._exchange import Exchange, Unsent
+from codepipeline_client._failures import failures
 from codepipeline_client._futures import Once
 from codepipeline_client._message import Attempt, Request, Response
 from codepipeline_client._pauses import Pauses, SystemClock
 from codepipeline_client._reports import Watch
 from codepipeline_client._roundtrip import MAX_BODY, SENDING, SIGNED_WITH, SKEW, STALE_CREDENTIALS
-from codepipeline_client._run import Limits, Run
+from codepipeline_client._run import Limits, Run, invocation_id
 from codepipeline_client.operations import OutputT
 
 KEYS = Credentials(access_key_id="AKID", secret_access_key="s")
@@ -163,6 +167,9 @@ def make_run(
     )
 
 
+drive_tasks = partial(drive_async, is_ours=True)
+
+
 @pytest.fixture(params=["sync", "asyncio", "trio"])
 def run(request: pytest.FixtureRequest) -> Go:
     """Drive an exchange of attempts over a transport, in each of the ways there are."""
@@ -172,7 +179,7 @@ def run(request: pytest.FixtureRequest) -> Go:
         try:
             if request.param == "sync":
                 return drive(whole, transport)
-            return anyio.run(drive_async, whole, transport, backend=request.param)
+            return anyio.run(drive_tasks, whole, transport, backend=request.param)
         except CodePipelineError as error:
             return [error]
 
@@ -191,6 +198,40 @@ def test_a_request_goes_out_as_it_is_with_the_limits_beside_it(run: Go) -> None:
     assert isinstance(sent.extensions[DEADLINE], Deadline)
 
 
+def test_threads_do_without_anyio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer to load than a call takes; and who has not loaded it cannot raise its errors."""
+    assert anyio.EndOfStream in failures()
+    monkeypatch.delitem(sys.modules, "anyio")
+    assert failures() == (httpx.HTTPError, httpx.StreamError, OSError)
+    assert "anyio" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        pytest.param("https://codepipeline.eu-west-1.amazonaws.com/", "codepipeline.eu-west-1.amazonaws.com", id="aws"),
+        pytest.param("http://127.0.0.1:4566", "127.0.0.1:4566", id="port"),
+        pytest.param("https://127.0.0.1:443/way", "127.0.0.1", id="own-port"),
+        pytest.param("http://[::1]:4566/", "[::1]:4566", id="ipv6"),
+    ],
+)
+def test_a_request_has_the_headers_that_httpx_would_give_it(run: Go, url: str, host: str) -> None:
+    """They are set here, since httpx takes long for them."""
+    transport = Both(lambda _: httpx.Response(200))
+    run(transport, Attempt(request=REQUEST._replace(url=url), number=1))
+    (sent,) = transport.requests
+    theirs = httpx.Request("POST", url, headers=REQUEST.headers, content=REQUEST.body)
+    assert sorted(sent.headers.raw) == sorted(theirs.headers.raw)
+    assert (sent.headers["Host"], sent.headers["Content-Length"]) == (host, "4")
+
+
+def test_each_call_has_an_id_of_its_own() -> None:
+    """A random UUID, as uuid makes them."""
+    ids = [uuid.UUID(invocation_id()) for _ in range(100)]
+    assert len(set(ids)) == 100
+    assert {(each.version, each.variant) for each in ids} == {(4, uuid.RFC_4122)}
+
+
 def test_an_answer_comes_back_as_a_value(run: Go) -> None:
     body = Body(b"he", b"", b"llo")
     headers = [("X-Request", "r"), ("Warning", "a"), ("warning", "b"), ("X-Odd", "\xe9")]
@@ -200,16 +241,16 @@ def test_an_answer_comes_back_as_a_value(run: Go) -> None:
         stream=body,
         extensions={SIGNED_WITH: KEYS},
     )
-    assert run(Both(lambda _: answer)) == [
-        Response(
-            status_code=201,
-            headers={"x-request": "r", "warning": "a, b", "x-odd": "\xe9"},
-            body=b"hello",
-            credentials=KEYS,
-            sent=SIGNED_AT,
-            received=1000.0,
-        )
-    ]
+    (came,) = run(Both(lambda _: answer))
+    assert {name: getattr(came, name) for name in Response.__slots__} == {
+        "status_code": 201,
+        "headers": {"x-request": "r", "warning": "a, b", "x-odd": "\xe9"},
+        "body": b"hello",
+        "is_whole": True,
+        "credentials": KEYS,
+        "sent": SIGNED_AT,
+        "received": 1000.0,
+    }
     assert body.closed
 
 
@@ -375,7 +416,7 @@ def test_a_transport_of_the_wrong_kind_is_told() -> None:
     (outcome,) = drive(make_run(script(attempt)), Both(lambda _: httpx.Response(200, stream=AsyncOnly())))
     assert "async answer to a sync client" in str(outcome)
     transport = Both(lambda _: httpx.Response(200, stream=SyncOnly()))
-    (outcome,) = anyio.run(drive_async, make_run(script(attempt)), transport)
+    (outcome,) = anyio.run(drive_tasks, make_run(script(attempt)), transport)
     assert "sync answer to an async client" in str(outcome)
 
 
@@ -438,7 +479,7 @@ def test_a_transport_that_knows_no_limit_is_cut_off_in_a_task(backend: str) -> N
             raise AssertionError
 
     whole = make_run(script(Attempt(request=REQUEST, number=1)), clock=SystemClock(), timeout=0.05)
-    (outcome,) = anyio.run(drive_async, whole, Endless(), backend=backend)
+    (outcome,) = anyio.run(drive_tasks, whole, Endless(), backend=backend)
     assert isinstance(outcome, RequestTimeoutError)
     assert outcome.limit == "timeout"
 
@@ -513,7 +554,7 @@ def test_a_pause_that_is_broken_off_is_told_to_the_exchange() -> None:
         drive(make_run(waiting(), clock=Interrupted()), transport)
     for backend in ("asyncio", "trio"):
         with pytest.raises(KeyboardInterrupt):
-            anyio.run(drive_async, make_run(waiting(), clock=Interrupted()), transport, backend=backend)
+            anyio.run(drive_tasks, make_run(waiting(), clock=Interrupted()), transport, backend=backend)
     assert told == [Unsent] * 3
 
 
@@ -546,7 +587,7 @@ def test_each_attempt_is_reported(backend: str, caplog: pytest.LogCaptureFixture
         if backend == "sync":
             assert drive(whole, transport) == "output"
         else:
-            assert anyio.run(drive_async, whole, transport, backend=backend) == "output"
+            assert anyio.run(drive_tasks, whole, transport, backend=backend) == "output"
     first = AttemptReport(
         operation_name="GetPipelineExecution",
         attempt=1,
@@ -680,7 +721,7 @@ def test_a_listener_that_raises_harms_no_call(caplog: pytest.LogCaptureFixture) 
         raise ZeroDivisionError
 
     whole = make_run(judge(None))
-    whole = evolve(whole, watch=Watch(host="h", on_attempt=listen))
+    whole.watch = Watch(host="h", on_attempt=listen)
     assert drive(whole, Both(lambda _: httpx.Response(200))) == "output"
     assert "on_attempt raised an error" in caplog.text
 

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from attrs import evolve
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -114,7 +113,7 @@ def test_what_a_partition_lacks_is_an_error_where_the_rule_set_has_one(
 
 def test_a_lack_is_explained() -> None:
     """Who asked, for what, where, and why it cannot be."""
-    poor = [evolve(partition, supports_fips=False) for partition in shipped_partitions()]
+    poor = [partition._replace(supports_fips=False) for partition in shipped_partitions()]
     with pytest.raises(ConfigurationError) as caught:
         resolve(
             region_name="cn-north-1",

@@ -46,6 +46,7 @@ from codepipeline_client._line import Line
 from codepipeline_client._message import Response
 from codepipeline_client._pauses import SystemClock
 from codepipeline_client._retry import Policy
+from codepipeline_client._signing import sign
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
 
@@ -546,13 +547,26 @@ def once(arrived: threading.Event, fault: faults.Fault) -> Callable[[IncomingReq
 )
 @pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
 def test_closing_ends_a_call_in_flight_and_one_that_waits(
-    service: LocalCodePipeline, kind: str, fault: faults.Fault
+    service: LocalCodePipeline, kind: str, fault: faults.Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one in flight has the only connection; both end with a typed error, at once."""
-    arrived = threading.Event()
+    arrived, signed, under_way = threading.Event(), threading.Semaphore(0), threading.Event()
+
+    def counted(**parts: Any) -> Any:
+        signed.release()
+        return sign(**parts)
+
+    def both() -> None:
+        for _ in range(2):  # the first may have arrived before the second has its keys
+            signed.acquire(timeout=SOON)
+        arrived.wait(SOON)
+        under_way.set()
+
+    monkeypatch.setattr("codepipeline_client.transport.sign", counted)
+    threading.Thread(target=both, daemon=True).start()
     service.inject_by(once(arrived, fault))
     options = pointed_at(service, max_connections=1, timeout=None, read_timeout=None, connect_timeout=None)
-    outcomes = closed(kind, options, arrived, calls=2)
+    outcomes = closed(kind, options, under_way, calls=2)
     assert all(isinstance(outcome, ConnectionFailedError) for outcome in outcomes), outcomes
     assert sorted(outcome.attempts for outcome in outcomes if isinstance(outcome, CodePipelineError)) == [1, 1]
     latest = time.monotonic() + SOON

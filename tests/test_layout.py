@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -17,12 +18,16 @@ from typing import Final
 import pytest
 from attrs import frozen
 
+from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+
 PACKAGE: Final = "codepipeline_client"
 SOURCE: Final = Path(__file__).parent.parent / PACKAGE
 
 KEYS: Final = "_freshness _discretion _botocore_keys _key_sources _refreshes"
-CONNECTING: Final = "_names _tls _wire _network _async_network _loops _answers _line _pool"
+CONNECTING: Final = "_names _tls _http1 _wire _network _async_network _loops _pool"
+LINKING: Final = "_line _call _detour _async_detour _link _async_link _answers _connections _async_connections"
 SETTING: Final = "_endpoint _proxy _arguments _user_agent"
+SENDING: Final = "transport _roundtrip _failures _run _driver"
 FOLLOWING: Final = "_march _crew _convoy_driver"
 RETRYING: Final = "_retry _rate_limiter _patience"
 WAYS: Final = "waiting _budget _convoy"
@@ -36,9 +41,9 @@ LAYERS: Final = tuple(
         ),
         (
             "flow",
-            f"_exchange _reports _settings _sources {KEYS} _credentials",
+            f"_exchange _reports _given _settings _sources {KEYS} _credentials",
         ),
-        ("I/O", f"_failures _futures _pauses _roundtrip {CONNECTING} transport _connections _run _driver {FOLLOWING}"),
+        ("I/O", f"_futures _pauses {CONNECTING} {LINKING} {SENDING} {FOLLOWING}"),
         ("client", "_parts _setup _wait _following _async_following client"),
         ("front", "__init__ __main__ cli testing"),
     )
@@ -49,10 +54,8 @@ FRONT: Final = frozenset(LAYERS[-1][1])
 WAITING: Final = frozenset({*dict(LAYERS)["I/O"], "_locks", "_key_sources", "_refreshes", "_credentials", "testing"})
 
 AT_HOME: Final = {
-    "httpx": frozenset(
-        ["transport", "_connections", "_line", "_answers", "_driver", "_run", "_failures", "_roundtrip", "client"]
-    ),
-    "httpcore": frozenset(["_connections", "_line", "_answers", "_wire", "_network", "_async_network"]),
+    "httpx": frozenset(f"{LINKING} _wire _network _async_network {SENDING} client".split()),
+    "httpcore": frozenset(["_detour", "_async_detour"]),
     "anyio": WAITING,
     "asyncio": WAITING,
     "sniffio": WAITING,
@@ -274,6 +277,36 @@ def test_importing_the_package_loads_neither_botocore_nor_the_shell() -> None:
     of_http = loaded_by("import httpx, httpcore")  # they load click and trio themselves, where they find them
     assert PACKAGE in loaded
     assert (loaded - of_http) & {"botocore", "boto3", "click", "pytest", "rich", "trio"} == set()
+
+
+FIRST_CALL: Final = """
+import sys
+from codepipeline_client import CodePipelineClient
+with CodePipelineClient() as client:
+    client.get_pipeline_execution(pipeline_name="web", pipeline_execution_id=sys.argv[1])
+print(*sys.modules)
+"""
+
+
+def test_a_first_call_loads_what_a_call_needs() -> None:
+    """Waits, notebooks and event loops are not for every program, nor are the words for its mistakes."""
+    execution = make_pipeline_execution(pipeline_name="web")
+    with LocalCodePipeline() as endpoint:
+        endpoint.put_execution(execution)
+        environ = {
+            **os.environ,
+            "AWS_ACCESS_KEY_ID": endpoint.credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": endpoint.credentials.secret_access_key,
+            "AWS_REGION": endpoint.region_name,
+            "AWS_ENDPOINT_URL": endpoint.endpoint_url,
+        }
+        command = [sys.executable, "-c", FIRST_CALL, execution.pipeline_execution_id]
+        output = subprocess.run(command, env=environ, check=True, capture_output=True, text=True, timeout=60)
+    loaded = {*output.stdout.split()}
+    many = {f"{PACKAGE}.{station}" for station in f"{FOLLOWING} _budget _convoy".split()}
+    shown = {f"{PACKAGE}.{station}" for station in ("_notebook", "_revisions", "testing", "cli")}
+    assert f"{PACKAGE}._driver" in loaded
+    assert (many | shown | {"asyncio", "botocore", "difflib", "importlib.metadata"}) & loaded == set()
 
 
 def methods_of_protocols() -> Iterator[FunctionType]:

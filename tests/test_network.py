@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import select
 import socket
@@ -9,13 +10,14 @@ import ssl
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from itertools import pairwise
+from math import inf
 from threading import Event, Thread
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 import anyio.lowlevel
 import h11
-import httpcore
+import httpx
 import pytest
 import trustme
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -23,7 +25,7 @@ from attrs import field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client._async_network import TaskWire
+from codepipeline_client._async_network import TaskWire, expire, wake
 from codepipeline_client._clock import Deadline
 from codepipeline_client._names import Names
 from codepipeline_client._network import ThreadWire
@@ -219,16 +221,16 @@ class Subject:
         return step() if self._portal is None else self._portal.call(step)
 
     def connect(self, host: str, port: int, seconds: float | None = 5) -> None:
-        assert self.run(partial(self.wire.connect_tcp, host, port, seconds, None, None)) is self.wire
+        self.run(partial(self.wire.connect, host, port, seconds))
 
     def start_tls(self, context: ssl.SSLContext, name: str = "localhost", seconds: float | None = 5) -> None:
-        assert self.run(partial(self.wire.start_tls, context, name, seconds)) is self.wire
+        self.run(partial(self.wire.start_tls, context, name, seconds))
 
     def write(self, content: bytes, seconds: float | None = 5) -> None:
         self.run(partial(self.wire.write, content, seconds))
 
     def read(self, seconds: float | None = 5) -> bytes:
-        content: bytes = self.run(partial(self.wire.read, 65536, seconds))
+        content: bytes = self.run(partial(self.wire.read, seconds))
         return content
 
     def read_all(self, length: int) -> bytes:
@@ -238,7 +240,7 @@ class Subject:
         return content
 
     def close(self) -> None:
-        self.run(self.wire.aclose if self._portal else self.wire.close)
+        self.run(self.wire.drop)
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
@@ -331,7 +333,7 @@ def test_much_is_sent_before_anything_is_read(wire: Subject, peer: Peer) -> None
 
 
 def test_a_peer_that_takes_nothing_ends_in_a_write_timeout(wire: Subject, peer: Peer) -> None:
-    with connected(wire, peer), pytest.raises(httpcore.WriteTimeout):
+    with connected(wire, peer), pytest.raises(httpx.WriteTimeout):
         wire.write(b"x" * 20_000_000, 0.05)
 
 
@@ -350,7 +352,7 @@ def test_a_peer_that_is_always_ready_does_not_hold_up_the_loop(
 
     async def main() -> None:
         wire = TaskWire(Names(), lambda: 0.0)
-        await wire.connect_tcp("127.0.0.1", peer.port, 5)
+        await wire.connect("127.0.0.1", peer.port, 5)
         with peer.accept() as far, contextlib.ExitStack() as stack:
             stack.callback(wire.drop)
             wire.begin(Deadline(None, lambda: 0.0))
@@ -360,7 +362,7 @@ def test_a_peer_that_is_always_ready_does_not_hold_up_the_loop(
                 await anyio.lowlevel.checkpoint()
                 turns.clear()
                 for _ in range(reads):
-                    assert len(await wire.read(1_000_000)) <= 16 * 1024
+                    assert len(await wire.read(None)) <= 16 * 1024
                 assert len(turns) >= least
                 assert backend == "trio" or least or not turns
                 tasks.cancel_scope.cancel()
@@ -369,7 +371,7 @@ def test_a_peer_that_is_always_ready_does_not_hold_up_the_loop(
 
 
 def test_a_silent_peer_ends_in_a_read_timeout(wire: Subject, peer: Peer) -> None:
-    with connected(wire, peer), pytest.raises(httpcore.ReadTimeout) as caught:
+    with connected(wire, peer), pytest.raises(httpx.ReadTimeout) as caught:
         wire.read(0.05)
     assert isinstance(caught.value.__cause__, TimeoutError)
 
@@ -378,19 +380,19 @@ def test_after_the_deadline_nothing_is_tried(wire: Subject, peer: Peer) -> None:
     with connected(wire, peer) as far:
         far.sendall(b"too late")
         wire.wire.begin(Deadline(0, lambda: 0.0))
-        with pytest.raises(httpcore.ReadTimeout, match="the time for the call is over"):
+        with pytest.raises(httpx.ReadTimeout, match="the time for the call is over"):
             wire.read()
         wire.write(b"x")
-        with pytest.raises(httpcore.WriteTimeout, match="the time for the call is over"):
+        with pytest.raises(httpx.WriteTimeout, match="the time for the call is over"):
             wire.read()
-        with pytest.raises(httpcore.ConnectTimeout, match="the time for the call is over"):
+        with pytest.raises(httpx.ConnectTimeout, match="the time for the call is over"):
             wire.connect("127.0.0.1", peer.port)
 
 
 def test_a_broken_connection_is_a_read_error(wire: Subject, peer: Peer) -> None:
     with connected(wire, peer) as far:
         far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    with pytest.raises(httpcore.ReadError) as caught:
+    with pytest.raises(httpx.ReadError) as caught:
         wire.read()
     assert isinstance(caught.value.__cause__, ConnectionResetError)
 
@@ -404,15 +406,138 @@ def test_an_answer_counts_though_the_request_could_not_be_sent(wire: Subject, pe
         assert wire.read() == b"refused"
 
 
+def test_where_there_is_no_poll_select_does_the_same(
+    wire: Subject, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows, and where eventlet took it away."""
+    monkeypatch.delattr(select, "poll")
+    with connected(wire, peer) as far:
+        assert wire.wire.is_quiet
+        with pytest.raises(httpx.ReadTimeout):
+            wire.read(0.01)
+        with pytest.raises(httpx.WriteTimeout):
+            wire.write(b"x" * 20_000_000, 0.05)
+        far.sendall(b"answer")
+        assert wire.read() == b"answer"
+
+
+class NoReaders(asyncio.SelectorEventLoop):
+    """An event loop as Windows has it."""
+
+    def add_reader(self, fd: object, callback: object, *args: object) -> NoReturn:
+        raise NotImplementedError
+
+
+def test_where_a_loop_has_no_readers_anyio_waits(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows."""
+    waits: list[object] = []
+
+    async def wait_readable(opened: socket.socket) -> None:
+        waits.append(opened)
+        select.select([opened], [], [], 10)
+
+    async def main() -> None:
+        wire = TaskWire(Names(), lambda: 0.0)
+        await wire.connect("127.0.0.1", peer.port, None)
+        with peer.accept() as far, contextlib.ExitStack() as stack:
+            stack.callback(wire.drop)
+            monkeypatch.setattr(anyio, "wait_readable", wait_readable)
+            far.sendall(b"answer")
+            await wire.write(b"question", None)
+            assert await wire.read(5) == b"answer"
+
+    with asyncio.Runner(loop_factory=NoReaders) as runner:
+        runner.run(main())
+    assert len(waits) == 1
+
+
+def test_a_false_alarm_is_waited_through(wire: Subject, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel may say that there is something to read, and find that it was damaged."""
+
+    class Alarmed:
+        def __init__(self, opened: socket.socket) -> None:
+            self._opened = opened
+            self._alarms = 1
+
+        def recv(self, most: int) -> bytes:
+            if self._alarms:
+                self._alarms -= 1
+                raise BlockingIOError
+            return self._opened.recv(most)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._opened, name)
+
+    with connected(wire, peer) as far:
+        wire.wire._socket = Alarmed(wire.wire._socket)
+        far.sendall(b"answer")
+        assert wire.read() == b"answer"
+
+
 def test_reading_without_a_connection_is_a_read_error(wire: Subject) -> None:
-    with pytest.raises(httpcore.ReadError, match="not made yet"):
+    with pytest.raises(httpx.ReadError, match="not made yet"):
         wire.read()
+
+
+def test_a_socket_that_somebody_else_closed_is_a_read_error(wire: Subject, peer: Peer) -> None:
+    with connected(wire, peer):
+        wire.wire.get_extra_info("socket").close()
+        wire.write(b"request")
+        with pytest.raises(httpx.ReadError, match="the socket was closed") as caught:
+            wire.read()
+    assert isinstance(caught.value.__cause__, ConnectionError)
+
+
+class Closing:
+    """A socket that somebody else closes while the wire is at work with it."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._opened = opened
+
+    def recv(self, most: int) -> bytes:
+        self._opened.close()
+        raise BlockingIOError
+
+    def send(self, content: bytes) -> int:
+        self._opened.close()
+        raise BlockingIOError
+
+    def fileno(self) -> int:
+        return self._opened.fileno()
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+@pytest.mark.parametrize("written", [b"", b"request"], ids=["reading", "writing"])
+def test_a_socket_that_is_closed_meanwhile_is_a_read_error(wire: Subject, peer: Peer, written: bytes) -> None:
+    """Before it would be waited for: who waits for a socket that is closed gets a ValueError."""
+    with connected(wire, peer) as far:
+        far.sendall(b"answer")
+        wire.wire._socket = Closing(wire.wire._socket)
+        wire.write(written)
+        with pytest.raises(httpx.ReadError, match="the socket was closed"):
+            wire.read()
+
+
+@pytest.mark.parametrize("has_poll", [True, False], ids=["poll", "select"])
+@pytest.mark.parametrize("seconds", [inf, 1e300, 1e9, 2.0**31])
+def test_a_thread_may_wait_as_long_as_it_likes(
+    has_poll: bool, seconds: float, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than the system can count."""
+    if not has_poll:
+        monkeypatch.delattr(select, "poll")
+    wire = Subject(None)
+    with connected(wire, peer) as far, contextlib.closing(wire):
+        far.sendall(b"answer")
+        assert wire.read(seconds) == b"answer"
 
 
 def test_a_refused_connection_is_a_connect_error(wire: Subject) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(httpcore.ConnectError) as caught:
+    with pytest.raises(httpx.ConnectError) as caught:
         wire.connect("127.0.0.1", port)
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
     assert may_pass(caught.value)
@@ -433,6 +558,32 @@ def resolving(
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
+def test_an_address_that_does_not_answer_is_a_connect_timeout(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For threads, that is: for tasks anyio keeps the time."""
+
+    def unready(opened: socket.socket, seconds: float | None, *, to_write: bool) -> bool:
+        return False
+
+    monkeypatch.setattr("codepipeline_client._network.ready", unready)
+    wire = ThreadWire(Names(), lambda: 0.0)
+    with pytest.raises(httpx.ConnectTimeout):
+        wire.connect("127.0.0.1", peer.port, 5)
+
+
+def test_of_an_arrival_and_the_end_of_the_time_the_first_counts() -> None:
+    """Both may come in one turn of the loop."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for first, second in ((wake, expire), (expire, wake)):
+            waiting = loop.create_future()
+            first(waiting)
+            second(waiting)
+            assert (waiting.exception() is None) is (first is wake)
+
+    asyncio.run(main())
+
+
 def test_the_next_address_is_tried_when_one_is_dead(wire: Subject, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         dead = listener.getsockname()[1]
@@ -451,7 +602,7 @@ def test_a_dead_address_leaves_time_for_the_others(seconds: float | None, among:
 
 
 def test_an_unknown_host_is_a_connect_error_that_cannot_pass(wire: Subject) -> None:
-    with pytest.raises(httpcore.ConnectError) as caught:
+    with pytest.raises(httpx.ConnectError) as caught:
         wire.connect("absent.test", 1)
     assert isinstance(caught.value.__cause__, socket.gaierror)
     assert not may_pass(caught.value)
@@ -481,9 +632,9 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lookups]:
 
 
 def test_a_lookup_that_hangs_is_a_connect_timeout(wire: Subject, hanging: Lookups) -> None:
-    with pytest.raises(httpcore.ConnectTimeout):
+    with pytest.raises(httpx.ConnectTimeout):
         wire.connect("slow.test", 1, 0.05)
-    with pytest.raises(httpcore.ConnectTimeout):
+    with pytest.raises(httpx.ConnectTimeout):
         wire.connect("slow.test", 1, 0.05)
     assert hanging.asked == ["slow.test"]
 
@@ -495,7 +646,7 @@ def test_a_lookup_is_not_waited_for_when_the_client_is_closed(wire: Subject, han
 
     thread = Thread(target=abort)
     thread.start()
-    with pytest.raises(httpcore.ConnectError, match="the client was closed") as caught:
+    with pytest.raises(httpx.ConnectError, match="the client was closed") as caught:
         wire.connect("slow.test", 1)
     thread.join()
     assert not may_pass(caught.value)
@@ -526,12 +677,12 @@ def test_reading_ends_when_the_client_is_closed(wire: Subject, peer: Peer) -> No
 
         thread = Thread(target=abort)
         thread.start()
-        with pytest.raises(httpcore.ReadError, match="the client was closed"):
+        with pytest.raises(httpx.ReadError, match="the client was closed"):
             wire.read()
         thread.join()
         wire.run(wire.wire.abort)
         wire.write(b"another")
-        with pytest.raises(httpcore.ReadError, match="the client was closed"):
+        with pytest.raises(httpx.ReadError, match="the client was closed"):
             wire.read()
 
 
@@ -608,7 +759,7 @@ def test_hanging_up_without_a_goodbye_is_a_read_error(wire: Subject, peer: Peer)
     """Else who cuts the connection could cut an answer."""
     with secured(wire, peer) as far:
         socket.close(far.detach())
-        with pytest.raises(httpcore.ReadError) as caught:
+        with pytest.raises(httpx.ReadError) as caught:
             wire.read()
     assert may_pass(caught.value)
 
@@ -641,7 +792,7 @@ def test_tls_that_cannot_be_agreed_on_is_a_connect_error_that_cannot_pass(
     context = trusting() if client == "trusting" else ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     wire.connect("localhost", peer.port)
-    with pytest.raises(httpcore.ConnectError, match=reason) as caught:
+    with pytest.raises(httpx.ConnectError, match=reason) as caught:
         wire.start_tls(context)
     thread.join()
     assert isinstance(caught.value.__cause__, ssl.SSLError)
@@ -650,13 +801,13 @@ def test_tls_that_cannot_be_agreed_on_is_a_connect_error_that_cannot_pass(
 
 def test_a_peer_that_hangs_up_during_the_handshake_may_pass(wire: Subject, peer: Peer) -> None:
     connected(wire, peer).close()
-    with pytest.raises(httpcore.ConnectError) as caught:
+    with pytest.raises(httpx.ConnectError) as caught:
         wire.start_tls(trusting())
     assert may_pass(caught.value)
 
 
 def test_a_handshake_that_hangs_is_a_connect_timeout(wire: Subject, peer: Peer) -> None:
-    with connected(wire, peer), pytest.raises(httpcore.ConnectTimeout):
+    with connected(wire, peer), pytest.raises(httpx.ConnectTimeout):
         wire.start_tls(trusting(), seconds=0.05)
 
 
@@ -669,10 +820,10 @@ def test_a_connection_that_is_closed_while_it_is_made_fails(wire: Subject, peer:
 
         thread = Thread(target=abort)
         thread.start()
-        with pytest.raises(httpcore.ConnectError, match="the client was closed"):
+        with pytest.raises(httpx.ConnectError, match="the client was closed"):
             wire.start_tls(trusting())
         thread.join()
-    with pytest.raises(httpcore.ConnectError, match="the client was closed"):
+    with pytest.raises(httpx.ConnectError, match="the client was closed"):
         wire.connect("127.0.0.1", peer.port)
 
 

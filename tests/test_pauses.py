@@ -6,11 +6,12 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable
+from functools import partial
 
 import anyio
 import pytest
 
-from codepipeline_client._pauses import Pauses, SystemClock
+from codepipeline_client._pauses import Cutoffs, Pauses, SystemClock
 from codepipeline_client.testing import FakeClock
 
 SOON = 10
@@ -21,6 +22,11 @@ class Sleepless(SystemClock):
 
     def sleep_async(self, seconds: float) -> Awaitable[None]:
         return anyio.sleep_forever()
+
+
+async def bring(what: str, *, after: float = 0.0) -> str:
+    await anyio.sleep(after)
+    return what
 
 
 def test_a_close_ends_the_pause_of_each_thread() -> None:
@@ -97,7 +103,7 @@ def test_a_cancelled_pause_is_forgotten(backend: str) -> None:
             await pauses.sleep_async(1e6)
 
     anyio.run(main, backend=backend)
-    assert pauses._scopes == {}  # pyright: ignore[reportPrivateUsage] - nothing else tells
+    assert pauses.cutoffs._cuts == {}  # pyright: ignore[reportPrivateUsage] - nothing else tells
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -112,6 +118,108 @@ def test_a_pause_that_begins_after_the_close_is_none(backend: str) -> None:
             await pauses.sleep_async(1e6)
 
     anyio.run(main, backend=backend)
+
+
+WAYS = pytest.mark.parametrize(
+    ("backend", "is_ours"),
+    [
+        pytest.param("asyncio", True, id="asyncio-ours"),
+        pytest.param("asyncio", False, id="asyncio-others"),
+        pytest.param("trio", True, id="trio"),
+    ],
+)
+
+
+@WAYS
+def test_what_is_waited_for_ends_at_its_time(backend: str, is_ours: bool) -> None:
+    async def main() -> list[object]:
+        wait = partial(Cutoffs().wait, is_ours=is_ours)
+        return [
+            await wait(bring("never", after=SOON), 0.01),
+            await wait(bring("in time"), SOON),
+            await wait(bring("limitless"), None),
+        ]
+
+    assert anyio.run(main, backend=backend) == [None, "in time", "limitless"]
+
+
+@WAYS
+def test_nothing_is_waited_for_after_the_end(backend: str, is_ours: bool) -> None:
+    async def main() -> object:
+        cutoffs = Cutoffs()
+        cutoffs.end()
+        return await cutoffs.wait(bring("never", after=SOON), SOON, is_ours=is_ours)
+
+    assert anyio.run(main, backend=backend) is None
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_work_of_others_is_cut_off_until_it_has_ended(backend: str) -> None:
+    """A transport may wait again when it is told to end: for a goodbye, say."""
+    ends = list[str]()
+
+    async def linger() -> None:
+        try:
+            await anyio.sleep(SOON)
+        finally:
+            ends.append("told")
+            await anyio.sleep(10 * SOON)
+            ends.append("outrun")
+
+    async def main() -> object:
+        with anyio.fail_after(SOON):
+            return await Cutoffs().wait(linger(), 0.01, is_ours=False)
+
+    assert anyio.run(main, backend=backend) is None
+    assert ends == ["told"]
+
+
+@WAYS
+def test_an_error_of_the_work_is_no_cutoff(backend: str, is_ours: bool) -> None:
+    """Not even the one that asyncio itself tells of a cutoff with."""
+
+    async def fail() -> None:
+        raise TimeoutError("the work's own")
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError, match="the work's own"):
+            await Cutoffs().wait(fail(), SOON, is_ours=is_ours)
+
+    anyio.run(main, backend=backend)
+
+
+@WAYS
+def test_a_cancellation_from_outside_is_no_cutoff(backend: str, is_ours: bool) -> None:
+    """Whoever cancelled gets it, and not the one who waits."""
+    came = list[object]()
+
+    async def main() -> None:
+        with anyio.move_on_after(0.01) as scope:
+            came.append(await Cutoffs().wait(bring("never", after=SOON), SOON, is_ours=is_ours))
+        assert scope.cancelled_caught
+
+    anyio.run(main, backend=backend)
+    assert came == []
+
+
+def test_a_close_that_comes_as_the_work_ends_is_too_late() -> None:
+    """It finds nothing to cut off, and says nothing."""
+    complaints = list[dict[str, object]]()
+
+    async def main() -> str | None:
+        loop, cutoffs = asyncio.get_running_loop(), Cutoffs()
+        loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
+        work = loop.create_future()
+        waiting = asyncio.ensure_future(cutoffs.wait(work, SOON, is_ours=True))
+        await asyncio.sleep(0)
+        work.set_result("whole")
+        cutoffs.end()
+        came = await waiting
+        await asyncio.sleep(0)
+        return came
+
+    assert asyncio.run(main()) == "whole"
+    assert complaints == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

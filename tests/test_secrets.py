@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import socket
 import traceback
@@ -77,6 +78,7 @@ def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
                 shown += [repr(inner), str(inner), repr(vars(inner))]
                 # Whoever reports crashes may show the context too, where Python itself would leave it out.
                 shown += traceback.TracebackException.from_exception(inner, capture_locals=True).format()
+                shown += inside_variables(inner)
                 inner = inner.__cause__ or inner.__context__
         for thing in kept:
             shown += [repr(thing), str(thing)]
@@ -86,6 +88,21 @@ def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
         return "\n".join(shown)
 
     return go
+
+
+def inside_variables(error: BaseException) -> Iterator[str]:
+    """Yield what reporters show that look into the collections in a frame, whatever these say of themselves."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if f"{os.sep}codepipeline_client{os.sep}" in frame.f_code.co_filename:
+            yield from inside(tuple(frame.f_locals.values()))
+
+
+def inside(value: Any, depth: int = 6) -> Iterator[str]:
+    if depth and isinstance(value, tuple | list | set | frozenset):
+        for each in value:  # pyright: ignore[reportUnknownVariableType] - of anything
+            yield from inside(each, depth - 1)
+    else:
+        yield repr(value)
 
 
 def told(text: str) -> list[str]:
@@ -183,6 +200,8 @@ def test_a_silent_service_tells_nothing(seen: Callable[..., str], service: Local
         pytest.param({"proxy": f"http://user:{PASSWORD}@"}, id="no-host"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "region_name": "no region"}, id="bad-region"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "read_timeout": 0}, id="bad-timeout"),
+        pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "retry_mode": "weird"}, id="bad-mode"),
+        pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "verify": "/absent.pem"}, id="no-ca-file"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "credentials": 3}, id="bad-credentials"),
         pytest.param({"credentials": {"secret_access_key": SECRET_KEY}}, id="keys-in-a-dictionary"),
         pytest.param({"aws_session_token": TOKEN}, id="an-argument-of-boto3"),

@@ -20,7 +20,8 @@ from attrs import frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codepipeline_client._settings import Given, Settings, check, resolve
+from codepipeline_client._given import Given, Settings
+from codepipeline_client._settings import check, resolve
 from codepipeline_client.errors import ConfigurationError
 
 botocore_config = import_module("botocore.configprovider")

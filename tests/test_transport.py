@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib import import_module
 from typing import Any, Self
 
@@ -136,6 +137,12 @@ def test_headers_of_an_earlier_signature_do_not_go_out_again(send: Send) -> None
     sent = send(url="https://a.test", headers=old, signing={"service_name": "sts", "credentials": keys})
     assert "old" not in str(sent.headers.raw)
     assert "x-amz-security-token" not in sent.headers
+
+
+def test_a_hash_that_s3_is_sent_is_the_bodys_whatever_was_there(send: Send) -> None:
+    headers = [("X-Amz-Content-SHA256", "old"), ("x-amz-content-sha256", "older")]
+    sent = send(url="https://s3.test/a", headers=headers, signing={"service_name": "s3"})
+    assert sent.headers.get_list("x-amz-content-sha256") == [sha256(b"").hexdigest()]
 
 
 def test_a_streamed_body_is_signed_whole() -> None:

@@ -7,13 +7,12 @@ A new operation is a new file here, a row below, and one short method on each cl
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from ..models import ResponseMetadata
-from . import get_pipeline_execution
-from .get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from .get_pipeline_execution import ERRORS as GET_PIPELINE_EXECUTION_ERRORS
+from .get_pipeline_execution import GetPipelineExecutionInput as GetPipelineExecutionInput
+from .get_pipeline_execution import GetPipelineExecutionOutput as GetPipelineExecutionOutput
 
 if TYPE_CHECKING:
     from .._awsjson import Members
@@ -24,8 +23,7 @@ InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
 
 
-@frozen(kw_only=True)
-class Operation(Generic[InputT, OutputT]):
+class Operation(NamedTuple, Generic[InputT, OutputT]):
     """What an exchange has to know of an operation."""
 
     name: str
@@ -45,5 +43,5 @@ GET_PIPELINE_EXECUTION: Final = Operation(
     violations=GetPipelineExecutionInput.violations,
     to_wire=GetPipelineExecutionInput.to_wire,
     from_wire=GetPipelineExecutionOutput.from_wire,
-    errors=get_pipeline_execution.ERRORS,
+    errors=GET_PIPELINE_EXECUTION_ERRORS,
 )
