@@ -1,0 +1,459 @@
+"""A transport of the user's own: what a call promises holds over httpx's transports and over httpx-aiohttp's too."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import httpx
+import pytest
+from aiohttp import ClientResponseError
+from httpx_aiohttp import AiohttpTransport
+
+from codepipeline_client import (
+    AsyncCodePipelineClient,
+    AttemptReport,
+    CodePipelineClient,
+    CodePipelineError,
+    ConfigurationError,
+    ConnectionFailedError,
+    Credentials,
+    ExpiredTokenException,
+    GetPipelineExecutionOutput,
+    InternalServerError,
+    InvalidSignatureException,
+    PipelineNotFoundException,
+    RequestTimeoutError,
+    ResponseDecodeError,
+    ServiceError,
+    ThrottlingException,
+    TransportError,
+)
+from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults, make_pipeline_execution
+
+EXECUTION: Final = make_pipeline_execution()
+ASKED: Final[dict[str, Any]] = {
+    "pipeline_name": EXECUTION.pipeline_name,
+    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
+}
+Answers = list[GetPipelineExecutionOutput | CodePipelineError]
+Ask = Callable[..., Answers]
+
+NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Trusts nobody, and is made in no time: all is on loopback here."""
+TRANSPORTS: Final[dict[str, Callable[..., httpx.AsyncBaseTransport]]] = {
+    "asyncio": partial(httpx.AsyncHTTPTransport, verify=NO_TLS),
+    "trio": partial(httpx.AsyncHTTPTransport, verify=NO_TLS),
+    "aiohttp": partial(AiohttpTransport, verify=NO_TLS),
+}
+"""By the way in which a call is made; aiohttp's is on asyncio."""
+
+
+class PatientClock(FakeClock):
+    """The machine's time of day, so that signatures fit; pauses take no time."""
+
+    def time(self) -> float:
+        return time.time()
+
+
+def run(way: str, main: Callable[..., Any]) -> None:
+    anyio.run(main, backend="trio" if way == "trio" else "asyncio")
+
+
+@pytest.fixture(params=["sync", *TRANSPORTS])
+def way(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=[*TRANSPORTS])
+def async_way(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def ask(way: str) -> Ask:
+    """Make some calls with one client, one after the other, and return what came of each."""
+    return asking(way)
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def httpx_ask(request: pytest.FixtureRequest) -> Ask:
+    """The same over httpx's own transports only."""
+    return asking(request.param)
+
+
+def asking(way: str) -> Ask:
+    def go(calls: int = 1, *, between: Callable[[], object] = lambda: None, **options: Any) -> Answers:
+        answers: Answers = []
+
+        def sync() -> None:
+            with CodePipelineClient(transport=httpx.HTTPTransport(verify=NO_TLS), **options) as client:
+                for _ in range(calls):
+                    try:
+                        answers.append(client.get_pipeline_execution(**ASKED))
+                    except CodePipelineError as error:
+                        answers.append(error)
+                    between()
+
+        async def main() -> None:
+            async with AsyncCodePipelineClient(transport=TRANSPORTS[way](), **options) as client:
+                for _ in range(calls):
+                    try:
+                        answers.append(await client.get_pipeline_execution(**ASKED))
+                    except CodePipelineError as error:
+                        answers.append(error)
+                    between()
+
+        if way == "sync":
+            sync()
+        else:
+            run(way, main)
+        return answers
+
+    return go
+
+
+@pytest.fixture
+def service() -> Iterator[LocalCodePipeline]:
+    with LocalCodePipeline() as endpoint:
+        endpoint.put_execution(EXECUTION)
+        yield endpoint
+
+
+def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
+    options = {
+        "region_name": service.region_name,
+        "endpoint_url": service.endpoint_url,
+        "credentials": service.credentials,
+        "clock": PatientClock(),
+    }
+    return {**options, **more}
+
+
+def good(answer: GetPipelineExecutionOutput | CodePipelineError, attempts: int) -> bool:
+    assert isinstance(answer, GetPipelineExecutionOutput), answer
+    return answer.pipeline_execution == EXECUTION and answer.response_metadata.attempts == attempts
+
+
+# Answers
+
+
+def test_a_call_gets_its_answer_over_one_connection_that_is_kept_and_closed(
+    ask: Ask, service: LocalCodePipeline
+) -> None:
+    """The endpoint checks the signature of each request."""
+    answers = ask(3, **pointed_at(service))
+    assert all(good(answer, attempts=1) for answer in answers)
+    assert (service.accepted_connections, service.open_connections) == (1, 0)
+
+
+def test_what_is_signed_arrives_as_it_was_signed(ask: Ask, service: LocalCodePipeline) -> None:
+    """A transport may add headers that are not covered, and no compression is offered."""
+    ask(**pointed_at(service, user_agent_app_id="own"))
+    (request,) = service.requests
+    assert request.headers["accept-encoding"] == "identity"
+    assert "app/own" in request.headers["user-agent"]
+    assert "content-type;host;x-amz-date;x-amz-target" in request.headers["authorization"]
+
+
+def test_wrong_keys_are_told(ask: Ask, service: LocalCodePipeline) -> None:
+    keys = Credentials(access_key_id=service.credentials.access_key_id, secret_access_key="wrong")
+    (answer,) = ask(**pointed_at(service, credentials=keys))
+    assert isinstance(answer, InvalidSignatureException)
+
+
+def test_each_attempt_is_reported(ask: Ask, service: LocalCodePipeline) -> None:
+    reports: list[AttemptReport] = []
+    service.inject(faults.Throttling())
+    ask(**pointed_at(service, on_attempt=reports.append))
+    assert [(report.http_status_code, report.error_code) for report in reports] == [
+        (400, "ThrottlingException"),
+        (200, None),
+    ]
+
+
+def test_threads_may_share_it(service: LocalCodePipeline) -> None:
+    options = pointed_at(service, transport=httpx.HTTPTransport(verify=NO_TLS))
+    with CodePipelineClient(**options) as client, ThreadPoolExecutor(8) as threads:
+        calls = [threads.submit(client.get_pipeline_execution, **ASKED) for _ in range(80)]
+        assert all(good(call.result(), attempts=1) for call in calls)
+
+
+def test_tasks_may_share_it(async_way: str, service: LocalCodePipeline) -> None:
+    answers: Answers = []
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**pointed_at(service, transport=TRANSPORTS[async_way]())) as client:
+
+            async def call() -> None:
+                answers.append(await client.get_pipeline_execution(**ASKED))
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(80):
+                    tasks.start_soon(call)
+
+    run(async_way, main)
+    assert [good(answer, attempts=1) for answer in answers] == [True] * 80
+
+
+# Failures
+
+PASSING = [
+    pytest.param(faults.ServerError(status_code=500), ServiceError, id="500"),
+    pytest.param(faults.ServerError(status_code=502, body="<h1>Bad gateway</h1>"), ServiceError, id="502-html"),
+    pytest.param(faults.ServerError(status_code=503), ServiceError, id="503"),
+    pytest.param(faults.ErrorResponse(code="InternalServerError"), InternalServerError, id="internal"),
+    pytest.param(faults.Throttling(), ThrottlingException, id="throttling"),
+    pytest.param(faults.Throttling(code=None), ServiceError, id="bare-429"),
+    pytest.param(faults.HtmlBody(), ResponseDecodeError, id="html-on-200"),
+    pytest.param(faults.WrongExecution(), ResponseDecodeError, id="another-execution"),
+    pytest.param(faults.InvalidGzip(), ResponseDecodeError, id="bad-gzip"),
+    pytest.param(faults.GzipBomb(), ResponseDecodeError, id="gzip-bomb"),
+    pytest.param(faults.OversizeBody(), ResponseDecodeError, id="oversize"),
+    pytest.param(faults.EndlessBody(), ResponseDecodeError, id="endless"),
+    pytest.param(faults.CloseBeforeAnswer(), TransportError, id="closed-before-the-answer"),
+    pytest.param(faults.ResetBeforeAnswer(), TransportError, id="reset-before-the-answer"),
+    pytest.param(faults.ResetInHeaders(), TransportError, id="reset-in-the-headers"),
+    pytest.param(faults.ResetInBody(), TransportError, id="reset-in-the-body"),
+    pytest.param(faults.TruncatedHeaders(), TransportError, id="headers-cut-short"),
+    pytest.param(faults.TruncatedBody(), TransportError, id="body-cut-short"),
+    pytest.param(faults.TruncatedChunk(), TransportError, id="chunk-cut-short"),
+]
+MALFORMED = [
+    pytest.param(faults.GarbageStatusLine(), id="garbage"),
+    pytest.param(faults.OversizeHeaders(), id="200-kB-of-headers"),
+    pytest.param(faults.ConflictingLengths(), id="conflicting-lengths"),
+]
+unfinished = pytest.mark.filterwarnings("ignore:Async generator 'httpcore:ResourceWarning")
+"""Trio tells of httpcore's own generators, which nobody but httpcore could close when an answer is cut off."""
+
+
+@unfinished
+@pytest.mark.parametrize(("fault", "error"), PASSING)
+def test_a_fault_that_may_pass_is_tried_again(
+    ask: Ask, service: LocalCodePipeline, fault: faults.Fault, error: type[CodePipelineError]
+) -> None:
+    service.inject(fault, times=2)
+    first, second = ask(2, **pointed_at(service))
+    assert good(first, attempts=3)
+    assert good(second, attempts=1), "a connection that misbehaved is not used again"
+
+
+@unfinished
+@pytest.mark.parametrize(("fault", "error"), PASSING)
+def test_a_fault_that_stays_is_a_typed_error_after_the_last_attempt(
+    ask: Ask, service: LocalCodePipeline, fault: faults.Fault, error: type[CodePipelineError]
+) -> None:
+    service.inject(fault, times=None)
+    (answer,) = ask(**pointed_at(service))
+    assert isinstance(answer, error)
+    assert (answer.attempts, len(service.requests)) == (3, 3)
+
+
+@pytest.mark.parametrize("fault", MALFORMED)
+def test_an_answer_that_is_no_http_is_tried_again_where_httpx_reads_it(
+    httpx_ask: Ask, service: LocalCodePipeline, fault: faults.Fault
+) -> None:
+    service.inject(fault, times=2)
+    (answer,) = httpx_ask(**pointed_at(service))
+    assert good(answer, attempts=3)
+
+
+@pytest.mark.parametrize("fault", MALFORMED)
+def test_an_answer_that_is_no_http_ends_the_call_where_aiohttp_reads_it(
+    service: LocalCodePipeline, fault: faults.Fault
+) -> None:
+    """With aiohttp's own error, for which httpx-aiohttp has no name of httpx's; typed, should it get one."""
+    service.inject(fault, times=None)
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**pointed_at(service, transport=TRANSPORTS["aiohttp"]())) as client:
+            with pytest.raises((ClientResponseError, TransportError)):
+                await client.get_pipeline_execution(**ASKED)
+
+    run("aiohttp", main)
+
+
+class NamingTransport(AiohttpTransport):
+    """As the documents have it."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except ClientResponseError as error:
+            raise httpx.RemoteProtocolError(error.message) from None
+
+
+@pytest.mark.parametrize("fault", MALFORMED)
+def test_an_error_that_a_transport_gives_a_name_of_httpxs_is_one_of_ours_and_keeps_no_request(
+    service: LocalCodePipeline, fault: faults.Fault
+) -> None:
+    service.inject(fault, times=None)
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**pointed_at(service, transport=NamingTransport(verify=NO_TLS))) as client:
+            with pytest.raises(ConnectionFailedError) as caught:
+                await client.get_pipeline_execution(**ASKED)
+        assert caught.value.attempts == 3
+        check_nothing_is_kept(caught.value)
+
+    run("asyncio", main)
+
+
+def test_no_failure_keeps_the_signed_request(ask: Ask, service: LocalCodePipeline) -> None:
+    service.inject(faults.ResetInBody(), times=None)
+    (answer,) = ask(**pointed_at(service))
+    assert isinstance(answer, TransportError)
+    check_nothing_is_kept(answer)
+
+
+def check_nothing_is_kept(error: TransportError) -> None:
+    cause: BaseException | None = error
+    while cause is not None:
+        assert "AWS4-HMAC-SHA256" not in f"{cause!r} {vars(cause)}"
+        cause = cause.__cause__ or cause.__context__
+
+
+LASTING = [
+    pytest.param(faults.ErrorResponse(code="PipelineNotFoundException"), PipelineNotFoundException, id="not-found"),
+    pytest.param(faults.ErrorResponse(code="AccessDeniedException"), ServiceError, id="denied"),
+    pytest.param(faults.ErrorResponse(code="ExpiredTokenException"), ExpiredTokenException, id="expired"),
+]
+
+
+@pytest.mark.parametrize(("fault", "error"), LASTING)
+def test_a_fault_that_stays_as_it_is_ends_the_call_at_once(
+    ask: Ask, service: LocalCodePipeline, fault: faults.Fault, error: type[CodePipelineError]
+) -> None:
+    service.inject(fault, times=None)
+    (answer,) = ask(**pointed_at(service))
+    assert isinstance(answer, error)
+    assert (answer.attempts, len(service.requests)) == (1, 1)
+
+
+def test_a_redirect_reaches_nobody_else(ask: Ask, service: LocalCodePipeline) -> None:
+    with LocalCodePipeline() as elsewhere:
+        service.inject(faults.Redirect(location=elsewhere.endpoint_url))
+        (answer,) = ask(**pointed_at(service))
+        assert isinstance(answer, ResponseDecodeError)
+        assert elsewhere.accepted_connections == 0
+
+
+def test_a_refused_connection_is_tried_again(ask: Ask, service: LocalCodePipeline) -> None:
+    service.refuse_connections()
+    (answer,) = ask(**pointed_at(service))
+    assert isinstance(answer, TransportError)
+    assert answer.attempts == 3
+
+
+def test_a_refused_connection_is_told_from_a_slow_one_by_httpxs_own(httpx_ask: Ask, service: LocalCodePipeline) -> None:
+    """httpx-aiohttp has one name for both."""
+    service.refuse_connections()
+    (answer,) = httpx_ask(**pointed_at(service))
+    assert isinstance(answer, ConnectionFailedError)
+
+
+def test_a_connection_that_the_server_closed_costs_an_attempt_at_most(ask: Ask, service: LocalCodePipeline) -> None:
+    """Over the client's own connections it costs none."""
+    answers = ask(3, between=service.close_connections, **pointed_at(service))
+    assert all(isinstance(answer, GetPipelineExecutionOutput) for answer in answers)
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0], ids=["ahead", "behind"])
+def test_a_service_in_another_time_is_followed(ask: Ask, service: LocalCodePipeline, ahead: float) -> None:
+    service.inject(faults.ClockSkew(seconds=ahead), times=None)
+    first, second = ask(2, **pointed_at(service))
+    assert good(first, attempts=2)
+    assert good(second, attempts=1)
+
+
+def test_expired_keys_are_fetched_anew(ask: Ask, service: LocalCodePipeline) -> None:
+    keys = iter([Credentials(access_key_id="OLD", secret_access_key="old"), service.credentials])
+    service.inject(faults.ErrorResponse(code="ExpiredTokenException"))
+    (answer,) = ask(**pointed_at(service, credentials=lambda: next(keys)))
+    assert good(answer, attempts=2)
+
+
+# Limits of time, by the real clock
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(faults.Hang(), id="hang"),
+        pytest.param(faults.Delay(seconds=9), id="delay"),
+        pytest.param(faults.SlowBody(seconds_per_byte=0.1), id="slow-body"),
+    ],
+)
+def test_the_whole_call_ends_when_its_time_is_over(ask: Ask, service: LocalCodePipeline, fault: faults.Fault) -> None:
+    service.inject(fault, times=None)
+    began = time.monotonic()
+    (answer,) = ask(**pointed_at(service, clock=None, timeout=0.4))
+    took = time.monotonic() - began
+    assert isinstance(answer, RequestTimeoutError), answer
+    assert (answer.limit, answer.attempts) == ("timeout", 1)
+    assert 0.35 < took < 1.5, "the upper bound leaves room for a busy machine"
+
+
+def test_headers_that_come_slowly_end_with_an_async_calls_time(async_way: str, service: LocalCodePipeline) -> None:
+    """A thread cannot be called back from a transport that only knows how long each read may take."""
+    service.inject(faults.SlowHeaders(seconds_per_byte=0.1), times=None)
+
+    async def main() -> None:
+        options = pointed_at(service, clock=None, timeout=0.4, transport=TRANSPORTS[async_way]())
+        async with AsyncCodePipelineClient(**options) as client:
+            with pytest.raises(RequestTimeoutError, match=r"within its timeout of 0\.4 seconds"):
+                await client.get_pipeline_execution(**ASKED)
+
+    run(async_way, main)
+
+
+def test_a_silent_service_is_tried_again_within_the_calls_time(ask: Ask, service: LocalCodePipeline) -> None:
+    service.inject(faults.Hang(), times=2)
+    (answer,) = ask(**pointed_at(service, clock=None, read_timeout=0.1, timeout=20))
+    assert good(answer, attempts=3)
+
+
+# Its end
+
+
+def test_a_cancelled_call_leaves_the_transport_usable(async_way: str, service: LocalCodePipeline) -> None:
+    """With room for one connection: one that was not given back would be missed at once."""
+    service.inject(faults.Hang(), times=3)
+    transport = TRANSPORTS[async_way](limits=httpx.Limits(max_connections=1))
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**pointed_at(service, transport=transport)) as client:
+            for _ in range(3):
+                with anyio.move_on_after(0.1) as scope:
+                    await client.get_pipeline_execution(**ASKED)
+                assert scope.cancelled_caught
+            assert good(await client.get_pipeline_execution(**ASKED), attempts=1)
+
+    run(async_way, main)
+
+
+def test_a_closed_client_has_closed_it_and_says_so(way: str, service: LocalCodePipeline) -> None:
+    async def main() -> None:
+        client = AsyncCodePipelineClient(**pointed_at(service, transport=TRANSPORTS[way]()))
+        await client.get_pipeline_execution(**ASKED)
+        await client.aclose()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.get_pipeline_execution(**ASKED)
+
+    if way == "sync":
+        client = CodePipelineClient(**pointed_at(service, transport=httpx.HTTPTransport(verify=NO_TLS)))
+        client.get_pipeline_execution(**ASKED)
+        client.close()
+        with pytest.raises(ConfigurationError, match="closed"):
+            client.get_pipeline_execution(**ASKED)
+    else:
+        run(way, main)
+    assert service.open_connections == 0
