@@ -192,6 +192,8 @@ def main() -> None:
             run(work / "floors" / "bin" / "python", "-m", "pytest", *SPREAD)
         with step("Peers: boto3, aiobotocore, the AWS CLI and a moto server"):
             run(tools, "-m", "pytest", "tests/peers", CODEPIPELINE_CLIENT_PEERS=str(work / "peers"))
+        with step("What a call costs, counted"):
+            run(tools, "-m", "tests.benchmarks", "guard")
         with step("The README's Try it, as printed"):
             run_as_printed("Try it", work)
         print("\nAll steps passed but the last.")
