@@ -4,7 +4,6 @@ One connection for tasks: the twin of `_link`.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Awaitable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -12,11 +11,10 @@ import anyio
 import httpx
 
 from ._async_network import TaskWire
-from ._call import Call, Origin
+from ._call import Call
 from ._futures import Once, settled
 from ._http1 import Head, decode, is_whole
-from ._line import Line
-from ._link import ALPN, cut_off, extensions_of, goes_plainly, rewound
+from ._link import ALPN, Link, cut_off, extensions_of, goes_plainly, rewound
 
 if TYPE_CHECKING:
     from ._async_detour import AsyncDetour
@@ -38,40 +36,10 @@ class AsyncFound(Protocol):
         ...
 
 
-class AsyncConnection:
+class AsyncConnection(Link[TaskWire, "AsyncPlain", "AsyncDetour"]):
     """A connection to one origin, made when the first request goes out."""
 
-    __slots__ = ("_context", "_detour", "_found", "_line", "origin", "wire")
-
-    def __init__(self, line: Line, origin: Origin, context: ssl.SSLContext | None, wire: TaskWire) -> None:
-        self._line = line
-        self._context = context
-        self._detour: AsyncDetour | None = None
-        self._found: AsyncPlain | None = None
-        self.origin: Final = origin
-        self.wire: Final = wire
-
-    @property
-    def is_free(self) -> bool:
-        """Whether the last answer was read to its end, and both sides want to go on."""
-        if not self.wire.intake.is_clean:
-            return False
-        if self._found is not None:
-            return not self._found.left
-        return self._detour is not None and self._detour.is_idle
-
-    @property
-    def is_fit(self) -> bool:
-        """Whether it is still as the last answer left it: open, and nothing came unasked."""
-        return self.wire.is_quiet
-
-    def abort(self) -> None:
-        """Let the call that uses it fail soon."""
-        self.wire.abort()
-
-    def drop(self) -> None:
-        """Close it at once."""
-        self.wire.drop()
+    __slots__ = ()
 
     async def send(self, call: Call) -> AsyncFound:
         """Return the answer's head. Its body is still to be read. Raises httpx.TransportError."""

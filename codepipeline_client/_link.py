@@ -11,7 +11,7 @@ import ssl
 import sys
 from collections.abc import Iterator, MutableMapping
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import httpx
 
@@ -22,7 +22,7 @@ from ._network import ThreadWire
 from ._wire import Wire
 
 if TYPE_CHECKING:
-    from ._detour import Detour
+    from ._detour import Detour  # noqa: F401 - named in a text below
 
 ALPN: Final = ["http/1.1"]
 
@@ -43,16 +43,37 @@ class Found(Protocol):
         ...
 
 
-class Connection:
-    """A connection to one origin, made when the first request goes out."""
+class Unread(Protocol):
+    """A plain answer, as far as it was read."""
+
+    left: int
+    """Bytes of the body that are still to come."""
+
+
+class Idle(Protocol):
+    """A way through httpcore, as far as it was used."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the last answer was read to its end, and both sides want to go on."""
+        ...
+
+
+WireT = TypeVar("WireT", bound=Wire)
+UnreadT = TypeVar("UnreadT", bound=Unread)
+IdleT = TypeVar("IdleT", bound=Idle)
+
+
+class Link(Generic[WireT, UnreadT, IdleT]):
+    """What a connection is without waiting, for threads and for tasks."""
 
     __slots__ = ("_context", "_detour", "_found", "_line", "origin", "wire")
 
-    def __init__(self, line: Line, origin: Origin, context: ssl.SSLContext | None, wire: ThreadWire) -> None:
+    def __init__(self, line: Line, origin: Origin, context: ssl.SSLContext | None, wire: WireT) -> None:
         self._line = line
         self._context = context
-        self._detour: Detour | None = None
-        self._found: Plain | None = None
+        self._detour: IdleT | None = None
+        self._found: UnreadT | None = None
         self.origin: Final = origin
         self.wire: Final = wire
 
@@ -77,6 +98,12 @@ class Connection:
     def drop(self) -> None:
         """Close it at once."""
         self.wire.drop()
+
+
+class Connection(Link[ThreadWire, "Plain", "Detour"]):
+    """A connection to one origin, made when the first request goes out."""
+
+    __slots__ = ()
 
     def send(self, call: Call) -> Found:
         """Return the answer's head. Its body is still to be read. Raises httpx.TransportError."""
