@@ -48,7 +48,9 @@ def methods_of(kind: type) -> dict[str, object]:
     return {
         plain(name): member
         for name, member in vars(kind).items()
-        if inspect.isroutine(member) and (not name.startswith("_") or name.endswith("__"))
+        # Protocol adds __subclasshook__, on some Pythons as a routine.
+        if inspect.isroutine(member) and name != "__subclasshook__"
+        if not name.startswith("_") or name.endswith("__")
     }
 
 
