@@ -57,8 +57,8 @@ class ThreadWire(Wire):
                 self._flush(seconds)
             return intake.take(self._receive(len(self._layers), seconds))
         except OSError as error:
-            failure = self.broken(error, too_late=httpx.ReadTimeout, otherwise=httpx.ReadError)
-            raise failure from failure.__cause__
+            # It has its cause already; a name for it here would be a cycle, which keeps the answer.
+            raise self.broken(error, too_late=httpx.ReadTimeout, otherwise=httpx.ReadError)  # noqa: B904
 
     def write(self, content: bytes, seconds: float | None) -> None:
         """Send *content* with what is still to be written: head and body in one piece cost half of two."""

@@ -219,8 +219,8 @@ class Wire:
                 yield
         except OSError as error:
             self.drop()
-            failure = self.broken(error, too_late=httpx.ConnectTimeout, otherwise=httpx.ConnectError)
-            raise failure from failure.__cause__
+            # It has its cause already; a name for it here would be a cycle, which keeps the answer.
+            raise self.broken(error, too_late=httpx.ConnectTimeout, otherwise=httpx.ConnectError)  # noqa: B904
 
     def _new_socket(self, family: int) -> socket.socket:
         self.drop()
