@@ -143,9 +143,9 @@ def journey(request: pytest.FixtureRequest) -> Journey:
 
 @pytest.fixture
 def started() -> Callable[[], set[threading.Thread]]:
-    """Return what tells the threads that were started in the test and are still there."""
+    """Return what tells the crew's threads that were started in the test and are still there."""
     before = set(threading.enumerate())
-    return lambda: set(threading.enumerate()) - before
+    return lambda: {each for each in threading.enumerate() if "(_work)" in each.name} - before
 
 
 @pytest.fixture
