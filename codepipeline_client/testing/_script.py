@@ -16,7 +16,7 @@ from ..waiting import PipelineExecutionReference
 from .executions import make_pipeline_execution
 
 _LONGEST: Final = 1e9
-_GRAIN: Final = 1e-6
+_GRAIN: Final = 1e-5
 """Seconds since the epoch are told apart no finer than this."""
 
 
