@@ -33,6 +33,8 @@ CredentialsT = TypeVar("CredentialsT")
 
 SIGNING_NAME: Final = "codepipeline"
 
+_MOST_CONNECTIONS: Final = 64
+
 
 class Setup(ABC, Generic[TransportT, CredentialsT]):
     """The arguments of a client, and what follows from them without waiting."""
@@ -54,7 +56,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         timeout: float | None = 60.0,
         connect_timeout: float | None = 5.0,
         read_timeout: float | None = 20.0,
-        max_connections: int = 64,
+        max_connections: int = _MOST_CONNECTIONS,
         proxy: str | None = None,
         trust_env: bool = True,
         verify: bool | str | ssl.SSLContext = True,
@@ -142,7 +144,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
                 raise ConfigurationError(
                     f"transport must be an httpx.{self._transport_kind.__name__}, not {type(transport).__name__}"
                 )
-            if given.proxy is not None or given.verify is not True or max_connections != 64:
+            if given.proxy is not None or given.verify is not True or max_connections != _MOST_CONNECTIONS:
                 raise ConfigurationError(
                     "proxy, verify and max_connections are a transport's own: give them to it, not beside it"
                 )
