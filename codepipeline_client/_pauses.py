@@ -11,14 +11,15 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ._clock import Clock
-from ._loops import Loop, call_soon, current_loop, is_trios
+from ._loops import Loop, call_soon, current_loop, has_ended, is_trios
+from ._pool import Rooms
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Timeout
+    from asyncio import AbstractEventLoop, Timeout, TimerHandle
 
 T = TypeVar("T")
 
@@ -94,16 +95,18 @@ class Cutoffs:
     On asyncio by its own means, where they do: anyio's scopes do more, and cost several times as much.
     """
 
-    __slots__ = ("_are_over", "_cuts")
+    __slots__ = ("_are_over", "_cuts", "_watches")
 
     def __init__(self) -> None:
         self._are_over = False
         self._cuts: dict[object, tuple[Loop, Callable[[], None]]] = {}
+        self._watches = Rooms[Loop, _Watch](_Watch, has_ended)
 
     def end(self) -> None:
         """Cut off all that is waited for, and whatever will be."""
         self._are_over = True
-        for loop, cut in tuple(self._cuts.values()):
+        watches = [(loop, watch.end) for loop, watch in self._watches.all()]
+        for loop, cut in (*watches, *tuple(self._cuts.values())):
             call_soon(loop, cut)
 
     def wait(self, work: Awaitable[T], seconds: float | None, *, is_ours: bool) -> Awaitable[T | None]:
@@ -117,19 +120,22 @@ class Cutoffs:
 
         loop = current_loop()
         if is_ours and isinstance(loop, asyncio.AbstractEventLoop):
-            return self._in_asyncio(loop, work, asyncio.timeout(seconds))
+            return self._in_asyncio(loop, work, seconds, asyncio.timeout(None))
         return self._in_anyio(loop, work, seconds)
 
-    async def _in_asyncio(self, loop: AbstractEventLoop, work: Awaitable[T], limit: Timeout) -> T | None:
+    async def _in_asyncio(
+        self, loop: AbstractEventLoop, work: Awaitable[T], seconds: float | None, limit: Timeout
+    ) -> T | None:
+        watch = self._watches.of(loop)
         try:
             async with limit:
-                self._cuts[limit] = loop, partial(_expire, limit)
+                watch.add(limit, loop, seconds)
                 try:
                     if self._are_over:  # asked when it has its place: an end from now on finds it
                         _expire(limit)
                     return await work
                 finally:
-                    del self._cuts[limit]
+                    watch.remove(limit)
         except TimeoutError:
             if not limit.expired():  # it is the work's own
                 raise
@@ -147,6 +153,53 @@ class Cutoffs:
             finally:
                 del self._cuts[scope]
         return None
+
+
+class _Watch:
+    """What is waited for in one event loop, and one timer for all of it: most of it needs none, and ends by itself."""
+
+    __slots__ = ("_at", "_ends", "_timer")
+
+    def __init__(self) -> None:
+        self._ends: dict[Timeout, float] = {}
+        self._timer: TimerHandle | None = None
+        self._at = inf
+
+    def add(self, limit: Timeout, loop: AbstractEventLoop, seconds: float | None) -> None:
+        """Let *limit* expire in so many *seconds*. None for no earlier than `end`."""
+        self._ends[limit] = at = inf if seconds is None else loop.time() + seconds
+        if at < self._at:
+            self._ring(loop, at)
+
+    def remove(self, limit: Timeout) -> None:
+        """Forget *limit*."""
+        self._ends.pop(limit, None)
+
+    def end(self) -> None:
+        """Let all expire."""
+        for limit in tuple(self._ends):
+            _expire(limit)
+
+    def drop(self) -> None:
+        """Forget all: the event loop has ended."""
+        self._ends.clear()
+
+    def _ring(self, loop: AbstractEventLoop, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._expire_due, loop)
+        self._at = at
+
+    def _expire_due(self, loop: AbstractEventLoop) -> None:
+        now = max(loop.time(), self._at)  # loops ring up to one tick of their clock too early
+        self._timer, self._at = None, inf
+        for limit, at in tuple(self._ends.items()):
+            if at <= now:
+                self._ends[limit] = inf
+                _expire(limit)
+        first = min(self._ends.values(), default=inf)
+        if first < inf:
+            self._ring(loop, first)
 
 
 async def _sleep(seconds: float) -> None:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Awaitable
 from functools import partial
+from typing import Any
 
 import anyio
 import pytest
@@ -220,6 +221,90 @@ def test_a_close_that_comes_as_the_work_ends_is_too_late() -> None:
 
     assert asyncio.run(main()) == "whole"
     assert complaints == []
+
+
+class Rung(asyncio.SelectorEventLoop):
+    """An event loop that counts its timers."""
+
+    timers = 0
+
+    def call_at(  # type: ignore[override]  # the base ties the arguments to the callback
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        """Count, and set one."""
+        self.timers += 1
+        return super().call_at(when, callback, *args, context=context)
+
+
+def test_one_timer_serves_all_who_wait_equally_long() -> None:
+    """Nearly all of what is waited for ends by itself, and a timer for each would cost more than that is worth."""
+
+    async def main() -> tuple[list[str | None], int]:
+        loop, cutoffs = asyncio.get_running_loop(), Cutoffs()
+        assert isinstance(loop, Rung)
+        came = [await cutoffs.wait(bring("it"), SOON, is_ours=True) for _ in range(50)]
+        return came, loop.timers
+
+    with asyncio.Runner(loop_factory=Rung) as runner:
+        assert runner.run(main()) == (["it"] * 50, 1)
+
+
+def test_whoever_waits_is_cut_off_at_his_own_time() -> None:
+    """Not with the others, neither before nor after: whoever came first, and whoever waits for less."""
+    waits = [0.06, 0.02, 0.2, 0.04, 0.02, None]
+
+    async def main() -> list[float]:
+        loop, cutoffs = asyncio.get_running_loop(), Cutoffs()
+        assert isinstance(loop, Rung)
+        took = list[float]()
+
+        async def wait(seconds: float | None) -> None:
+            began = loop.time()
+            assert await cutoffs.wait(loop.create_future(), seconds, is_ours=True) is None
+            took.append(loop.time() - began)
+
+        async with asyncio.timeout(SOON), asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(wait(seconds)) for seconds in waits]
+            await asyncio.wait(running[:-1])
+            assert not running[-1].done()
+            cutoffs.end()
+        return took
+
+    with asyncio.Runner(loop_factory=Rung) as runner:
+        took = runner.run(main())
+    for seconds, spent in zip(sorted(wait for wait in waits if wait), sorted(took), strict=False):
+        assert seconds - 0.01 <= spent < SOON
+
+
+def test_each_event_loop_has_its_own_timer() -> None:
+    """A client may outlive the loop that it was first used in, with what nobody waited for to the end there."""
+    cutoffs = Cutoffs()
+
+    async def main(seconds: float) -> object:
+        wait = cutoffs.wait(asyncio.get_running_loop().create_future(), seconds, is_ours=True)
+        return await asyncio.wait_for(wait, None if seconds < SOON else 0.01)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(main(SOON))
+    assert [asyncio.run(main(0.01)) for _ in range(2)] == [None, None]
+
+
+def test_what_a_closed_loop_left_behind_is_in_nobodys_way() -> None:
+    """Whoever still waited in it is never cut off, and ends when the garbage collector finds him."""
+    cutoffs, loop = Cutoffs(), asyncio.new_event_loop()
+
+    async def wait() -> object:
+        return await cutoffs.wait(asyncio.get_running_loop().create_future(), 0.01, is_ours=True)
+
+    loop.set_exception_handler(lambda _, __: None)  # it complains of tasks that did not end
+    left = wait()
+    task = loop.create_task(left)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    assert asyncio.run(wait()) is None
+    left.close()
+    cutoffs.end()
+    assert not task.done()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
