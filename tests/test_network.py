@@ -432,23 +432,73 @@ def test_where_a_loop_has_no_readers_anyio_waits(peer: Peer, monkeypatch: pytest
     """On Windows."""
     waits: list[object] = []
 
-    async def wait_readable(opened: socket.socket) -> None:
-        waits.append(opened)
-        select.select([opened], [], [], 10)
-
     async def main() -> None:
         wire = TaskWire(Names(), lambda: 0.0)
         await wire.connect("127.0.0.1", peer.port, None)
         with peer.accept() as far, contextlib.ExitStack() as stack:
             stack.callback(wire.drop)
+
+            async def wait_readable(opened: socket.socket) -> None:
+                waits.append(opened)
+                far.sendall(b"answer")
+                select.select([opened], [], [], 10)
+
             monkeypatch.setattr(anyio, "wait_readable", wait_readable)
-            far.sendall(b"answer")
             await wire.write(b"question", None)
             assert await wire.read(5) == b"answer"
 
     with asyncio.Runner(loop_factory=NoReaders) as runner:
         runner.run(main())
     assert len(waits) == 1
+
+
+class Watched(asyncio.SelectorEventLoop):
+    """An event loop that counts what is waited for."""
+
+    waits = 0
+
+    def add_reader(  # type: ignore[override]  # the base ties the arguments to the callback
+        self, fd: Any, callback: Any, *args: Any
+    ) -> None:
+        """Count, and wait."""
+        self.waits += 1
+        super().add_reader(fd, callback, *args)
+
+
+async def asked(wire: TaskWire, answer: Callable[[], object]) -> int:
+    """Return how often one answer was waited for. *answer* is called before the one who asks has his next turn."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Watched)
+    before = loop.waits
+    wire.begin(Deadline(None, lambda: 0.0))
+    await wire.write(b"question", None)
+    loop.call_soon(answer)
+    assert await wire.read(10) == b"answer"
+    return loop.waits - before
+
+
+def test_an_answer_that_is_there_when_others_had_their_turn_is_not_waited_for(peer: Peer) -> None:
+    """In a busy loop most are, and to register with the loop for each would cost several times a look."""
+
+    async def main() -> list[int]:
+        wire = TaskWire(Names(), lambda: 0.0)
+        await wire.connect("127.0.0.1", peer.port, None)
+        with peer.accept() as far, contextlib.ExitStack() as stack:
+            stack.callback(wire.drop)
+
+            def soon() -> None:
+                far.sendall(b"answer")
+                opened = wire.get_extra_info("socket")
+                assert isinstance(opened, socket.socket)
+                select.select([opened], [], [], 10)
+
+            late = partial(asyncio.get_running_loop().call_later, 0.001, soon)
+            answers: list[Callable[[], object]] = [soon, soon, soon, late, *[soon] * 17]
+            return [await asked(wire, answer) for answer in answers]
+
+    with asyncio.Runner(loop_factory=Watched) as runner:
+        found = runner.run(main())
+    assert found == [0, 0, 0, 1, *[1] * 15, 0, 0]
 
 
 def test_a_false_alarm_is_waited_through(wire: Subject, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
