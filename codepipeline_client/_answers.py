@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ._link import Connection, Found
+from ._pairs import Pairs
 from ._pool import Places, Turn
 
 if TYPE_CHECKING:  # a sync client does without
@@ -21,7 +22,9 @@ if TYPE_CHECKING:  # a sync client does without
 
 def response(found: Found | AsyncFound, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
     """Return httpx's form of an answer."""
-    return httpx.Response(found.status, headers=found.headers, stream=body, extensions=found.extensions)
+    answer = httpx.Response(found.status, stream=body, extensions=found.extensions)
+    answer.headers = Pairs(found.headers)
+    return answer
 
 
 def _may_rest(found: Found | AsyncFound) -> bool:

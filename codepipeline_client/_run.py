@@ -18,6 +18,7 @@ from attrs import evolve
 from ._clock import DEADLINE, Deadline
 from ._exchange import Exchange, Unsent
 from ._message import Attempt, Response
+from ._pairs import Pairs
 from ._pauses import Pauses
 from ._reports import AttemptReport, Watch
 from ._roundtrip import SENDING, SKEW, STALE_CREDENTIALS, Sending
@@ -77,11 +78,11 @@ class Run(Generic[OutputT]):
         asked, limits, left = attempt.request, self.limits, self.deadline.within(None)
         connect, read = _lesser(limits.connect, left), _lesser(limits.read, left)
         url, host = _target(asked.url)
+        headers = [("Host", host), *asked.headers, ("Content-Length", str(len(asked.body)))]
         # As a stream, since httpx looks through all headers again and again to prepare a request for its content.
         request = httpx.Request(
             asked.method,
             url,
-            headers=[("Host", host), *asked.headers, ("Content-Length", str(len(asked.body)))],
             stream=httpx.ByteStream(asked.body),
             extensions={
                 "timeout": {"connect": connect, "read": read, "write": read, "pool": left},
@@ -91,6 +92,7 @@ class Run(Generic[OutputT]):
                 SENDING: sending,
             },
         )
+        request.headers = Pairs([(name.encode("ascii"), value.encode("ascii")) for name, value in headers])
         request.read()
         return request
 

@@ -21,6 +21,7 @@ from ._clock import DEADLINE, Deadline
 from ._credentials import AsyncCredentialsLike, CredentialsCache, CredentialsLike
 from ._futures import settled
 from ._message import Credentials
+from ._pairs import Pairs
 from ._roundtrip import SENDING, SIGNED_WITH, SKEW, STALE_CREDENTIALS, Sending
 from ._signing import replaced, sign
 from .errors import ConfigurationError
@@ -199,7 +200,7 @@ class _Stamp:
         )
         # All anew: each header that is set or dropped by itself makes httpx look through all the others.
         signed = [(name.encode("ascii"), value.encode()) for name, value in signature]
-        request.headers = httpx.Headers([*kept, *signed])
+        request.headers = Pairs([*kept, *signed])
         sending = request.extensions.get(SENDING)
         if isinstance(sending, Sending):
             sending.began = now

@@ -25,7 +25,7 @@ SOURCE: Final = Path(__file__).parent.parent / PACKAGE
 
 KEYS: Final = "_freshness _discretion _botocore_keys _key_sources _refreshes"
 CONNECTING: Final = "_names _tls _http1 _wire _network _async_network _loops _pool"
-LINKING: Final = "_line _call _detour _async_detour _link _async_link _answers _connections _async_connections"
+LINKING: Final = "_line _call _detour _async_detour _link _async_link _pairs _answers _connections _async_connections"
 SETTING: Final = "_endpoint _proxy _arguments _user_agent"
 SENDING: Final = "transport _roundtrip _failures _run _driver"
 FOLLOWING: Final = "_march _crew _convoy_driver"

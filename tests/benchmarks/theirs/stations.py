@@ -26,7 +26,7 @@ STATIONS: Final[Mapping[str, str]] = {
     "httpx: request, answer, headers": r"/httpx/",
     "the connection: pool, HTTP/1.1, deadlines of reads": (
         r"/(httpcore|h11)/"
-        r"|/_(async_)?(connections|pool|loops|answers|line|call|link|detour|http1|network|wire|tls|names)\.py"
+        r"|/_(async_)?(connections|pool|loops|answers|line|call|pairs|link|detour|http1|network|wire|tls|names)\.py"
     ),
     "the signature, and its keys": r"/(transport|_signing|_credentials|_freshness|hmac|hashlib)\.py|'_hashlib\.",
     "JSON, and typed values": r"/json/|/operations/|/(_awsjson|_json|models|_open_enums|enum)\.py",
