@@ -4,6 +4,7 @@ The pool for tasks: the twin of `_connections`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import weakref
@@ -20,11 +21,11 @@ from ._call import Call
 from ._connections import STALE, House
 from ._futures import Once, settled
 from ._line import Line
-from ._loops import Loop, current_loop, has_ended, run_in
+from ._loops import Loop, current_loop, has_ended, is_trios, run_in
 from ._pool import Places, Rooms, Turn
 from ._tls import Closed
 
-_Tasks: TypeAlias = Places[AsyncConnection, anyio.Event]
+_Tasks: TypeAlias = Places[AsyncConnection, "asyncio.Event | anyio.Event"]
 
 
 class AsyncConnectionPool(httpx.AsyncBaseTransport):
@@ -34,7 +35,8 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
         self._line = line
         self._is_closed = False
         self._houses = Rooms[int, House[Loop, _Tasks]](
-            lambda: House(line, lambda: _Tasks(line, anyio.Event), has_ended), lambda _: True
+            lambda: House(line, lambda: _Tasks(line, anyio.Event if is_trios() else asyncio.Event), has_ended),
+            lambda _: True,
         )
         weakref.finalize(self, self._houses.drop)
 
@@ -48,14 +50,18 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
         call = Call(request, self._line.monotonic)
         house = self._houses.of(os.getpid())
         places = house.rooms.of(current_loop())
-        turn = Turn[AsyncConnection]()
+        turn: Turn[AsyncConnection] = Turn()
         try:
             if self._is_closed:
                 raise Closed
             event = places.enter(turn)
             if event is not None:
-                with anyio.move_on_after(call.within("pool")):
+                seconds = call.within("pool")
+                if call.deadline.covers(seconds):  # a cancel scope costs more than all the rest of waiting for a place
                     await event.wait()
+                else:
+                    with anyio.move_on_after(seconds):
+                        await event.wait()
                 if not places.has_place(turn):
                     raise httpx.PoolTimeout("no connection became free in time")
             found = await self._sent(call, house, places, turn)

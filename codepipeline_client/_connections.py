@@ -66,7 +66,7 @@ class ConnectionPool(httpx.BaseTransport):
         call = Call(request, self._line.monotonic)
         house = self._houses.of(os.getpid())
         places = house.rooms.of(None)
-        turn = Turn[Connection]()
+        turn: Turn[Connection] = Turn()
         try:
             if self._is_closed:
                 raise Closed
