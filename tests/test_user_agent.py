@@ -7,9 +7,11 @@ import re
 from importlib import import_module
 from typing import Final
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from codepipeline_client import _user_agent
 from codepipeline_client._user_agent import __version__, compose, user_agent
 
 botocore_user_agent = import_module("botocore.useragent")
@@ -86,8 +88,22 @@ def test_an_app_id_may_have_a_number_sign() -> None:
 def test_without_an_app_id_the_header_describes_this_machine_only() -> None:
     header = user_agent()
     assert header == user_agent(None) == user_agent("")
-    assert f"lang/python#{platform.python_version()}" in header
     assert "app/" not in header
+
+
+@pytest.mark.parametrize("told", [("linux", "darwin"), ()], ids=["by-the-system", "by-python"])
+def test_the_machine_is_this_one(told: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the system is asked itself, which is faster, or Python is."""
+    monkeypatch.setattr(_user_agent, "_TOLD_BY_THE_SYSTEM", told)
+    facts = {
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+    }
+    _user_agent._this_machine.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    assert user_agent() == compose(**facts)
 
 
 def test_the_version_is_one_that_packages_can_have() -> None:
