@@ -11,12 +11,13 @@ from typing import TypeAlias, cast
 
 from attrs import frozen
 
+from ._values import Value
 from .errors import CodePipelineError
 from .models import PipelineExecution
 
 
-@frozen
-class PipelineExecutionReference:
+@frozen(eq=False, repr=False)
+class PipelineExecutionReference(Value):
     """Which execution is meant."""
 
     pipeline_name: str
@@ -25,8 +26,8 @@ class PipelineExecutionReference:
     """The execution's id, a UUID in lower case."""
 
 
-@frozen
-class FollowedExecution:
+@frozen(eq=False, repr=False)
+class FollowedExecution(Value):
     """One of many executions that were followed, at the end of its way: it has ended, or there is an error."""
 
     reference: PipelineExecutionReference
@@ -43,8 +44,8 @@ class FollowedExecution:
         return cast("PipelineExecution", self.execution)  # without an error it was seen to end
 
 
-@frozen(kw_only=True)
-class PollReport:
+@frozen(kw_only=True, eq=False, repr=False)
+class PollReport(Value):
     """How one poll of a wait went. `on_poll` is called with one after each."""
 
     reference: PipelineExecutionReference

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from attrs import field, frozen
 
+from ._values import Value
 from .errors import CodePipelineError
 
 _LONGEST_ID: Final = 128
@@ -19,8 +20,8 @@ _LONGEST_ID: Final = 128
 Headers = tuple[tuple[str, str], ...]
 
 
-@frozen(kw_only=True)
-class Credentials:
+@frozen(kw_only=True, eq=False, repr=False)
+class Credentials(Value):
     """
     The keys that sign a request. The secret parts stay out of the repr.
 

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import frozen
 
+from ._values import Value
+
 if TYPE_CHECKING:
     from .models import ArtifactRevision, PipelineExecution
 
@@ -65,8 +67,8 @@ class CredentialsError(CodePipelineError):
     """No credentials were found (the message says what was tried), or they could not be refreshed."""
 
 
-@frozen
-class ParameterViolation:
+@frozen(eq=False, repr=False)
+class ParameterViolation(Value):
     """One parameter that breaks one rule of the operation."""
 
     parameter: str

@@ -17,6 +17,7 @@ from attrs import field, frozen
 from . import _refusals
 from ._console import execution_page
 from ._open_enums import ExecutionMode, ExecutionType, OpenEnum, PipelineExecutionStatus, TriggerType
+from ._values import Value
 
 if TYPE_CHECKING:
     from ._revisions import Page, Summary
@@ -36,8 +37,8 @@ __all__ = [
 ]
 
 
-@frozen(kw_only=True)
-class ArtifactRevision:
+@frozen(kw_only=True, eq=False, repr=False)
+class ArtifactRevision(Value):
     """
     One source revision that went into an execution.
 
@@ -105,16 +106,16 @@ class ArtifactRevision:
         return summary_of(self.revision_summary, self.revision_id)
 
 
-@frozen(kw_only=True)
-class PipelineRollbackMetadata:
+@frozen(kw_only=True, eq=False, repr=False)
+class PipelineRollbackMetadata(Value):
     """Where a rollback goes back to."""
 
     rollback_target_pipeline_execution_id: str | None = None
     """The execution whose result is brought back. None when the service did not say."""
 
 
-@frozen(kw_only=True)
-class ExecutionTrigger:
+@frozen(kw_only=True, eq=False, repr=False)
+class ExecutionTrigger(Value):
     """Why an execution started."""
 
     trigger_type: TriggerType | None = None
@@ -123,8 +124,8 @@ class ExecutionTrigger:
     """Which one: the ARN of a user or a rule, a webhook's name. None when the service did not say."""
 
 
-@frozen(kw_only=True)
-class ResolvedPipelineVariable:
+@frozen(kw_only=True, eq=False, repr=False)
+class ResolvedPipelineVariable(Value):
     """A pipeline variable, with the value that this execution has for it."""
 
     name: str | None = None
@@ -133,8 +134,8 @@ class ResolvedPipelineVariable:
     """Its value in this execution. None when it has none."""
 
 
-@frozen(kw_only=True)
-class PipelineExecution:
+@frozen(kw_only=True, eq=False, repr=False)
+class PipelineExecution(Value):
     """
     One run of a pipeline, as the service saw it at one moment.
 
@@ -220,8 +221,8 @@ class PipelineExecution:
         return table(self)
 
 
-@frozen(kw_only=True)
-class ResponseMetadata:
+@frozen(kw_only=True, eq=False, repr=False)
+class ResponseMetadata(Value):
     """How an answer came: what AWS Support asks for, and how hard it was to get."""
 
     request_id: str | None

@@ -34,7 +34,7 @@ WAYS: Final = "waiting _budget _convoy"
 LAYERS: Final = tuple(
     (layer, tuple(stations.split()))
     for layer, stations in (
-        ("values", "errors models _open_enums _refusals _revisions _console _notebook _message _followed"),
+        ("values", "_values errors models _open_enums _refusals _revisions _console _notebook _message _followed"),
         (
             "rules",
             f"{SETTING} _clock _locks {RETRYING} _signing _json _awsjson operations {WAYS}",

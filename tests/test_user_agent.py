@@ -11,7 +11,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codepipeline_client import _user_agent
 from codepipeline_client._user_agent import __version__, compose, user_agent
 
 botocore_user_agent = import_module("botocore.useragent")
@@ -94,7 +93,8 @@ def test_without_an_app_id_the_header_describes_this_machine_only() -> None:
 @pytest.mark.parametrize("told", [("linux", "darwin"), ()], ids=["by-the-system", "by-python"])
 def test_the_machine_is_this_one(told: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the system is asked itself, which is faster, or Python is."""
-    monkeypatch.setattr(_user_agent, "_TOLD_BY_THE_SYSTEM", told)
+    ours = import_module("codepipeline_client._user_agent")
+    monkeypatch.setattr(ours, "_TOLD_BY_THE_SYSTEM", told)
     facts = {
         "system": platform.system(),
         "release": platform.release(),
@@ -102,7 +102,7 @@ def test_the_machine_is_this_one(told: tuple[str, ...], monkeypatch: pytest.Monk
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
     }
-    _user_agent._this_machine.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    ours._this_machine.cache_clear()
     assert user_agent() == compose(**facts)
 
 

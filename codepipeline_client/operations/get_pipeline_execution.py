@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
+from .._values import Value
 from ..errors import (
     ParameterViolation,
     PipelineExecutionNotFoundException,
@@ -53,8 +54,8 @@ _TYPES: Final = {each.value: each for each in ExecutionType}
 _TRIGGERS: Final = {each.value: each for each in TriggerType}
 
 
-@frozen(kw_only=True)
-class GetPipelineExecutionInput:
+@frozen(kw_only=True, eq=False, repr=False)
+class GetPipelineExecutionInput(Value):
     """Which execution is asked for."""
 
     pipeline_name: str
@@ -77,8 +78,8 @@ class GetPipelineExecutionInput:
         return {"pipelineExecutionId": self.pipeline_execution_id, "pipelineName": self.pipeline_name}
 
 
-@frozen(kw_only=True)
-class GetPipelineExecutionOutput:
+@frozen(kw_only=True, eq=False, repr=False)
+class GetPipelineExecutionOutput(Value):
     """The answer: the execution, how the answer came, and the answer itself."""
 
     pipeline_execution: PipelineExecution
