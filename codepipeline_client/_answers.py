@@ -1,5 +1,5 @@
 """
-Answers whose bodies are still to come, as httpx has them.
+Answers whose bodies are still to come.
 
 An answer knows its place among the calls, and leaves it when it is closed.
 """
@@ -10,21 +10,20 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from ._broken import Broken
 from ._link import Connection, Found
-from ._pairs import Pairs
 from ._pool import Places, Turn
+from ._transit import RawHeaders, StreamT, TransitResponse
 
 if TYPE_CHECKING:  # a sync client does without
     from ._async_link import AsyncConnection, AsyncFound
 
 
-def response(found: Found | AsyncFound, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
-    """Return httpx's form of an answer."""
-    answer = httpx.Response(found.status, stream=body, extensions=found.extensions)
-    answer.headers = Pairs(found.headers)
-    return answer
+def response(found: Found | AsyncFound, body: StreamT) -> TransitResponse[StreamT]:
+    """Return what the call gets of an answer."""
+    return TransitResponse(
+        status_code=found.status, headers=RawHeaders(found.headers), stream=body, extensions=found.extensions
+    )
 
 
 def _may_rest(found: Found | AsyncFound) -> bool:
@@ -32,8 +31,10 @@ def _may_rest(found: Found | AsyncFound) -> bool:
     return found.status < 500
 
 
-class Answer(httpx.SyncByteStream):
+class Answer:
     """The body of an answer, in pieces as they come."""
+
+    __slots__ = ("_found", "_places", "_turn")
 
     def __init__(self, found: Found, places: Places[Connection, Any], turn: Turn[Connection]) -> None:
         self._found = found
@@ -55,8 +56,10 @@ class Answer(httpx.SyncByteStream):
             )
 
 
-class AsyncAnswer(httpx.AsyncByteStream):
+class AsyncAnswer:
     """The body of an answer, in pieces as they come."""
+
+    __slots__ = ("_found", "_has_begun", "_is_over", "_pieces", "_places", "_turn")
 
     def __init__(self, found: AsyncFound, places: Places[AsyncConnection, Any], turn: Turn[AsyncConnection]) -> None:
         self._found = found
@@ -92,6 +95,6 @@ class AsyncAnswer(httpx.AsyncByteStream):
     async def _exhaust(self, connection: AsyncConnection) -> None:
         """Let httpcore's generators end by themselves: left to the garbage collector, they make trio complain."""
         connection.abort()
-        with suppress(httpx.TransportError):
+        with suppress(Broken):
             async for _ in self._pieces:
                 pass

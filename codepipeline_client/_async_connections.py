@@ -12,11 +12,11 @@ from concurrent.futures import CancelledError
 from typing import TypeAlias
 
 import anyio
-import httpx
 
 from ._answers import AsyncAnswer, response
 from ._async_link import AsyncConnection, AsyncFound
 from ._async_network import TaskWire
+from ._broken import ConnectTimeout, PoolTimeout, ReadError
 from ._call import Call
 from ._connections import STALE, House
 from ._futures import Once, settled
@@ -24,11 +24,12 @@ from ._line import Line
 from ._loops import Loop, current_loop, has_ended, is_trios, run_in
 from ._pool import Places, Rooms, Turn
 from ._tls import Closed
+from ._transit import TransitRequest, TransitResponse
 
 _Tasks: TypeAlias = Places[AsyncConnection, "asyncio.Event | anyio.Event"]
 
 
-class AsyncConnectionPool(httpx.AsyncBaseTransport):
+class AsyncConnectionPool:
     """Sends from tasks, on asyncio or trio. A call waits for its turn while all connections are in use."""
 
     def __init__(self, line: Line) -> None:
@@ -40,13 +41,12 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
         )
         weakref.finalize(self, self._houses.drop)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: TransitRequest) -> TransitResponse[AsyncAnswer]:
         """
         Send *request* and return the answer, its body still to be read.
 
-        Takes no longer than the request's timeouts, and its `Deadline` if it has one. Raises httpx.TransportError.
+        Takes no longer than the request's timeouts, and its `Deadline` if it has one. Raises Broken.
         """
-        await request.aread()
         call = Call(request, self._line.monotonic)
         house = self._houses.of(os.getpid())
         places = house.rooms.of(current_loop())
@@ -63,12 +63,12 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
                     with anyio.move_on_after(seconds):
                         await event.wait()
                 if not places.has_place(turn):
-                    raise httpx.PoolTimeout("no connection became free in time")
+                    raise PoolTimeout("no connection became free in time")
             found = await self._sent(call, house, places, turn)
         except BaseException as error:
             places.leave(turn)
             if isinstance(error, Closed):
-                raise httpx.ReadError(str(error)) from error
+                raise ReadError(str(error)) from error
             raise
         return response(found, AsyncAnswer(found, places, turn))
 
@@ -109,6 +109,6 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
             with anyio.fail_after(call.within("connect")):
                 return await settled(built.started())
         except TimeoutError as error:
-            raise httpx.ConnectTimeout("the CA files were not read in time") from error
+            raise ConnectTimeout("the CA files were not read in time") from error
         except CancelledError:
             raise Closed from None

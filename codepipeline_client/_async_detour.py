@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Iterable, MutableMapping
 from typing import Any
 
 import httpcore
-import httpx
 
 from ._async_network import TaskWire
 from ._call import Origin
 from ._detour import FAILURES, asked, expect, named, place
 from ._line import Line
+from ._transit import TransitRequest
 
 
 class _Stream(httpcore.AsyncNetworkBackend, httpcore.AsyncNetworkStream):
@@ -76,6 +76,8 @@ class AsyncDetour:
         if line.proxy_url is None:
             self._http = httpcore.AsyncHTTPConnection(httpcore.Origin(*origin), context, network_backend=self._stream)
         else:
+            import httpx  # here, since only a proxy needs it
+
             proxy = httpx.Proxy(line.proxy_url)
             self._http = httpcore.AsyncHTTPProxy(
                 place(proxy.url),
@@ -94,7 +96,7 @@ class AsyncDetour:
             return bool(http.connections) and http.connections[0].is_idle()
         return http.is_idle()
 
-    async def send(self, request: httpx.Request, again: list[bytes] | None) -> AsyncDetoured:
+    async def send(self, request: TransitRequest, again: list[bytes] | None) -> AsyncDetoured:
         """Return the answer's head. If the request was sent already, *again* is what has arrived."""
         self._stream.again = again
         try:

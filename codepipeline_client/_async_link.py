@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
-import httpx
 
 from ._async_network import TaskWire
+from ._broken import ConnectTimeout, ReadTimeout
 from ._call import Call
 from ._futures import Once, settled
 from ._http1 import Head, decode, is_whole
@@ -42,7 +42,7 @@ class AsyncConnection(Link[TaskWire, "AsyncPlain", "AsyncDetour"]):
     __slots__ = ()
 
     async def send(self, call: Call) -> AsyncFound:
-        """Return the answer's head. Its body is still to be read. Raises httpx.TransportError."""
+        """Return the answer's head. Its body is still to be read. Raises Broken."""
         wire, read_limit = self.wire, call.limit("read")
         self._found = None
         wire.begin(call.deadline)
@@ -120,7 +120,7 @@ DETOUR: Final = Once(_load)
 
 
 async def _loaded(call: Call, *, has_asked: bool) -> type[AsyncDetour]:
-    step, too_late = ("read", httpx.ReadTimeout) if has_asked else ("connect", httpx.ConnectTimeout)
+    step, too_late = ("read", ReadTimeout) if has_asked else ("connect", ConnectTimeout)
     try:
         with anyio.fail_after(call.within(step)):
             return await settled(DETOUR.started())

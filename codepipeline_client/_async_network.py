@@ -17,8 +17,8 @@ from concurrent.futures import Future
 from typing import Final
 
 import anyio
-import httpx
 
+from ._broken import ReadError, ReadTimeout, WriteTimeout
 from ._futures import settled
 from ._loops import is_trios
 from ._names import Address, Addresses, Names
@@ -49,7 +49,7 @@ class TaskWire(Wire):
         self._loop = None if is_trios() else asyncio.get_running_loop()
 
     async def connect(self, host: str, port: int, seconds: float | None) -> None:
-        """Connect to the first of the host's addresses that can be reached. Raises httpx.TransportError, as all do."""
+        """Connect to the first of the host's addresses that can be reached. Raises Broken, as all do."""
         with self.connecting(seconds):
             with anyio.CancelScope() as scope:
                 self._wake = scope.cancel
@@ -78,7 +78,7 @@ class TaskWire(Wire):
             return intake.take(await self._receive(len(self._layers), seconds))
         except OSError as error:
             # It has its cause already; a name for it here would be a cycle, which keeps the answer.
-            raise self.broken(error, too_late=httpx.ReadTimeout, otherwise=httpx.ReadError)  # noqa: B904
+            raise self.broken(error, too_late=ReadTimeout, otherwise=ReadError)  # noqa: B904
 
     async def write(self, content: bytes, seconds: float | None) -> None:
         """Send *content* with what is still to be written: head and body in one piece cost half of two."""
@@ -112,7 +112,7 @@ class TaskWire(Wire):
         try:
             await self._send(unsent, len(self._layers), seconds)
         except TimeoutError as error:
-            raise httpx.WriteTimeout(str(error)) from error
+            raise WriteTimeout(str(error)) from error
         except OSError:
             pass  # the peer may have answered before it hung up: reading tells
 

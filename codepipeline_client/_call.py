@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-import httpx
-
 from ._clock import DEADLINE, Deadline
 from ._http1 import encode
+from ._transit import TransitRequest
 
 _PORTS: Final = {b"http": 80, b"https": 443}
 _HTTPCORES: Final = ("trace", "sni_hostname", "target")
@@ -32,7 +31,7 @@ class Call:
 
     __slots__ = ("_limits", "deadline", "origin", "request")
 
-    def __init__(self, request: httpx.Request, monotonic: Callable[[], float]) -> None:
+    def __init__(self, request: TransitRequest, monotonic: Callable[[], float]) -> None:
         deadline, url = request.extensions.get(DEADLINE), request.url
         self.deadline: Final = deadline if isinstance(deadline, Deadline) else Deadline(None, monotonic)
         self.request: Final = request

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Final, Generic, TypeAlias
 
-import httpx
-
 from ._answers import Answer, response
+from ._broken import ConnectTimeout, PoolTimeout, ReadError, RemoteProtocolError
 from ._call import Call
 from ._futures import Once
 from ._line import Line
@@ -25,8 +24,9 @@ from ._names import Names
 from ._network import ThreadWire
 from ._pool import KeyT, Places, Rooms, RoomT, Turn
 from ._tls import Closed
+from ._transit import TransitRequest, TransitResponse
 
-STALE: Final = (httpx.ReadError, httpx.RemoteProtocolError)
+STALE: Final = (ReadError, RemoteProtocolError)
 """How a connection fails that the server closed while it rested."""
 
 _Threads: TypeAlias = Places[Connection, threading.Event]
@@ -45,7 +45,7 @@ class House(Generic[KeyT, RoomT]):
         self.rooms.drop()
 
 
-class ConnectionPool(httpx.BaseTransport):
+class ConnectionPool:
     """Sends from threads. A call waits for its turn while all connections are in use."""
 
     def __init__(self, line: Line) -> None:
@@ -56,13 +56,12 @@ class ConnectionPool(httpx.BaseTransport):
         )
         weakref.finalize(self, self._houses.drop)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: TransitRequest) -> TransitResponse[Answer]:
         """
         Send *request* and return the answer, its body still to be read.
 
-        Takes no longer than the request's timeouts, and its `Deadline` if it has one. Raises httpx.TransportError.
+        Takes no longer than the request's timeouts, and its `Deadline` if it has one. Raises Broken.
         """
-        request.read()
         call = Call(request, self._line.monotonic)
         house = self._houses.of(os.getpid())
         places = house.rooms.of(None)
@@ -74,12 +73,12 @@ class ConnectionPool(httpx.BaseTransport):
             if event is not None:
                 event.wait(call.within("pool"))
                 if not places.has_place(turn):
-                    raise httpx.PoolTimeout("no connection became free in time")
+                    raise PoolTimeout("no connection became free in time")
             found = self._sent(call, house, places, turn)
         except BaseException as error:
             places.leave(turn)
             if isinstance(error, Closed):
-                raise httpx.ReadError(str(error)) from error
+                raise ReadError(str(error)) from error
             raise
         return response(found, Answer(found, places, turn))
 
@@ -109,6 +108,6 @@ class ConnectionPool(httpx.BaseTransport):
         try:
             return built.value or built.started().result(call.within("connect"))
         except TimeoutError as error:
-            raise httpx.ConnectTimeout("the CA files were not read in time") from error
+            raise ConnectTimeout("the CA files were not read in time") from error
         except CancelledError:
             raise Closed from None

@@ -8,38 +8,58 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
-import httpx
 
+from ._broken import (
+    Broken,
+    ConnectError,
+    ConnectTimeout,
+    LocalProtocolError,
+    NetworkError,
+    PoolTimeout,
+    ProtocolError,
+    ProxyError,
+    ReadError,
+    ReadTimeout,
+    RemoteProtocolError,
+    TimeoutException,
+    UnsupportedProtocol,
+    WriteError,
+    WriteTimeout,
+)
 from ._call import Origin
 from ._line import Line
 from ._network import ThreadWire
+from ._transit import TransitRequest
 from ._wire import Wire
 
-_NAMES: Final[dict[type[Exception], type[httpx.TransportError]]] = {
-    httpcore.ConnectTimeout: httpx.ConnectTimeout,
-    httpcore.ReadTimeout: httpx.ReadTimeout,
-    httpcore.WriteTimeout: httpx.WriteTimeout,
-    httpcore.PoolTimeout: httpx.PoolTimeout,
-    httpcore.TimeoutException: httpx.TimeoutException,
-    httpcore.ConnectError: httpx.ConnectError,
-    httpcore.ReadError: httpx.ReadError,
-    httpcore.WriteError: httpx.WriteError,
-    httpcore.NetworkError: httpx.NetworkError,
-    httpcore.ProxyError: httpx.ProxyError,
-    httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
-    httpcore.LocalProtocolError: httpx.LocalProtocolError,
-    httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
-    httpcore.ProtocolError: httpx.ProtocolError,
+if TYPE_CHECKING:
+    from ._transit import AnyUrl
+
+_NAMES: Final[dict[type[Exception], type[Broken]]] = {
+    httpcore.ConnectTimeout: ConnectTimeout,
+    httpcore.ReadTimeout: ReadTimeout,
+    httpcore.WriteTimeout: WriteTimeout,
+    httpcore.PoolTimeout: PoolTimeout,
+    httpcore.TimeoutException: TimeoutException,
+    httpcore.ConnectError: ConnectError,
+    httpcore.ReadError: ReadError,
+    httpcore.WriteError: WriteError,
+    httpcore.NetworkError: NetworkError,
+    httpcore.ProxyError: ProxyError,
+    httpcore.UnsupportedProtocol: UnsupportedProtocol,
+    httpcore.LocalProtocolError: LocalProtocolError,
+    httpcore.RemoteProtocolError: RemoteProtocolError,
+    httpcore.ProtocolError: ProtocolError,
 }
 FAILURES: Final = tuple(_NAMES)
 """What `named` has a name for. The failures of the wire have theirs already, and httpcore lets them pass."""
 
 
-def named(error: Exception) -> httpx.TransportError:
-    """Return httpx's name for one of FAILURES."""
+def named(error: Exception) -> Broken:
+    """Return our name for one of FAILURES."""
     return next(_NAMES[kind] for kind in type(error).__mro__ if kind in _NAMES)(str(error))
 
 
@@ -100,6 +120,8 @@ class Detour:
         if line.proxy_url is None:
             self._http = httpcore.HTTPConnection(httpcore.Origin(*origin), context, network_backend=self._stream)
         else:
+            import httpx  # here, since only a proxy needs it
+
             proxy = httpx.Proxy(line.proxy_url)
             self._http = httpcore.HTTPProxy(
                 place(proxy.url),
@@ -118,7 +140,7 @@ class Detour:
             return bool(http.connections) and http.connections[0].is_idle()
         return http.is_idle()
 
-    def send(self, request: httpx.Request, again: list[bytes] | None) -> Detoured:
+    def send(self, request: TransitRequest, again: list[bytes] | None) -> Detoured:
         """Return the answer's head. If the request was sent already, *again* is what has arrived."""
         self._stream.again = again
         try:
@@ -150,7 +172,7 @@ class Detoured:
         self._found.close()
 
 
-def asked(request: httpx.Request) -> httpcore.Request:
+def asked(request: TransitRequest) -> httpcore.Request:
     """Return httpcore's form of a request."""
     return httpcore.Request(
         request.method,
@@ -161,7 +183,7 @@ def asked(request: httpx.Request) -> httpcore.Request:
     )
 
 
-def place(url: httpx.URL) -> httpcore.URL:
+def place(url: AnyUrl) -> httpcore.URL:
     """Return httpcore's form of an address."""
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from typing import TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, TypeVar
 
 from ._clock import Deadline
 from ._futures import Once, settled
@@ -20,10 +18,13 @@ from ._roundtrip import Sending, send, send_async
 from ._run import Done, Failed, Run, closed, late
 from .operations import OutputT
 
+if TYPE_CHECKING:
+    from ._transit import AsyncCarrier, Carrier
+
 T = TypeVar("T")
 
 
-def drive(run: Run[OutputT], transport: httpx.BaseTransport) -> OutputT:
+def drive(run: Run[OutputT], carrier: Carrier) -> OutputT:
     """Make the attempts that the exchange asks for, until it returns its output or raises its error."""
     step: Attempt | Done[OutputT] | Failed = next(run.exchange)
     while isinstance(step, Attempt):
@@ -38,11 +39,11 @@ def drive(run: Run[OutputT], transport: httpx.BaseTransport) -> OutputT:
         began = run.clock.monotonic()
         # No name for what came: an error that is raised here keeps this frame, which must not keep an answer.
         sending = Sending()
-        step = run.advance(step, send(run.request(step, sending), transport, run.clock), sending, began)
+        step = run.advance(step, send(run.request(step, sending), carrier, run.clock), sending, began)
     return step.result()
 
 
-async def drive_async(run: Run[OutputT], transport: httpx.AsyncBaseTransport, *, is_ours: bool) -> OutputT:
+async def drive_async(run: Run[OutputT], carrier: AsyncCarrier, *, is_ours: bool) -> OutputT:
     """
     Make the attempts that the exchange asks for, until it returns its output or raises its error.
 
@@ -61,7 +62,7 @@ async def drive_async(run: Run[OutputT], transport: httpx.AsyncBaseTransport, *,
         began = run.clock.monotonic()
         sending = Sending()
         run.deadline.is_watched = True
-        sent = send_async(run.request(step, sending), transport, run.clock)
+        sent = send_async(run.request(step, sending), carrier, run.clock)
         came = run.clock.cutoffs.wait(sent, run.deadline.within(None), is_ours=is_ours)
         step = run.advance(step, await came, sending, began)
     return step.result()

@@ -1,5 +1,5 @@
 """
-From what httpx, anyio, TLS and the system raise to what this package raises.
+From what connections, httpx, anyio, TLS and the system raise to what this package raises.
 
 Cuts everything out that could hold a request, and with it a session token: the request itself, frames, contexts.
 """
@@ -9,24 +9,32 @@ from __future__ import annotations
 import re
 import ssl
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
-import httpx
-
+from . import _broken
+from ._broken import Broken, ConnectError, ConnectTimeout, PoolTimeout, ProxyError, TimeoutException
 from ._tls import may_pass
 from .errors import ConnectionFailedError, RequestTimeoutError, TransportError
 
-_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, OSError)
+if TYPE_CHECKING:
+    import httpx
+
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 
 
 def failures() -> tuple[type[Exception], ...]:
     """Return what a transport may raise when no usable answer comes. Anything else is a defect, and passes."""
-    if "anyio" not in sys.modules:  # then nobody can have raised its errors, and threads do well without it
-        return _FAILURES
-    from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+    kinds: list[type[Exception]] = [Broken, OSError]
+    # Whose library is not loaded can have raised nothing, and who does without it is to do so here too.
+    if "httpx" in sys.modules:
+        from httpx import HTTPError, StreamError
 
-    return (*_FAILURES, BrokenResourceError, ClosedResourceError, EndOfStream)
+        kinds += [HTTPError, StreamError]
+    if "anyio" in sys.modules:
+        from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+
+        kinds += [BrokenResourceError, ClosedResourceError, EndOfStream]
+    return tuple(kinds)
 
 
 def translated(error: Exception, host: str, before: BaseException | None) -> TransportError:
@@ -36,10 +44,11 @@ def translated(error: Exception, host: str, before: BaseException | None) -> Tra
     *before* is what the caller was handling when it called: no part of this.
     """
     root = _root(error, before)
-    failure = _named(error, host, _reason(root))
+    kind = _kind(error)
+    failure = _named(kind, host, _reason(root))
     if isinstance(failure, ConnectionFailedError):
-        failure.may_pass = may_pass(root) and not (isinstance(error, httpx.ProxyError) and _is_refusal(str(error)))
-    cause = _without_request(error) if isinstance(error, httpx.HTTPError) else _bare(error)
+        failure.may_pass = may_pass(root) and not (issubclass(kind, ProxyError) and _is_refusal(str(error)))
+    cause = _without_request(error) if _is_httpxs(error) else _bare(error)
     cause.__cause__ = None if root is error else _bare(root)
     failure.__cause__ = cause
     return failure
@@ -70,8 +79,23 @@ def _is_refusal(words: str) -> bool:
     return re.match(r"4(?!08|29)\d\d", words) is not None
 
 
+def _kind(error: Exception) -> type[BaseException]:
+    """Return our class of a failure: httpx's have the same names."""
+    for each in type(error).__mro__:
+        if each.__module__ == "httpx" and hasattr(_broken, each.__name__):
+            found: type[Broken] = getattr(_broken, each.__name__)
+            return found
+    return type(error)
+
+
+def _is_httpxs(error: Exception) -> TypeGuard[httpx.HTTPError]:
+    return any(each.__module__ == "httpx" and each.__name__ == "HTTPError" for each in type(error).__mro__)
+
+
 def _without_request(error: httpx.HTTPError) -> httpx.HTTPError:
     """Return the same error anew. One of somebody's own, which may want other arguments, becomes httpx's root."""
+    import httpx
+
     own = isinstance(error, httpx.TransportError) and type(error).__module__ == "httpx"
     return type(error)(str(error)) if own else httpx.HTTPError(str(error))
 
@@ -81,15 +105,15 @@ def _bare(error: BaseException) -> BaseException:
     return error
 
 
-def _named(error: Exception, host: str, reason: str) -> TransportError:
-    if isinstance(error, httpx.PoolTimeout):
+def _named(kind: type[BaseException], host: str, reason: str) -> TransportError:
+    if issubclass(kind, PoolTimeout):
         return RequestTimeoutError(f"no connection to {host} became free in time", limit="timeout")
-    if isinstance(error, httpx.ConnectTimeout):
+    if issubclass(kind, ConnectTimeout):
         return RequestTimeoutError(f"no connection to {host} was made within connect_timeout", limit="connect_timeout")
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
+    if issubclass(kind, TimeoutException | TimeoutError):
         return RequestTimeoutError(f"{host} was silent for longer than read_timeout", limit="read_timeout")
-    if isinstance(error, httpx.ProxyError):
+    if issubclass(kind, ProxyError):
         return ConnectionFailedError(f"the proxy on the way to {host} refused: {reason}; check its URL and password")
-    if isinstance(error, httpx.ConnectError):
+    if issubclass(kind, ConnectError):
         return ConnectionFailedError(f"no connection to {host} could be made: {reason}")
     return ConnectionFailedError(f"the connection to {host} broke before the answer was whole: {reason}")

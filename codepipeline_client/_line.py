@@ -12,17 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import httpx
-
+from ._transit import is_parsable
 from .errors import ConfigurationError
-
-
-def is_parsable(url: str) -> bool:
-    """Return whether httpx can send to *url*: it refuses some hosts only when it is asked for them."""
-    try:
-        return bool(httpx.URL(url).host)
-    except (httpx.InvalidURL, ValueError):
-        return False
 
 
 class Line:
@@ -46,7 +37,7 @@ class Line:
         if proxy_url is not None and not is_parsable(proxy_url):
             raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (it is not shown)")
         self.verify: Final = verify
-        """True for the CA files that come with httpx, the path of another, or a context to use as it is."""
+        """True for the CA files of certifi, the path of another, or a context to use as it is."""
         self.proxy_url: Final = proxy_url
         """The proxy to go through. None for none."""
         self.max_connections: Final = max_connections
@@ -69,7 +60,9 @@ class Line:
         if isinstance(self.verify, ssl.SSLContext):
             return self.verify
         if isinstance(self.verify, bool):
-            return httpx.create_ssl_context(trust_env=False)
+            import certifi
+
+            return ssl.create_default_context(cafile=certifi.where())
         place = Path(self.verify)
         try:
             if place.is_dir():

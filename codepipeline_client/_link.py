@@ -13,8 +13,7 @@ from collections.abc import Iterator, MutableMapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-import httpx
-
+from ._broken import Broken, ReadTimeout, RemoteProtocolError
 from ._call import Call, Origin
 from ._http1 import Head, decode, is_whole
 from ._line import Line
@@ -106,7 +105,7 @@ class Connection(Link[ThreadWire, "Plain", "Detour"]):
     __slots__ = ()
 
     def send(self, call: Call) -> Found:
-        """Return the answer's head. Its body is still to be read. Raises httpx.TransportError."""
+        """Return the answer's head. Its body is still to be read. Raises Broken."""
         wire, read_limit = self.wire, call.limit("read")
         self._found = None
         wire.begin(call.deadline)
@@ -178,16 +177,16 @@ def rewound(wire: Wire, arrived: bytes) -> list[bytes]:
     """Return what arrived, and that no more will. A failure if it was nothing."""
     if not arrived:
         reason = ConnectionError("Server disconnected without sending a response.")
-        raise wire.broken(reason, too_late=httpx.ReadTimeout, otherwise=httpx.RemoteProtocolError)
+        raise wire.broken(reason, too_late=ReadTimeout, otherwise=RemoteProtocolError)
     return [arrived, b""]
 
 
-def cut_off(wire: Wire, received: int, expected: int) -> httpx.TransportError:
+def cut_off(wire: Wire, received: int, expected: int) -> Broken:
     """Return the failure of an answer that ended before its end."""
     reason = ConnectionError(
         f"peer closed connection without sending complete message body (received {received} bytes, expected {expected})"
     )
-    return wire.broken(reason, too_late=httpx.ReadTimeout, otherwise=httpx.RemoteProtocolError)
+    return wire.broken(reason, too_late=ReadTimeout, otherwise=RemoteProtocolError)
 
 
 def goes_plainly(line: Line, kind: str, method: str) -> bool:

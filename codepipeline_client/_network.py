@@ -15,8 +15,7 @@ from concurrent.futures import Future
 from threading import Event
 from typing import Final
 
-import httpx
-
+from ._broken import ReadError, ReadTimeout, WriteTimeout
 from ._names import Address, Addresses, Names
 from ._tls import RECORD, Steps, T, Tls
 from ._wire import Wire, ready
@@ -33,7 +32,7 @@ class ThreadWire(Wire):
         self._names = names
 
     def connect(self, host: str, port: int, seconds: float | None) -> None:
-        """Connect to the first of the host's addresses that can be reached. Raises httpx.TransportError, as all do."""
+        """Connect to the first of the host's addresses that can be reached. Raises Broken, as all do."""
         with self.connecting(seconds):
             self._connect(self._found(host, port))
 
@@ -58,7 +57,7 @@ class ThreadWire(Wire):
             return intake.take(self._receive(len(self._layers), seconds))
         except OSError as error:
             # It has its cause already; a name for it here would be a cycle, which keeps the answer.
-            raise self.broken(error, too_late=httpx.ReadTimeout, otherwise=httpx.ReadError)  # noqa: B904
+            raise self.broken(error, too_late=ReadTimeout, otherwise=ReadError)  # noqa: B904
 
     def write(self, content: bytes, seconds: float | None) -> None:
         """Send *content* with what is still to be written: head and body in one piece cost half of two."""
@@ -105,7 +104,7 @@ class ThreadWire(Wire):
         try:
             self._send(unsent, len(self._layers), seconds)
         except TimeoutError as error:
-            raise httpx.WriteTimeout(str(error)) from error
+            raise WriteTimeout(str(error)) from error
         except OSError:
             pass  # the peer may have answered before it hung up: reading tells
 

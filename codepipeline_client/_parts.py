@@ -14,25 +14,26 @@ from . import _settings
 from ._clock import Skew
 from ._exchange import Route
 from ._given import Given
-from ._line import Line, is_parsable
+from ._line import Line
 from ._patience import Unhurried
 from ._pauses import Pauses
 from ._reports import OnAttempt, Watch
 from ._retry import policy
 from ._run import Limits
+from ._transit import is_parsable
 from ._user_agent import user_agent
 from .errors import ConfigurationError
 
-TransportT = TypeVar("TransportT")
+CarrierT = TypeVar("CarrierT")
 
 
-class Parts(NamedTuple, Generic[TransportT]):
+class Parts(NamedTuple, Generic[CarrierT]):
     """What a call goes through."""
 
     route: Route
     polling: Route
     """The same for a poll of a wait, which need not retry all that a call must."""
-    transport: TransportT
+    carrier: CarrierT
     """Signs and sends."""
     watch: Watch
     is_insecure: bool
@@ -47,10 +48,10 @@ def assembled(
     limits: Limits,
     max_connections: int,
     on_attempt: OnAttempt | None,
-    signing: Callable[[Line, str], TransportT],
-) -> Parts[TransportT]:
+    carrier: Callable[[Line, str], CarrierT],
+) -> Parts[CarrierT]:
     """
-    Return the parts. *signing* makes the transport, which sends over the line and signs for the region.
+    Return the parts. *carrier* makes what sends over the line, and signs for the region.
 
     Raises ConfigurationError when a setting is missing or unusable.
     """
@@ -83,7 +84,7 @@ def assembled(
     )
     watch = Watch(host=endpoint.host, on_attempt=on_attempt)
     is_insecure = endpoint.scheme == "http" and not endpoint.is_loopback
-    return Parts(route, polling, signing(line, settings.region_name), watch, is_insecure)
+    return Parts(route, polling, carrier(line, settings.region_name), watch, is_insecure)
 
 
 class Environment(dict[str, str]):

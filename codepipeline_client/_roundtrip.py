@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
+from ._broken import ReadTimeout
 from ._clock import DEADLINE, Clock, Deadline
 from ._failures import failures, translated
 from ._message import Credentials, Response
+from ._transit import TransitRequest, TransitResponse
 from .errors import CodePipelineError, CredentialsError
+
+if TYPE_CHECKING:
+    from ._transit import AsyncCarrier, Carrier
 
 STALE_CREDENTIALS: Final = "codepipeline_client.stale_credentials"
 """Request extension: the keys not to sign with, see `Attempt.stale`."""
@@ -47,15 +50,15 @@ class Sending:
 # with them the signed headers.
 
 
-def send(request: httpx.Request, transport: httpx.BaseTransport, clock: Clock) -> Response | CodePipelineError:
+def send(request: TransitRequest, carrier: Carrier, clock: Clock) -> Response | CodePipelineError:
     before, asked = sys.exception(), clock.time()
     try:
-        response = transport.handle_request(request)
-        stream, body, deadline = _sync_stream(response), bytearray(), request.extensions.get(DEADLINE)
+        response = carrier.handle_request(request)
+        stream, body, deadline = response.stream, bytearray(), request.extensions.get(DEADLINE)
         try:
             for piece in stream:
                 if body and isinstance(deadline, Deadline) and deadline.has_passed:
-                    raise httpx.ReadTimeout("the time for the call is over")
+                    raise ReadTimeout("the time for the call is over")
                 body += piece
                 if len(body) > MAX_BODY:
                     break
@@ -68,13 +71,11 @@ def send(request: httpx.Request, transport: httpx.BaseTransport, clock: Clock) -
         return translated(error, request.url.netloc.decode("ascii"), before)
 
 
-async def send_async(
-    request: httpx.Request, transport: httpx.AsyncBaseTransport, clock: Clock
-) -> Response | CodePipelineError:
+async def send_async(request: TransitRequest, carrier: AsyncCarrier, clock: Clock) -> Response | CodePipelineError:
     before, asked = sys.exception(), clock.time()
     try:
-        response = await transport.handle_async_request(request)
-        stream, body = _async_stream(response), bytearray()
+        response = await carrier.handle_async_request(request)
+        stream, body = response.stream, bytearray()
         pieces = aiter(stream)
         try:
             async for piece in pieces:
@@ -92,29 +93,13 @@ async def send_async(
         return translated(error, request.url.netloc.decode("ascii"), before)
 
 
-def _sync_stream(response: httpx.Response) -> httpx.SyncByteStream:
-    """Return the body as it comes: httpx's own iterators would decode it, and refuse a body that a mock has read."""
-    stream = response.stream
-    if not isinstance(stream, httpx.SyncByteStream):
-        raise httpx.StreamError("the transport gave an async answer to a sync client")
-    return stream
-
-
-def _async_stream(response: httpx.Response) -> httpx.AsyncByteStream:
-    """Return the body as it comes: httpx's own iterators would decode it, and refuse a body that a mock has read."""
-    stream = response.stream
-    if not isinstance(stream, httpx.AsyncByteStream):
-        raise httpx.StreamError("the transport gave a sync answer to an async client")
-    return stream
-
-
-def _sent(request: httpx.Request, asked: float) -> float:
+def _sent(request: TransitRequest, asked: float) -> float:
     """Return when the request went out: keys may have been waited for until then."""
     sending = request.extensions.get(SENDING)
     return asked if not isinstance(sending, Sending) or sending.began is None else sending.began
 
 
-def _response(response: httpx.Response, body: bytearray, sent: float, received: float) -> Response:
+def _response(response: TransitResponse[Any], body: bytearray, sent: float, received: float) -> Response:
     headers: dict[str, str] = {}
     for raw_name, raw_value in response.headers.raw:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from os import urandom
 from typing import Generic, NamedTuple, Never
 
-import httpx
 from attrs import evolve
 
 from ._clock import DEADLINE, Deadline
 from ._exchange import Exchange, Unsent
 from ._message import Attempt, Response
-from ._pairs import Pairs
 from ._pauses import Pauses
 from ._reports import AttemptReport, Watch
 from ._roundtrip import SENDING, SKEW, STALE_CREDENTIALS, Sending
+from ._transit import RawHeaders, TransitRequest, parsed
 from .errors import CodePipelineError, ConnectionFailedError, CredentialsError, RequestTimeoutError, TransportError
 from .operations import OutputT
 
@@ -73,17 +71,22 @@ class Run(Generic[OutputT]):
             return None
         return self._unsent(attempt, error)
 
-    def request(self, attempt: Attempt, sending: Sending) -> httpx.Request:
+    def request(self, attempt: Attempt, sending: Sending) -> TransitRequest:
         """Return the request to send. Each step of sending it may take what is left of the call's time at most."""
         asked, limits, left = attempt.request, self.limits, self.deadline.within(None)
         connect, read = _lesser(limits.connect, left), _lesser(limits.read, left)
-        url, host = _target(asked.url)
-        headers = [("Host", host), *asked.headers, ("Content-Length", str(len(asked.body)))]
-        # As a stream, since httpx looks through all headers again and again to prepare a request for its content.
-        request = httpx.Request(
-            asked.method,
-            url,
-            stream=httpx.ByteStream(asked.body),
+        url = parsed(asked.url)
+        return TransitRequest(
+            method=asked.method,
+            url=url,
+            headers=RawHeaders(
+                [
+                    (b"Host", url.netloc),
+                    *((name.encode("ascii"), value.encode("ascii")) for name, value in asked.headers),
+                    (b"Content-Length", b"%d" % len(asked.body)),
+                ]
+            ),
+            content=asked.body,
             extensions={
                 "timeout": {"connect": connect, "read": read, "write": read, "pool": left},
                 DEADLINE: self.deadline,
@@ -92,9 +95,6 @@ class Run(Generic[OutputT]):
                 SENDING: sending,
             },
         )
-        request.headers = Pairs([(name.encode("ascii"), value.encode("ascii")) for name, value in headers])
-        request.read()
-        return request
 
     def advance(
         self, attempt: Attempt, came: Response | CodePipelineError | None, sending: Sending, began: float
@@ -221,13 +221,6 @@ def invocation_id() -> str:
     """Return a random UUID for a call: one of uuid's own takes far longer to make."""
     digits = urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
-
-
-@lru_cache(maxsize=64)
-def _target(url: str) -> tuple[httpx.URL, str]:
-    """Return where to send to, and the Host header for it."""
-    parsed = httpx.URL(url)
-    return parsed, parsed.netloc.decode("ascii")
 
 
 def _lesser(limit: float | None, left: float | None) -> float | None:

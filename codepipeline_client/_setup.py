@@ -25,10 +25,12 @@ from ._pauses import Pauses, SystemClock
 from ._reports import OnAttempt
 from ._retry import Mode as RetryMode
 from ._run import Limits, Run, invocation_id
+from ._stamp import Stamp
 from .errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
 from .operations import InputT, Operation, OutputT
 
 TransportT = TypeVar("TransportT")
+CarrierT = TypeVar("CarrierT")
 CredentialsT = TypeVar("CredentialsT")
 
 SIGNING_NAME: Final = "codepipeline"
@@ -36,10 +38,11 @@ SIGNING_NAME: Final = "codepipeline"
 _MOST_CONNECTIONS: Final = 64
 
 
-class Setup(ABC, Generic[TransportT, CredentialsT]):
+class Setup(ABC, Generic[TransportT, CredentialsT, CarrierT]):
     """The arguments of a client, and what follows from them without waiting."""
 
-    _transport_kind: type[TransportT]
+    _transport_kind: str
+    """What httpx calls the transports that can be given."""
     _accepts_async_providers: bool
 
     def __init__(
@@ -140,9 +143,11 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             raise TypeError(stray_argument(type(self).__name__, stray, type(self).__init__.__annotations__))
         _settings.check(given)
         if transport is not None:
-            if not isinstance(transport, self._transport_kind):
+            import httpx  # here, since whoever made a transport has loaded it, and nobody else need
+
+            if not isinstance(transport, getattr(httpx, self._transport_kind)):
                 raise ConfigurationError(
-                    f"transport must be an httpx.{self._transport_kind.__name__}, not {type(transport).__name__}"
+                    f"transport must be an httpx.{self._transport_kind}, not {type(transport).__name__}"
                 )
             if given.proxy is not None or given.verify is not True or max_connections != _MOST_CONNECTIONS:
                 raise ConfigurationError(
@@ -167,10 +172,15 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         return f"{type(self).__name__}(region_name={given.region_name!r}, profile_name={given.profile_name!r})"
 
     @abstractmethod
-    def _signing(self, line: Line, region_name: str) -> TransportT:
-        """Return the transport that signs, over the user's own transport or new connections by *line*."""
+    def _carrier(self, line: Line, region_name: str) -> CarrierT:
+        """Return what signs and sends, over the user's own transport or new connections by *line*."""
 
-    def _assembled(self) -> Parts[TransportT]:
+    def _stamp(self, region_name: str) -> Stamp:
+        return Stamp(
+            service_name=SIGNING_NAME, region_name=region_name, credentials=self._credentials, now=self._clock.time
+        )
+
+    def _assembled(self) -> Parts[CarrierT]:
         return assembled(
             self._given,
             self._environ,
@@ -178,7 +188,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             limits=self._limits,
             max_connections=self._max_connections,
             on_attempt=self._on_attempt,
-            signing=self._signing,
+            carrier=self._carrier,
         )
 
     def _deadline(self, timeout: float | NotGiven | None) -> Deadline:
@@ -189,7 +199,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         self,
         operation: Operation[InputT, OutputT],
         asked: InputT,
-        parts: Parts[TransportT],
+        parts: Parts[CarrierT],
         deadline: Deadline,
         *,
         is_poll: bool,
@@ -211,7 +221,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         if violations:
             raise ParameterValidationError(operation.name, violations)
 
-    def _accept(self, parts: Parts[TransportT], *, is_poll: bool) -> Parts[TransportT]:
+    def _accept(self, parts: Parts[CarrierT], *, is_poll: bool) -> Parts[CarrierT]:
         """Say what is to be said of the parts, to whoever made the first call or began the wait that did."""
         if parts.is_insecure:
             warnings.warn(

@@ -6,8 +6,7 @@ The only place of the version. Says nothing of the machine but its kind.
 
 from __future__ import annotations
 
-import os
-import sys
+import platform
 from functools import cache
 from string import ascii_letters, digits
 from typing import Final
@@ -20,8 +19,6 @@ _SYSTEMS: Final = {
     **{name: name for name in ("windows", "linux", "macos", "android", "ios", "watchos", "tvos", "other")},
     "darwin": "macos",
 }
-_TOLD_BY_THE_SYSTEM: Final = ("linux", "darwin")
-_IMPLEMENTATIONS: Final = {"cpython": "CPython", "pypy": "PyPy"}
 
 
 def user_agent(app_id: str | None = None) -> str:
@@ -45,19 +42,12 @@ def compose(*, system: str, release: str, machine: str, python: str, implementat
 
 @cache
 def _this_machine() -> str:
-    if sys.platform in _TOLD_BY_THE_SYSTEM:
-        system, _, release, _, machine = os.uname()
-    else:
-        import platform  # takes a millisecond to load
-
-        system, release, machine = platform.system(), platform.release(), platform.machine()
-    name = sys.implementation.name
     return compose(
-        system=system,
-        release=release,
-        machine=machine,
-        python=sys.version.split(maxsplit=1)[0],
-        implementation=_IMPLEMENTATIONS.get(name, name),
+        system=platform.system(),
+        release=platform.release(),
+        machine=platform.machine(),
+        python=platform.python_version(),
+        implementation=platform.python_implementation(),
     )
 
 

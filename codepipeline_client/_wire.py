@@ -14,8 +14,7 @@ from contextlib import contextmanager, suppress
 from math import ceil
 from typing import Final
 
-import httpx
-
+from ._broken import Broken, ConnectError, ConnectTimeout
 from ._clock import Deadline
 from ._tls import Closed, Tls
 
@@ -181,10 +180,8 @@ class Wire:
         if self._is_aborted:
             raise Closed
 
-    def broken(
-        self, error: OSError, *, too_late: type[httpx.TransportError], otherwise: type[httpx.TransportError]
-    ) -> httpx.TransportError:
-        """Return httpx's failure for what ended by the clock, or for what else went wrong; its cause is the reason."""
+    def broken(self, error: OSError, *, too_late: type[Broken], otherwise: type[Broken]) -> Broken:
+        """Return the failure for what ended by the clock, or for what else went wrong; its cause is the reason."""
         reason = Closed() if self._is_aborted else error  # an aborted connection fails in many ways
         failure = (too_late if isinstance(reason, TimeoutError) else otherwise)(str(reason))
         failure.__cause__ = reason
@@ -220,7 +217,7 @@ class Wire:
         except OSError as error:
             self.drop()
             # It has its cause already; a name for it here would be a cycle, which keeps the answer.
-            raise self.broken(error, too_late=httpx.ConnectTimeout, otherwise=httpx.ConnectError)  # noqa: B904
+            raise self.broken(error, too_late=ConnectTimeout, otherwise=ConnectError)  # noqa: B904
 
     def _new_socket(self, family: int) -> socket.socket:
         self.drop()

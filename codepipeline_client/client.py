@@ -8,9 +8,7 @@ twins, and differ in what they wait with only.
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
-
-import httpx
+from typing import TYPE_CHECKING, Self
 
 from ._arguments import NOT_GIVEN, NotGiven
 from ._async_following import AsyncFollows
@@ -21,21 +19,26 @@ from ._following import Follows
 from ._futures import load_anyio_for, running_library
 from ._line import Line
 from ._setup import SIGNING_NAME
+from ._signer import AsyncSigner, Signer
 from ._wait import asking_for
 from .operations import GET_PIPELINE_EXECUTION, InputT, Operation, OutputT
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
-from .transport import AsyncSigV4Transport, SigV4Transport
 from .waiting import PipelineExecutionReference
 
+if TYPE_CHECKING:
+    import httpx  # noqa: F401 - named in a text below
 
-class CodePipelineClient(Follows[httpx.BaseTransport, CredentialsLike]):
+    from ._transit import AsyncCarrier, Carrier
+
+
+class CodePipelineClient(Follows["httpx.BaseTransport", CredentialsLike, "Carrier"]):
     """
     Asks CodePipeline about executions, and follows them to their end. Threads may share one.
 
     Use it in a ``with`` block, or close it: it keeps connections open between calls.
     """
 
-    _transport_kind = httpx.BaseTransport
+    _transport_kind = "BaseTransport"
     _accepts_async_providers = False
 
     def get_pipeline_execution(
@@ -71,9 +74,9 @@ class CodePipelineClient(Follows[httpx.BaseTransport, CredentialsLike]):
         self._parts.close()
         self._credentials.close()
         parts = self._parts.value
-        transport = self._transport if parts is None else parts.transport
-        if transport is not None:
-            transport.close()
+        carrier = self._transport if parts is None else parts.carrier
+        if carrier is not None:
+            carrier.close()
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -106,26 +109,33 @@ class CodePipelineClient(Follows[httpx.BaseTransport, CredentialsLike]):
         parts = self._parts.value
         if parts is None:
             parts = self._accept(prepared(self._parts, operation.name, deadline), is_poll=is_poll)
-        return drive(self._run(operation, asked, parts, deadline, is_poll=is_poll), parts.transport)
+        return drive(self._run(operation, asked, parts, deadline, is_poll=is_poll), parts.carrier)
 
-    def _signing(self, line: Line, region_name: str) -> httpx.BaseTransport:
-        return SigV4Transport(
-            ConnectionPool(line) if self._transport is None else self._transport,
-            service_name=SIGNING_NAME,
-            region_name=region_name,
-            credentials=self._credentials,
-            now=self._clock.time,
+    def _carrier(self, line: Line, region_name: str) -> Carrier:
+        if self._transport is None:
+            return Signer(ConnectionPool(line), self._stamp(region_name))
+        from ._foreign import Foreign  # with httpx, which is loaded by now
+        from .transport import SigV4Transport
+
+        return Foreign(
+            SigV4Transport(
+                self._transport,
+                service_name=SIGNING_NAME,
+                region_name=region_name,
+                credentials=self._credentials,
+                now=self._clock.time,
+            )
         )
 
 
-class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
+class AsyncCodePipelineClient(AsyncFollows["httpx.AsyncBaseTransport", AsyncCredentialsLike, "AsyncCarrier"]):
     """
     Asks CodePipeline about executions, and follows them to their end, on asyncio or trio. Tasks may share one.
 
     Use it in an ``async with`` block, or close it: it keeps connections open between calls.
     """
 
-    _transport_kind = httpx.AsyncBaseTransport
+    _transport_kind = "AsyncBaseTransport"
     _accepts_async_providers = True
     _library = "asyncio"
     """What the first call runs on."""
@@ -163,9 +173,9 @@ class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCreden
         self._parts.close()
         self._credentials.close()
         parts = self._parts.value
-        transport = self._transport if parts is None else parts.transport
-        if transport is not None:
-            await transport.aclose()
+        carrier = self._transport if parts is None else parts.carrier
+        if carrier is not None:
+            await carrier.aclose()
 
     async def __aenter__(self) -> Self:
         """Return the client."""
@@ -200,16 +210,23 @@ class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCreden
             self._library = running_library()
             parts = self._accept(await prepared_async(self._parts, operation.name, deadline), is_poll=is_poll)
         run = self._run(operation, asked, parts, deadline, is_poll=is_poll)
-        return await drive_async(run, parts.transport, is_ours=self._transport is None)
+        return await drive_async(run, parts.carrier, is_ours=self._transport is None)
 
-    def _signing(self, line: Line, region_name: str) -> httpx.AsyncBaseTransport:
-        from ._async_connections import AsyncConnectionPool  # a sync client does without
-
+    def _carrier(self, line: Line, region_name: str) -> AsyncCarrier:
         load_anyio_for(self._library)  # here, where no event loop waits for it
-        return AsyncSigV4Transport(
-            AsyncConnectionPool(line) if self._transport is None else self._transport,
-            service_name=SIGNING_NAME,
-            region_name=region_name,
-            credentials=self._credentials,
-            now=self._clock.time,
+        if self._transport is None:
+            from ._async_connections import AsyncConnectionPool  # a sync client does without
+
+            return AsyncSigner(AsyncConnectionPool(line), self._stamp(region_name))
+        from ._foreign import AsyncForeign  # with httpx, which is loaded by now
+        from .transport import AsyncSigV4Transport
+
+        return AsyncForeign(
+            AsyncSigV4Transport(
+                self._transport,
+                service_name=SIGNING_NAME,
+                region_name=region_name,
+                credentials=self._credentials,
+                now=self._clock.time,
+            )
         )

@@ -29,11 +29,14 @@ from codepipeline_client import (
     RequestTimeoutError,
     ServiceError,
     TransportError,
+    _driver,
 )
+from codepipeline_client._broken import Broken
 from codepipeline_client._clock import DEADLINE, Clock, Deadline
-from codepipeline_client._driver import drive, drive_async, prepared, prepared_async
+from codepipeline_client._driver import prepared, prepared_async
 from codepipeline_client._exchange import Exchange, Unsent
 from codepipeline_client._failures import failures
+from codepipeline_client._foreign import AsyncForeign, Foreign
 from codepipeline_client._futures import Once
 from codepipeline_client._message import Attempt, Request, Response
 from codepipeline_client._pauses import Pauses, SystemClock
@@ -86,6 +89,14 @@ class Both(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return self.handle_request(request)
+
+
+def drive(run: Run[OutputT], transport: httpx.BaseTransport) -> OutputT:
+    return _driver.drive(run, Foreign(transport))
+
+
+async def drive_async(run: Run[OutputT], transport: httpx.AsyncBaseTransport, *, is_ours: bool) -> OutputT:
+    return await _driver.drive_async(run, AsyncForeign(transport), is_ours=is_ours)
 
 
 class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -198,12 +209,20 @@ def test_a_request_goes_out_as_it_is_with_the_limits_beside_it(run: Go) -> None:
     assert isinstance(sent.extensions[DEADLINE], Deadline)
 
 
-def test_threads_do_without_anyio(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes longer to load than a call takes; and who has not loaded it cannot raise its errors."""
-    assert anyio.EndOfStream in failures()
-    monkeypatch.delitem(sys.modules, "anyio")
-    assert failures() == (httpx.HTTPError, httpx.StreamError, OSError)
-    assert "anyio" not in sys.modules
+@pytest.mark.parametrize(
+    ("library", "its"),
+    [("anyio", {anyio.EndOfStream}), ("httpx", {httpx.HTTPError, httpx.StreamError})],
+    ids=["anyio", "httpx"],
+)
+def test_a_library_is_not_loaded_to_see_whether_it_failed(
+    library: str, its: set[type[Exception]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both take longer to load than a call takes; and who has not loaded one cannot raise its errors."""
+    assert its < set(failures())
+    monkeypatch.delitem(sys.modules, library)
+    assert not its & set(failures())
+    assert {Broken, OSError} < set(failures())
+    assert library not in sys.modules
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from codepipeline_client._async_link import AsyncConnection
 from codepipeline_client._async_network import TaskWire
+from codepipeline_client._broken import Broken
 from codepipeline_client._call import Call
 from codepipeline_client._http1 import decode, encode, is_whole
 from codepipeline_client._line import Line
 from codepipeline_client._link import Connection
 from codepipeline_client._names import Names
 from codepipeline_client._network import ThreadWire
+from tests.through_pool import in_transit
 
 LINE: Final = Line(verify=True, max_connections=1)
 OK: Final = b"HTTP/1.1 200 OK\r\n"
@@ -89,7 +91,7 @@ def call(through_httpcore: bool, **changed: Any) -> Call:
     """Return a request. A tracer is httpcore's to serve."""
     extensions = {"trace": unheard} if through_httpcore else {}
     options: dict[str, Any] = {"method": "POST", "url": "http://far.test/x?a=b", "content": b"ask", **changed}
-    return Call(httpx.Request(extensions=extensions, **options), lambda: 0.0)
+    return Call(in_transit(httpx.Request(extensions=extensions, **options)), lambda: 0.0)
 
 
 def unheard(event: str, info: object) -> None:
@@ -108,7 +110,7 @@ def read(pieces: list[bytes], *, through_httpcore: bool, **changed: Any) -> Read
         for piece in found:
             body += piece
         found.close()
-    except httpx.TransportError as error:
+    except Broken as error:
         head = (*head, type(error), str(error))
     finally:
         may_be_kept = connection.is_free
@@ -128,7 +130,7 @@ async def read_async(pieces: list[bytes], *, through_httpcore: bool, **changed: 
         async for piece in found:
             body += piece
         await found.aclose()
-    except httpx.TransportError as error:
+    except Broken as error:
         head = (*head, type(error), str(error))
     finally:
         may_be_kept = connection.is_free
@@ -292,7 +294,7 @@ def test_a_request_is_sent_as_httpcore_sends_it(changed: dict[str, Any], is_plai
 def test_a_target_of_its_own_is_left_to_httpcore() -> None:
     """An extension that it serves: what is asked for there is not what the URL says."""
     url, script = "http://far.test/x", Script([PLAIN])
-    asked = Call(httpx.Request("POST", url, extensions={"target": b"/other"}), lambda: 0.0)
+    asked = Call(in_transit(httpx.Request("POST", url, extensions={"target": b"/other"})), lambda: 0.0)
     wire = ScriptedThreadWire(script)
     found = Connection(LINE, asked.origin, None, wire).send(asked)
     assert (b"".join(found), script.sent.split(b"\r\n")[0]) == (b"hello", b"POST /other HTTP/1.1")

@@ -24,10 +24,10 @@ PACKAGE: Final = "codepipeline_client"
 SOURCE: Final = Path(__file__).parent.parent / PACKAGE
 
 KEYS: Final = "_freshness _discretion _botocore_keys _key_sources _refreshes"
-CONNECTING: Final = "_names _tls _http1 _wire _network _async_network _loops _pool"
-LINKING: Final = "_line _call _detour _async_detour _link _async_link _pairs _answers _connections _async_connections"
+CONNECTING: Final = "_broken _transit _names _tls _http1 _wire _network _async_network _loops _pool"
+LINKING: Final = "_line _call _detour _async_detour _link _async_link _answers _connections _async_connections"
 SETTING: Final = "_endpoint _proxy _arguments _user_agent"
-SENDING: Final = "transport _roundtrip _failures _run _driver"
+SENDING: Final = "transport _pairs _foreign _stamp _signer _roundtrip _failures _run _driver"
 FOLLOWING: Final = "_march _crew _convoy_driver"
 RETRYING: Final = "_retry _rate_limiter _patience"
 WAYS: Final = "waiting _budget _convoy"
@@ -54,7 +54,20 @@ FRONT: Final = frozenset(LAYERS[-1][1])
 WAITING: Final = frozenset({*dict(LAYERS)["I/O"], "_locks", "_key_sources", "_refreshes", "_credentials", "testing"})
 
 AT_HOME: Final = {
-    "httpx": frozenset(f"{LINKING} _wire _network _async_network {SENDING} client".split()),
+    "httpx": frozenset(
+        [
+            "transport",
+            "_foreign",
+            "_pairs",
+            "_transit",
+            "_stamp",
+            "_failures",
+            "_detour",
+            "_async_detour",
+            "_setup",
+            "client",
+        ]
+    ),
     "httpcore": frozenset(["_detour", "_async_detour"]),
     "anyio": WAITING,
     "asyncio": WAITING,
@@ -271,6 +284,21 @@ def loaded_by(statement: str) -> set[str]:
     return set(output.stdout.split())
 
 
+def test_httpx_is_for_those_who_bring_a_transport_of_their_own() -> None:
+    """It takes longer to load than all of a first call without it."""
+    at_once = {
+        name for name, found in every_import() if found.at_import_time and found.at_run_time and found.takes("httpx")
+    }
+    assert at_once == {"transport", "_foreign", "_pairs"}
+    users = {name for name, found in every_import() if found.at_import_time and own_stations(found) & at_once}
+    assert users <= at_once | {"__init__"}
+
+
+def own_stations(found: Import) -> set[str]:
+    """Return the stations that an import takes when it runs."""
+    return set(own(found)) if found.at_run_time else set()
+
+
 def test_importing_the_package_loads_neither_botocore_nor_the_shell() -> None:
     """A program that reads one status pays for what that takes."""
     loaded = loaded_by(f"import {PACKAGE}")
@@ -306,7 +334,9 @@ def test_a_first_call_loads_what_a_call_needs() -> None:
     many = {f"{PACKAGE}.{station}" for station in f"{FOLLOWING} _budget _convoy".split()}
     shown = {f"{PACKAGE}.{station}" for station in ("_notebook", "_revisions", "testing", "cli")}
     assert f"{PACKAGE}._driver" in loaded
-    assert (many | shown | {"asyncio", "botocore", "difflib", "importlib.metadata"}) & loaded == set()
+    foreign = {f"{PACKAGE}.{station}" for station in ("_foreign", "_pairs", "transport", "_detour")}
+    libraries = {"asyncio", "botocore", "difflib", "httpcore", "httpx", "importlib.metadata"}
+    assert (many | shown | foreign | libraries) & loaded == set()
 
 
 def methods_of_protocols() -> Iterator[FunctionType]:

@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 import anyio
 import anyio.lowlevel
 import h11
-import httpx
 import pytest
 import trustme
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -26,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client._async_network import TaskWire, expire, wake
+from codepipeline_client._broken import ConnectError, ConnectTimeout, ReadError, ReadTimeout, WriteTimeout
 from codepipeline_client._clock import Deadline
 from codepipeline_client._names import Names
 from codepipeline_client._network import ThreadWire
@@ -333,7 +333,7 @@ def test_much_is_sent_before_anything_is_read(wire: Subject, peer: Peer) -> None
 
 
 def test_a_peer_that_takes_nothing_ends_in_a_write_timeout(wire: Subject, peer: Peer) -> None:
-    with connected(wire, peer), pytest.raises(httpx.WriteTimeout):
+    with connected(wire, peer), pytest.raises(WriteTimeout):
         wire.write(b"x" * 20_000_000, 0.05)
 
 
@@ -371,7 +371,7 @@ def test_a_peer_that_is_always_ready_does_not_hold_up_the_loop(
 
 
 def test_a_silent_peer_ends_in_a_read_timeout(wire: Subject, peer: Peer) -> None:
-    with connected(wire, peer), pytest.raises(httpx.ReadTimeout) as caught:
+    with connected(wire, peer), pytest.raises(ReadTimeout) as caught:
         wire.read(0.05)
     assert isinstance(caught.value.__cause__, TimeoutError)
 
@@ -380,19 +380,19 @@ def test_after_the_deadline_nothing_is_tried(wire: Subject, peer: Peer) -> None:
     with connected(wire, peer) as far:
         far.sendall(b"too late")
         wire.wire.begin(Deadline(0, lambda: 0.0))
-        with pytest.raises(httpx.ReadTimeout, match="the time for the call is over"):
+        with pytest.raises(ReadTimeout, match="the time for the call is over"):
             wire.read()
         wire.write(b"x")
-        with pytest.raises(httpx.WriteTimeout, match="the time for the call is over"):
+        with pytest.raises(WriteTimeout, match="the time for the call is over"):
             wire.read()
-        with pytest.raises(httpx.ConnectTimeout, match="the time for the call is over"):
+        with pytest.raises(ConnectTimeout, match="the time for the call is over"):
             wire.connect("127.0.0.1", peer.port)
 
 
 def test_a_broken_connection_is_a_read_error(wire: Subject, peer: Peer) -> None:
     with connected(wire, peer) as far:
         far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    with pytest.raises(httpx.ReadError) as caught:
+    with pytest.raises(ReadError) as caught:
         wire.read()
     assert isinstance(caught.value.__cause__, ConnectionResetError)
 
@@ -413,9 +413,9 @@ def test_where_there_is_no_poll_select_does_the_same(
     monkeypatch.delattr(select, "poll")
     with connected(wire, peer) as far:
         assert wire.wire.is_quiet
-        with pytest.raises(httpx.ReadTimeout):
+        with pytest.raises(ReadTimeout):
             wire.read(0.01)
-        with pytest.raises(httpx.WriteTimeout):
+        with pytest.raises(WriteTimeout):
             wire.write(b"x" * 20_000_000, 0.05)
         far.sendall(b"answer")
         assert wire.read() == b"answer"
@@ -525,7 +525,7 @@ def test_a_false_alarm_is_waited_through(wire: Subject, peer: Peer, monkeypatch:
 
 
 def test_reading_without_a_connection_is_a_read_error(wire: Subject) -> None:
-    with pytest.raises(httpx.ReadError, match="not made yet"):
+    with pytest.raises(ReadError, match="not made yet"):
         wire.read()
 
 
@@ -533,7 +533,7 @@ def test_a_socket_that_somebody_else_closed_is_a_read_error(wire: Subject, peer:
     with connected(wire, peer):
         wire.wire.get_extra_info("socket").close()
         wire.write(b"request")
-        with pytest.raises(httpx.ReadError, match="the socket was closed") as caught:
+        with pytest.raises(ReadError, match="the socket was closed") as caught:
             wire.read()
     assert isinstance(caught.value.__cause__, ConnectionError)
 
@@ -566,7 +566,7 @@ def test_a_socket_that_is_closed_meanwhile_is_a_read_error(wire: Subject, peer: 
         far.sendall(b"answer")
         wire.wire._socket = Closing(wire.wire._socket)
         wire.write(written)
-        with pytest.raises(httpx.ReadError, match="the socket was closed"):
+        with pytest.raises(ReadError, match="the socket was closed"):
             wire.read()
 
 
@@ -587,7 +587,7 @@ def test_a_thread_may_wait_as_long_as_it_likes(
 def test_a_refused_connection_is_a_connect_error(wire: Subject) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(httpx.ConnectError) as caught:
+    with pytest.raises(ConnectError) as caught:
         wire.connect("127.0.0.1", port)
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
     assert may_pass(caught.value)
@@ -616,7 +616,7 @@ def test_an_address_that_does_not_answer_is_a_connect_timeout(peer: Peer, monkey
 
     monkeypatch.setattr("codepipeline_client._network.ready", unready)
     wire = ThreadWire(Names(), lambda: 0.0)
-    with pytest.raises(httpx.ConnectTimeout):
+    with pytest.raises(ConnectTimeout):
         wire.connect("127.0.0.1", peer.port, 5)
 
 
@@ -652,7 +652,7 @@ def test_a_dead_address_leaves_time_for_the_others(seconds: float | None, among:
 
 
 def test_an_unknown_host_is_a_connect_error_that_cannot_pass(wire: Subject) -> None:
-    with pytest.raises(httpx.ConnectError) as caught:
+    with pytest.raises(ConnectError) as caught:
         wire.connect("absent.test", 1)
     assert isinstance(caught.value.__cause__, socket.gaierror)
     assert not may_pass(caught.value)
@@ -682,9 +682,9 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lookups]:
 
 
 def test_a_lookup_that_hangs_is_a_connect_timeout(wire: Subject, hanging: Lookups) -> None:
-    with pytest.raises(httpx.ConnectTimeout):
+    with pytest.raises(ConnectTimeout):
         wire.connect("slow.test", 1, 0.05)
-    with pytest.raises(httpx.ConnectTimeout):
+    with pytest.raises(ConnectTimeout):
         wire.connect("slow.test", 1, 0.05)
     assert hanging.asked == ["slow.test"]
 
@@ -696,7 +696,7 @@ def test_a_lookup_is_not_waited_for_when_the_client_is_closed(wire: Subject, han
 
     thread = Thread(target=abort)
     thread.start()
-    with pytest.raises(httpx.ConnectError, match="the client was closed") as caught:
+    with pytest.raises(ConnectError, match="the client was closed") as caught:
         wire.connect("slow.test", 1)
     thread.join()
     assert not may_pass(caught.value)
@@ -727,12 +727,12 @@ def test_reading_ends_when_the_client_is_closed(wire: Subject, peer: Peer) -> No
 
         thread = Thread(target=abort)
         thread.start()
-        with pytest.raises(httpx.ReadError, match="the client was closed"):
+        with pytest.raises(ReadError, match="the client was closed"):
             wire.read()
         thread.join()
         wire.run(wire.wire.abort)
         wire.write(b"another")
-        with pytest.raises(httpx.ReadError, match="the client was closed"):
+        with pytest.raises(ReadError, match="the client was closed"):
             wire.read()
 
 
@@ -809,7 +809,7 @@ def test_hanging_up_without_a_goodbye_is_a_read_error(wire: Subject, peer: Peer)
     """Else who cuts the connection could cut an answer."""
     with secured(wire, peer) as far:
         socket.close(far.detach())
-        with pytest.raises(httpx.ReadError) as caught:
+        with pytest.raises(ReadError) as caught:
             wire.read()
     assert may_pass(caught.value)
 
@@ -842,7 +842,7 @@ def test_tls_that_cannot_be_agreed_on_is_a_connect_error_that_cannot_pass(
     context = trusting() if client == "trusting" else ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     wire.connect("localhost", peer.port)
-    with pytest.raises(httpx.ConnectError, match=reason) as caught:
+    with pytest.raises(ConnectError, match=reason) as caught:
         wire.start_tls(context)
     thread.join()
     assert isinstance(caught.value.__cause__, ssl.SSLError)
@@ -851,13 +851,13 @@ def test_tls_that_cannot_be_agreed_on_is_a_connect_error_that_cannot_pass(
 
 def test_a_peer_that_hangs_up_during_the_handshake_may_pass(wire: Subject, peer: Peer) -> None:
     connected(wire, peer).close()
-    with pytest.raises(httpx.ConnectError) as caught:
+    with pytest.raises(ConnectError) as caught:
         wire.start_tls(trusting())
     assert may_pass(caught.value)
 
 
 def test_a_handshake_that_hangs_is_a_connect_timeout(wire: Subject, peer: Peer) -> None:
-    with connected(wire, peer), pytest.raises(httpx.ConnectTimeout):
+    with connected(wire, peer), pytest.raises(ConnectTimeout):
         wire.start_tls(trusting(), seconds=0.05)
 
 
@@ -870,10 +870,10 @@ def test_a_connection_that_is_closed_while_it_is_made_fails(wire: Subject, peer:
 
         thread = Thread(target=abort)
         thread.start()
-        with pytest.raises(httpx.ConnectError, match="the client was closed"):
+        with pytest.raises(ConnectError, match="the client was closed"):
             wire.start_tls(trusting())
         thread.join()
-    with pytest.raises(httpx.ConnectError, match="the client was closed"):
+    with pytest.raises(ConnectError, match="the client was closed"):
         wire.connect("127.0.0.1", peer.port)
 
 

@@ -26,9 +26,12 @@ STATIONS: Final[Mapping[str, str]] = {
     "httpx: request, answer, headers": r"/httpx/",
     "the connection: pool, HTTP/1.1, deadlines of reads": (
         r"/(httpcore|h11)/"
-        r"|/_(async_)?(connections|pool|loops|answers|line|call|pairs|link|detour|http1|network|wire|tls|names)\.py"
+        r"|/_(async_)?(connections|pool|loops|answers|line|call|link|detour|http1|network|wire|tls|names)\.py"
+        r"|/_(transit|broken)\.py"
     ),
-    "the signature, and its keys": r"/(transport|_signing|_credentials|_freshness|hmac|hashlib)\.py|'_hashlib\.",
+    "the signature, and its keys": (
+        r"/(transport|_signer|_stamp|_signing|_credentials|_freshness|hmac|hashlib)\.py|'_hashlib\."
+    ),
     "JSON, and typed values": r"/json/|/operations/|/(_awsjson|_json|models|_open_enums|enum)\.py",
     "the call: checks, retries, deadline, reports": r"/codepipeline_client/(\w+/)*\w+\.py|/(uuid|random)\.py",
     "the rest": "",
