@@ -563,7 +563,7 @@ def test_closing_ends_a_call_in_flight_and_one_that_waits(
         arrived.wait(SOON)
         under_way.set()
 
-    monkeypatch.setattr("codepipeline_client.transport.sign", counted)
+    monkeypatch.setattr("codepipeline_client._stamp.sign", counted)
     threading.Thread(target=both, daemon=True).start()
     service.inject_by(once(arrived, fault))
     options = pointed_at(service, max_connections=1, timeout=None, read_timeout=None, connect_timeout=None)
