@@ -7,7 +7,7 @@ Knows no header.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import httpx
 
@@ -30,12 +30,10 @@ class Pairs(httpx.Headers):
         """Return them as they are on the wire."""
         return super().raw if self._are_httpxs else list(self._pairs)
 
-    if not TYPE_CHECKING:  # for type checkers, it would have any attribute
-
-        def __getattr__(self, name):
-            """Return what httpx keeps here, once it does."""
-            if self._are_httpxs or name.startswith("__"):
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            super().__init__(list(self._pairs))
-            self._are_httpxs = True
-            return getattr(self, name)
+    def __getattr__(self, name: str) -> Any:
+        """Return what httpx keeps here, once it does."""
+        if self._are_httpxs or name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        super().__init__(list(self._pairs))
+        self._are_httpxs = True
+        return getattr(self, name)
