@@ -48,7 +48,7 @@ def test_the_command_tells_by_its_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bare = guard.Count(instructions=100, memory=100)
-    for instructions, code, word in ((60, 0, "kept"), (61, 1, "BROKEN")):
+    for instructions, code, word in ((50, 0, "kept"), (51, 1, "BROKEN")):
         ours = guard.Count(instructions=instructions, memory=100)
         monkeypatch.setattr(guard, "measure", lambda ours=ours: [guard.Finding("sync, loopback", ours, bare)])
         assert guard.main() == code

@@ -51,9 +51,9 @@ WARM_UP: Final = 10
 """Calls before the first count, so that connections are open and caches are full."""
 
 BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
-    "sync, in memory": (1.1, 1.5),
+    "sync, in memory": (1.0, 1.5),
     "async, in memory": (1.1, 1.5),
-    "sync, loopback": (0.6, 1.5),
+    "sync, loopback": (0.5, 1.5),
     "async, loopback": (0.6, 0.3),
 }
 """How much of bare httpx's instructions and peak memory a call may take: with room for what comes with versions, and

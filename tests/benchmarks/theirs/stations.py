@@ -23,7 +23,6 @@ from typing import Any, Final
 STATIONS: Final[Mapping[str, str]] = {
     "the system: sending, receiving, waiting for events": r"of '_socket\.socket'|of 'select\.",
     "the event loop": r"/(asyncio|selectors|anyio|sniffio)\b|'_asyncio\.",
-    "httpx: request, answer, headers": r"/httpx/",
     "the connection: pool, HTTP/1.1, deadlines of reads": (
         r"/(httpcore|h11)/"
         r"|/_(async_)?(connections|pool|loops|answers|line|call|link|detour|http1|network|wire|tls|names)\.py"
