@@ -115,7 +115,7 @@ class AsyncDetoured:
         self._pieces = found.aiter_stream()
         self.status = found.status
         self.headers = found.headers
-        self.extensions: MutableMapping[str, Any] = found.extensions  # pyright: ignore[reportUnknownMemberType] - half typed
+        self.extensions: MutableMapping[str, Any] = dict(found.extensions)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - half typed
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Return what yields the body, as it comes."""

@@ -158,7 +158,7 @@ class Detoured:
         self._found = found
         self.status = found.status
         self.headers = found.headers
-        self.extensions: MutableMapping[str, Any] = found.extensions  # pyright: ignore[reportUnknownMemberType] - half typed
+        self.extensions: MutableMapping[str, Any] = dict(found.extensions)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - half typed
 
     def __iter__(self) -> Iterator[bytes]:
         """Return what yields the body, as it comes."""

@@ -78,9 +78,12 @@ def prepared(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
 
 async def prepared_async(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
     """Return what the first call has to wait for, within the time of the call."""
-    future = parts.started()
-    with suppress(CancelledError):
-        found = await Cutoffs().wait(settled(future), deadline.within(None), is_ours=True)
-        if found is not None:
-            return found
+    future, cutoffs = parts.started(), Cutoffs()
+    try:
+        with suppress(CancelledError):
+            found = await cutoffs.wait(settled(future), deadline.within(None), is_ours=True)
+            if found is not None:
+                return found
+    finally:
+        cutoffs.drop()
     raise closed() if future.cancelled() else late(operation_name, deadline)

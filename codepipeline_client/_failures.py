@@ -11,7 +11,6 @@ import ssl
 import sys
 from typing import TYPE_CHECKING, Final, TypeGuard
 
-from . import _broken
 from ._broken import Broken, ConnectError, ConnectTimeout, PoolTimeout, ProxyError, TimeoutException
 from ._tls import may_pass
 from .errors import ConnectionFailedError, RequestTimeoutError, TransportError
@@ -26,11 +25,11 @@ def failures() -> tuple[type[Exception], ...]:
     """Return what a transport may raise when no usable answer comes. Anything else is a defect, and passes."""
     kinds: list[type[Exception]] = [Broken, OSError]
     # Whose library is not loaded can have raised nothing, and who does without it is to do so here too.
-    if "httpx" in sys.modules:
+    if sys.modules.get("httpx") is not None:
         from httpx import HTTPError, StreamError
 
         kinds += [HTTPError, StreamError]
-    if "anyio" in sys.modules:
+    if sys.modules.get("anyio") is not None:
         from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 
         kinds += [BrokenResourceError, ClosedResourceError, EndOfStream]
@@ -44,10 +43,9 @@ def translated(error: Exception, host: str, before: BaseException | None) -> Tra
     *before* is what the caller was handling when it called: no part of this.
     """
     root = _root(error, before)
-    kind = _kind(error)
-    failure = _named(kind, host, _reason(root))
+    failure = _named(error, host, _reason(root))
     if isinstance(failure, ConnectionFailedError):
-        failure.may_pass = may_pass(root) and not (issubclass(kind, ProxyError) and _is_refusal(str(error)))
+        failure.may_pass = may_pass(root) and not (_is_a(error, ProxyError) and _is_refusal(str(error)))
     cause = _without_request(error) if _is_httpxs(error) else _bare(error)
     cause.__cause__ = None if root is error else _bare(root)
     failure.__cause__ = cause
@@ -79,13 +77,10 @@ def _is_refusal(words: str) -> bool:
     return re.match(r"4(?!08|29)\d\d", words) is not None
 
 
-def _kind(error: Exception) -> type[BaseException]:
-    """Return our class of a failure: httpx's have the same names."""
-    for each in type(error).__mro__:
-        if each.__module__ == "httpx" and hasattr(_broken, each.__name__):
-            found: type[Broken] = getattr(_broken, each.__name__)
-            return found
-    return type(error)
+def _is_a(error: Exception, *kinds: type[Exception]) -> bool:
+    """Return whether *error* is one of the kinds, or what httpx calls by the same name."""
+    names = {each.__name__ for each in type(error).__mro__ if each.__module__ == "httpx"}
+    return isinstance(error, kinds) or not names.isdisjoint(kind.__name__ for kind in kinds)
 
 
 def _is_httpxs(error: Exception) -> TypeGuard[httpx.HTTPError]:
@@ -105,15 +100,15 @@ def _bare(error: BaseException) -> BaseException:
     return error
 
 
-def _named(kind: type[BaseException], host: str, reason: str) -> TransportError:
-    if issubclass(kind, PoolTimeout):
+def _named(error: Exception, host: str, reason: str) -> TransportError:
+    if _is_a(error, PoolTimeout):
         return RequestTimeoutError(f"no connection to {host} became free in time", limit="timeout")
-    if issubclass(kind, ConnectTimeout):
+    if _is_a(error, ConnectTimeout):
         return RequestTimeoutError(f"no connection to {host} was made within connect_timeout", limit="connect_timeout")
-    if issubclass(kind, TimeoutException | TimeoutError):
+    if _is_a(error, TimeoutException, TimeoutError):
         return RequestTimeoutError(f"{host} was silent for longer than read_timeout", limit="read_timeout")
-    if issubclass(kind, ProxyError):
+    if _is_a(error, ProxyError):
         return ConnectionFailedError(f"the proxy on the way to {host} refused: {reason}; check its URL and password")
-    if issubclass(kind, ConnectError):
+    if _is_a(error, ConnectError):
         return ConnectionFailedError(f"no connection to {host} could be made: {reason}")
     return ConnectionFailedError(f"the connection to {host} broke before the answer was whole: {reason}")

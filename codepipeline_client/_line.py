@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +35,10 @@ class Line:
         idle_seconds: float = 15.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if proxy_url is not None and not is_parsable(proxy_url):
-            raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (it is not shown)")
+        if proxy_url is not None:
+            import_module("httpx")  # the detour takes it, and here no event loop waits until it is loaded
+            if not is_parsable(proxy_url):
+                raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (it is not shown)")
         self.verify: Final = verify
         """True for the CA files of certifi, the path of another, or a context to use as it is."""
         self.proxy_url: Final = proxy_url

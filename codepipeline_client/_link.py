@@ -169,7 +169,7 @@ class Plain:
 
 
 def extensions_of(head: Head, wire: Wire) -> MutableMapping[str, Any]:
-    """Return what httpx tells of an answer beside its headers."""
+    """Return what is told of an answer beside its headers, by the names that httpx has for it."""
     return {"http_version": b"HTTP/1.1", "reason_phrase": head.reason, "network_stream": wire}
 
 

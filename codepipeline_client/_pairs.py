@@ -34,6 +34,8 @@ class Pairs(httpx.Headers):
         """Return what httpx keeps here, once it does."""
         if self._are_httpxs or name.startswith("__"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        told = dict(vars(self))
         super().__init__(list(self._pairs))
+        vars(self).update(told)
         self._are_httpxs = True
         return getattr(self, name)

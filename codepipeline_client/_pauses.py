@@ -109,6 +109,11 @@ class Cutoffs:
         for loop, cut in (*watches, *tuple(self._cuts.values())):
             call_soon(loop, cut)
 
+    def drop(self) -> None:
+        """Leave nothing behind in the event loop that runs here. Nobody waits any more."""
+        for _, watch in self._watches.all():
+            watch.drop()
+
     def wait(self, work: Awaitable[T], seconds: float | None, *, is_ours: bool) -> Awaitable[T | None]:
         """
         Wait in this task, and return what *work* brings; None if it is cut off, after *seconds* at the latest.
@@ -173,20 +178,22 @@ class _Watch:
 
     def remove(self, limit: Timeout) -> None:
         """Forget *limit*."""
-        self._ends.pop(limit, None)
+        del self._ends[limit]
 
     def end(self) -> None:
         """Let all expire."""
+        self.drop()
         for limit in tuple(self._ends):
             _expire(limit)
 
     def drop(self) -> None:
-        """Forget all: the event loop has ended."""
-        self._ends.clear()
+        """Leave no timer behind."""
+        timer, self._timer, self._at = self._timer, None, inf
+        if timer is not None:
+            timer.cancel()
 
     def _ring(self, loop: AbstractEventLoop, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self.drop()
         self._timer = loop.call_at(at, self._expire_due, loop)
         self._at = at
 

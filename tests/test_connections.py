@@ -1288,6 +1288,25 @@ def test_mocks_intercept(make: Make, proxy_url: str | None, respx_mock: respx.Mo
     assert len(route.calls) == 3
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_mocks_answer_does_not_get_the_keys(kind: str, respx_mock: respx.MockRouter) -> None:
+    """Mocks keep their answers, and some write them down."""
+    asked: Any = {"pipeline_name": "web", "pipeline_execution_id": ID}
+    body = {"pipelineExecution": {"status": "Succeeded"}}
+    route = respx_mock.post("https://codepipeline.eu-west-1.amazonaws.com/").respond(200, json=body)
+
+    async def ask() -> None:
+        async with AsyncCodePipelineClient(region_name="eu-west-1", credentials=KEYS) as client:
+            await client.get_pipeline_execution(**asked)
+
+    if kind == "async":
+        anyio.run(ask)
+    else:
+        with CodePipelineClient(region_name="eu-west-1", credentials=KEYS) as client:
+            client.get_pipeline_execution(**asked)
+    assert KEYS not in route.calls.last.response.extensions.values()
+
+
 if __name__ == "__main__":
     for name in ("asyncio", "trio"):
         print(name, "connections open after the storm:", weathered(name, int(sys.argv[1])))

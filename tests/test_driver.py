@@ -219,10 +219,34 @@ def test_a_library_is_not_loaded_to_see_whether_it_failed(
 ) -> None:
     """Both take longer to load than a call takes; and who has not loaded one cannot raise its errors."""
     assert its < set(failures())
+    monkeypatch.setitem(sys.modules, library, None)  # as where it must not be loaded
+    assert not its & set(failures())
     monkeypatch.delitem(sys.modules, library)
     assert not its & set(failures())
     assert {Broken, OSError} < set(failures())
     assert library not in sys.modules
+
+
+class SilentTooLong(httpx.ReadError, TimeoutError):
+    """What a transport of somebody's own may raise."""
+
+
+class NotReachedInTime(httpx.NetworkError, httpx.ConnectTimeout):
+    """Likewise."""
+
+
+@pytest.mark.parametrize(
+    ("error", "limit"),
+    [(SilentTooLong("too long"), "read_timeout"), (NotReachedInTime("too far"), "connect_timeout")],
+    ids=["read", "connect"],
+)
+def test_a_failure_that_is_a_timeout_too_is_one(run: Go, error: httpx.TransportError, limit: str) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    (outcome,) = run(Both(refuse), Attempt(request=REQUEST, number=1))
+    assert isinstance(outcome, RequestTimeoutError)
+    assert outcome.limit == limit
 
 
 @pytest.mark.parametrize(

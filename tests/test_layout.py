@@ -55,18 +55,10 @@ WAITING: Final = frozenset({*dict(LAYERS)["I/O"], "_locks", "_key_sources", "_re
 
 AT_HOME: Final = {
     "httpx": frozenset(
-        [
-            "transport",
-            "_foreign",
-            "_pairs",
-            "_transit",
-            "_stamp",
-            "_failures",
-            "_detour",
-            "_async_detour",
-            "_setup",
-            "client",
-        ]
+        {
+            *("transport", "_foreign", "_pairs", "_transit", "_stamp", "_failures"),
+            *("_detour", "_async_detour", "_setup", "client"),
+        }
     ),
     "httpcore": frozenset(["_detour", "_async_detour"]),
     "anyio": WAITING,

@@ -43,9 +43,14 @@ def changed(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:
     return headers.raw
 
 
-@pytest.mark.parametrize("name", [*QUESTIONS, "changed"])
+def encoded(headers: httpx.Headers) -> str:
+    headers.encoding = "latin-1"
+    return headers["x-thing"] + headers.encoding
+
+
+@pytest.mark.parametrize("name", [*QUESTIONS, "changed", "encoded"])
 def test_they_answer_as_httpxs_own_do(name: str) -> None:
-    ask = QUESTIONS.get(name, changed)
+    ask = {"changed": changed, "encoded": encoded, **QUESTIONS}[name]
     assert ask(Pairs(PAIRS)) == ask(httpx.Headers(PAIRS))
     asked = Pairs(PAIRS)
     assert list(asked) == list(httpx.Headers(PAIRS))

@@ -73,13 +73,19 @@ def test_any_url_has_the_parts_that_httpx_finds(text: str) -> None:
     test_a_url_has_the_parts_that_httpx_finds(text)
 
 
-@given(text=URLS)
-def test_what_can_be_sent_to_is_what_httpx_can_send_to(text: str) -> None:
+@pytest.mark.parametrize("text", [*PLAIN, *ODD, *BAD], ids=range(len(PLAIN + ODD + BAD)))
+def test_a_url_can_be_sent_to_where_httpx_can_send_to_it(text: str) -> None:
+    """It refuses some hosts only when it is asked for them."""
     try:
         usable = bool(httpx.URL(text).host)
     except (httpx.InvalidURL, ValueError):
         usable = False
     assert is_parsable(text) == usable
+
+
+@given(text=URLS)
+def test_any_url_can_be_sent_to_where_httpx_can_send_to_it(text: str) -> None:
+    test_a_url_can_be_sent_to_where_httpx_can_send_to_it(text)
 
 
 @pytest.mark.parametrize(("urls", "is_loaded"), [(PLAIN, False), (ODD[:1], True)], ids=["plain", "odd"])
@@ -133,3 +139,15 @@ def test_a_call_does_without_httpx(kind: str, outcome: str | None) -> None:
         command = [sys.executable, "-c", ASKED, kind, endpoint.endpoint_url, execution.pipeline_execution_id]
         done = subprocess.run(command, env=environ, check=True, timeout=60, capture_output=True, text=True)
     assert done.stdout == f"{outcome} set()\n"
+
+
+def test_what_a_proxy_needs_is_loaded_before_an_event_loop_waits_for_it() -> None:
+    """Settings are resolved in a thread, and the proxy's URL is one of them."""
+    program = (
+        "import sys\nfrom codepipeline_client._line import Line\n"
+        "for proxy in (None, 'http://localhost:1'):\n"
+        "    Line(verify=True, max_connections=1, proxy_url=proxy)\n    print('httpx' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
+    assert done.stdout == "False\nTrue\n"
