@@ -277,7 +277,7 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_httpx_is_for_those_who_bring_a_transport_of_their_own() -> None:
-    """It takes longer to load than all of a first call without it."""
+    """It takes longer to load than all of this package."""
     at_once = {
         name for name, found in every_import() if found.at_import_time and found.at_run_time and found.takes("httpx")
     }
