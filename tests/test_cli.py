@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
@@ -13,7 +14,7 @@ import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -131,7 +132,8 @@ class FakeClock:
         return 0.0
 
     def sleep(self, seconds: float) -> None:
-        assert seconds > 60
+        # Long enough to keep no machine busy; and a signal that came just before is not heard until it is over.
+        assert 0.5 <= seconds <= 2
         self._on_sleep()
 
     def sleep_async(self, seconds: float) -> Awaitable[None]:
@@ -841,8 +843,9 @@ def test_a_real_pipe_may_be_closed_early() -> None:
     assert process.returncode == 0
 
 
-def command(*args: str) -> subprocess.Popen[str]:
-    """Start the command in a process of its own."""
+@contextlib.contextmanager
+def command(*args: str) -> Generator[subprocess.Popen[str]]:
+    """Start the command in a process of its own, which does not outlive a test that fails."""
     program = (
         "import signal, sys\n"
         # A shell that started the tests in the background may have taken Ctrl-C from all below it.
@@ -850,9 +853,14 @@ def command(*args: str) -> subprocess.Popen[str]:
         "from codepipeline_client.__main__ import main\n"
         "sys.exit(main())\n"
     )
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", program, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 # ---- demo

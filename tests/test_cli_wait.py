@@ -327,7 +327,10 @@ def test_a_real_wait_ends_well_when_it_is_told_to(
         assert process.stderr is not None
         assert "InProgress" in process.stderr.readline()
         process.send_signal(getattr(signal, sent))
-        stdout, stderr = process.communicate(timeout=30)
+        try:
+            stdout, stderr = process.communicate(timeout=30)
+        finally:
+            process.kill()  # if it has not ended
     assert (process.returncode, stdout) == (code, "")
     assert stderr.count("\n") == 1
 

@@ -25,8 +25,12 @@ from ._signals import told_to_stop
 from ._terminal import say, width
 from ._view import Row, laid_out
 
-_LONG: Final = 3600.0
-"""Seconds that the main thread sleeps at a time while others serve."""
+_A_MOMENT: Final = 1.0
+"""
+Seconds that the main thread sleeps at a time while others serve.
+
+Not more, since a signal that comes just before a sleep begins is heard when it is over.
+"""
 _KEPT: Final = 100
 """Requests that are kept, though nobody looks at them: it may run for days."""
 
@@ -43,7 +47,7 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
         with told_to_stop(), _listening(endpoint, port):
             say(invitation(endpoint.endpoint_url, endpoint.environ, windows=os.name == "nt", columns=width()))
             while True:
-                clock.sleep(_LONG)
+                clock.sleep(_A_MOMENT)
     except KeyboardInterrupt:
         say("\nStopped.")
 
