@@ -10,7 +10,6 @@ from typing import Any
 from unittest import mock
 
 import httpcore
-import httpx
 import pytest
 
 from codepipeline_client._line import Line
@@ -120,11 +119,6 @@ def test_a_mock_that_was_there_first_is_seen_too() -> None:
     subprocess.run([sys.executable, "-c", MOCKED_FIRST], check=True, timeout=60)
 
 
-by_itself = pytest.mark.skipif(
-    httpx.__version__.startswith("0.27."), reason="this httpx loads httpcore with itself: there is nothing to spare"
-)
-
-
 ALONE = """
 import sys
 from socket import create_server
@@ -158,7 +152,6 @@ print({"httpcore", "httpx"} & set(sys.modules))
 """
 
 
-@by_itself
 def test_a_plain_call_of_a_thread_loads_nothing_that_only_tasks_need() -> None:
     """Nor httpcore, which loads them too."""
     done = subprocess.run([sys.executable, "-c", ALONE], check=True, timeout=60, capture_output=True, text=True)
@@ -209,7 +202,6 @@ print("httpcore" in sys.modules, len(seekers), get_ident() in seekers)
 """
 
 
-@by_itself
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_httpcore_does_not_load_in_the_event_loop(backend: str) -> None:
     """It would hold up everybody there for 100 ms, at the first answer that is not plain."""
