@@ -2,15 +2,15 @@
 Compare what a call costs with what it costs elsewhere. From the root of the repository:
 
     python -m tests.benchmarks [--rounds 15] [--only STAGE] [--save FILE.json] [--document]
-    python -m tests.benchmarks --load FILE.json [--document]
+    python -m tests.benchmarks --load A.json [--load B.json …] [--document]
     python -m tests.benchmarks guard
 
-The first installs what it compares into build/benchmarks before. It needs Linux, and takes about five minutes of a
-machine that is left alone meanwhile. --save writes after each stage, so nothing is lost when a later one fails.
-The second shows again what the first has saved. --document writes it into the documents, too: see documents.py.
+The first installs the clients into build/benchmarks, then measures them. It needs Linux, and a machine that does
+nothing else for about five minutes. --save writes after each stage, so a failure of a later one loses nothing.
+The second shows saved runs; of several it shows and judges the medians. --document writes the result into the pages.
 The exit code is 1 when a bound is missed.
 
-The third measures no time at all, runs anywhere, and is for every change: see guard.py.
+The third counts instead of measuring time, runs anywhere in seconds, and is for every change: see guard.py.
 """
 
 from __future__ import annotations
@@ -27,73 +27,97 @@ from pathlib import Path
 from typing import TypedDict
 
 from . import documents, environments, figures, stages, table
-from .contest import Samples, held
+from .environments import python_in
+from .runner import Samples, open_runner
 
 
-class Saved(TypedDict):
+class Run(TypedDict):
     """One run of the comparison."""
 
     about: str
-    """The machine, and what was compared on it."""
+    """The machine, and the versions that were compared."""
+    load: float
+    """The machine's load average before the run."""
     samples: Samples
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Compare what a call costs.")
-    parser.add_argument("act", nargs="?", choices=["compare", "guard"], default="compare")
+    parser.add_argument("command", nargs="?", choices=["compare", "guard"], default="compare")
     parser.add_argument("--environments", type=Path, default=environments.ROOT / "build" / "benchmarks")
-    parser.add_argument("--upgrade", action="store_true", help="install the newest versions of what is compared")
-    parser.add_argument("--rounds", type=int, default=15, help="how often all take their turns (15)")
+    parser.add_argument("--upgrade", action="store_true", help="install the newest versions of the other clients")
+    parser.add_argument("--rounds", type=int, default=15, help="how many rounds count (15)")
     parser.add_argument("--only", action="append", choices=[*stages.STAGES], help="measure this stage; can be repeated")
     parser.add_argument("--save", type=Path, help="write every sample to this file, as JSON, after each stage")
-    parser.add_argument("--load", type=Path, help="measure nothing, and show what was saved")
-    parser.add_argument("--document", action="store_true", help="write what was found into the documents")
-    told = parser.parse_args()
-    if told.act == "guard":
-        from . import guard  # only this wants the package where it runs
+    parser.add_argument("--load", type=Path, action="append", help="show this saved run; can be repeated")
+    parser.add_argument("--document", action="store_true", help="write the result into the documents")
+    options = parser.parse_args()
+    if options.command == "guard":
+        from . import guard  # only the guard imports the package
 
         return guard.main()
-    if told.document and told.only:
-        parser.error("--document wants all stages, so it does not go with --only")
+    if options.document and options.only:
+        parser.error("--document needs all stages, so it does not go with --only")
 
-    def keep(saved: Saved) -> None:
-        if told.save:
-            told.save.write_text(json.dumps(saved, indent=1), encoding="utf-8")
+    def save(run: Run) -> None:
+        if options.save:
+            options.save.write_text(json.dumps(run, indent=1), encoding="utf-8")
 
-    saved: Saved = (
-        json.loads(told.load.read_text(encoding="utf-8"))
-        if told.load
-        else compare(told.environments.absolute(), told.rounds, told.only or [*stages.STAGES], keep, told.upgrade)
+    wanted = options.only or [*stages.STAGES]
+    saved: list[Run] = (
+        [json.loads(path.read_text(encoding="utf-8")) for path in options.load]
+        if options.load
+        else [compare(options.environments.absolute(), options.rounds, wanted, save, upgrade=options.upgrade)]
     )
-    if told.document:
-        documents.write(environments.ROOT, saved["about"], saved["samples"])
-    verdicts = figures.judge(saved["samples"])
-    tables = [table.columns(rows) for _, rows in table.every_table(saved["samples"], verdicts) if len(rows) > 1]
-    print(saved["about"], *tables, sep="\n\n")
+    about, runs = describe(saved), [run["samples"] for run in saved]
+    if options.document:
+        documents.write(environments.ROOT, about, runs)
+    verdicts = figures.judge(runs)
+    tables = [table.columns(rows) for _, rows in table.every_table(runs, verdicts) if len(rows) > 1]
+    print(about, *tables, sep="\n\n")
     return 0 if all(each.is_met for each in verdicts) else 1
 
 
-def compare(place: Path, rounds: int, wanted: Sequence[str], keep: Callable[[Saved], object], upgrade: bool) -> Saved:
-    """Measure the *wanted* stages, and *keep* what there is after each."""
+def compare(
+    directory: Path, rounds: int, wanted: Sequence[str], save: Callable[[Run], object], *, upgrade: bool
+) -> Run:
+    """Measure the *wanted* stages, and *save* what there is after each."""
     if platform.system() != "Linux":
-        sys.exit("The comparison needs Linux, whose /proc tells what memory a process has. The guard runs anywhere.")
-    load = os.getloadavg()[0]  # before anything of this runs: a figure from a busy machine should look like one
-    environments.build(place, upgrade=upgrade)
-    versions = ", ".join(f"{name} {environments.version_of(place, name)}" for name in environments.CONTESTANTS)
-    python = f"Python {platform.python_version()}, {platform.system()}, {processor()}"
-    saved: Saved = {"about": f"{python}, {rounds} rounds, load {load:.1f} before: {versions}.", "samples": {}}
-    with tempfile.TemporaryDirectory() as home, held(place, Path(home)) as contest:
+        sys.exit(
+            "The comparison needs Linux, whose /proc tells how much memory a process has. The guard runs anywhere."
+        )
+    load = os.getloadavg()[0]  # before this command adds to it
+    environments.build(directory, upgrade=upgrade)
+    run = Run(about=f"{environment(directory)}, {rounds} rounds", load=load, samples={})
+    with tempfile.TemporaryDirectory() as home, open_runner(directory, Path(home)) as runner:
         for number, stage in enumerate(wanted, start=1):
             print(f"{number} of {len(wanted)}: {stage} …", file=sys.stderr, flush=True)
-            saved["samples"] |= stages.STAGES[stage](contest, rounds)
-            keep(saved)
-    return saved
+            run["samples"] |= stages.STAGES[stage](runner, rounds)
+            save(run)
+    return run
 
 
-def processor() -> str:
-    """Return what the machine counts with."""
-    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-    return f"{os.cpu_count()} cores of {found[1].strip() if found else platform.machine()}"
+def environment(directory: Path) -> str:
+    """Return the versions that are compared, and the machine."""
+    clients: dict[str, dict[str, None]] = {}
+    for client in environments.REQUIREMENTS:
+        if python_in(directory, client).exists():
+            python, version = environments.versions_of(directory, client)
+            clients.setdefault(python, {})[version] = None
+    versions = "; ".join(f"Python {python} with {', '.join(names)}" for python, names in clients.items())
+    model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    processor = model[1].strip() if model else platform.machine()
+    return f"{versions}; {platform.system()}, {os.cpu_count()} cores of {processor}"
+
+
+def describe(saved: Sequence[Run]) -> str:
+    """Return what was compared, in how many runs."""
+    about, *others = {run["about"]: None for run in saved}
+    if others:
+        sys.exit("These runs do not compare the same:\n" + "\n".join([about, *others]))
+    loads = ", ".join(f"{run['load']:.1f}" for run in saved)
+    runs = "One run" if len(saved) == 1 else f"Medians of {len(saved)} runs"
+    return f"{runs} (load average before: {loads}): {about}."
 
 
 if __name__ == "__main__":

@@ -1,180 +1,119 @@
 """
-What must hold: the figures that the samples make, and the bounds that each must keep.
+The figures that the samples give, and the bounds that they must keep.
+
+A figure of several runs is the median of the runs; a figure of one run is the median of its rounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import median
 from typing import Final
 
-from .contest import Samples
 from .environments import OURS
+from .runner import Samples
 from .stages import IN_FLIGHT
+
+Runs = Sequence[Samples]
 
 
 @dataclass(frozen=True)
-class Figure:
+class Row:
     """One row of the table."""
 
     title: str
-    what: str
-    """Where its samples are."""
+    figure: str
     key: str
+    """Which number of a sample."""
     unit: str
     factor: float
-    """What a sample is multiplied with for the unit."""
+    """Converts seconds or bytes to the unit."""
 
 
-FIGURES: Final = (
-    Figure("sync, CPU a call", "sync", "cpu", "µs", 1e6),
-    Figure("sync, wall a call", "sync", "wall", "µs", 1e6),
-    *(
-        figure
-        for each in IN_FLIGHT
-        for figure in (
-            Figure(f"async, {each} in flight, CPU a call", f"async {each}", "cpu", "µs", 1e6),
-            Figure(f"async, {each} in flight, wall a call", f"async {each}", "wall", "µs", 1e6),
-        )
-    ),
-    Figure("start to first result, CPU", "start", "cpu", "ms", 1e3),
-    Figure("start to first result, wall", "start", "wall", "ms", 1e3),
-    Figure("the same with a profile, CPU", "start, profile", "cpu", "ms", 1e3),
-    Figure("the same with a profile, wall", "start, profile", "wall", "ms", 1e3),
-    Figure("import, CPU", "import", "own_cpu", "ms", 1e3),
-    Figure("import, wall", "import", "own_wall", "ms", 1e3),
-    Figure("import of the client's class, CPU", "import, class", "own_cpu", "ms", 1e3),
-    Figure("import of the client's class, wall", "import, class", "own_wall", "ms", 1e3),
-    Figure("peak memory at first result", "start", "memory", "MiB", 2**-20),
-    Figure("each further client, made only, wall", "further", "wall", "µs", 1e6),
-    Figure("each further client, made only, memory", "further", "memory", "KiB", 2**-10),
-    Figure("each further client, made and first call, wall", "further, asked", "wall", "µs", 1e6),
-    Figure("each further client, made and first call, memory", "further, asked", "memory", "KiB", 2**-10),
-    Figure("signing alone, CPU", "sign", "cpu", "µs", 1e6),
-    Figure("decoding alone, CPU", "decode", "cpu", "µs", 1e6),
+SYNC_ROW: Final = Row("sync, CPU per call", "sync", "cpu", "µs", 1e6)
+ASYNC_ROWS: Final = tuple(
+    Row(f"async, {each} in flight, CPU per call", f"async {each}", "cpu", "µs", 1e6) for each in IN_FLIGHT
 )
-
-SHORT: Final = tuple(
-    figure for figure in FIGURES if figure.what in ("sync", "async 1", "async 64", "async 512") and figure.key == "cpu"
+README_ROWS: Final = (SYNC_ROW, *(row for row in ASYNC_ROWS if row.figure != "async 8"))
+ROWS: Final = (
+    SYNC_ROW,
+    *ASYNC_ROWS,
+    Row("sync, elapsed time per call", "sync", "wall", "µs", 1e6),
+    Row("start to first result, elapsed time", "start", "wall", "ms", 1e3),
+    Row("the same with a profile, elapsed time", "start, profile", "wall", "ms", 1e3),
+    Row("peak memory at first result", "start", "memory", "MiB", 2**-20),
+    Row("signing one request, CPU", "sign", "cpu", "µs", 1e6),
 )
-"""Those that the README shows."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """How many times another figure one may be."""
+    """How large one of this client's figures may be, as a multiple of another figure."""
 
     title: str
-    what: str
-    """Where its samples are."""
+    figure: str
     key: str
-    peers: tuple[str, ...]
-    """Who it is held against: the best of these."""
+    against: tuple[tuple[str, str], ...]
+    """Figures and their clients; the smallest counts."""
     at_most: float
 
 
-BEST: Final = ("httpx", "aiobotocore", "capo")
-BOUNDS: Final = (
-    Bound("sync, CPU a call", "sync", "cpu", ("boto3",), 0.33),
-    Bound("sync, CPU a call", "sync", "cpu", ("httpx",), 0.70),
-    Bound("async, 1 in flight, CPU a call", "async 1", "cpu", BEST, 0.65),
-    Bound("async, 64 in flight, CPU a call", "async 64", "cpu", BEST, 0.60),
-    *(
-        Bound(f"start to first result, {title}", "start", key, (peer,), bound)
-        for key, title in (("cpu", "CPU"), ("wall", "wall"))
-        for peer, bound in (("boto3", 0.55), ("capo", 0.80), ("httpx", 1.20))
-    ),
-    Bound("import, CPU", "import", "own_cpu", ("boto3",), 0.65),
-    Bound("import, wall", "import", "own_wall", ("boto3",), 0.65),
-    Bound("peak memory at first result", "start", "memory", ("boto3",), 0.65),
-    Bound("peak memory at first result", "start", "memory", ("capo",), 0.95),
-    Bound("signing alone, CPU", "sign", "cpu", ("boto3",), 0.2),
-)
-"""What this client's median may be of the peer's."""
+def _best(figure: str) -> tuple[tuple[str, str], ...]:
+    return tuple((figure, name) for name in ("httpx", "aiobotocore", "capo"))
 
-MOST_GROWTH: Final = 1.15
-"""Of CPU, from 8 calls in flight to 512."""
-MOST_MEMORY: Final = 100 * 1024
-"""Bytes for each further client."""
-MOST_WALL: Final = 0.5e-3
-"""Seconds for each further client."""
+
+BEST: Final = "the best of httpx, aiobotocore, capo"
+BOUNDS: Final = (
+    Bound("sync, CPU per call, to boto3", "sync", "cpu", (("sync", "boto3"),), 0.30),
+    Bound("sync, CPU per call, to httpx", "sync", "cpu", (("sync", "httpx"),), 0.60),
+    Bound(f"async, 1 in flight, CPU per call, to {BEST}", "async 1", "cpu", _best("async 1"), 0.65),
+    Bound(f"async, 64 in flight, CPU per call, to {BEST}", "async 64", "cpu", _best("async 64"), 0.55),
+    Bound("async, 512 in flight, CPU per call, to 8 in flight", "async 512", "cpu", (("async 8", OURS),), 1.25),
+    *(
+        Bound(f"start to first result, elapsed time, to {peer}", "start", "wall", (("start", peer),), at_most)
+        for peer, at_most in (("boto3", 0.55), ("capo", 0.75), ("httpx", 1.15))
+    ),
+    Bound("peak memory at first result, to boto3", "start", "memory", (("start", "boto3"),), 0.65),
+    Bound("peak memory at first result, to capo", "start", "memory", (("start", "capo"),), 0.95),
+    Bound("signing one request, CPU, to boto3", "sign", "cpu", (("sign", "boto3"),), 0.20),
+)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Whether one bound is kept."""
 
-    title: str
-    found: str
-    spread: str
-    """Between what the middle half of the rounds is, each taken by itself."""
-    at_most: str
-    is_met: bool
+    bound: Bound
+    ratios: Sequence[float]
+    """One for each run."""
+
+    @property
+    def ratio(self) -> float:
+        return median(self.ratios)
+
+    @property
+    def is_met(self) -> bool:
+        return self.ratio <= self.bound.at_most
 
 
-def middle(samples: Samples, what: str, key: str, contestant: str) -> float:
-    """Return the median over the rounds."""
-    return median(_values(samples, what, key, contestant))
+def value(runs: Runs, figure: str, key: str, client: str) -> float:
+    """Return the median over the runs of the median over the rounds."""
+    return median(median(sample[key] for sample in run[figure][client]) for run in runs)
 
 
-def judge(samples: Samples) -> list[Verdict]:
-    """Return whether the bounds are kept, one after the other, as far as it was measured."""
-    return [*_ratios(samples), *_growth(samples), *_further(samples), *_botocore(samples)]
+def was_measured(runs: Runs, figure: str) -> bool:
+    """Return whether every run has the figure."""
+    return all(figure in run for run in runs)
 
 
-def _ratios(samples: Samples) -> Iterator[Verdict]:
-    for bound in BOUNDS:
-        if bound.what in samples:
-            peer = min(bound.peers, key=lambda name: middle(samples, bound.what, bound.key, name))
-            ours, theirs = (_values(samples, bound.what, bound.key, name) for name in (OURS, peer))
-            against = f"{peer}, the best" if len(bound.peers) > 1 else peer
-            yield _ratio(bound.title, ours, theirs, against, bound.at_most)
+def judge(runs: Runs) -> list[Verdict]:
+    """Judge each bound whose figures were measured."""
+    return [
+        Verdict(bound, [_ratio(run, bound) for run in runs]) for bound in BOUNDS if was_measured(runs, bound.figure)
+    ]
 
 
-def _growth(samples: Samples) -> Iterator[Verdict]:
-    if "async 512" in samples:
-        few, many = (_values(samples, f"async {each}", "cpu", OURS) for each in (8, 512))
-        yield _ratio("async CPU a call, 512 in flight", many, few, "8 in flight", MOST_GROWTH)
-
-
-def _further(samples: Samples) -> Iterator[Verdict]:
-    for what, title in (("further", "made only"), ("further, asked", "made and first call")):
-        if what in samples:
-            memory = _values(samples, what, "memory", OURS)
-            yield _plain(f"each further client, {title}, memory", memory, MOST_MEMORY, "KiB", 2**-10)
-    if "further" in samples:
-        wall = _values(samples, "further", "wall", OURS)
-        yield _plain("each further client, made only, wall", wall, MOST_WALL, "ms", 1e3)
-
-
-def _botocore(samples: Samples) -> Iterator[Verdict]:
-    for what, title in (
-        ("import", "the import"),
-        ("import, class", "the import of the client's class"),
-        ("start", "the start to the first result"),
-    ):
-        if what in samples:
-            loaded = any(sample["botocore"] for sample in samples[what][OURS])
-            yield Verdict(f"botocore is loaded by {title}", "yes" if loaded else "no", "", "no", not loaded)
-
-
-def _values(samples: Samples, what: str, key: str, contestant: str) -> list[float]:
-    return [sample[key] for sample in samples[what][contestant]]
-
-
-def _ratio(title: str, ours: Sequence[float], theirs: Sequence[float], peer: str, bound: float) -> Verdict:
-    ratio = median(ours) / median(theirs)
-    low, high = _half([one / other for one, other in zip(ours, theirs, strict=False)])
-    return Verdict(title, f"{ratio:.2f} of {peer}", f"{low:.2f} to {high:.2f}", f"{bound:.2f}", ratio <= bound)
-
-
-def _plain(title: str, values: Sequence[float], bound: float, unit: str, factor: float) -> Verdict:
-    low, high = (each * factor for each in _half(values))
-    found, most = median(values), f"{bound * factor:g} {unit}"
-    return Verdict(title, f"{found * factor:.2f} {unit}", f"{low:.2f} to {high:.2f}", most, found < bound)
-
-
-def _half(values: Sequence[float]) -> tuple[float, float]:
-    low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else [values[0]] * 3
-    return low, high
+def _ratio(run: Samples, bound: Bound) -> float:
+    ours = value([run], bound.figure, bound.key, OURS)
+    return ours / min(value([run], figure, bound.key, client) for figure, client in bound.against)

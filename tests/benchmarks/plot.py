@@ -7,9 +7,8 @@ from __future__ import annotations
 from math import log10
 from typing import Final
 
-from .contest import Samples
 from .environments import OURS
-from .figures import middle
+from .figures import Runs, value
 from .stages import ASYNC, IN_FLIGHT
 
 WIDTH: Final = 720
@@ -36,10 +35,10 @@ circle.c2, text.c2 { fill: #f0883e } circle.c3, text.c3 { fill: #ab7df8 }
 """
 
 
-def svg(samples: Samples) -> str:
+def svg(runs: Runs) -> str:
     """Return the plot. The scale of the cost is logarithmic, so that a ratio is a distance."""
     costs = {
-        name: [middle(samples, f"async {each}", "cpu", name) * 1e6 for each in IN_FLIGHT] for name in ASYNC
+        name: [value(runs, f"async {each}", "cpu", name) * 1e6 for each in IN_FLIGHT] for name in ASYNC
     }  # in microseconds
     least, most = min(map(min, costs.values())), max(map(max, costs.values()))
     bottom = max(tick for tick in TICKS if tick <= least)
@@ -55,7 +54,7 @@ def svg(samples: Samples) -> str:
         "<title>What an async call costs, by the calls in flight</title>",
         f"<desc>Microseconds of CPU with {', '.join(map(str, IN_FLIGHT))} calls in flight: {words}.</desc>",
         f"<style>{STYLE}</style>",
-        f'<text class="quiet" x="{LEFT - 40}" y="{TOP - 20}">µs of CPU a call, logarithmic</text>',
+        f'<text class="quiet" x="{LEFT - 40}" y="{TOP - 20}">µs of CPU per call, logarithmic</text>',
         f'<text class="quiet" x="{(LEFT + RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">calls in flight</text>',
     ]
     for tick in (tick for tick in TICKS if bottom <= tick <= top):

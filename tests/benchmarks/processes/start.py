@@ -1,0 +1,23 @@
+"""
+Run by a client's Python, with the client's name: make the first call of a program.
+
+Prints one JSON object: CPU seconds since the process began, the time of the machine's monotonic clock, and the most
+memory so far. Imports almost nothing itself.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process has had, in bytes. getrusage would include the parent's."""
+    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - importing pathlib would count
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
+if not __import__(f"clients.{sys.argv[1]}", fromlist=["first_call"]).first_call():
+    sys.exit("The first call has no result.")
+cpu, moment = time.process_time(), time.monotonic()
+print(f'{{"cpu": {cpu}, "moment": {moment}, "memory": {peak_memory()}}}')
