@@ -191,7 +191,7 @@ def main() -> None:
                 run(work / version / "bin" / "python", "-m", "pytest", *SPREAD)
         with step(f"Tests with the lowest versions, on {lowest}"):
             run(work / "floors" / "bin" / "python", "-m", "pytest", *SPREAD)
-        with step("Peers: boto3, aiobotocore, the AWS CLI and a moto server"):
+        with step("Peers: boto3, aiobotocore, the AWS CLI, a moto server and an older vcrpy"):
             run(tools, "-m", "pytest", "tests/peers", CODEPIPELINE_CLIENT_PEERS=str(work / "peers"))
         with step("What a call costs, counted"):
             run(tools, "-m", "tests.benchmarks", "guard")

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import Future
 
 from ._futures import settled
-from ._setup import CarrierT, CredentialsT, TransportT
+from ._setup import CredentialsT, TransportT
 from ._wait import ExecutionLike, Wait, Waits, harmless, references
 from .errors import CodePipelineError
 from .models import PipelineExecution
@@ -20,7 +20,7 @@ from .operations.get_pipeline_execution import GetPipelineExecutionOutput
 from .waiting import FollowedExecution, OnPoll, PipelineExecutionReference, pace
 
 
-class AsyncFollows(Waits[TransportT, CredentialsT, CarrierT]):
+class AsyncFollows(Waits[TransportT, CredentialsT]):
     """A client that waits in a task, on asyncio or trio."""
 
     async def wait_for_pipeline_execution(

@@ -41,14 +41,12 @@ class Clock(Protocol):
 class Deadline:
     """When a call must be over."""
 
-    __slots__ = ("_at", "_monotonic", "is_watched", "seconds")
+    __slots__ = ("_at", "_monotonic", "seconds")
 
     def __init__(self, seconds: float | None, monotonic: Callable[[], float]) -> None:
         self.seconds = seconds
         self._monotonic = monotonic
         self._at = inf if seconds is None else monotonic() + seconds
-        self.is_watched = False
-        """Whether somebody cuts off what is still waited for then, so that who waits needs no limit but his own."""
 
     def left(self) -> float:
         """Return how many seconds are left: infinite without a limit, 0 or less when the time is over."""
@@ -58,10 +56,6 @@ class Deadline:
     def has_passed(self) -> bool:
         """Whether the time is over."""
         return self.left() <= 0
-
-    def covers(self, seconds: float | None) -> bool:
-        """Return whether a wait of *seconds* would be cut off before they are over."""
-        return self.is_watched and (seconds is None or seconds >= self.left())
 
     def within(self, seconds: float | None) -> float | None:
         """Return what a step may take that may take *seconds* of its own: None for no limit, never below 0."""

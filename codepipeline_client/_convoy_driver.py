@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from functools import partial
 from math import inf
 from threading import Lock
 from typing import Final, TypeAlias
@@ -19,9 +18,8 @@ from anyio.abc import TaskGroup
 from ._budget import Budget
 from ._convoy import Answer, Convoy, Outcome, Turn
 from ._crew import Crew, Poll
-from ._futures import Once, load_anyio_for, running_library, settled
 from ._march import Arrival, March
-from ._pauses import Pauses
+from ._pauses import ClosableClock
 from .errors import CodePipelineError
 from .waiting import Follow, FollowedExecution, OnPoll, Pace, PipelineExecutionReference
 
@@ -35,8 +33,6 @@ _MOMENT: Final = 1.0
 """For how many seconds one that has ended is kept back, at most, so that the calls under way can end as well."""
 _BLINK: Final = 0.1
 """As `_MOMENT`, for calls that hang: those that are older, or had their moment before."""
-_LOADED: Final = {library: Once(partial(load_anyio_for, library)) for library in ("asyncio", "trio")}
-"""The part of anyio that is for a library: it is loaded in a thread, and so holds up no event loop."""
 
 
 def followed(
@@ -45,7 +41,7 @@ def followed(
     *,
     pace: Pace,
     max_calls_per_second: float,
-    clock: Pauses,
+    clock: ClosableClock,
     chance: Callable[[], float],
     on_poll: OnPoll | None,
 ) -> Iterator[FollowedExecution]:
@@ -71,7 +67,7 @@ def followed_async(
     *,
     pace: Pace,
     max_calls_per_second: float,
-    clock: Pauses,
+    clock: ClosableClock,
     chance: Callable[[], float],
     on_poll: OnPoll | None,
 ) -> AsyncIterator[FollowedExecution]:
@@ -153,8 +149,6 @@ class _InTasks(AsyncIterator[FollowedExecution]):
     async def __anext__(self) -> FollowedExecution:
         """Return the next that has ended."""
         ended = self._march.convoy.ended
-        if self._lock is None:
-            await settled(_LOADED[running_library()].started())
         self._lock = self._lock or anyio.Lock()
         async with self._lock:
             if not ended:

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+import anyio
+import httpx
 
 from ._clock import Deadline
 from ._futures import Once, settled
 from ._message import Attempt
-from ._pauses import Cutoffs
-from ._roundtrip import Sending, send, send_async
+from ._roundtrip import send, send_async
 from ._run import Done, Failed, Run, closed, late
 from .operations import OutputT
-
-if TYPE_CHECKING:
-    from ._transit import AsyncCarrier, Carrier
+from .transport import Sending
 
 T = TypeVar("T")
 
 
-def drive(run: Run[OutputT], carrier: Carrier) -> OutputT:
+def drive(run: Run[OutputT], transport: httpx.BaseTransport) -> OutputT:
     """Make the attempts that the exchange asks for, until it returns its output or raises its error."""
     step: Attempt | Done[OutputT] | Failed = next(run.exchange)
     while isinstance(step, Attempt):
@@ -39,15 +39,15 @@ def drive(run: Run[OutputT], carrier: Carrier) -> OutputT:
         began = run.clock.monotonic()
         # No name for what came: an error that is raised here keeps this frame, which must not keep an answer.
         sending = Sending()
-        step = run.advance(step, send(run.request(step, sending), carrier, run.clock), sending, began)
+        step = run.advance(step, send(run.request(step, sending), transport, run.clock), sending, began)
     return step.result()
 
 
-async def drive_async(run: Run[OutputT], carrier: AsyncCarrier, *, is_ours: bool) -> OutputT:
+async def drive_async(run: Run[OutputT], transport: httpx.AsyncBaseTransport, *, keeps_deadline: bool) -> OutputT:
     """
     Make the attempts that the exchange asks for, until it returns its output or raises its error.
 
-    *is_ours* is False for a transport that somebody else wrote, who may need to be told twice that the time is over.
+    *keeps_deadline* is True for a transport that ends in time by itself, and when the client is closed.
     """
     step: Attempt | Done[OutputT] | Failed = next(run.exchange)
     while isinstance(step, Attempt):
@@ -61,9 +61,8 @@ async def drive_async(run: Run[OutputT], carrier: AsyncCarrier, *, is_ours: bool
             continue
         began = run.clock.monotonic()
         sending = Sending()
-        run.deadline.is_watched = True
-        sent = send_async(run.request(step, sending), carrier, run.clock)
-        came = run.clock.cutoffs.wait(sent, run.deadline.within(None), is_ours=is_ours)
+        sent = send_async(run.request(step, sending), transport, run.clock)
+        came = sent if keeps_deadline else run.clock.wait(sent, run.deadline.left())
         step = run.advance(step, await came, sending, began)
     return step.result()
 
@@ -78,12 +77,7 @@ def prepared(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
 
 async def prepared_async(parts: Once[T], operation_name: str, deadline: Deadline) -> T:
     """Return what the first call has to wait for, within the time of the call."""
-    future, cutoffs = parts.started(), Cutoffs()
-    try:
-        with suppress(CancelledError):
-            found = await cutoffs.wait(settled(future), deadline.within(None), is_ours=True)
-            if found is not None:
-                return found
-    finally:
-        cutoffs.drop()
+    future = parts.started()
+    with suppress(CancelledError), anyio.move_on_after(deadline.within(None)):
+        return await settled(future)
     raise closed() if future.cancelled() else late(operation_name, deadline)

@@ -1,39 +1,78 @@
 """
-From what connections, httpx, anyio, TLS and the system raise to what this package raises.
+From what httpx's transports, TLS and the system raise to what this package raises: one table, by class.
 
-Cuts everything out that could hold a request, and with it a session token: the request itself, frames, contexts.
+Cuts out everything that could hold a request, and with it a session token: the request itself, frames, contexts.
 """
 
 from __future__ import annotations
 
 import re
+import socket
 import ssl
-import sys
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import Final, NamedTuple
 
-from ._broken import Broken, ConnectError, ConnectTimeout, PoolTimeout, ProxyError, TimeoutException
-from ._tls import may_pass
+import anyio
+import httpx
+
+from ._http.pool import PoolClosed
 from .errors import ConnectionFailedError, RequestTimeoutError, TransportError
 
-if TYPE_CHECKING:
-    import httpx
+FAILURES: Final = (
+    httpx.HTTPError,
+    httpx.StreamError,
+    OSError,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+)
+"""What a transport may raise when no usable response comes. Anything else is a defect, and passes."""
+
+
+class _Row(NamedTuple):
+    kind: type[Exception]
+    limit: str | None
+    """The limit that was exceeded. None for what is no timeout."""
+    words: str
+
+
+_TABLE: Final = (
+    _Row(httpx.PoolTimeout, "timeout", "no connection to {host} became free in time"),
+    _Row(httpx.ConnectTimeout, "connect_timeout", "no connection to {host} was made within connect_timeout"),
+    _Row(httpx.ReadTimeout, "read_timeout", "{host} was silent for longer than read_timeout"),
+    _Row(httpx.WriteTimeout, "read_timeout", "{host} took no bytes of the request for longer than read_timeout"),
+    _Row(httpx.TimeoutException, "read_timeout", "the request to {host} timed out"),
+    _Row(TimeoutError, "read_timeout", "{host} was silent for longer than read_timeout"),
+    _Row(httpx.ProxyError, None, "the proxy on the way to {host} refused: {reason}; check its URL and password"),
+    _Row(httpx.ConnectError, None, "no connection to {host} could be made: {reason}"),
+    _Row(Exception, None, "the connection to {host} broke before the answer was whole: {reason}"),
+)
 
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
-
-
-def failures() -> tuple[type[Exception], ...]:
-    """Return what a transport may raise when no usable answer comes. Anything else is a defect, and passes."""
-    kinds: list[type[Exception]] = [Broken, OSError]
-    # Whose library is not loaded can have raised nothing, and who does without it is to do so here too.
-    if sys.modules.get("httpx") is not None:
-        from httpx import HTTPError, StreamError
-
-        kinds += [HTTPError, StreamError]
-    if sys.modules.get("anyio") is not None:
-        from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
-
-        kinds += [BrokenResourceError, ClosedResourceError, EndOfStream]
-    return tuple(kinds)
+# As OpenSSL names them. All come from servers that speak another TLS than we do, or none.
+_HOPELESS: Final = frozenset(
+    {
+        "BAD_PROTOCOL_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "HTTPS_PROXY_REQUEST",
+        "NO_CIPHERS_AVAILABLE",
+        "NO_PROTOCOLS_AVAILABLE",
+        "NO_SHARED_CIPHER",
+        "PACKET_LENGTH_TOO_LONG",
+        "RECORD_LAYER_FAILURE",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "TLSV1_ALERT_INSUFFICIENT_SECURITY",
+        "TLSV1_ALERT_PROTOCOL_VERSION",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV1_UNRECOGNIZED_NAME",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "UNKNOWN_PROTOCOL",
+        "UNSUPPORTED_PROTOCOL",
+        "VERSION_TOO_LOW",
+        "WRONG_SSL_VERSION",
+        "WRONG_VERSION_NUMBER",
+    }
+)
+_UNKNOWN_HOST: Final = frozenset(getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA"))
 
 
 def translated(error: Exception, host: str, before: BaseException | None) -> TransportError:
@@ -43,13 +82,37 @@ def translated(error: Exception, host: str, before: BaseException | None) -> Tra
     *before* is what the caller was handling when it called: no part of this.
     """
     root = _root(error, before)
-    failure = _named(error, host, _reason(root))
-    if isinstance(failure, ConnectionFailedError):
-        failure.may_pass = may_pass(root) and not (_is_a(error, ProxyError) and _is_refusal(str(error)))
-    cause = _without_request(error) if _is_httpxs(error) else _bare(error)
+    row = next(row for row in _TABLE if isinstance(error, row.kind))
+    reason = _reason(error, root)
+    if row.limit is not None:
+        words = row.words.format(host=host)
+        failure: TransportError = RequestTimeoutError(f"{words}: {error}" if str(error) else words, limit=row.limit)
+    else:
+        failure = ConnectionFailedError(row.words.format(host=host, reason=reason))
+        failure.may_pass = may_pass(root) and not (row.kind is httpx.ProxyError and _is_refusal(str(error)))
+    cause = _without_request(error) if isinstance(error, httpx.HTTPError) else _bare(error)
     cause.__cause__ = None if root is error else _bare(root)
     failure.__cause__ = cause
     return failure
+
+
+def may_pass(error: BaseException) -> bool:
+    """
+    Return whether the failure may be gone when the same is tried again.
+
+    It never is for a certificate that is not trusted, a server that speaks another TLS or none, a host that does not
+    exist, a client that is closed.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, PoolClosed | ssl.SSLCertVerificationError):
+            return False
+        if isinstance(link, ssl.SSLError) and getattr(link, "reason", None) in _HOPELESS:
+            return False
+        if isinstance(link, socket.gaierror) and link.errno in _UNKNOWN_HOST:
+            return False
+        link = link.__cause__ or link.__context__
+    return True
 
 
 def _root(error: Exception, before: BaseException | None) -> BaseException:
@@ -57,14 +120,15 @@ def _root(error: Exception, before: BaseException | None) -> BaseException:
     root: BaseException = error
     inner = error.__cause__ or error.__context__  # httpcore cuts causes, and contexts remain
     while inner is not None and inner is not before:
-        # That a connection is not there at once is no failure, but it is what the real one is the context of.
-        root = inner if isinstance(inner, OSError) and not isinstance(inner, BlockingIOError) else root
+        root = inner if isinstance(inner, OSError) else root
         inner = inner.__cause__ or inner.__context__
     return root
 
 
-def _reason(root: BaseException) -> str:
-    reason = str(root) or type(root).__name__
+def _reason(error: Exception, root: BaseException) -> str:
+    """Return what a transport says of its failure, and what the system says."""
+    parts = [part for part in (str(error), str(root)) if part] or [type(root).__name__]
+    reason = parts[0] if parts[-1] in parts[0] else ": ".join(parts)
     if isinstance(root, ssl.SSLCertVerificationError):
         return f"{reason}: if the certificate is to be trusted, give verify the file of its authority"
     if isinstance(root, ssl.SSLError) and getattr(root, "reason", None) in _NO_TLS:
@@ -73,24 +137,13 @@ def _reason(root: BaseException) -> str:
 
 
 def _is_refusal(words: str) -> bool:
-    """Return whether a proxy's answer is of those that stay: a wrong password tried again may lock an account."""
-    return re.match(r"4(?!08|29)\d\d", words) is not None
-
-
-def _is_a(error: Exception, *kinds: type[Exception]) -> bool:
-    """Return whether *error* is one of the kinds, or what httpx calls by the same name."""
-    names = {each.__name__ for each in type(error).__mro__ if each.__module__ == "httpx"}
-    return isinstance(error, kinds) or not names.isdisjoint(kind.__name__ for kind in kinds)
-
-
-def _is_httpxs(error: Exception) -> TypeGuard[httpx.HTTPError]:
-    return any(each.__module__ == "httpx" and each.__name__ == "HTTPError" for each in type(error).__mro__)
+    """Return whether a proxy's response is of those that stay: a wrong password tried again may lock an account."""
+    # By the status of an HTTP proxy, and by httpcore's words for a SOCKS proxy.
+    return re.match(r"4(?!08|29)\d\d|Invalid username/password|Requested .* from proxy server", words) is not None
 
 
 def _without_request(error: httpx.HTTPError) -> httpx.HTTPError:
-    """Return the same error anew. One of somebody's own, which may want other arguments, becomes httpx's root."""
-    import httpx
-
+    """Return the same error again. One of somebody's own, which may want other arguments, becomes httpx's root."""
     own = isinstance(error, httpx.TransportError) and type(error).__module__ == "httpx"
     return type(error)(str(error)) if own else httpx.HTTPError(str(error))
 
@@ -98,17 +151,3 @@ def _without_request(error: httpx.HTTPError) -> httpx.HTTPError:
 def _bare(error: BaseException) -> BaseException:
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
-
-
-def _named(error: Exception, host: str, reason: str) -> TransportError:
-    if _is_a(error, PoolTimeout):
-        return RequestTimeoutError(f"no connection to {host} became free in time", limit="timeout")
-    if _is_a(error, ConnectTimeout):
-        return RequestTimeoutError(f"no connection to {host} was made within connect_timeout", limit="connect_timeout")
-    if _is_a(error, TimeoutException, TimeoutError):
-        return RequestTimeoutError(f"{host} was silent for longer than read_timeout", limit="read_timeout")
-    if _is_a(error, ProxyError):
-        return ConnectionFailedError(f"the proxy on the way to {host} refused: {reason}; check its URL and password")
-    if _is_a(error, ConnectError):
-        return ConnectionFailedError(f"no connection to {host} could be made: {reason}")
-    return ConnectionFailedError(f"the connection to {host} broke before the answer was whole: {reason}")

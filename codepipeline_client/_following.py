@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 
 from ._locks import ProcessLock
-from ._setup import CarrierT, CredentialsT, TransportT
+from ._setup import CredentialsT, TransportT
 from ._wait import ExecutionLike, Wait, Waits, harmless, references
 from .errors import CodePipelineError
 from .models import PipelineExecution
@@ -19,7 +19,7 @@ from .operations.get_pipeline_execution import GetPipelineExecutionOutput
 from .waiting import FollowedExecution, OnPoll, PipelineExecutionReference, pace
 
 
-class Follows(Waits[TransportT, CredentialsT, CarrierT]):
+class Follows(Waits[TransportT, CredentialsT]):
     """A client that waits in a thread."""
 
     def wait_for_pipeline_execution(

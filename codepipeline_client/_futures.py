@@ -14,6 +14,7 @@ from threading import Lock, Thread
 from traceback import clear_frames
 from typing import Generic, TypeVar
 
+from ._threads import wait
 from .errors import ConfigurationError
 
 T = TypeVar("T")
@@ -93,54 +94,4 @@ def _clear_frames(error: BaseException) -> None:
 
 async def settled(future: Future[T]) -> T:
     """Wait for *future* in this task. A wait that is cancelled leaves the work to those who still wait."""
-    if not future.done():
-        await (_in_trio(future) if running_library() == "trio" else _in_asyncio(future))
-    return future.result()
-
-
-def running_library() -> str:
-    """Return what the current task runs on: ``asyncio`` or ``trio``."""
-    from sniffio import current_async_library  # here, since a sync client does without
-
-    return current_async_library()
-
-
-def load_anyio_for(library: str) -> None:
-    """Load the part of anyio that is for *library*, which takes long enough to be felt on an event loop."""
-    import anyio
-    from anyio.lowlevel import checkpoint
-
-    anyio.run(checkpoint, backend=library)
-
-
-# The libraries' own primitives, for two reasons. anyio's load the rest of anyio when first used, which holds up the
-# event loop for as long as this is there to avoid. And anyio.from_thread waits for the loop: for ever if that has
-# ended meanwhile, and in a deadlock if it is the loop's own thread that settles the future.
-
-
-async def _in_asyncio(future: Future[T]) -> None:
-    from asyncio import get_running_loop
-
-    loop = get_running_loop()
-    waiting = loop.create_future()
-
-    def wake() -> None:
-        if not waiting.done():
-            waiting.set_result(None)
-
-    future.add_done_callback(lambda _: _soon(loop.call_soon_threadsafe, wake))
-    await waiting
-
-
-async def _in_trio(future: Future[T]) -> None:
-    from trio import Event
-    from trio.lowlevel import current_trio_token
-
-    token, woken = current_trio_token(), Event()
-    future.add_done_callback(lambda _: _soon(token.run_sync_soon, woken.set))
-    await woken.wait()
-
-
-def _soon(call: Callable[[Callable[[], None]], object], wake: Callable[[], None]) -> None:
-    with suppress(RuntimeError):  # the loop has ended, and the wait with it
-        call(wake)
+    return await wait(future)

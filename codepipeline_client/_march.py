@@ -9,7 +9,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ._convoy import Convoy, Outcome, Turn
-from ._pauses import Pauses
+from ._pauses import ClosableClock
 from .errors import ConfigurationError
 from .waiting import Follow, OnPoll
 
@@ -29,7 +29,7 @@ class Arrival:
 class March:
     """A convoy on its way, and what both loops do between waits."""
 
-    def __init__(self, convoy: Convoy, clock: Pauses, on_poll: OnPoll | None) -> None:
+    def __init__(self, convoy: Convoy, clock: ClosableClock, on_poll: OnPoll | None) -> None:
         self.convoy = convoy
         self.clock = clock
         self._on_poll = on_poll
@@ -37,7 +37,7 @@ class March:
 
     def step(self) -> Turn | float | None:
         """Return what is to be done next. When the client is closed, all that remain have ended."""
-        if self.clock.are_over:
+        if self.clock.is_closed:
             self.convoy.give_up(ConfigurationError("the client is closed: make a new one"))
         return self.convoy.step(self.elapsed())
 

@@ -10,30 +10,31 @@ import random
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
+import httpx
+
 from . import _settings
 from ._clock import Skew
 from ._exchange import Route
 from ._given import Given
-from ._line import Line
+from ._http import TransportOptions
 from ._patience import Unhurried
-from ._pauses import Pauses
+from ._pauses import ClosableClock
 from ._reports import OnAttempt, Watch
 from ._retry import policy
 from ._run import Limits
-from ._transit import is_parsable
 from ._user_agent import user_agent
 from .errors import ConfigurationError
 
-CarrierT = TypeVar("CarrierT")
+TransportT = TypeVar("TransportT")
 
 
-class Parts(NamedTuple, Generic[CarrierT]):
+class Parts(NamedTuple, Generic[TransportT]):
     """What a call goes through."""
 
     route: Route
     polling: Route
     """The same for a poll of a wait, which need not retry all that a call must."""
-    carrier: CarrierT
+    transport: TransportT
     """Signs and sends."""
     watch: Watch
     is_insecure: bool
@@ -44,20 +45,24 @@ def assembled(
     given: Given,
     environ: Environment,
     *,
-    clock: Pauses,
+    clock: ClosableClock,
     limits: Limits,
     max_connections: int,
     on_attempt: OnAttempt | None,
-    carrier: Callable[[Line, str], CarrierT],
-) -> Parts[CarrierT]:
+    transport: Callable[[TransportOptions, str], TransportT],
+) -> Parts[TransportT]:
     """
-    Return the parts. *carrier* makes what sends over the line, and signs for the region.
+    Return the parts. *transport* makes what sends by the options, and signs for the region.
 
     Raises ConfigurationError when a setting is missing or unusable.
     """
     settings = _settings.resolve(given, environ)
     endpoint = settings.endpoint
-    if not is_parsable(endpoint.url):
+    try:
+        host = httpx.URL(endpoint.url).host  # httpx refuses some only when it is asked for them
+    except (httpx.InvalidURL, ValueError):
+        host = ""
+    if not host:
         raise ConfigurationError("endpoint_url cannot be used: its host or its length is not valid")
     retry = policy(
         settings.retry_mode,
@@ -76,15 +81,15 @@ def assembled(
         region_name=settings.region_name,
     )
     polling = route._replace(retry=Unhurried(retry))
-    line = Line(
+    options = TransportOptions(
         verify=settings.ca_file or given.verify,
-        proxy_url=settings.proxy_url,
+        proxy=settings.proxy_url,
         max_connections=max_connections,
         monotonic=clock.monotonic,
     )
     watch = Watch(host=endpoint.host, on_attempt=on_attempt)
     is_insecure = endpoint.scheme == "http" and not endpoint.is_loopback
-    return Parts(route, polling, carrier(line, settings.region_name), watch, is_insecure)
+    return Parts(route, polling, transport(options, settings.region_name), watch, is_insecure)
 
 
 class Environment(dict[str, str]):

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Final
 from urllib.parse import urlsplit
+
+_SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -40,6 +43,6 @@ def problem(proxy: str) -> str | None:
     """Return what is wrong with a proxy's URL, in words that do not show it: a password may be in it."""
     with suppress(ValueError):
         parts = urlsplit(with_scheme(proxy))
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"[^!-~]", proxy):
+        if parts.scheme in _SCHEMES and parts.hostname and parts.port != 0 and not re.search(r"[^!-~]", proxy):
             return None
     return "the URL of a proxy is expected, such as http://proxy.example:3128 (the value is not shown)"

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from os import urandom
 from typing import Generic, NamedTuple, Never
 
+import httpx
 from attrs import evolve
 
 from ._clock import DEADLINE, Deadline
 from ._exchange import Exchange, Unsent
 from ._message import Attempt, Response
-from ._pauses import Pauses
+from ._pauses import ClosableClock
 from ._reports import AttemptReport, Watch
-from ._roundtrip import SENDING, SKEW, STALE_CREDENTIALS, Sending
-from ._transit import RawHeaders, TransitRequest, parsed
 from .errors import CodePipelineError, ConnectionFailedError, CredentialsError, RequestTimeoutError, TransportError
 from .operations import OutputT
+from .transport import SENDING, SKEW, STALE_CREDENTIALS, Sending
 
 
 class Limits(NamedTuple):
@@ -43,7 +44,7 @@ class Run(Generic[OutputT]):
         *,
         operation_name: str,
         exchange: Exchange[OutputT],
-        clock: Pauses,
+        clock: ClosableClock,
         limits: Limits,
         deadline: Deadline,
         watch: Watch,
@@ -63,7 +64,7 @@ class Run(Generic[OutputT]):
 
         *before* is how many seconds the attempt has to wait yet.
         """
-        if self.clock.are_over:
+        if self.clock.is_closed:
             error: CodePipelineError = closed()
         elif self.deadline.left() <= before:
             error = self._late()
@@ -71,22 +72,21 @@ class Run(Generic[OutputT]):
             return None
         return self._unsent(attempt, error)
 
-    def request(self, attempt: Attempt, sending: Sending) -> TransitRequest:
+    def request(self, attempt: Attempt, sending: Sending) -> httpx.Request:
         """Return the request to send. Each step of sending it may take what is left of the call's time at most."""
         asked, limits, left = attempt.request, self.limits, self.deadline.within(None)
         connect, read = _lesser(limits.connect, left), _lesser(limits.read, left)
-        url = parsed(asked.url)
-        return TransitRequest(
-            method=asked.method,
-            url=url,
-            headers=RawHeaders(
-                [
-                    (b"Host", url.netloc),
-                    *((name.encode("ascii"), value.encode("ascii")) for name, value in asked.headers),
-                    (b"Content-Length", b"%d" % len(asked.body)),
-                ]
-            ),
-            content=asked.body,
+        url = _parsed(asked.url)
+        # The body as a stream, since httpx looks through all headers again and again to prepare a request for content.
+        request = httpx.Request(
+            asked.method,
+            url,
+            headers=[
+                (b"Host", url.netloc),
+                *((name.encode("ascii"), value.encode("ascii")) for name, value in asked.headers),
+                (b"Content-Length", b"%d" % len(asked.body)),
+            ],
+            stream=httpx.ByteStream(asked.body),
             extensions={
                 "timeout": {"connect": connect, "read": read, "write": read, "pool": left},
                 DEADLINE: self.deadline,
@@ -95,6 +95,8 @@ class Run(Generic[OutputT]):
                 SENDING: sending,
             },
         )
+        request.read()
+        return request
 
     def advance(
         self, attempt: Attempt, came: Response | CodePipelineError | None, sending: Sending, began: float
@@ -119,7 +121,7 @@ class Run(Generic[OutputT]):
         """
         if isinstance(came, Response):
             return came
-        if self.clock.are_over:
+        if self.clock.is_closed:
             error: CodePipelineError = closed()
         elif came is None or (isinstance(came, TransportError) and self.deadline.has_passed):
             error = self._late()
@@ -215,6 +217,12 @@ def late(operation_name: str, deadline: Deadline) -> RequestTimeoutError:
     """Return the error of a call that has used up its time."""
     words = f"{operation_name} did not end within its timeout of {deadline.seconds} seconds"
     return RequestTimeoutError(words, limit="timeout")
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    parsed = httpx.URL(url)
+    return parsed.copy_with(raw_path=parsed.raw_path)  # "/" where it is empty, so that the exact URL of a mock matches
 
 
 def invocation_id() -> str:

@@ -12,6 +12,8 @@ import warnings
 from abc import ABC, abstractmethod
 from typing import Final, Generic, Never, TypeVar
 
+import httpx
+
 from . import _settings
 from ._arguments import NotGiven, count_of, seconds_of, stray_argument
 from ._clock import Clock, Deadline
@@ -19,18 +21,16 @@ from ._credentials import CredentialsCache
 from ._exchange import exchange
 from ._futures import Once
 from ._given import Given
-from ._line import Line
+from ._http import TransportOptions
 from ._parts import Environment, Parts, assembled
-from ._pauses import Pauses, SystemClock
+from ._pauses import ClosableClock, SystemClock
 from ._reports import OnAttempt
 from ._retry import Mode as RetryMode
 from ._run import Limits, Run, invocation_id
-from ._stamp import Stamp
 from .errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
 from .operations import InputT, Operation, OutputT
 
 TransportT = TypeVar("TransportT")
-CarrierT = TypeVar("CarrierT")
 CredentialsT = TypeVar("CredentialsT")
 
 SIGNING_NAME: Final = "codepipeline"
@@ -38,11 +38,11 @@ SIGNING_NAME: Final = "codepipeline"
 _MOST_CONNECTIONS: Final = 64
 
 
-class Setup(ABC, Generic[TransportT, CredentialsT, CarrierT]):
+class Setup(ABC, Generic[TransportT, CredentialsT]):
     """The arguments of a client, and what follows from them without waiting."""
 
-    _transport_kind: str
-    """What httpx calls the transports that can be given."""
+    _transport_kind: type[httpx.BaseTransport | httpx.AsyncBaseTransport]
+    """What a transport must be."""
     _accepts_async_providers: bool
 
     def __init__(
@@ -114,7 +114,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT, CarrierT]):
         # What may be secret is taken out of this frame before anything is raised: a traceback may show its variables.
         stray = next(iter(unknown), None)
         unknown.clear()
-        self._clock = Pauses(_clock(clock))
+        self._clock = ClosableClock(_clock(clock))
         self._given = given = Given(
             region_name=region_name,
             profile_name=profile_name,
@@ -143,11 +143,9 @@ class Setup(ABC, Generic[TransportT, CredentialsT, CarrierT]):
             raise TypeError(stray_argument(type(self).__name__, stray, type(self).__init__.__annotations__))
         _settings.check(given)
         if transport is not None:
-            import httpx  # here, since whoever made a transport has loaded it, and nobody else need
-
-            if not isinstance(transport, getattr(httpx, self._transport_kind)):
+            if not isinstance(transport, self._transport_kind):
                 raise ConfigurationError(
-                    f"transport must be an httpx.{self._transport_kind}, not {type(transport).__name__}"
+                    f"transport must be an httpx.{self._transport_kind.__name__}, not {type(transport).__name__}"
                 )
             if given.proxy is not None or given.verify is not True or max_connections != _MOST_CONNECTIONS:
                 raise ConfigurationError(
@@ -172,15 +170,10 @@ class Setup(ABC, Generic[TransportT, CredentialsT, CarrierT]):
         return f"{type(self).__name__}(region_name={given.region_name!r}, profile_name={given.profile_name!r})"
 
     @abstractmethod
-    def _carrier(self, line: Line, region_name: str) -> CarrierT:
-        """Return what signs and sends, over the user's own transport or new connections by *line*."""
+    def _signing_transport(self, options: TransportOptions, region_name: str) -> TransportT:
+        """Return what signs and sends, through the user's transport or over connections by *options*."""
 
-    def _stamp(self, region_name: str) -> Stamp:
-        return Stamp(
-            service_name=SIGNING_NAME, region_name=region_name, credentials=self._credentials, now=self._clock.time
-        )
-
-    def _assembled(self) -> Parts[CarrierT]:
+    def _assembled(self) -> Parts[TransportT]:
         return assembled(
             self._given,
             self._environ,
@@ -188,7 +181,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT, CarrierT]):
             limits=self._limits,
             max_connections=self._max_connections,
             on_attempt=self._on_attempt,
-            carrier=self._carrier,
+            transport=self._signing_transport,
         )
 
     def _deadline(self, timeout: float | NotGiven | None) -> Deadline:
@@ -199,7 +192,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT, CarrierT]):
         self,
         operation: Operation[InputT, OutputT],
         asked: InputT,
-        parts: Parts[CarrierT],
+        parts: Parts[TransportT],
         deadline: Deadline,
         *,
         is_poll: bool,
@@ -221,7 +214,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT, CarrierT]):
         if violations:
             raise ParameterValidationError(operation.name, violations)
 
-    def _accept(self, parts: Parts[CarrierT], *, is_poll: bool) -> Parts[CarrierT]:
+    def _accept(self, parts: Parts[TransportT], *, is_poll: bool) -> Parts[TransportT]:
         """Say what is to be said of the parts, to whoever made the first call or began the wait that did."""
         if parts.is_insecure:
             warnings.warn(
@@ -232,7 +225,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT, CarrierT]):
         return parts
 
     def _check_open(self) -> None:
-        if self._clock.are_over:
+        if self._clock.is_closed:
             raise ConfigurationError(f"this {type(self).__name__} is closed: make a new one")
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 
 from ._arguments import plain_function
 from ._reports import LOGGER
-from ._setup import CarrierT, CredentialsT, Setup, TransportT
+from ._setup import CredentialsT, Setup, TransportT
 from .errors import CodePipelineError, ConfigurationError
 from .models import PipelineExecution
 from .operations import GET_PIPELINE_EXECUTION
@@ -143,7 +143,7 @@ class Wait:
             self._on_poll(report)
 
 
-class Waits(Setup[TransportT, CredentialsT, CarrierT]):
+class Waits(Setup[TransportT, CredentialsT]):
     """What both clients know of waits."""
 
     def _wait(self, reference: PipelineExecutionReference, pace: Pace, on_poll: OnPoll | None) -> Wait:

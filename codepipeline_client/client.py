@@ -8,37 +8,32 @@ twins, and differ in what they wait with only.
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
+
+import httpx
 
 from ._arguments import NOT_GIVEN, NotGiven
 from ._async_following import AsyncFollows
-from ._connections import ConnectionPool
 from ._credentials import AsyncCredentialsLike, CredentialsLike
 from ._driver import drive, drive_async, prepared, prepared_async
 from ._following import Follows
-from ._futures import load_anyio_for, running_library
-from ._line import Line
+from ._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from ._setup import SIGNING_NAME
-from ._signer import AsyncSigner, Signer
 from ._wait import asking_for
 from .operations import GET_PIPELINE_EXECUTION, InputT, Operation, OutputT
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from .transport import AsyncSigV4Transport, SigV4Transport
 from .waiting import PipelineExecutionReference
 
-if TYPE_CHECKING:
-    import httpx  # noqa: F401 - named in a text below
 
-    from ._transit import AsyncCarrier, Carrier
-
-
-class CodePipelineClient(Follows["httpx.BaseTransport", CredentialsLike, "Carrier"]):
+class CodePipelineClient(Follows[httpx.BaseTransport, CredentialsLike]):
     """
     Asks CodePipeline about executions, and follows them to their end. Threads may share one.
 
     Use it in a ``with`` block, or close it: it keeps connections open between calls.
     """
 
-    _transport_kind = "BaseTransport"
+    _transport_kind = httpx.BaseTransport
     _accepts_async_providers = False
 
     def get_pipeline_execution(
@@ -70,13 +65,13 @@ class CodePipelineClient(Follows["httpx.BaseTransport", CredentialsLike, "Carrie
 
         Calls under way, those too that pause or wait for settings or keys, end as a ConnectionFailedError.
         """
-        self._clock.end()
+        self._clock.close()
         self._parts.close()
         self._credentials.close()
         parts = self._parts.value
-        carrier = self._transport if parts is None else parts.carrier
-        if carrier is not None:
-            carrier.close()
+        transport = self._transport if parts is None else parts.transport
+        if transport is not None:
+            transport.close()
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -109,36 +104,27 @@ class CodePipelineClient(Follows["httpx.BaseTransport", CredentialsLike, "Carrie
         parts = self._parts.value
         if parts is None:
             parts = self._accept(prepared(self._parts, operation.name, deadline), is_poll=is_poll)
-        return drive(self._run(operation, asked, parts, deadline, is_poll=is_poll), parts.carrier)
+        return drive(self._run(operation, asked, parts, deadline, is_poll=is_poll), parts.transport)
 
-    def _carrier(self, line: Line, region_name: str) -> Carrier:
-        if self._transport is None:
-            return Signer(ConnectionPool(line), self._stamp(region_name))
-        from ._foreign import Foreign  # with httpx, which is loaded by now
-        from .transport import SigV4Transport
-
-        return Foreign(
-            SigV4Transport(
-                self._transport,
-                service_name=SIGNING_NAME,
-                region_name=region_name,
-                credentials=self._credentials,
-                now=self._clock.time,
-            )
+    def _signing_transport(self, options: TransportOptions, region_name: str) -> httpx.BaseTransport:
+        return SigV4Transport(
+            PooledTransport(options) if self._transport is None else self._transport,
+            service_name=SIGNING_NAME,
+            region_name=region_name,
+            credentials=self._credentials,
+            now=self._clock.time,
         )
 
 
-class AsyncCodePipelineClient(AsyncFollows["httpx.AsyncBaseTransport", AsyncCredentialsLike, "AsyncCarrier"]):
+class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
     """
     Asks CodePipeline about executions, and follows them to their end, on asyncio or trio. Tasks may share one.
 
     Use it in an ``async with`` block, or close it: it keeps connections open between calls.
     """
 
-    _transport_kind = "AsyncBaseTransport"
+    _transport_kind = httpx.AsyncBaseTransport
     _accepts_async_providers = True
-    _library = "asyncio"
-    """What the first call runs on."""
 
     async def get_pipeline_execution(
         self, *, pipeline_name: str, pipeline_execution_id: str, timeout: float | NotGiven | None = NOT_GIVEN
@@ -169,13 +155,13 @@ class AsyncCodePipelineClient(AsyncFollows["httpx.AsyncBaseTransport", AsyncCred
 
         Calls under way, those too that pause or wait for settings or keys, end as a ConnectionFailedError.
         """
-        self._clock.end()
+        self._clock.close()
         self._parts.close()
         self._credentials.close()
         parts = self._parts.value
-        carrier = self._transport if parts is None else parts.carrier
-        if carrier is not None:
-            await carrier.aclose()
+        transport = self._transport if parts is None else parts.transport
+        if transport is not None:
+            await transport.aclose()
 
     async def __aenter__(self) -> Self:
         """Return the client."""
@@ -207,26 +193,15 @@ class AsyncCodePipelineClient(AsyncFollows["httpx.AsyncBaseTransport", AsyncCred
         deadline = self._deadline(timeout)
         parts = self._parts.value
         if parts is None:
-            self._library = running_library()
             parts = self._accept(await prepared_async(self._parts, operation.name, deadline), is_poll=is_poll)
         run = self._run(operation, asked, parts, deadline, is_poll=is_poll)
-        return await drive_async(run, parts.carrier, is_ours=self._transport is None)
+        return await drive_async(run, parts.transport, keeps_deadline=self._transport is None)
 
-    def _carrier(self, line: Line, region_name: str) -> AsyncCarrier:
-        load_anyio_for(self._library)  # here, where no event loop waits for it
-        if self._transport is None:
-            from ._async_connections import AsyncConnectionPool  # a sync client does without
-
-            return AsyncSigner(AsyncConnectionPool(line), self._stamp(region_name))
-        from ._foreign import AsyncForeign  # with httpx, which is loaded by now
-        from .transport import AsyncSigV4Transport
-
-        return AsyncForeign(
-            AsyncSigV4Transport(
-                self._transport,
-                service_name=SIGNING_NAME,
-                region_name=region_name,
-                credentials=self._credentials,
-                now=self._clock.time,
-            )
+    def _signing_transport(self, options: TransportOptions, region_name: str) -> httpx.AsyncBaseTransport:
+        return AsyncSigV4Transport(
+            AsyncPooledTransport(options) if self._transport is None else self._transport,
+            service_name=SIGNING_NAME,
+            region_name=region_name,
+            credentials=self._credentials,
+            now=self._clock.time,
         )

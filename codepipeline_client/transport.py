@@ -1,27 +1,47 @@
 """
 httpx transports that sign what passes through, by SigV4.
 
-A client of this package that has a transport of your own sends through one of them, and else through `_signer`, which
-does the same without httpx. Given to a plain `httpx.Client` they sign for any AWS service.
-They add a signature and nothing else: no retries, no redirects, no reading of answers.
+Each client of this package sends through one of them. Given to a plain `httpx.Client` they sign for any AWS service.
+They add a signature and nothing else: no retries, no redirects, no reading of responses.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+import anyio
 import httpx
 
+from ._clock import DEADLINE, Deadline
 from ._credentials import AsyncCredentialsLike, CredentialsCache, CredentialsLike
 from ._futures import settled
 from ._message import Credentials
-from ._pairs import Pairs
-from ._roundtrip import SIGNED_WITH
-from ._stamp import Stamp, time_left
+from ._signing import replaced, sign
+from .errors import ConfigurationError, RequestTimeoutError
+
+STALE_CREDENTIALS: Final = "codepipeline_client.stale_credentials"
+"""Request extension: the credentials not to sign with, see `Attempt.stale`."""
+SKEW: Final = "codepipeline_client.skew"
+"""Request extension: how far to sign ahead of this machine's clock, in seconds."""
+SIGNED_WITH: Final = "codepipeline_client.signed_with"
+"""Response extension: the credentials that signed the request."""
+SENDING: Final = "codepipeline_client.sending"
+"""Request extension: the `Sending` that is told when the request is signed and sent."""
+
+
+class Sending:
+    """How far the sending of one request has come."""
+
+    __slots__ = ("began",)
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+        """When it was signed and sent, in seconds since the epoch. None while there are no credentials."""
 
 
 class SigV4Transport(httpx.BaseTransport):
@@ -50,15 +70,15 @@ class SigV4Transport(httpx.BaseTransport):
     ) -> None:
         if not isinstance(credentials, CredentialsCache):
             credentials = CredentialsCache(credentials, region_name=region_name, now=now, allow_async=False)
-        self._stamp = Stamp(service_name=service_name, region_name=region_name, credentials=credentials, now=now)
+        self._credentials = credentials
+        self._signer = _RequestSigner(service_name, region_name, now)
         self._transport = httpx.HTTPTransport() if transport is None else transport
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Sign *request* in place, and send it. A body that is a stream is read first: its hash is signed."""
         request.read()
-        found = self._stamp.find(request)
-        credentials = found if isinstance(found, Credentials) else found.result(time_left(request))
-        request.headers = Pairs(self._stamp.signed(request, credentials))
+        credentials = self._get(request)
+        self._signer.sign(request, credentials)
         response = self._transport.handle_request(request)
         response.extensions[SIGNED_WITH] = credentials
         return response
@@ -80,6 +100,16 @@ class SigV4Transport(httpx.BaseTransport):
     ) -> None:
         """Leave the transport that sends, too."""
         self._transport.__exit__(exc_type, exc_value, traceback)
+
+    def _get(self, request: httpx.Request) -> Credentials:
+        stale = _stale(request)
+        found = self._credentials.lease() if stale is None else self._credentials.renew(stale)
+        if isinstance(found, Credentials):
+            return found
+        try:
+            return found.result(_time_left(request))
+        except TimeoutError:
+            raise _late() from None
 
 
 class AsyncSigV4Transport(httpx.AsyncBaseTransport):
@@ -109,7 +139,8 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
     ) -> None:
         if not isinstance(credentials, CredentialsCache):
             credentials = CredentialsCache(credentials, region_name=region_name, now=now, allow_async=True)
-        self._stamp = Stamp(service_name=service_name, region_name=region_name, credentials=credentials, now=now)
+        self._credentials = credentials
+        self._signer = _RequestSigner(service_name, region_name, now)
         self._transport = httpx.AsyncHTTPTransport() if transport is None else transport
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -118,9 +149,8 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
             request.read()  # what is there need not be waited for, nor iterated over
         else:
             await request.aread()
-        found = self._stamp.find(request)
-        credentials = found if isinstance(found, Credentials) else await settled(found)
-        request.headers = Pairs(self._stamp.signed(request, credentials))
+        credentials = await self._get(request)
+        self._signer.sign(request, credentials)
         response = await self._transport.handle_async_request(request)
         response.extensions[SIGNED_WITH] = credentials
         return response
@@ -142,3 +172,60 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
     ) -> None:
         """Leave the transport that sends, too."""
         await self._transport.__aexit__(exc_type, exc_value, traceback)
+
+    async def _get(self, request: httpx.Request) -> Credentials:
+        stale = _stale(request)
+        found = self._credentials.lease() if stale is None else self._credentials.renew(stale)
+        if isinstance(found, Credentials):
+            return found
+        with anyio.move_on_after(_time_left(request)):
+            return await settled(found)
+        raise _late()
+
+
+class _RequestSigner:
+    """Signs requests for one service and region."""
+
+    def __init__(self, service_name: str, region_name: str, now: Callable[[], float]) -> None:
+        scope: tuple[tuple[str, object], ...] = (("service_name", service_name), ("region_name", region_name))
+        for argument, value in scope:
+            if not isinstance(value, str) or not re.fullmatch("[A-Za-z0-9-]+", value):
+                raise ConfigurationError(f"{argument} must be letters, digits and hyphens, not {value!r}")
+        self._service_name = service_name
+        self._region_name = region_name
+        self._now = now
+        self._replaced = frozenset([name.encode() for name in replaced(service_name)])
+
+    def sign(self, request: httpx.Request, credentials: Credentials) -> None:
+        """Put the signature into the headers of *request*, and take note that it is sent now."""
+        now, skew, sending = self._now(), request.extensions.get(SKEW), request.extensions.get(SENDING)
+        kept = [pair for pair in request.headers.raw if pair[0].lower() not in self._replaced]
+        signature = sign(
+            method=request.method,
+            target=request.url.raw_path.decode("ascii"),
+            headers=[(name.decode("ascii"), value.decode("utf-8", "replace")) for name, value in kept],
+            body=request.content,
+            credentials=credentials,
+            region_name=self._region_name,
+            service_name=self._service_name,
+            now=now + skew if isinstance(skew, float) else now,
+        )
+        # All at once: each header that is set or dropped by itself makes httpx look through all the others.
+        request.headers = httpx.Headers([*kept, *((name.encode("ascii"), value.encode()) for name, value in signature)])
+        if isinstance(sending, Sending):
+            sending.began = now
+
+
+def _stale(request: httpx.Request) -> Credentials | None:
+    stale = request.extensions.get(STALE_CREDENTIALS)
+    return stale if isinstance(stale, Credentials) else None
+
+
+def _time_left(request: httpx.Request) -> float | None:
+    """Return how many seconds the request's call has left. None for no limit."""
+    deadline = request.extensions.get(DEADLINE)
+    return deadline.within(None) if isinstance(deadline, Deadline) else None
+
+
+def _late() -> RequestTimeoutError:
+    return RequestTimeoutError("the credentials were not there in time", limit="timeout")

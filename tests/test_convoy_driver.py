@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -38,7 +36,7 @@ from codepipeline_client._convoy import Convoy
 from codepipeline_client._convoy_driver import followed, followed_async
 from codepipeline_client._crew import Crew
 from codepipeline_client._march import March
-from codepipeline_client._pauses import Pauses, SystemClock
+from codepipeline_client._pauses import ClosableClock, SystemClock
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.operations.get_pipeline_execution import GetPipelineExecutionOutput
 from codepipeline_client.testing import FakeClock, make_pipeline_execution
@@ -98,14 +96,14 @@ class Journey(Protocol):
 
 
 def terms(
-    *, clock: Clock | Pauses | None = None, rate: float = 10.0, on_poll: OnPoll | None = None, **changes: Any
+    *, clock: Clock | ClosableClock | None = None, rate: float = 10.0, on_poll: OnPoll | None = None, **changes: Any
 ) -> dict[str, Any]:
-    """Return the arguments beside the poll and the references. Pauses are as long as their intervals."""
+    """Return the arguments beside the poll and the references. ClosableClock are as long as their intervals."""
     usual = {"timeout": 600.0, "poll_interval": 2.0, "max_poll_interval": 30.0, "not_found_grace": 0.0}
     return {
         "pace": pace(**{**usual, **changes}),
         "max_calls_per_second": rate,
-        "clock": clock if isinstance(clock, Pauses) else Pauses(clock or FakeClock()),
+        "clock": clock if isinstance(clock, ClosableClock) else ClosableClock(clock or FakeClock()),
         "chance": lambda: 0.5,
         "on_poll": on_poll,
     }
@@ -297,7 +295,7 @@ def test_a_hung_call_does_not_hold_up_the_others(journey: Journey, monkeypatch: 
 @pytest.mark.parametrize("asked_before", [True, False], ids=["in-a-pause", "before-the-first"])
 def test_when_the_client_is_closed_all_that_remain_end_at_once(journey: Journey, asked_before: bool) -> None:
     """Also in a pause, and nothing more is asked. Nor is a core kept busy until the pause would be over."""
-    clock, asked, reports = Pauses(SystemClock()), list[PipelineExecutionReference](), list[PollReport]()
+    clock, asked, reports = ClosableClock(SystemClock()), list[PipelineExecutionReference](), list[PollReport]()
 
     def poll(reference: PipelineExecutionReference, timeout: float | None) -> PipelineExecution:
         asked.append(reference)
@@ -306,10 +304,10 @@ def test_when_the_client_is_closed_all_that_remain_end_at_once(journey: Journey,
     def note(report: PollReport) -> None:
         reports.append(report)
         if len(reports) == 3:
-            threading.Timer(INSTANT, clock.end).start()
+            threading.Timer(INSTANT, clock.close).start()
 
     if not asked_before:
-        clock.end()
+        clock.close()
     before, used = time.monotonic(), time.process_time()
     ends = journey(poll, clock=clock, rate=1000.0, poll_interval=30.0, on_poll=note)
     assert time.monotonic() - before < SOON
@@ -975,45 +973,3 @@ def test_others_run_while_many_are_yielded(backend: str) -> None:
         assert [end.reference async for end in ends] == [last]
 
     anyio.run(main, backend=backend)
-
-
-LOADER: Final = """
-import sys, threading
-from collections.abc import AsyncIterator
-
-class Watch:
-    def find_spec(self, name, path=None, target=None):
-        if name.startswith("anyio._backends._"):
-            print(name.rpartition("_")[2], threading.current_thread() is threading.main_thread())
-
-sys.meta_path.insert(0, Watch())
-import random
-import codepipeline_client
-from codepipeline_client._convoy_driver import followed_async
-from codepipeline_client._pauses import Pauses
-from codepipeline_client.testing import FakeClock
-from codepipeline_client.waiting import pace
-
-async def main():
-    paced = pace(timeout=60, poll_interval=2, max_poll_interval=30, not_found_grace=0)
-    more = {"max_calls_per_second": 10, "clock": Pauses(FakeClock()), "chance": random.random, "on_poll": None}
-    async for end in followed_async(None, [], pace=paced, **more):
-        pass
-
-if sys.argv[1] == "asyncio":
-    import asyncio
-    asyncio.run(main())
-else:
-    import trio
-    trio.run(main)
-"""
-"""Prints which part of anyio is loaded, and whether the event loop waits for it."""
-
-
-@BACKENDS
-def test_no_event_loop_waits_while_anyio_is_loaded(backend: str) -> None:
-    """That takes long enough to be felt, the first time in a process."""
-    ran = subprocess.run(
-        [sys.executable, "-c", LOADER, backend], check=True, capture_output=True, text=True, timeout=60
-    )
-    assert ran.stdout.split() == [backend, "False"]

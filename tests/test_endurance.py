@@ -42,7 +42,7 @@ from codepipeline_client import (
     ThrottlingException,
     _settings,
 )
-from codepipeline_client._line import Line
+from codepipeline_client._http import TransportOptions
 from codepipeline_client._message import Response
 from codepipeline_client._pauses import SystemClock
 from codepipeline_client._retry import Policy
@@ -123,7 +123,6 @@ GLUTTON: Final = """
 import sys
 import tracemalloc
 import anyio
-import codepipeline_client._async_detour, codepipeline_client._detour  # loaded but once, for the first odd answer
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials, ResponseDecodeError
 
 kind, url, name, execution_id, key, secret = sys.argv[1:]
@@ -563,7 +562,7 @@ def test_closing_ends_a_call_in_flight_and_one_that_waits(
         arrived.wait(SOON)
         under_way.set()
 
-    monkeypatch.setattr("codepipeline_client._stamp.sign", counted)
+    monkeypatch.setattr("codepipeline_client.transport.sign", counted)
     threading.Thread(target=both, daemon=True).start()
     service.inject_by(once(arrived, fault))
     options = pointed_at(service, max_connections=1, timeout=None, read_timeout=None, connect_timeout=None)
@@ -637,7 +636,9 @@ def test_closing_ends_a_wait_for_keys(service: LocalCodePipeline, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-@pytest.mark.parametrize("work", [(_settings, "resolve"), (Line, "context")], ids=["settings", "ca-files"])
+@pytest.mark.parametrize(
+    "work", [(_settings, "resolve"), (TransportOptions, "tls_context")], ids=["settings", "ca-files"]
+)
 def test_closing_ends_a_wait_for_files(
     service: LocalCodePipeline, kind: str, work: tuple[object, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -723,3 +724,64 @@ def closed(
     finally:
         release.set()
     return outcomes
+
+
+# Few file descriptors
+
+FEW_FILES: Final = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+import anyio
+from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials, ConnectionFailedError
+
+kind, url, name, execution_id, key, secret = sys.argv[1:]
+asked = {"pipeline_name": name, "pipeline_execution_id": execution_id}
+keys = Credentials(access_key_id=key, secret_access_key=secret)
+options = {"region_name": "us-east-1", "endpoint_url": url, "credentials": keys, "max_connections": 100}
+
+def sync():
+    with CodePipelineClient(**options) as client, ThreadPoolExecutor(100) as threads:
+        client.get_pipeline_execution(**asked)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        calls = [threads.submit(client.get_pipeline_execution, **asked) for _ in range(100)]
+        outcomes = [call.exception() for call in calls]
+        return outcomes, [client.get_pipeline_execution(**asked) for _ in range(3)]
+
+async def tasks():
+    async with AsyncCodePipelineClient(**options) as client:
+        outcomes = []
+        await client.get_pipeline_execution(**asked)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+        async def call():
+            try:
+                await client.get_pipeline_execution(**asked)
+            except Exception as error:
+                outcomes.append(error)
+            else:
+                outcomes.append(None)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(100):
+                group.start_soon(call)
+        return outcomes, [await client.get_pipeline_execution(**asked) for _ in range(3)]
+
+outcomes, after = sync() if kind == "sync" else anyio.run(tasks, backend=kind)
+failures = [each for each in outcomes if each is not None]
+print(len(outcomes), len(failures) > 0, {type(each).__name__ for each in failures}, len(after))
+"""
+"""A hundred calls at once where 64 files may be open: prints how they ended, and whether calls after it do well."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
+def test_too_few_file_descriptors_end_in_typed_errors_and_heal(service: LocalCodePipeline, kind: str) -> None:
+    execution = make_pipeline_execution()
+    service.put_execution(execution)
+    service.inject(faults.Delay(seconds=0.3), times=None)
+    arguments = [kind, service.endpoint_url, execution.pipeline_name, execution.pipeline_execution_id]
+    keys = [service.credentials.access_key_id, service.credentials.secret_access_key]
+    done = subprocess.run(
+        [sys.executable, "-c", FEW_FILES, *arguments, *keys], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("100 True {'ConnectionFailedError'} 3\n", "")

@@ -32,6 +32,7 @@ from codepipeline_client import (
     ThrottlingException,
 )
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults, make_pipeline_execution
+from tests.loops import LOOPS
 
 EXECUTION = make_pipeline_execution()
 ASKED: dict[str, Any] = {
@@ -66,7 +67,7 @@ class PatientClock(FakeClock):
         return time.time()
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
+@pytest.fixture(params=["sync", *LOOPS])
 def ask(request: pytest.FixtureRequest) -> Ask:
     """Make some calls with one client, one after the other, and return what came of each."""
 
@@ -102,7 +103,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
         if request.param == "sync":
             sync()
         else:
-            anyio.run(main, backend=request.param)
+            anyio.run(main, **LOOPS[request.param])
         return answers
 
     return go

@@ -1017,7 +1017,7 @@ def test_closing_the_client_in_a_poll_ends_a_wait_at_once(
         nonlocal asked
         asked += 1
         if asked > before:
-            clients[0]._clock.end()  # what closing does first, and what an async transport can do here
+            clients[0]._clock.close()  # what closing does first, and what an async transport can do here
             raise httpx.ReadError("closed")
         return status_of("InProgress")
 

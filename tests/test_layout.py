@@ -24,10 +24,8 @@ PACKAGE: Final = "codepipeline_client"
 SOURCE: Final = Path(__file__).parent.parent / PACKAGE
 
 KEYS: Final = "_freshness _discretion _botocore_keys _key_sources _refreshes"
-CONNECTING: Final = "_broken _transit _names _tls _http1 _wire _network _async_network _loops _pool"
-LINKING: Final = "_line _call _detour _async_detour _link _async_link _answers _connections _async_connections"
 SETTING: Final = "_endpoint _proxy _arguments _user_agent"
-SENDING: Final = "transport _pairs _foreign _stamp _signer _roundtrip _failures _run _driver"
+SENDING: Final = "_http transport _roundtrip _failures _run _driver"
 FOLLOWING: Final = "_march _crew _convoy_driver"
 RETRYING: Final = "_retry _rate_limiter _patience"
 WAYS: Final = "waiting _budget _convoy"
@@ -43,7 +41,7 @@ LAYERS: Final = tuple(
             "flow",
             f"_exchange _reports _given _settings _sources {KEYS} _credentials",
         ),
-        ("I/O", f"_futures _pauses {CONNECTING} {LINKING} {SENDING} {FOLLOWING}"),
+        ("I/O", f"_threads _futures _pauses {SENDING} {FOLLOWING}"),
         ("client", "_parts _setup _wait _following _async_following client"),
         ("front", "__init__ __main__ cli testing"),
     )
@@ -55,12 +53,10 @@ WAITING: Final = frozenset({*dict(LAYERS)["I/O"], "_locks", "_key_sources", "_re
 
 AT_HOME: Final = {
     "httpx": frozenset(
-        {
-            *("transport", "_foreign", "_pairs", "_transit", "_stamp", "_failures"),
-            *("_detour", "_async_detour", "_setup", "client"),
-        }
+        ["_http", "transport", "_failures", "_roundtrip", "_run", "_driver", "_parts", "_setup", "client"]
     ),
-    "httpcore": frozenset(["_detour", "_async_detour"]),
+    "httpcore": frozenset[str](),
+    "httptools": frozenset(["_http"]),
     "anyio": WAITING,
     "asyncio": WAITING,
     "sniffio": WAITING,
@@ -263,7 +259,7 @@ def test_only_declared_libraries_are_imported() -> None:
     project = tomllib.loads((SOURCE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = [*project["dependencies"], *project["optional-dependencies"]["cli"]]
     declared = {re.split(r"[^\w-]", requirement, maxsplit=1)[0] for requirement in required}
-    hosts = {"pytest", "trio"}  # imported only by code that they themselves run
+    hosts = {"pytest", "trio", "socksio"}  # imported only by code that they themselves run, or where it is installed
     allowed = {*sys.stdlib_module_names, PACKAGE, *declared, *hosts}
     used = {found.module.partition(".")[0] for _, found in every_import() if found.at_run_time}
     assert used - allowed == set()
@@ -274,21 +270,6 @@ def loaded_by(statement: str) -> set[str]:
     program = f"import sys\n{statement}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
     return set(output.stdout.split())
-
-
-def test_httpx_is_for_those_who_bring_a_transport_of_their_own() -> None:
-    """It takes longer to load than all of this package."""
-    at_once = {
-        name for name, found in every_import() if found.at_import_time and found.at_run_time and found.takes("httpx")
-    }
-    assert at_once == {"transport", "_foreign", "_pairs"}
-    users = {name for name, found in every_import() if found.at_import_time and own_stations(found) & at_once}
-    assert users <= at_once | {"__init__"}
-
-
-def own_stations(found: Import) -> set[str]:
-    """Return the stations that an import takes when it runs."""
-    return set(own(found)) if found.at_run_time else set()
 
 
 def test_importing_the_package_loads_neither_botocore_nor_the_shell() -> None:
@@ -326,9 +307,8 @@ def test_a_first_call_loads_what_a_call_needs() -> None:
     many = {f"{PACKAGE}.{station}" for station in f"{FOLLOWING} _budget _convoy".split()}
     shown = {f"{PACKAGE}.{station}" for station in ("_notebook", "_revisions", "testing", "cli")}
     assert f"{PACKAGE}._driver" in loaded
-    foreign = {f"{PACKAGE}.{station}" for station in ("_foreign", "_pairs", "transport", "_detour")}
-    libraries = {"asyncio", "botocore", "difflib", "httpcore", "httpx", "importlib.metadata"}
-    assert (many | shown | foreign | libraries) & loaded == set()
+    libraries = {"asyncio", "botocore", "difflib", "httpcore", "importlib.metadata"}
+    assert (many | shown | libraries) & loaded == set()
 
 
 def methods_of_protocols() -> Iterator[FunctionType]:

@@ -779,10 +779,20 @@ def test_a_proxy_argument_counts_where_the_environment_is_not_trusted() -> None:
     assert resolve(mine, environ).proxy_url == "https://mine.example"
 
 
+@pytest.mark.parametrize("proxy", ["socks5://proxy.example:1080", "socks5h://me:word@proxy.example"])
+def test_a_socks_proxy_is_admitted_from_both_places(proxy: str) -> None:
+    """botocore admits none, so it is no oracle here."""
+    argument = Given(region_name="eu-west-1", proxy=proxy)
+    check(argument)
+    assert resolve(argument, {}).proxy_url == proxy
+    assert resolve(Given(region_name="eu-west-1"), {"ALL_PROXY": proxy}).proxy_url == proxy
+    assert resolve(Given(region_name="eu-west-1"), {"ALL_PROXY": proxy, "NO_PROXY": "amazonaws.com"}).proxy_url is None
+
+
 @pytest.mark.parametrize(
     "proxy",
     [
-        pytest.param(f"socks5://me:{PLANTED}@a.example", id="socks"),
+        pytest.param(f"socks4://me:{PLANTED}@a.example", id="socks4"),
         pytest.param(f"http://me:{PLANTED}", id="password-as-port"),
         pytest.param(f"http://me:{PLANTED}@", id="no-host"),
         pytest.param(f"http://me:{PLANTED}@a.example:0", id="port-0"),

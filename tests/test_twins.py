@@ -15,31 +15,16 @@ from codepipeline_client import (
     SigV4Transport,
     operations,
 )
-from codepipeline_client._answers import Answer, AsyncAnswer
-from codepipeline_client._async_connections import AsyncConnectionPool
-from codepipeline_client._async_detour import AsyncDetour, AsyncDetoured
 from codepipeline_client._async_following import AsyncFollows, AsyncSnapshots
-from codepipeline_client._async_link import AsyncConnection, AsyncFound, AsyncPlain
-from codepipeline_client._async_network import TaskWire
-from codepipeline_client._connections import ConnectionPool
-from codepipeline_client._detour import Detour, Detoured
 from codepipeline_client._following import Follows, Snapshots
-from codepipeline_client._link import Connection, Found, Plain
-from codepipeline_client._network import ThreadWire
+from codepipeline_client._http import AsyncPooledTransport, PooledTransport
 
 TWINS = [
     pytest.param(CodePipelineClient, AsyncCodePipelineClient, id="client"),
     pytest.param(Follows, AsyncFollows, id="following"),
     pytest.param(Snapshots, AsyncSnapshots, id="snapshots"),
     pytest.param(SigV4Transport, AsyncSigV4Transport, id="transport"),
-    pytest.param(ConnectionPool, AsyncConnectionPool, id="pool"),
-    pytest.param(Connection, AsyncConnection, id="connection"),
-    pytest.param(Answer, AsyncAnswer, id="answer"),
-    pytest.param(Found, AsyncFound, id="found"),
-    pytest.param(Plain, AsyncPlain, id="plain"),
-    pytest.param(Detour, AsyncDetour, id="detour"),
-    pytest.param(Detoured, AsyncDetoured, id="detoured"),
-    pytest.param(ThreadWire, TaskWire, id="wire"),
+    pytest.param(PooledTransport, AsyncPooledTransport, id="pooled-transport"),
 ]
 
 

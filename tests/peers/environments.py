@@ -21,8 +21,9 @@ PEERS: Final[Mapping[str, str]] = {
     "aiobotocore": "aiobotocore",
     "awscli": "awscli",
     "boto3": "boto3",
+    "vcrpy8": "vcrpy<9",
 }
-"""From a peer's name to what pip installs for it: the newest, as its users have it."""
+"""From a peer's name to what pip installs for it: the newest, as its users have it. The suite has the newest vcrpy."""
 
 
 def python_of(directory: Path, peer: str) -> Path:

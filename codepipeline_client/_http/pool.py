@@ -1,0 +1,149 @@
+"""
+Who may have a connection, in which order, and which one.
+
+Opens none, closes none and waits for none. Threads, and signal handlers that interrupt them, may use a pool at once:
+what a handler must not find half done is done in an order that bears it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from threading import RLock
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from weakref import ReferenceType, WeakSet, ref
+
+
+class PooledConnection(Protocol):
+    """What a pool keeps."""
+
+    @property
+    def key(self) -> object:
+        """What it is connected to, and how."""
+        ...
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is open and nothing has come over it unasked."""
+        ...
+
+
+ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
+
+
+class PoolClosed(ConnectionAbortedError):
+    """The pool was closed, or is closed while a request is in flight."""
+
+    def __init__(self) -> None:
+        super().__init__("the client was closed")
+
+
+class Lease(Generic[ConnectionT]):
+    """One call's right to a connection, or its place in the queue for one. A lease that is destroyed is given back."""
+
+    __slots__ = ("__weakref__", "connection", "is_closed", "wake")
+
+    def __init__(self, wake: Callable[[], object] | None = None) -> None:
+        self.connection: ConnectionT | None = None
+        self.wake = wake
+        """Ends what the call waits for: it is granted a connection, or the pool is closed."""
+        self.is_closed = False
+        """Whether the pool was closed while the call was in flight."""
+
+    def wake_by(self, wake: Callable[[], object] | None) -> None:
+        """Have *wake* end what the call waits for next. Raises PoolClosed when the pool is closed already."""
+        self.wake = wake
+        if self.is_closed:
+            raise PoolClosed
+
+
+AnyLease: TypeAlias = Lease[Any]
+
+
+class ConnectionPool(Generic[ConnectionT]):
+    """
+    At most *max_connections* at once. Calls are served first come, first served.
+
+    The connection used last is used first, so that the others grow old: one that is idle for *idle_seconds* is not
+    used again.
+    """
+
+    def __init__(self, *, max_connections: int, idle_seconds: float, monotonic: Callable[[], float]) -> None:
+        self._max_connections = max_connections
+        self._idle_seconds = idle_seconds
+        self._monotonic = monotonic
+        self._lock = RLock()
+        self._queue: deque[ReferenceType[Lease[ConnectionT]]] = deque()
+        # A lease that an interrupt made its call lose leaves this set, and so frees its connection for another call.
+        self._granted: WeakSet[Lease[ConnectionT]] = WeakSet()
+        self._idle: deque[tuple[float, ConnectionT]] = deque()
+        self.is_closed = False
+
+    def enter(self, lease: Lease[ConnectionT]) -> bool:
+        """Queue *lease*, and return whether it is granted at once. Raises PoolClosed."""
+        self._queue.append(ref(lease))
+        return self.is_granted(lease)
+
+    def is_granted(self, lease: Lease[ConnectionT]) -> bool:
+        """Return whether it is the turn of *lease*. Raises PoolClosed."""
+        with self._lock:
+            self._grant()
+            if self.is_closed:
+                raise PoolClosed
+            return lease in self._granted
+
+    def release(self, lease: Lease[ConnectionT]) -> None:
+        """End *lease*, and grant the next one. May be repeated."""
+        with self._lock:
+            if lease in self._granted:
+                self._granted.discard(lease)
+            else:
+                with suppress(ValueError):
+                    self._queue.remove(ref(lease))
+            self._grant()
+
+    def take(self, lease: Lease[ConnectionT], key: object) -> bool:
+        """
+        Give *lease* the idle connection that was used last, if there is any, and return whether it can be used.
+
+        If it cannot, close it and ask again.
+        """
+        with suppress(IndexError):
+            since, lease.connection = self._idle.pop()
+            if self._monotonic() - since < self._idle_seconds:
+                return lease.connection.key == key and lease.connection.is_usable
+        return False
+
+    def keep(self, lease: Lease[ConnectionT]) -> None:
+        """Take the connection of *lease* for the next call."""
+        connection, lease.connection = lease.connection, None
+        if connection is not None:
+            self._idle.append((self._monotonic(), connection))
+
+    def expired(self) -> list[ConnectionT]:
+        """Return the connections to close: those idle for too long, all of them once the pool is closed."""
+        expired: list[ConnectionT] = []
+        with self._lock, suppress(IndexError):
+            while self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds:
+                expired.append(self._idle.popleft()[1])
+        return expired
+
+    def close(self) -> None:
+        """End all calls, and refuse new ones."""
+        self.is_closed = True
+        with self._lock:
+            queued = [lease for each in tuple(self._queue) if (lease := each()) is not None]
+            for lease in (*queued, *self._granted):
+                lease.is_closed = True
+                if lease.wake is not None:
+                    lease.wake()
+
+    def _grant(self) -> None:
+        with suppress(IndexError):  # a signal handler may take what was there a moment ago
+            while len(self._granted) < self._max_connections:
+                lease = self._queue.popleft()()
+                if lease is not None:
+                    self._granted.add(lease)
+                    if lease.wake is not None:
+                        lease.wake()

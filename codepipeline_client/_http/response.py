@@ -1,0 +1,194 @@
+"""
+Read a response out of bytes, by httptools.
+
+No I/O. A response is read to its end and kept as one piece; whatever cannot be trusted is refused.
+https://www.rfc-editor.org/rfc/rfc9112
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import closing
+from typing import Final
+
+import anyio
+import httptools
+import httpx
+
+from .._clock import DEADLINE, Deadline
+
+MAX_BODY: Final = 2 * 1024 * 1024
+"""Bytes of a body at most. A longer one is cut after the first byte too many."""
+MAX_OVERHEAD: Final = 100 * 1024
+"""Bytes of a response that are not its body: heads, interim responses, chunk sizes, trailers."""
+
+_FRAMED: Final = frozenset({b"content-length", b"transfer-encoding"})
+
+
+def read_body(response: httpx.Response, request: httpx.Request) -> bytes:
+    """
+    Return the body of another transport's *response* as it was sent, or the beginning of one that exceeds MAX_BODY.
+
+    Raises ReadTimeout when the time for the whole call is over, and StreamError for the response of an async transport.
+    """
+    if isinstance(response.stream, httpx.ByteStream):
+        return b"".join(response.stream)
+    deadline, stream, pieces, length = request.extensions.get(DEADLINE), response.stream, list[bytes](), 0
+    if not isinstance(stream, httpx.SyncByteStream):
+        raise httpx.StreamError("the transport gave an async response to a sync client")
+    with closing(stream):
+        for piece in stream:
+            if pieces and isinstance(deadline, Deadline) and deadline.has_passed:
+                raise httpx.ReadTimeout("")
+            pieces.append(piece)
+            length += len(piece)
+            if length > MAX_BODY:
+                break
+    return b"".join(pieces)
+
+
+async def read_body_async(response: httpx.Response) -> bytes:
+    """Return the same in a task, whose cancel scope limits the time."""
+    if isinstance(response.stream, httpx.ByteStream):
+        return b"".join(response.stream)
+    stream, pieces, length = response.stream, list[bytes](), 0
+    if not isinstance(stream, httpx.AsyncByteStream):
+        raise httpx.StreamError("the transport gave a sync response to an async client")
+    iterator = aiter(stream)
+    try:
+        async for piece in iterator:
+            pieces.append(piece)
+            length += len(piece)
+            if length > MAX_BODY:
+                break
+    finally:
+        with anyio.CancelScope(shield=True):
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()  # unread to its end, it would be left to the garbage collector
+            await stream.aclose()
+    return b"".join(pieces)
+
+
+class ResponseParser:
+    """Reads one response, and notices whatever follows it."""
+
+    def __init__(self, *, is_head_only: bool = False) -> None:
+        self.status_code = 0
+        self.is_complete = False
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._reason = b""
+        self._tail = b""
+        self._body: list[bytes] = []
+        self._length = 0
+        self._received = 0
+        self._is_head_only = is_head_only
+        self._has_head = False
+        self._has_extra = False
+        self._keeps_alive = False
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+
+    @property
+    def allows_reuse(self) -> bool:
+        """Whether the connection may serve another request: the response is whole, and nothing came after it."""
+        return self.is_complete and self._keeps_alive and not self.has_extra
+
+    @property
+    def has_extra(self) -> bool:
+        """Whether anything came after the response."""
+        return self._has_extra or (self._is_head_only and self._tail != b"\r\n\r\n")
+
+    def feed(self, data: bytes) -> None:
+        """
+        Read *data*; nothing is the end of the connection.
+
+        Raises RemoteProtocolError when the response cannot be trusted, or is not whole at the end.
+        """
+        try:
+            self._feed(data)
+        except BaseException:
+            self._parser, self.is_complete = None, False
+            raise
+        if self.is_complete:
+            self._parser = None  # it refers to this object, and both should go without the garbage collector
+
+    def response(self) -> httpx.Response:
+        """Return the response, with its body in one piece."""
+        return httpx.Response(
+            self.status_code,
+            headers=self._headers,
+            stream=httpx.ByteStream(b"".join(self._body)),
+            extensions={"http_version": b"HTTP/1.1", "reason_phrase": self._reason},
+        )
+
+    def _feed(self, data: bytes) -> None:
+        if self._parser is None:
+            raise httpx.RemoteProtocolError("the response is over")
+        if not data:
+            self._end()
+            return
+        self._received += len(data)
+        self._tail = (self._tail + data)[-4:] if self._is_head_only else b""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            raise error.__context__ or error from None  # an interrupt, say
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
+            if not self.is_complete:
+                is_switch = isinstance(error, httptools.HttpParserUpgrade)  # has no words
+                reason = "the server switched protocols (HTTP 101)" if is_switch else str(error)
+                raise httpx.RemoteProtocolError(reason) from None
+            self._has_extra = True
+        if self._length > MAX_BODY:
+            self.is_complete, self._keeps_alive = True, False
+        elif self._received - self._length > MAX_OVERHEAD and not self._has_extra:
+            what = "of a head" if not self._has_head else "around the body"
+            raise httpx.RemoteProtocolError(f"more than {MAX_OVERHEAD // 1024} KiB {what}")
+
+    def _end(self) -> None:
+        self._keeps_alive = False
+        if not self._received:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        if not self._has_head:
+            raise httpx.RemoteProtocolError("the connection was closed before the head of the response was whole")
+        if any(name.lower() in _FRAMED for name, _ in self._headers):
+            raise httpx.RemoteProtocolError(f"the connection was closed after {self._length} bytes of the body")
+        self.is_complete = True
+
+    # What follows is called by httptools.
+
+    def on_message_begin(self) -> None:
+        """Begin a response, or notice that another one follows."""
+        self._has_extra = self.is_complete
+
+    def on_status(self, piece: bytes) -> None:
+        """Keep a piece of the text after the status code."""
+        if not self.is_complete:
+            self._reason += piece
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; trailers, and what comes after the response, are left out."""
+        if not self._has_head:
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Keep the status, but for interim responses."""
+        if self._parser is None or self._has_head:
+            return
+        status_code = self._parser.get_status_code()
+        if status_code < 200:
+            self._headers, self._reason = [], b""
+            return
+        self.status_code = status_code
+        self._has_head = True
+        self._keeps_alive = self._parser.should_keep_alive()
+        self.is_complete = self._is_head_only
+
+    def on_body(self, piece: bytes) -> None:
+        """Keep a piece of the body, up to the limit."""
+        if self._has_head and not self.is_complete and self._length <= MAX_BODY:
+            self._body.append(piece)
+            self._length += len(piece)
+
+    def on_message_complete(self) -> None:
+        """Notice the end."""
+        self.is_complete = self._has_head

@@ -1,0 +1,176 @@
+"""
+The function that is fuzzed: from the bytes on a connection to a typed output or a typed error.
+
+A client calls over the engine, and the bytes are there as soon as its request is. So each input runs the pool, the
+parser, the decoding, the errors, and the next call over the same connection. Nothing waits: a thousand inputs run
+each second. `__main__` runs this function under a fuzzer, and the suite runs it on inputs of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import socket
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from math import ceil
+from typing import Final, Self
+from unittest.mock import patch
+
+from codepipeline_client import (
+    CodePipelineClient,
+    CodePipelineError,
+    Credentials,
+    GetPipelineExecutionOutput,
+    RequestTimeoutError,
+    ServiceError,
+)
+from codepipeline_client._http import transport
+from codepipeline_client._http.connection import Connection
+from codepipeline_client._http.options import Route
+
+TOKEN: Final = "a-token-that-nobody-may-see"
+CREDENTIALS: Final = Credentials(access_key_id="AKID", secret_access_key="not-to-be-seen", session_token=TOKEN)
+NAME: Final = "web"
+ID: Final = "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"
+EXECUTION: Final = {"pipelineName": NAME, "pipelineExecutionId": ID, "status": "Succeeded", "pipelineVersion": 3}
+GOOD_BODY: Final = json.dumps({"pipelineExecution": EXECUTION}).encode()
+GOOD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY)
+"""A response that every call must be able to read, whatever came before."""
+MAX_LENGTH: Final = 128 * 1024
+"""Bytes of an input at most, so that a socket's buffer holds them."""
+MAX_SECONDS: Final = 1.0
+"""How long an input may take."""
+
+Outcome = GetPipelineExecutionOutput | CodePipelineError
+
+
+def get(client: CodePipelineClient) -> Outcome:
+    """Return what a call of *client* ends with. Raises what is no error of the package."""
+    try:
+        return client.get_pipeline_execution(pipeline_name=NAME, pipeline_execution_id=ID)
+    except CodePipelineError as error:
+        return error
+
+
+def describe(outcome: Outcome) -> str:
+    """Return all that the outcome of one attempt says: it can be encoded and pickled, and holds no secret."""
+    if isinstance(outcome, GetPipelineExecutionOutput):
+        assert outcome.response_metadata.attempts == 1
+        text = repr(outcome.pipeline_execution)
+    else:
+        assert not isinstance(outcome, RequestTimeoutError), "all was sent, and the connection closed"
+        assert outcome.attempts == 1
+        text = f"{type(outcome).__name__}: {outcome}"
+        assert TOKEN not in text
+        if isinstance(outcome, ServiceError):
+            text += f" {outcome.code} {outcome.message} {outcome.request_id}"
+    text.encode()
+    pickle.loads(pickle.dumps(outcome))
+    return text
+
+
+def encode(content: bytes, pieces: int = 1) -> bytes:
+    """Return the input that has *content* come in so many pieces, 255 at most."""
+    return bytes([pieces]) + content
+
+
+@contextmanager
+def connected_by(connect: Callable[[Route], socket.socket]) -> Generator[None]:
+    """Have the engine's connections of threads use the sockets that *connect* returns."""
+
+    def new_connection(key: object, route: Route, *_: object) -> Connection:
+        return Connection(key, route, connect(route))
+
+    with patch.object(transport, "connect", new_connection):
+        yield
+
+
+class Target:
+    """A client, and what is checked of each of its calls."""
+
+    def __init__(self) -> None:
+        self._response, self._pieces = GOOD, 1
+        self._socket, self._peer = socket.socketpair()
+
+    def __enter__(self) -> Self:
+        """Make the client."""
+        with ExitStack() as stack:
+            stack.enter_context(connected_by(self._connect))
+            stack.callback(self._close)
+            self._client = stack.enter_context(
+                CodePipelineClient(
+                    region_name="eu-west-1",
+                    endpoint_url="http://127.0.0.1:1",
+                    credentials=CREDENTIALS,
+                    retry_mode="off",
+                    max_connections=1,
+                )
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the client, and its connection."""
+        self._stack.close()
+
+    def check(self, data: bytes) -> Outcome:
+        """Return what a call ends with when it gets *data*, in time; the next call ends well in any case."""
+        outcome, seconds = self._run(data)
+        if seconds > MAX_SECONDS:  # a busy machine may have paused, which it hardly does twice
+            outcome, seconds = self._run(data)
+        assert seconds <= MAX_SECONDS, f"{seconds:.1f} s"
+        return outcome
+
+    def _run(self, data: bytes) -> tuple[Outcome, float]:
+        began = time.monotonic()
+        self._response, self._pieces = data[1 : MAX_LENGTH + 1], data[0] if data else 1
+        outcome = get(self._client)
+        describe(outcome)
+        if self._socket.fileno() != -1:  # it is kept for the next call
+            self._response, self._pieces = GOOD, 1
+            after = get(self._client)
+            assert isinstance(after, GetPipelineExecutionOutput), after
+            assert after.raw == json.loads(GOOD_BODY), "the response to another request"
+            self._socket.close()
+        return outcome, time.monotonic() - began
+
+    def _connect(self, route: Route) -> socket.socket:
+        self._close()
+        ours, self._peer = socket.socketpair()
+        self._peer.settimeout(10)
+        self._peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_LENGTH)
+        self._socket = PreparedSocket(ours.detach(), self._respond)
+        return self._socket
+
+    def _respond(self) -> list[int]:
+        """Send the response, and return the lengths of the pieces that it is to be read in."""
+        self._peer.sendall(self._response)
+        size = len(self._response)
+        length = max(1, ceil(size / max(1, self._pieces)))
+        return [length] * ceil(size / length)
+
+    def _close(self) -> None:
+        self._socket.close()
+        self._peer.close()
+
+
+class PreparedSocket(socket.socket):
+    """A socket over which a response has come as soon as a request was sent, in pieces, followed by its end."""
+
+    def __init__(self, fileno: int, respond: Callable[[], list[int]]) -> None:
+        super().__init__(fileno=fileno)
+        self._respond = respond
+        self._lengths: list[int] = []
+
+    def sendall(self, data: object, flags: int = 0, /) -> None:
+        """Send nothing, and have the response come."""
+        self._lengths = self._respond()
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Return the next piece, or what of it there is room for, and nothing at the end."""
+        length = self._lengths.pop() if self._lengths else 0
+        if length > bufsize:
+            self._lengths.append(length - bufsize)
+        return super().recv(min(length, bufsize), flags)

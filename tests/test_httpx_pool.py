@@ -1,0 +1,216 @@
+"""
+Why httpx's own pool does not do, shown on the httpx that is installed: three defects that this package's pool has not.
+
+A test that fails here after an update of httpx or httpcore is good news: a reason for a pool of our own is gone.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+import anyio
+import httpcore
+import httpx
+import pytest
+
+from codepipeline_client._clock import DEADLINE, Deadline
+from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
+
+RESPONSE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+CONNECTIONS: Final = 10
+
+
+class Server:
+    """Responds to each request, *delay* seconds late, or one byte every *drip* seconds."""
+
+    def __init__(self) -> None:
+        self.delay = 0.0
+        self.drip = 0.0
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url: Final = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=[connection], daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            while connection.recv(65536):
+                time.sleep(self.delay)
+                for piece in [RESPONSE[i : i + 1] for i in range(len(RESPONSE))] if self.drip else [RESPONSE]:
+                    connection.sendall(piece)
+                    time.sleep(self.drip)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.close()
+
+
+def request(server: Server, seconds: float, **extensions: Any) -> httpx.Request:
+    """Return a request each of whose steps may take so many seconds."""
+    timeout = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+    return httpx.Request("GET", server.url, extensions={"timeout": timeout, **extensions})
+
+
+async def get(transport: httpx.AsyncBaseTransport, server: Server, seconds: float = 30.0) -> None:
+    response = await transport.handle_async_request(request(server, seconds))
+    await response.aread()
+    await response.aclose()
+
+
+# Slots
+
+
+async def cancel_many(transport: httpx.AsyncBaseTransport, server: Server) -> None:
+    """Make calls over and over, three for each connection, and cancel them while they wait for one or hold one."""
+
+    async def call() -> None:
+        for _ in range(20):
+            with anyio.move_on_after(0.06):
+                await get(transport, server)
+
+    server.delay = 0.05
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3 * CONNECTIONS):
+            tasks.start_soon(call)
+    server.delay = 0.0
+    await anyio.sleep(0.2)
+
+
+async def count_usable(transport: httpx.AsyncBaseTransport, server: Server) -> int:
+    """Return how many of as many calls as there may be connections get one at the same time."""
+    usable = 0
+
+    async def call() -> None:
+        nonlocal usable
+        with suppress(httpx.PoolTimeout):
+            await get(transport, server, seconds=1.0)
+            usable += 1
+
+    server.delay = 0.5
+    async with anyio.create_task_group() as tasks:
+        for _ in range(CONNECTIONS):
+            tasks.start_soon(call)
+    return usable
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_cancelled_calls_cost_httpx_connections_for_good(server: Server) -> None:
+    """https://github.com/encode/httpcore/issues/1093"""
+
+    async def main() -> int:
+        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        async with httpx.AsyncHTTPTransport(limits=limits) as transport:
+            await cancel_many(transport, server)
+            return await count_usable(transport, server)
+
+    assert anyio.run(main) < CONNECTIONS
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_cancelled_calls_cost_the_clients_pool_none(server: Server, backend: str) -> None:
+    async def main() -> int:
+        transport = AsyncPooledTransport(TransportOptions(max_connections=CONNECTIONS))
+        await cancel_many(transport, server)
+        usable = await count_usable(transport, server)
+        await transport.aclose()
+        return usable
+
+    assert anyio.run(main, backend=backend) == CONNECTIONS
+
+
+# Scans
+
+
+def test_httpx_asks_every_connection_before_each_request(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a request costs the more, the more are in flight. Counted, since time would depend on the machine."""
+    asked: Counter[int] = Counter()
+    is_idle = httpcore.AsyncHTTPConnection.is_idle
+
+    def counted(connection: httpcore.AsyncHTTPConnection) -> bool:
+        asked[id(connection)] += 1
+        return is_idle(connection)
+
+    monkeypatch.setattr(httpcore.AsyncHTTPConnection, "is_idle", counted)
+
+    async def main(connections: int) -> int:
+        async with httpx.AsyncHTTPTransport() as transport:
+            server.delay = 0.3
+            async with anyio.create_task_group() as tasks:
+                for _ in range(connections):
+                    tasks.start_soon(get, transport, server)
+            server.delay = 0.0
+            asked.clear()
+            await get(transport, server)
+            assert len(asked) == connections
+            return asked.total()
+
+    few, many = anyio.run(main, 4), anyio.run(main, 16)
+    assert many >= 3 * few
+
+
+def test_the_clients_pool_asks_one(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    from codepipeline_client._http import connection as connections
+
+    asked = 0
+    is_usable = connections.AsyncConnection.is_usable
+
+    def counted(connection: connections.AsyncConnection) -> bool:
+        nonlocal asked
+        asked += 1
+        return bool(is_usable.__get__(connection))
+
+    monkeypatch.setattr(connections.AsyncConnection, "is_usable", property(counted))
+
+    async def main() -> None:
+        nonlocal asked
+        transport = AsyncPooledTransport(TransportOptions())
+        server.delay = 0.3
+        async with anyio.create_task_group() as tasks:
+            for _ in range(16):
+                tasks.start_soon(get, transport, server)
+        server.delay, asked = 0.0, 0
+        await get(transport, server)
+        await transport.aclose()
+
+    anyio.run(main)
+    assert asked == 1
+
+
+# Deadlines
+
+
+def test_httpx_has_no_limit_for_a_whole_sync_call(server: Server) -> None:
+    """Each byte comes in time, so the call takes as long as the server likes."""
+    server.drip = 0.02
+    began = time.monotonic()
+    with httpx.HTTPTransport() as transport:
+        transport.handle_request(request(server, 0.2)).read()
+    assert time.monotonic() - began > 3 * 0.2
+
+
+def test_the_clients_transport_ends_a_sync_call_at_its_deadline(server: Server) -> None:
+    server.drip = 0.02
+    deadline = Deadline(0.2, time.monotonic)
+    transport = PooledTransport(TransportOptions())
+    with pytest.raises(httpx.ReadTimeout):
+        transport.handle_request(request(server, 0.2, **{DEADLINE: deadline}))
+    transport.close()
+    assert deadline.has_passed

@@ -1,0 +1,500 @@
+"""
+Mocks, recorders and tracers: each row of the table in docs/mocks-and-tracers.md, with the tools themselves.
+
+Which replaced methods are noticed is in tests/_http/test_interception.py.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from textwrap import dedent
+from typing import Any, Final, TypeAlias
+
+import anyio
+import httpx
+import pytest
+import respx
+import vcr
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pytest_httpx import HTTPXMock
+from vcr.errors import CannotOverwriteExistingCassetteException
+
+from codepipeline_client import (
+    AsyncCodePipelineClient,
+    CodePipelineClient,
+    ConnectionFailedError,
+    Credentials,
+    GetPipelineExecutionOutput,
+    RequestTimeoutError,
+)
+from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
+
+pytest_plugins = ("pytester",)
+
+URL: Final = "https://codepipeline.eu-west-1.amazonaws.com/"
+"""As httpx shows it, so mocks that compare all of a URL match it."""
+BODY: Final = {"pipelineExecution": {"status": "Succeeded"}}
+EXECUTION: Final = make_pipeline_execution()
+ASKED: Final[dict[str, Any]] = {
+    "pipeline_name": EXECUTION.pipeline_name,
+    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
+}
+AWS: Final[dict[str, Any]] = {
+    "region_name": "eu-west-1",
+    "credentials": Credentials(access_key_id="AKID", secret_access_key="secret", session_token="token"),
+    "retry_mode": "off",
+}
+cassettes: Final[Any] = vcr
+"""vcrpy ships no types."""
+CANCELLED_CALLS: Final = int(os.environ.get("CANCELLED_CALLS", "400"))
+CONNECTIONS: Final = 8
+
+Ask: TypeAlias = Callable[..., GetPipelineExecutionOutput]
+
+unfinished = pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")
+"""Trio tells of the generators of httpx and httpcore, which nobody else could close when a call is cut off."""
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def way(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def ask(way: str) -> Ask:
+    """Make one call with a new client; *within* is what it is made in, once the client is there."""
+
+    def go(within: Callable[[], object] = lambda: None, **options: Any) -> GetPipelineExecutionOutput:
+        options = {**AWS, **options}
+        if way == "sync":
+            with CodePipelineClient(**options) as client:
+                within()
+                return client.get_pipeline_execution(**ASKED)
+
+        async def main() -> GetPipelineExecutionOutput:
+            async with AsyncCodePipelineClient(**options) as client:
+                within()
+                return await client.get_pipeline_execution(**ASKED)
+
+        return anyio.run(main, backend=way)
+
+    return go
+
+
+@pytest.fixture
+def service() -> Iterator[LocalCodePipeline]:
+    with LocalCodePipeline() as endpoint:
+        endpoint.put_execution(EXECUTION)
+        yield endpoint
+
+
+def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
+    return {
+        "region_name": service.region_name,
+        "endpoint_url": service.endpoint_url,
+        "credentials": service.credentials,
+        **more,
+    }
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    with anyio.fail_after(10):
+        while not holds():  # noqa: ASYNC110 - the endpoint runs in a thread, and tells nobody
+            await anyio.sleep(0.01)
+
+
+# respx
+
+
+def test_respx_sees_calls_in_a_function_that_it_decorates(ask: Ask) -> None:
+    @respx.mock
+    def decorated() -> None:
+        route = respx.post(URL).respond(json=BODY)
+        assert ask().pipeline_execution.status.is_successful
+        sent: httpx.Request = route.calls.last.request
+        assert str(sent.url) == URL
+
+    decorated()
+
+
+def test_respx_sees_calls_in_its_context(ask: Ask) -> None:
+    with respx.mock as router:
+        route = router.post(URL).respond(json=BODY)
+        assert ask().pipeline_execution.status.is_successful
+        assert route.call_count == 1
+
+
+def test_respx_sees_calls_in_a_test_with_its_fixture(ask: Ask, respx_mock: respx.MockRouter) -> None:
+    respx_mock.post(URL).respond(json=BODY)
+    assert ask().pipeline_execution.status.is_successful
+
+
+def test_respx_sees_calls_of_a_client_that_was_made_before(ask: Ask) -> None:
+    """And of one that has made no call yet, so that no connection is there."""
+    router = respx.mock()
+    router.post(URL).respond(json=BODY)
+    try:
+        assert ask(within=router.start).pipeline_execution.status.is_successful
+    finally:
+        router.stop()
+
+
+def test_a_client_that_has_connections_is_seen_too_and_goes_back_to_them(way: str, service: LocalCodePipeline) -> None:
+    """A client outlives many mocks, in a program whose tests share one."""
+    mocked = {"pipelineExecution": {"status": "Stopped"}}
+
+    def begin() -> respx.MockRouter:
+        router = respx.mock()
+        router.post(f"{service.endpoint_url}/").respond(json=mocked)
+        router.start()
+        return router
+
+    def sync() -> list[str]:
+        with CodePipelineClient(**pointed_at(service)) as client:
+            seen = [client.get_pipeline_execution(**ASKED).pipeline_execution.status]
+            router = begin()
+            seen.append(client.get_pipeline_execution(**ASKED).pipeline_execution.status)
+            router.stop()
+            seen.append(client.get_pipeline_execution(**ASKED).pipeline_execution.status)
+        return [*map(str, seen)]
+
+    async def main() -> list[str]:
+        async with AsyncCodePipelineClient(**pointed_at(service)) as client:
+            seen = [(await client.get_pipeline_execution(**ASKED)).pipeline_execution.status]
+            router = begin()
+            seen.append((await client.get_pipeline_execution(**ASKED)).pipeline_execution.status)
+            router.stop()
+            seen.append((await client.get_pipeline_execution(**ASKED)).pipeline_execution.status)
+        return [*map(str, seen)]
+
+    assert (sync() if way == "sync" else anyio.run(main, backend=way)) == ["Succeeded", "Stopped", "Succeeded"]
+    assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy.example:3128", "https://proxy.example", "socks5://proxy.example"])
+def test_a_mock_sees_calls_that_would_go_through_a_proxy(ask: Ask, proxy: str, respx_mock: respx.MockRouter) -> None:
+    """None is looked up, and none is connected to."""
+    respx_mock.post(URL).respond(json=BODY)
+    assert ask(proxy=proxy).pipeline_execution.status.is_successful
+
+
+def test_what_respx_says_of_a_request_without_a_route_passes(ask: Ask) -> None:
+    """It is an AssertionError, and so fails the test, whatever the code under test catches of ours."""
+    with respx.mock(assert_all_called=False) as router:
+        router.post("https://elsewhere.example/").respond(json=BODY)
+        with pytest.raises(AssertionError, match="not mocked"):
+            ask()
+
+
+# pytest-httpx
+
+
+def test_pytest_httpx_sees_calls(ask: Ask, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(method="POST", url=URL, json=BODY)
+    assert ask().pipeline_execution.status.is_successful
+    sent = httpx_mock.get_request()
+    assert sent
+    assert str(sent.url) == URL
+    assert sent.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+
+
+@pytest.mark.httpx_mock(assert_all_requests_were_expected=False, assert_all_responses_were_requested=False)
+def test_what_pytest_httpx_says_of_a_request_without_a_response_is_in_the_error(
+    ask: Ask, httpx_mock: HTTPXMock
+) -> None:
+    """It raises httpx's TimeoutException, so the error is one of ours."""
+    httpx_mock.add_response(url="https://elsewhere.example/")
+    with pytest.raises(RequestTimeoutError) as caught:
+        ask()
+    said = str(caught.value)
+    assert "No response can be found for POST request on https://codepipeline.eu-west-1.amazonaws.com/" in said
+    assert "https://elsewhere.example/" in said, "which responses there are"
+
+
+def test_an_exception_that_pytest_httpx_is_told_to_raise_becomes_one_of_ours(ask: Ask, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_exception(httpx.ConnectError("no route to host"))
+    with pytest.raises(ConnectionFailedError, match="no route to host"):
+        ask()
+
+
+# vcrpy: tests/peers runs these over an older version as well
+
+
+def test_a_cassette_records_a_call_and_plays_it(ask: Ask, service: LocalCodePipeline, tmp_path: Path) -> None:
+    cassette = str(tmp_path / "execution.yaml")
+    hidden = ["authorization", "x-amz-security-token"]
+    with cassettes.use_cassette(cassette, filter_headers=hidden) as recorded:
+        first = ask(**pointed_at(service))
+    with cassettes.use_cassette(cassette, filter_headers=hidden, record_mode="none") as played:
+        second = ask(**pointed_at(service))
+    assert first.pipeline_execution == second.pipeline_execution == EXECUTION
+    assert (len(recorded), recorded.play_count, played.play_count) == (1, 0, 1)
+    assert len(service.requests) == 1, "what is played is not sent"
+    assert "AWS4-HMAC-SHA256" not in (tmp_path / "execution.yaml").read_text(encoding="utf-8")
+
+
+def test_a_cassette_of_another_client_is_played(ask: Ask, tmp_path: Path) -> None:
+    """By its exact URL."""
+    cassette = tmp_path / "execution.yaml"
+    cassette.write_text(
+        dedent(f"""\
+        interactions:
+        - request:
+            body: null
+            headers: {{}}
+            method: POST
+            uri: {URL}
+          response:
+            body: {{string: '{{"pipelineExecution": {{"status": "Succeeded"}}}}'}}
+            headers: {{content-type: [application/x-amz-json-1.1]}}
+            status: {{code: 200, message: OK}}
+        version: 1
+        """),
+        encoding="utf-8",
+    )
+    with cassettes.use_cassette(str(cassette), record_mode="none", match_on=["method", "uri"]):
+        assert ask().pipeline_execution.status.is_successful
+
+
+def test_what_a_cassette_says_of_a_request_that_it_has_not_passes(
+    ask: Ask, service: LocalCodePipeline, tmp_path: Path
+) -> None:
+    """Nothing is sent, and vcrpy's own error explains it."""
+    with (
+        cassettes.use_cassette(str(tmp_path / "empty.yaml"), record_mode="none"),
+        pytest.raises(CannotOverwriteExistingCassetteException, match="POST"),
+    ):
+        ask(**pointed_at(service))
+    assert service.accepted_connections == 0
+
+
+# OpenTelemetry
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    """What a program that is instrumented exports."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    instrumentor = HTTPXClientInstrumentor()
+    instrumentor.instrument(tracer_provider=provider)
+    try:
+        yield exporter
+    finally:
+        instrumentor.uninstrument()
+        provider.shutdown()
+
+
+def test_opentelemetry_makes_a_span_of_each_attempt_and_sends_its_context(
+    ask: Ask, service: LocalCodePipeline, spans: InMemorySpanExporter
+) -> None:
+    """The service accepts the signature: what is added to a request later is not signed."""
+    service.inject(faults.ErrorResponse(code="InternalServerError"))
+    assert ask(**pointed_at(service, retry_mode="standard")).pipeline_execution == EXECUTION
+    sent = [request.headers["traceparent"].split("-") for request in service.requests]
+    made = spans.get_finished_spans()
+    assert [span.name for span in made] == ["POST", "POST"]
+    contexts = [span.context for span in made]
+    assert [(f"{context.trace_id:032x}", f"{context.span_id:016x}") for context in contexts if context] == [
+        (trace_id, span_id) for _, trace_id, span_id, _ in sent
+    ]
+
+
+def test_an_instrumented_program_keeps_its_connections(way: str, service: LocalCodePipeline, spans: object) -> None:
+    def sync() -> None:
+        with CodePipelineClient(**pointed_at(service)) as client:
+            for _ in range(5):
+                client.get_pipeline_execution(**ASKED)
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**pointed_at(service)) as client:
+            for _ in range(5):
+                await client.get_pipeline_execution(**ASKED)
+
+    if way == "sync":
+        sync()
+    else:
+        anyio.run(main, backend=way)
+    assert (len(service.requests), service.accepted_connections) == (5, 1)
+
+
+def test_an_instrumented_call_to_a_silent_service_ends_at_its_timeout(
+    ask: Ask, service: LocalCodePipeline, spans: object
+) -> None:
+    service.inject(faults.Hang(), times=None)
+    began = time.monotonic()
+    with pytest.raises(RequestTimeoutError) as caught:
+        ask(**pointed_at(service, timeout=0.4))
+    assert caught.value.limit == "timeout"
+    assert 0.35 < time.monotonic() - began < 1.5, "the upper bound leaves room for a busy machine"
+
+
+def test_an_instrumented_sync_call_ends_in_time_when_it_had_to_wait_for_a_connection(
+    service: LocalCodePipeline, spans: object
+) -> None:
+    """What is left of its time counts when it is sent, not what it had when it began."""
+    service.inject(faults.Hang(), times=None)
+    with CodePipelineClient(**pointed_at(service, max_connections=1)) as client, ThreadPoolExecutor(1) as other:
+        holder = other.submit(client.get_pipeline_execution, **ASKED, timeout=0.9)
+        while not service.requests:
+            time.sleep(0.01)
+        began = time.monotonic()
+        with pytest.raises(RequestTimeoutError):
+            client.get_pipeline_execution(**ASKED, timeout=1.0)
+        assert time.monotonic() - began < 1.5, "the upper bound leaves room for a busy machine"
+        assert isinstance(holder.exception(), RequestTimeoutError)
+    assert len(service.requests) == 2
+
+
+@unfinished
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_instrumented_async_call_ends_at_its_timeout_when_each_byte_comes_in_time(
+    service: LocalCodePipeline, spans: object, backend: str
+) -> None:
+    """A sync one does not: httpx limits each read of a thread, and no more."""
+    service.inject(faults.SlowHeaders(seconds_per_byte=0.05), times=None)
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**pointed_at(service, timeout=0.4)) as client:
+            with pytest.raises(RequestTimeoutError, match=r"within its timeout of 0\.4 seconds"):
+                await client.get_pipeline_execution(**ASKED)
+
+    anyio.run(main, backend=backend)
+
+
+@unfinished
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
+    service: LocalCodePipeline, spans: InMemorySpanExporter, backend: str
+) -> None:
+    """
+    Cancel some hundred calls at random moments, then use as many connections as there may be at once.
+
+    The long form, with 10,000 cancelled calls on each event loop:
+
+        CANCELLED_CALLS=10000 python -m pytest tests/test_interception.py -k cancelled
+    """
+    random, cancelled = Random(7), 0
+
+    async def main() -> None:
+        nonlocal cancelled
+        async with AsyncCodePipelineClient(**pointed_at(service, max_connections=CONNECTIONS)) as client:
+
+            async def cancel() -> None:
+                nonlocal cancelled
+                while cancelled < CANCELLED_CALLS:
+                    with anyio.move_on_after(random.uniform(0, 0.05)) as scope:
+                        await client.get_pipeline_execution(**ASKED)
+                    cancelled += scope.cancelled_caught
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(4 * CONNECTIONS):
+                    tasks.start_soon(cancel)
+
+            before = len(service.requests)
+            service.inject(faults.Hang(), times=CONNECTIONS)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(CONNECTIONS):
+                    tasks.start_soon(lambda: client.get_pipeline_execution(**ASKED))
+                await until(lambda: len(service.requests) - before == CONNECTIONS)
+                tasks.cancel_scope.cancel()
+            assert (await client.get_pipeline_execution(**ASKED)).pipeline_execution == EXECUTION
+        await until(lambda: service.open_connections == 0)
+
+    anyio.run(main, backend=backend)
+    made = len(spans.get_finished_spans())
+    print(f"{cancelled} calls were cancelled, {made} requests were traced, {service.accepted_connections} connections")
+    assert made >= CONNECTIONS
+
+
+# pytest-socket: in a process of its own, since it takes away what the other tests of a process guard the network with
+
+
+def test_pytest_socket_forbids_calls(pytester: pytest.Pytester) -> None:
+    """Its error reaches the test, in a group where anyio makes one."""
+    (pytester.path / "test_of_a_user.py").write_text(
+        dedent("""
+        import anyio
+        import pytest
+        from pytest_socket import SocketBlockedError, SocketConnectBlockedError
+
+        from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials
+
+        ASKED = {"pipeline_name": "web", "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"}
+        KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
+
+
+        def failure(way, endpoint_url=None):
+            options = {"region_name": "eu-west-1", "credentials": KEYS, "endpoint_url": endpoint_url}
+
+            async def main():
+                async with AsyncCodePipelineClient(**options) as client:
+                    await client.get_pipeline_execution(**ASKED)
+
+            with pytest.raises(Exception) as caught:
+                if way == "sync":
+                    with CodePipelineClient(**options) as client:
+                        client.get_pipeline_execution(**ASKED)
+                else:
+                    anyio.run(main, backend=way)
+            error = caught.value
+            while isinstance(error, ExceptionGroup):
+                (error,) = error.exceptions
+            return type(error)
+
+
+        ways = pytest.mark.parametrize("way", ["sync", "asyncio", "trio"])
+
+
+        @ways
+        def test_the_address_of_aws(way):
+            assert failure(way) is SocketBlockedError
+
+
+        @ways
+        def test_a_socket(way):
+            assert failure(way, "http://127.0.0.1:9") is SocketBlockedError
+
+
+        @ways
+        @pytest.mark.allow_hosts(["127.0.0.2"])
+        def test_a_host_that_is_not_allowed(way):
+            assert failure(way, "http://127.0.0.1:9") is SocketConnectBlockedError
+        """),
+        encoding="utf-8",
+    )
+    plain = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist")
+    result = pytester.runpytest_subprocess(*plain, "--disable-socket", "--allow-unix-socket")
+    result.assert_outcomes(passed=9)
+
+
+# What cannot see the client
+
+
+def test_what_hooks_httpx_client_sees_nothing(
+    ask: Ask, service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Sentry does: a client of this package has no `httpx.Client`."""
+
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("an httpx client was used")
+
+    monkeypatch.setattr(httpx.Client, "send", refuse)
+    monkeypatch.setattr(httpx.AsyncClient, "send", refuse)
+    assert ask(**pointed_at(service)).pipeline_execution == EXECUTION
+
+
+def test_respx_using_httpx_sees_nothing(ask: Ask, service: LocalCodePipeline) -> None:
+    with respx.mock(using="httpx", assert_all_called=False) as router:
+        route = router.post(f"{service.endpoint_url}/").respond(json=BODY)
+        assert ask(**pointed_at(service)).pipeline_execution == EXECUTION
+        assert not route.called
