@@ -14,7 +14,7 @@ from threading import Lock, Thread
 from traceback import clear_frames
 from typing import Generic, TypeVar
 
-from ._threads import wait
+from ._threads import SharedFuture, wait
 from .errors import ConfigurationError
 
 T = TypeVar("T")
@@ -94,4 +94,8 @@ def _clear_frames(error: BaseException) -> None:
 
 async def settled(future: Future[T]) -> T:
     """Wait for *future* in this task. A wait that is cancelled leaves the work to those who still wait."""
-    return await wait(future)
+    if not future.done():
+        done = SharedFuture[None]()
+        future.add_done_callback(lambda _: done.settle(None))
+        await wait(done)
+    return future.result()

@@ -17,7 +17,7 @@ import httpx
 from . import _settings
 from ._arguments import NotGiven, count_of, seconds_of, stray_argument
 from ._clock import Clock, Deadline
-from ._credentials import CredentialsCache
+from ._credentials import CachedCredentials
 from ._exchange import exchange
 from ._futures import Once
 from ._given import Given
@@ -130,7 +130,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         )
         del proxy, endpoint_url
         try:
-            self._credentials = CredentialsCache(
+            self._credentials = CachedCredentials(
                 credentials,
                 profile_name=profile_name,
                 region_name=region_name,

@@ -1,63 +1,106 @@
 """
-Run what may hang in a daemon thread; its result is a future that threads and tasks can wait for.
+Run what may hang in daemon threads of our own; threads and tasks alike wait for the result.
 
-Not the event loop's own threads: those are few, and a program waits for them when it ends.
+Not `anyio.to_thread` and not the event loop's executor: they have few threads, and no daemons. One name lookup that
+hangs would hold up the others, and the end of the program.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from threading import Thread
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import anyio
-from anyio.lowlevel import EventLoopToken, current_token
+if TYPE_CHECKING:
+    import asyncio
+
+    import trio
+    from anyio.lowlevel import EventLoopToken
 
 T = TypeVar("T")
 
 
-def start(work: Callable[[], T], *, name: str = "codepipeline_client") -> Future[T]:
-    """
-    Run *work* in a daemon thread of its own and return the result to come.
+class SharedFuture(Future[T]):
+    """A result that any number of threads and tasks wait for. Tasks call `wait`, threads the future's own methods."""
 
-    Raises OSError when no thread can be started.
-    """
-    future: Future[T] = Future()
-    future.set_running_or_notify_cancel()  # no waiter can cancel it
+    def __init__(self) -> None:
+        super().__init__()
+        self.wakers = wakers = set[Callable[[], None]]()
+        """What wakes the tasks that wait now."""
+        # One callback for all tasks: a future has no way to remove the callback of a task that was cancelled.
+        self.add_done_callback(lambda _: _call_all(wakers))
 
-    def run() -> None:
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the result is waited for
-            future.set_exception(error)
-        else:
-            future.set_result(result)
+    def settle(self, result: T) -> None:
+        """Set the result, unless the future is done."""
+        with suppress(InvalidStateError):
+            self.set_result(result)
 
-    try:
-        Thread(target=run, name=name, daemon=True).start()
-    except RuntimeError as error:
-        raise OSError(f"no thread could be started: {error}") from error
+    def settle_with(self, error: BaseException) -> None:
+        """Set the exception, unless the future is done."""
+        with suppress(InvalidStateError):
+            self.set_exception(error)
+
+
+def _call_all(wakers: set[Callable[[], None]]) -> None:
+    for wake in tuple(wakers):
+        wake()
+
+
+def run_in_thread(work: Callable[[], T], *, name: str) -> SharedFuture[T]:
+    """Call *work* in a daemon thread of its own. Raises RuntimeError if no thread can be started."""
+    future = SharedFuture[T]()
+    Thread(target=_run, args=(work, future), name=name, daemon=True).start()
     return future
 
 
+def _run(work: Callable[[], T], future: SharedFuture[T]) -> None:
+    try:
+        future.settle(work())
+    except BaseException as error:  # noqa: BLE001 - raised again for those who wait
+        future.settle_with(error)
+
+
+async def wait(future: SharedFuture[T]) -> T:
+    """
+    Wait for *future* in this task, on asyncio or trio, and return its result or raise its exception.
+
+    A cancelled wait does not cancel the future. The event loop may end before the future is done.
+    """
+    if not future.done():
+        # The libraries' own events: the first use of anyio's loads much of anyio, which would hold up the event loop.
+        event: asyncio.Event | trio.Event
+        call_soon: Callable[[Callable[[], None]], object]
+        if running_library() == "asyncio":
+            import asyncio
+
+            event, call_soon = asyncio.Event(), asyncio.get_running_loop().call_soon_threadsafe
+        else:
+            import trio
+
+            event, call_soon = trio.Event(), trio.lowlevel.current_trio_token().run_sync_soon
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the event loop has ended
+                call_soon(event.set)
+
+        future.wakers.add(wake)
+        try:
+            if not future.done():
+                await event.wait()
+        finally:
+            future.wakers.discard(wake)
+    return outcome(future)
+
+
 def outcome(future: Future[T]) -> T:
-    """Return the result of a future that is done, or raise an error that is this caller's own."""
+    """Return the result of a future that is done, or raise its exception as a copy: others may raise it as well."""
     error = future.exception()
     if error is not None:
         raise copy.copy(error) from error.__cause__
     return future.result()
-
-
-async def wait(future: Future[T]) -> T:
-    """Wait for *future* in this task, on asyncio or trio. Cancelling the task leaves the work to run on."""
-    if not future.done():
-        token, done = current_token(), anyio.Event()
-        future.add_done_callback(lambda _: call_soon(token, done.set))
-        await done.wait()
-    return outcome(future)
 
 
 def call_soon(token: EventLoopToken, action: Callable[[], object]) -> None:
@@ -66,3 +109,14 @@ def call_soon(token: EventLoopToken, action: Callable[[], object]) -> None:
     # anyio.from_thread waits for the loop, which is a deadlock when the loop's own thread calls it.
     with suppress(RuntimeError):
         (loop.call_soon_threadsafe if hasattr(loop, "call_soon_threadsafe") else loop.run_sync_soon)(action)
+
+
+def running_library() -> Literal["asyncio", "trio"]:
+    """Return what the current task runs on. Not by the running loop alone: trio can be the guest of asyncio's."""
+    import asyncio  # here, since a sync client does without
+
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return "trio" if task is None else "asyncio"

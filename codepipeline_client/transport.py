@@ -18,8 +18,7 @@ import anyio
 import httpx
 
 from ._clock import DEADLINE, Deadline
-from ._credentials import AsyncCredentialsLike, CredentialsCache, CredentialsLike
-from ._futures import settled
+from ._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
 from ._message import Credentials
 from ._signing import replaced, sign
 from .errors import ConfigurationError, RequestTimeoutError
@@ -65,11 +64,11 @@ class SigV4Transport(httpx.BaseTransport):
         *,
         service_name: str,
         region_name: str,
-        credentials: CredentialsLike | CredentialsCache | None = None,
+        credentials: CredentialsLike | CachedCredentials | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        if not isinstance(credentials, CredentialsCache):
-            credentials = CredentialsCache(credentials, region_name=region_name, now=now, allow_async=False)
+        if not isinstance(credentials, CachedCredentials):
+            credentials = CachedCredentials(credentials, region_name=region_name, now=now, allow_async=False)
         self._credentials = credentials
         self._signer = _RequestSigner(service_name, region_name, now)
         self._transport = httpx.HTTPTransport() if transport is None else transport
@@ -103,11 +102,10 @@ class SigV4Transport(httpx.BaseTransport):
 
     def _get(self, request: httpx.Request) -> Credentials:
         stale = _stale(request)
-        found = self._credentials.lease() if stale is None else self._credentials.renew(stale)
-        if isinstance(found, Credentials):
-            return found
         try:
-            return found.result(_time_left(request))
+            return (stale is None and self._credentials.fresh()) or self._credentials.get(
+                stale=stale, timeout=_time_left(request)
+            )
         except TimeoutError:
             raise _late() from None
 
@@ -134,11 +132,11 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         *,
         service_name: str,
         region_name: str,
-        credentials: AsyncCredentialsLike | CredentialsCache | None = None,
+        credentials: AsyncCredentialsLike | CachedCredentials | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        if not isinstance(credentials, CredentialsCache):
-            credentials = CredentialsCache(credentials, region_name=region_name, now=now, allow_async=True)
+        if not isinstance(credentials, CachedCredentials):
+            credentials = CachedCredentials(credentials, region_name=region_name, now=now, allow_async=True)
         self._credentials = credentials
         self._signer = _RequestSigner(service_name, region_name, now)
         self._transport = httpx.AsyncHTTPTransport() if transport is None else transport
@@ -175,11 +173,11 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
 
     async def _get(self, request: httpx.Request) -> Credentials:
         stale = _stale(request)
-        found = self._credentials.lease() if stale is None else self._credentials.renew(stale)
-        if isinstance(found, Credentials):
-            return found
+        fresh = self._credentials.fresh() if stale is None else None
+        if fresh is not None:
+            return fresh
         with anyio.move_on_after(_time_left(request)):
-            return await settled(found)
+            return await self._credentials.get_async(stale=stale)
         raise _late()
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import traceback
-from concurrent.futures import CancelledError, Future
-from typing import Any
+from concurrent.futures import CancelledError
 
 import anyio
 import pytest
@@ -151,61 +150,6 @@ def test_work_that_ends_after_a_close_is_told_to_nobody(failure: Exception | Non
 def backend(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
-
-
-def test_a_future_is_awaited_without_a_thread_for_each_who_waits(backend: str) -> None:
-    async def main() -> None:
-        future: Future[str] = Future()
-        results: list[str] = []
-
-        async def one() -> None:
-            results.append(await settled(future))
-
-        before = set(threading.enumerate())  # some are left by earlier tests, and may end meanwhile
-        async with anyio.create_task_group() as tasks:
-            for _ in range(50):
-                tasks.start_soon(one)
-            await anyio.wait_all_tasks_blocked()
-            assert set(threading.enumerate()) - before == set()
-            threading.Thread(target=future.set_result, args=("value",)).start()
-        assert results == ["value"] * 50
-        assert await settled(future) == "value"
-
-    anyio.run(main, backend=backend)
-
-
-def test_a_cancelled_wait_leaves_the_future_to_others(backend: str) -> None:
-    async def main() -> None:
-        future: Future[str] = Future()
-        with anyio.move_on_after(0):
-            await settled(future)
-        assert not future.cancelled()
-        future.set_result("value")
-        assert await settled(future) == "value"
-
-    anyio.run(main, backend=backend)
-
-
-def test_a_future_may_outlive_the_loop_that_waited_for_it(backend: str) -> None:
-    future: Future[str] = Future()
-
-    async def main() -> None:
-        with anyio.move_on_after(0):
-            await settled(future)
-
-    anyio.run(main, backend=backend)
-    future.set_result("value")
-    assert future.result() == "value"
-
-
-def test_a_failed_future_raises_in_the_task(backend: str) -> None:
-    async def main() -> Any:
-        future: Future[str] = Future()
-        future.set_exception(CredentialsError("no"))
-        return await settled(future)
-
-    with pytest.raises(CredentialsError):
-        anyio.run(main, backend=backend)
 
 
 def test_a_close_ends_the_waits_of_tasks(backend: str) -> None:

@@ -11,7 +11,6 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -23,7 +22,7 @@ import httpx
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from .. import _threads
+from .._threads import SharedFuture, outcome, wait
 from .lookup import Lookups
 from .options import Route
 from .pool import AnyLease
@@ -209,7 +208,7 @@ async def connect_async(
     return AsyncConnection(key, route, stream, raw)
 
 
-def wait_in_thread(future: Future[T], timer: StepTimer, lease: AnyLease) -> T:
+def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: AnyLease) -> T:
     """Return the result of *future*. Raises TimeoutError, and PoolClosed when the pool is closed meanwhile."""
     woken = SimpleQueue[None]()
     lease.wake_by(partial(woken.put, None))
@@ -217,7 +216,7 @@ def wait_in_thread(future: Future[T], timer: StepTimer, lease: AnyLease) -> T:
     while not future.done():
         wait_for_wake(woken, timer)
         lease.wake_by(lease.wake)  # raises when the pool was closed
-    return _threads.outcome(future)
+    return outcome(future)
 
 
 def wait_for_wake(woken: SimpleQueue[None], timer: StepTimer) -> None:
@@ -229,7 +228,7 @@ def wait_for_wake(woken: SimpleQueue[None], timer: StepTimer) -> None:
 
 def _connect(route: Route, lookups: Lookups, timer: StepTimer, lease: AnyLease) -> socket.socket:
     found = lookups.find(*route.peer)
-    if isinstance(found, Future):
+    if isinstance(found, SharedFuture):
         found = wait_in_thread(found, timer, lease)
     among = len(found)
     while True:
@@ -257,8 +256,8 @@ def _connect_to(family: int, address: tuple[str, int], timeout: float | None, le
 
 async def _connect_async(route: Route, lookups: Lookups, timer: StepTimer) -> ByteStream:
     found = lookups.find(*route.peer)
-    if isinstance(found, Future):
-        found = await _threads.wait(found)
+    if isinstance(found, SharedFuture):
+        found = await wait(found)
     among = len(found)
     while True:
         _, (host, port) = found[-among]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
-from .. import _threads
+from .._threads import SharedFuture, run_in_thread
+
+T = TypeVar("T")
 
 Addresses: TypeAlias = list[tuple[int, tuple[str, int]]]
 """Each with its address family."""
@@ -28,9 +29,9 @@ class Lookups:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._running: dict[tuple[str, int], tuple[Future[Addresses], float, float]] = {}
+        self._running: dict[tuple[str, int], tuple[SharedFuture[Addresses], float, float]] = {}
 
-    def find(self, host: str, port: int) -> Addresses | Future[Addresses]:
+    def find(self, host: str, port: int) -> Addresses | SharedFuture[Addresses]:
         """
         Return the addresses, at once for a host that is an address.
 
@@ -43,10 +44,18 @@ class Lookups:
         running, began, patience = self._running.get(key, (None, now, _STUCK_AFTER / 2))
         if running is not None and now - began < patience:
             return running
-        found = _threads.start(partial(look_up, host, port))
+        found = in_thread(partial(look_up, host, port))
         self._running[key] = found, now, patience * 2  # two threads at once only mean two lookups
         found.add_done_callback(lambda _: self._running.pop(key, None))
         return found
+
+
+def in_thread(work: Callable[[], T]) -> SharedFuture[T]:
+    """Run *work* in a thread of its own. Raises OSError when no thread can be started."""
+    try:
+        return run_in_thread(work, name="codepipeline_client")
+    except RuntimeError as error:
+        raise OSError(f"no thread could be started: {error}") from error
 
 
 def look_up(host: str, port: int, flags: int = 0) -> Addresses:

@@ -11,7 +11,6 @@ import os
 import ssl
 import weakref
 from collections.abc import AsyncGenerator, Iterable
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -21,10 +20,10 @@ import anyio
 import httpx
 from anyio.lowlevel import EventLoopToken, current_token
 
-from .. import _threads
+from .._threads import SharedFuture, call_soon, wait
 from .connection import AsyncConnection, Connection, connect, connect_async, wait_for_wake, wait_in_thread
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
-from .lookup import Lookups
+from .lookup import Lookups, in_thread
 from .options import Origin, Route, TransportOptions
 from .pool import ConnectionPool, Lease, PoolClosed
 from .request import StepScope, StepTimer
@@ -45,12 +44,12 @@ class _Resolver:
     def __init__(self, options: TransportOptions) -> None:
         self.lookups: Final = Lookups()
         self._options = options
-        self._context: Future[ssl.SSLContext] | None = None
+        self._context: SharedFuture[ssl.SSLContext] | None = None
 
-    def context(self) -> Future[ssl.SSLContext]:
+    def context(self) -> SharedFuture[ssl.SSLContext]:
         """Return the TLS context to come. One that could not be made is tried again."""
         if self._context is None or (self._context.done() and self._context.exception() is not None):
-            self._context = _threads.start(self._options.tls_context)
+            self._context = in_thread(self._options.tls_context)
         return self._context
 
 
@@ -189,7 +188,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
                 with suppress(RuntimeError):  # the event loop ends, and is at it already
                     await end.aclose()
             else:
-                _threads.call_soon(token, pool.close)
+                call_soon(token, pool.close)
 
     async def _here(self) -> _AsyncPool:
         token = current_token()
@@ -228,7 +227,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         resolver = self._resolvers.setdefault(os.getpid(), _Resolver(self._options))
         context = None
         if self._options.needs_tls(origin):
-            context = await _threads.wait(resolver.context())
+            context = await wait(resolver.context())
         if key[1]:
             lease.connection = AsyncHttpxConnection(key, self._options, context)
         else:

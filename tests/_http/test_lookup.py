@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from concurrent.futures import Future
 from threading import Event, Thread
 
 import pytest
 
 from codepipeline_client._http.lookup import Addresses, Lookups, look_up
+from codepipeline_client._threads import SharedFuture
 
 
 class FakeTime:
@@ -45,10 +45,10 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
         gate.set()
 
 
-def begun(lookups: Lookups, resolver: Resolver) -> Future[Addresses]:
+def begun(lookups: Lookups, resolver: Resolver) -> SharedFuture[Addresses]:
     count = len(resolver.gates)
     found = lookups.find("far.test", 443)
-    assert isinstance(found, Future)
+    assert isinstance(found, SharedFuture)
     while len(resolver.gates) == count:
         pass  # its thread is about to begin
     return found

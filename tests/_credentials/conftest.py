@@ -1,0 +1,65 @@
+"""Where botocore's sources look, on loopback; and all that is logged."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests._credentials.support import Records
+from tests._credentials.world import World
+
+
+@pytest.fixture
+def records() -> Iterator[Records]:
+    """All that any logger says, at every level."""
+    handler, root = Records(), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(1)
+    yield handler
+    root.setLevel(level)
+    root.removeHandler(handler)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An AWS that responds on loopback with what a test puts there; each failure comes at once."""
+    responses: dict[str, tuple[int, str]] = {}
+    authorizations: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            authorizations.append(self.headers["Authorization"] or "")
+            self.respond(body.partition("Action=")[2].partition("&")[0])
+
+        def do_GET(self) -> None:
+            self.respond(self.path.partition("?")[0])
+
+        def do_PUT(self) -> None:
+            self.respond(self.path)
+
+        def respond(self, what: str) -> None:
+            status, text = responses[what]
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            pass  # not on stderr
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        url = f"http://127.0.0.1:{server.server_port}"
+        yield World(tmp_path, monkeypatch.setenv, url, responses, authorizations)
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,169 @@
+"""What the tests of credentials share: sources, clocks, planted secrets, and where secrets could show."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import anyio
+from attrs import Factory, define
+
+from codepipeline_client import Credentials
+from codepipeline_client._credentials import CachedCredentials
+
+NOW: Final = 1_800_000_000.0
+MINUTE: Final = 60.0
+LIMIT: Final = 30.0
+"""How long a test waits for what should come at once, in seconds."""
+
+SECRET: Final = "Pl4ntedSecretKey+AbCdEfGhIjKlMnOpQrStUv/"
+TOKEN: Final = "Pl4ntedSessionToken" + 6 * "ZyXwVuTsRqPoNmLkJiHg9" + "=="
+OTHER: Final = "Pl4ntedSourceKey/aBcDeFgHiJkLmNoPqRsTuV+"
+PLANTED: Final = (SECRET, TOKEN, OTHER)
+"""What must be seen nowhere; as long as the real ones, and of the same letters."""
+
+ENVIRONMENT: Final = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": SECRET}
+
+
+def credentials(number: int = 1, *, minutes: float | None = None) -> Credentials:
+    """Return credentials that differ by *number*, and expire *minutes* after NOW."""
+    expires_at = None if minutes is None else datetime.fromtimestamp(NOW + minutes * MINUTE, UTC)
+    return Credentials(
+        access_key_id=f"AKIA{number}", secret_access_key=SECRET, session_token=TOKEN, expires_at=expires_at
+    )
+
+
+def cache_of(source: object, now: Callable[[], float] = lambda: NOW, *, allow_async: bool = False) -> CachedCredentials:
+    """Return the cache of a client that is given *source*."""
+    return CachedCredentials(source, now=now, allow_async=allow_async)
+
+
+def get(cache: CachedCredentials, stale: Credentials | None = None) -> Credentials:
+    """Return what a thread gets."""
+    return cache.get(stale=stale, timeout=LIMIT)
+
+
+def wait_for_refreshes() -> None:
+    """Wait until no refresh is in progress."""
+    for thread in threading.enumerate():
+        if thread.name == "codepipeline_client-credentials":
+            thread.join(LIMIT)
+
+
+class Frozen(NamedTuple):
+    """What botocore's frozen credentials look like."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+@define
+class Clock:
+    """A time of day that only a test moves."""
+
+    now: float = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@define
+class Source:
+    """A provider that gives its outcomes in turn, the last one again and again. While its gate is shut, it blocks."""
+
+    outcomes: tuple[Credentials | BaseException, ...]
+    calls: int = 0
+    entered: threading.Semaphore = Factory(lambda: threading.Semaphore(0))
+    gate: threading.Event = Factory(threading.Event)
+
+    def __call__(self) -> Credentials:
+        outcome = self.outcomes[min(self.calls, len(self.outcomes) - 1)]
+        self.calls += 1
+        self.entered.release()
+        assert self.gate.wait(LIMIT)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+
+def open_source(*outcomes: Credentials | BaseException) -> Source:
+    source = Source(outcomes)
+    source.gate.set()
+    return source
+
+
+def from_botocore(profile_name: str | None = None) -> Credentials:
+    """Return what botocore itself finds: the oracle."""
+    found = import_module("botocore.session").Session(profile=profile_name).get_credentials().get_frozen_credentials()
+    return Credentials(access_key_id=found.access_key, secret_access_key=found.secret_key, session_token=found.token)
+
+
+def run(program: str, **variables: str) -> str:
+    """Return what *program* prints in a fresh interpreter."""
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": path, **variables},
+        capture_output=True,
+        text=True,
+        timeout=2 * LIMIT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def shown(error: BaseException) -> Iterator[str]:
+    """Yield what a log, a debugger, a pickle or a crash reporter can make of *error* and of those behind it."""
+    seen: list[BaseException] = []
+    ahead = [error]
+    while ahead:
+        one = ahead.pop()
+        seen.append(one)
+        yield from (str(one), repr(one), repr(one.args), repr(vars(one)), repr(pickle.dumps(one)))
+        yield repr(getattr(one, "object", None))
+        for frame in traceback.TracebackException.from_exception(one, capture_locals=True).stack:
+            if not frame.name.startswith("test_"):  # whose own variables are the test's business
+                yield f"{frame.name}: {frame.locals}"
+        behind: list[BaseException | None] = [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+        ahead += [other for other in behind if other is not None and other not in seen]
+
+
+def hidden(error: BaseException) -> bool:
+    """True when of what was planted, not even the half can be seen."""
+    return not any(secret[:20] in text for text in shown(error) for secret in PLANTED)
+
+
+class Records(logging.Handler):
+    """Keeps all that is logged, whatever a formatter would make of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(f"{record.name}: {record.getMessage()} {record.__dict__}")
+        if record.exc_info and record.exc_info[1]:
+            self.texts += shown(record.exc_info[1])
+
+    def hold(self, *texts: str) -> bool:
+        """True when one of *texts* was logged."""
+        return any(text in logged for logged in self.texts for text in texts)
+
+
+async def get_async(cache: CachedCredentials, stale: Credentials | None = None) -> Credentials:
+    """Return what a task gets."""
+    with anyio.fail_after(LIMIT):
+        return await cache.get_async(stale=stale)

@@ -1,0 +1,291 @@
+"""What a client takes as its credentials, and what it refuses."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import threading
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import anyio
+import pytest
+from attrs import evolve
+
+from codepipeline_client import ConfigurationError, Credentials, CredentialsError
+from codepipeline_client._credentials import CachedCredentials
+from tests._credentials.support import (
+    ENVIRONMENT,
+    NOW,
+    OTHER,
+    SECRET,
+    TOKEN,
+    Clock,
+    Frozen,
+    cache_of,
+    credentials,
+    from_botocore,
+    get,
+    get_async,
+    hidden,
+    open_source,
+    run,
+)
+
+# --- What can be given ---
+
+
+async def async_provider() -> Credentials:
+    """Return credentials, as an async provider does."""
+    return credentials()
+
+
+def credentials_later() -> Awaitable[Credentials]:
+    """Return a coroutine, though nothing about the function tells."""
+    return async_provider()
+
+
+class AsyncProvider:
+    """An async provider that is an object."""
+
+    async def __call__(self) -> Credentials:
+        return credentials()
+
+
+class AsyncBotocoreCredentials:
+    """What aiobotocore's credentials look like."""
+
+    async def get_frozen_credentials(self) -> object:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        pytest.param(lambda: {"aws_secret_access_key": SECRET}, "dict", id="mapping"),
+        pytest.param(lambda: ("AKIA", SECRET), "tuple", id="pair"),
+        pytest.param(lambda: Frozen("AKIA", SECRET, TOKEN), "Frozen", id="frozen-credentials"),
+        pytest.param(lambda: SECRET, "str", id="text"),
+        pytest.param(lambda: 0, "int", id="number"),
+        pytest.param(lambda: async_provider, "async", id="async-function-for-sync-client"),
+        pytest.param(lambda: functools.partial(async_provider), "async", id="async-partial-for-sync-client"),
+        pytest.param(AsyncProvider, "async", id="async-object-for-sync-client"),
+        pytest.param(AsyncBotocoreCredentials, "aiobotocore", id="aiobotocore"),
+    ],
+)
+def test_what_gives_no_credentials_is_refused_when_it_is_given(make: Callable[[], object], told: str) -> None:
+    """A mistake in the code shows where it was made; bare secrets do not show at all."""
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        CachedCredentials(make(), now=time.time, allow_async=False)
+    assert hidden(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(lambda: async_provider, id="async-function"),
+        pytest.param(AsyncProvider, id="async-object"),
+        pytest.param(lambda: functools.partial(async_provider), id="async-partial"),
+        pytest.param(lambda: credentials_later, id="function-that-returns-a-coroutine"),
+        pytest.param(lambda: credentials, id="function"),
+        pytest.param(credentials, id="credentials"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_async_client_takes_both_kinds_of_provider(backend: str, source: Callable[[], object]) -> None:
+    """An async function may hide in a plain one."""
+    assert anyio.run(get_async, cache_of(source(), allow_async=True), backend=backend) == credentials()
+
+
+def test_credentials_given_are_used_at_once_until_they_expire() -> None:
+    """No thread is started for them. There is nothing to fetch others from."""
+    clock, given = Clock(), credentials(minutes=1)
+    cache, before = cache_of(given, clock), threading.active_count()
+    for clock.now in (NOW, NOW + 31, NOW + 59):
+        assert cache.get(timeout=0) is given
+    assert threading.active_count() == before
+    clock.now += 1
+    with pytest.raises(CredentialsError, match="ended at 2027-01-15 08:01:00"):
+        cache.get()
+
+
+def change(**fields: object) -> Credentials:
+    """Return credentials with some *fields* of any type."""
+    changed = copy.copy(credentials())
+    for name, value in fields.items():
+        object.__setattr__(changed, name, value)
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        pytest.param(change(access_key_id=""), "access_key_id", id="empty-id"),
+        pytest.param(change(access_key_id="AKIA 1"), "access_key_id", id="space"),
+        pytest.param(change(access_key_id="AKIA\r\nHost: evil"), "access_key_id", id="header-injection"),
+        pytest.param(change(secret_access_key=f"{SECRET}\n"), "secret_access_key", id="newline"),
+        pytest.param(change(secret_access_key=f"{SECRET}é"), "secret_access_key", id="not-ascii"),
+        pytest.param(change(secret_access_key=None), "secret_access_key", id="none"),
+        pytest.param(change(secret_access_key=SECRET.encode()), "secret_access_key", id="bytes"),
+        pytest.param(change(session_token=""), "session_token", id="empty-token"),
+        pytest.param(change(session_token=f"{TOKEN}\x7f"), "session_token", id="control"),
+        pytest.param(change(expires_at=datetime.fromisoformat("2030-01-01")), "expires_at", id="naive"),
+        pytest.param(change(expires_at="2030-01-01T00:00:00Z"), "expires_at", id="text"),
+    ],
+)
+@pytest.mark.parametrize("how", ["given", "provided"])
+def test_credentials_that_cannot_be_sent_are_refused_unseen(wrong: Credentials, told: str, how: str) -> None:
+    """The message names the field and the rule; the value is nowhere."""
+    with pytest.raises(CredentialsError, match=f"cannot be used: {told} must be") as caught:
+        get(cache_of(wrong if how == "given" else lambda: wrong))
+    assert hidden(caught.value)
+
+
+# --- The user's own functions ---
+
+
+def raise_with_secrets() -> Credentials:
+    """Fail with secrets in a variable, and behind other failures that had some."""
+    aws_secret = SECRET
+    try:
+        fail_deeper(OTHER)
+    except ExceptionGroup as group:
+        raise LookupError("vault is sealed") from group
+    return credentials(len(aws_secret))
+
+
+def fail_deeper(secret: str) -> None:
+    """Fail with a secret in a parameter."""
+    try:
+        raise KeyError(len(secret))
+    except KeyError as error:
+        raise ExceptionGroup("several", [error, ValueError("another")]) from error
+
+
+@pytest.mark.parametrize("way", ["thread", "asyncio", "trio"])
+def test_a_failing_provider_is_the_cause(way: str) -> None:
+    """Its own exception, with the lines of its code; nothing of what its variables held, nor those behind it."""
+
+    async def provider() -> Credentials:
+        await anyio.lowlevel.checkpoint()
+        return raise_with_secrets()
+
+    def call() -> None:
+        if way == "thread":
+            get(cache_of(raise_with_secrets))
+        else:
+            anyio.run(get_async, cache_of(provider, allow_async=True), backend=way)
+
+    with pytest.raises(CredentialsError, match=r"^the credentials provider raised LookupError$") as caught:
+        call()
+    cause = caught.value.__cause__
+    assert isinstance(cause, LookupError)
+    assert cause.args == ("vault is sealed",)
+    assert "raise_with_secrets" in "".join(traceback.format_exception(cause))
+    assert isinstance(cause.__cause__, ExceptionGroup)
+    assert hidden(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given_back", "name"),
+    [
+        pytest.param(lambda: None, "NoneType", id="none"),
+        pytest.param(lambda: {"secret": SECRET}, "dict", id="mapping"),
+        pytest.param(lambda: Frozen("AKIA", SECRET, TOKEN), "Frozen", id="frozen-credentials"),
+        pytest.param(credentials_later, "coroutine", id="coroutine-in-sync-client"),
+    ],
+)
+def test_a_provider_that_gives_something_else_is_told_what(given_back: Callable[[], object], name: str) -> None:
+    """By its type only. A coroutine is closed, so Python does not warn of it."""
+    with pytest.raises(CredentialsError, match=f"gave a {name}, not Credentials") as caught:
+        get(cache_of(given_back))
+    assert hidden(caught.value)
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_a_provider_that_exits_has_failed(kind: type[BaseException]) -> None:
+    """Nobody is left waiting, and the next call asks it again."""
+    cache = cache_of(open_source(kind(), credentials()))
+    with pytest.raises(CredentialsError, match=kind.__name__) as caught:
+        get(cache)
+    assert isinstance(caught.value.__cause__, kind)
+    assert get(cache) == credentials()
+
+
+# --- The environment ---
+
+
+def environment_cache() -> CachedCredentials:
+    """Return the cache of a client that is given no credentials."""
+    return cache_of(None, time.time)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param({}, id="long-term"),
+        pytest.param({"SESSION_TOKEN": TOKEN}, id="token"),
+        pytest.param({"SECURITY_TOKEN": TOKEN}, id="old-token"),
+        pytest.param({"SESSION_TOKEN": "new", "SECURITY_TOKEN": "old"}, id="both-tokens"),
+        pytest.param({"SESSION_TOKEN": "", "SECURITY_TOKEN": ""}, id="empty-tokens"),
+        pytest.param({"SESSION_TOKEN": TOKEN, "CREDENTIAL_EXPIRATION": "2040-01-01T00:00:00Z"}, id="expiration"),
+        pytest.param({"CREDENTIAL_EXPIRATION": ""}, id="empty-expiration"),
+    ],
+)
+def test_the_environment_is_read_as_botocore_reads_it(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, without a thread."""
+    for name, value in {**ENVIRONMENT, **{f"AWS_{name}": value for name, value in variables.items()}}.items():
+        monkeypatch.setenv(name, value)
+    found = environment_cache().get(timeout=0)
+    assert evolve(found, expires_at=None) == from_botocore()
+    expiration = variables.get("CREDENTIAL_EXPIRATION")
+    assert found.expires_at == (datetime.fromisoformat(expiration) if expiration else None)
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        pytest.param({"SECRET_ACCESS_KEY": ""}, "without AWS_SECRET_ACCESS_KEY", id="no-secret"),
+        pytest.param({"CREDENTIAL_EXPIRATION": "soon"}, "AWS_CREDENTIAL_EXPIRATION 'soon'", id="no-time"),
+        pytest.param({"CREDENTIAL_EXPIRATION": "2040-01-01T00:00:00"}, "its zone", id="naive-time"),
+        pytest.param({"CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}, "ended at 2020", id="expired"),
+        pytest.param({"SECRET_ACCESS_KEY": f"{SECRET} "}, "AWS_SECRET_ACC", id="trailing-space"),
+    ],
+)
+def test_half_or_odd_credentials_in_the_environment_are_an_error(
+    variables: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are meant to be used: what comes next in the chain would surprise."""
+    for name, value in {**ENVIRONMENT, **{f"AWS_{name}": value for name, value in variables.items()}}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CredentialsError, match=told) as caught:
+        environment_cache().get(timeout=0)
+    assert hidden(caught.value)
+
+
+def test_the_environment_is_read_when_credentials_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when the client is made; and again when the service calls them expired."""
+    cache = environment_cache()
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    first = get(cache)
+    with pytest.raises(CredentialsError, match="gives no others"):
+        get(cache, first)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA2")
+    assert cache.fresh() == first
+    assert get(cache, first).access_key_id == "AKIA2"
+
+
+def test_the_environment_needs_no_botocore() -> None:
+    """It would cost more than all the rest of a short program."""
+    program = (
+        "import sys, time\n"
+        "from codepipeline_client._credentials import CachedCredentials\n"
+        "found = CachedCredentials(None, now=time.time, allow_async=False).get()\n"
+        "print(found.access_key_id, 'botocore' in sys.modules)"
+    )
+    assert run(program, **ENVIRONMENT) == "AKIA1 False"

@@ -1,0 +1,129 @@
+"""The sources of botocore's chain, each prepared for a test."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+from attrs import define
+
+from tests._credentials.support import OTHER, SECRET, TOKEN
+
+END: Final = "2040-01-01T00:00:00Z"
+ROLE: Final = "role_arn = arn:aws:iam::123456789012:role/deployer\n"
+CONTAINER: Final = {"AccessKeyId": "ASIA8", "SecretAccessKey": SECRET, "Token": TOKEN, "Expiration": END}
+PROCESS: Final = {"Version": 1, **CONTAINER, "SessionToken": TOKEN}
+DENIED: Final = (
+    "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>not you</Message></Error>"
+    "<RequestId>r</RequestId></ErrorResponse>"
+)
+
+
+@define
+class World:
+    """What the sources look into: files, the environment, and AWS on loopback."""
+
+    home: Path
+    setenv: Callable[[str, str], None]
+    url: str
+    responses: dict[str, tuple[int, str]]
+    authorizations: list[str]
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.home / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def config(self, text: str) -> None:
+        self.setenv("AWS_CONFIG_FILE", str(self.write("config", text)))
+
+    def shared_credentials(self, text: str) -> None:
+        self.setenv("AWS_SHARED_CREDENTIALS_FILE", str(self.write("credentials", text)))
+
+    def environment(self, **variables: str) -> None:
+        for name, value in variables.items():
+            self.setenv(f"AWS_{name}", value)
+
+
+def assumed(action: str) -> str:
+    """Return what STS responds."""
+    return (
+        f'<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{action}Result>'
+        "<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>A:s</AssumedRoleId>"
+        f"</AssumedRoleUser><Credentials><AccessKeyId>ASIA7</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>"
+        f"<SessionToken>{TOKEN}</SessionToken><Expiration>{END}</Expiration></Credentials></{action}Result>"
+        f"<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></{action}Response>"
+    )
+
+
+def in_environment(world: World) -> None:
+    world.environment(ACCESS_KEY_ID="AKIA1", SECRET_ACCESS_KEY=SECRET, SESSION_TOKEN=TOKEN, CREDENTIAL_EXPIRATION=END)
+
+
+def in_credentials_file(world: World) -> None:
+    world.shared_credentials(
+        f"[default]\naws_access_key_id = AKIA2\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n"
+        f"[named]\naws_access_key_id = AKIA3\naws_secret_access_key = {OTHER}\n"
+    )
+
+
+def in_config_file(world: World) -> None:
+    world.config(f"[default]\naws_access_key_id = AKIA4\naws_secret_access_key = {SECRET}\n")
+
+
+def process_text(**members: object) -> str:
+    """Return what a credential process prints, with some *members* replaced; None to leave one out."""
+    return json.dumps({name: value for name, value in {**PROCESS, **members}.items() if value is not None})
+
+
+def by_process(world: World, program: str = f"print({process_text()!r})") -> None:
+    command = f'"{sys.executable}" "{world.write("script.py", program)}"'.replace("\\", "/")
+    world.config(f"[default]\ncredential_process = {command}\n")
+
+
+def by_process_without_end(world: World) -> None:
+    by_process(world, f"print({process_text(Expiration=None)!r})")
+
+
+def by_role(world: World, status: int = 200, text: str = assumed("AssumeRole"), url: str | None = None) -> None:
+    world.config(f"[default]\n{ROLE}source_profile = other\n")
+    world.shared_credentials(f"[other]\naws_access_key_id = AKIA5\naws_secret_access_key = {OTHER}\n")
+    world.responses["AssumeRole"] = status, text
+    world.environment(ENDPOINT_URL_STS=url or world.url)
+
+
+def by_web_identity(world: World, status: int = 200, text: str = assumed("AssumeRoleWithWebIdentity")) -> None:
+    token_file = str(world.write("token", OTHER))
+    world.environment(ROLE_ARN="arn:aws:iam::123456789012:role/pod", WEB_IDENTITY_TOKEN_FILE=token_file)
+    world.responses["AssumeRoleWithWebIdentity"] = status, text
+    world.environment(ENDPOINT_URL_STS=world.url)
+
+
+def by_container(world: World, text: str = json.dumps(CONTAINER)) -> None:
+    world.environment(CONTAINER_CREDENTIALS_FULL_URI=f"{world.url}/keys", CONTAINER_AUTHORIZATION_TOKEN=OTHER)
+    world.responses["/keys"] = 200, text
+
+
+def by_instance(world: World) -> None:
+    world.environment(EC2_METADATA_DISABLED="false", EC2_METADATA_SERVICE_ENDPOINT=world.url)
+    role = "/latest/meta-data/iam/security-credentials/"
+    world.responses |= {"/latest/api/token": (200, OTHER), role: (200, "web")}
+    world.responses[f"{role}web"] = 200, json.dumps({"Code": "Success", **CONTAINER})
+
+
+SOURCES: Final = [
+    pytest.param(in_environment, END, id="environment"),
+    pytest.param(in_credentials_file, None, id="credentials-file"),
+    pytest.param(in_config_file, None, id="config-file"),
+    pytest.param(by_process, END, id="process"),
+    pytest.param(by_process_without_end, None, id="process-without-end"),
+    pytest.param(by_role, END, id="role"),
+    pytest.param(by_web_identity, END, id="web-identity"),
+    pytest.param(by_container, END, id="container"),
+    pytest.param(by_instance, END, id="instance"),
+]
+"""Each source alone, and when its credentials expire."""
