@@ -1,25 +1,24 @@
 """
 Start the command line: ``codepipeline-client``, or ``python -m codepipeline_client``.
 
-Only this: what it does is in `cli`.
+What it does is in `cli`.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
-from .cli._endings import PROGRAM, ExitCode
+from .cli.exit_codes import PROGRAM, ExitCode
 
 
 def main() -> int:
     """Run the command that the shell was given, and return its exit code."""
-    try:
-        from .cli._commands import run
-    except ModuleNotFoundError as error:
-        if error.name != "click":
-            raise
+    if find_spec("click") is None or find_spec("rich") is None:  # rich is imported only where something is drawn
         print(f'{PROGRAM}: its command line is not installed: pip install "{PROGRAM}[cli]"', file=sys.stderr)
-        return ExitCode.NO_CLICK
+        return ExitCode.NOT_INSTALLED
+    from .cli.commands import run
+
     return run()
 
 

@@ -23,6 +23,7 @@ _CLEARED = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "SSLKEYLOGFILE",
+    "FORCE_COLOR",
 )
 
 

@@ -32,8 +32,8 @@ from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 
 import codepipeline_client
 from codepipeline_client import Credentials
-from codepipeline_client.cli._commands import run
-from codepipeline_client.cli._samples import SAMPLES
+from codepipeline_client.cli.commands import run
+from codepipeline_client.cli.local import SAMPLES
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
 
 ROOT: Final = Path(__file__).parent.parent

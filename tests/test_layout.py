@@ -63,7 +63,8 @@ AT_HOME: Final = {
     "threading": WAITING | {"cli"},
     "trio": WAITING,
     "time.sleep": WAITING,
-    "click": frozenset({"cli", "__main__"}),
+    "click": frozenset({"cli"}),
+    "rich": frozenset({"cli"}),
     "pytest": frozenset({"testing"}),
 }
 """What only some stations may know of."""

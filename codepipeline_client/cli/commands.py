@@ -1,13 +1,11 @@
 """
-The commands: their arguments, and in what order each does what.
-
-What they print is in `_view`, how they end in `_endings`. A command returns its exit code, and raises what went wrong.
+The commands: what each does, in which order. A command returns its exit code, and raises what went wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any
 
 import click
 
@@ -16,21 +14,16 @@ from .._pauses import SystemClock
 from .._user_agent import __version__
 from ..errors import CodePipelineError
 from ..models import PipelineExecution, ResponseMetadata
-from ..waiting import Pace
-from ._endings import PROGRAM, ExitCode, of_error, of_status
-from ._follow import unless_told_to_stop, wait_for_end, watch_to_end
-from ._help import Documented, DocumentedGroup, help_option, shows
-from ._options import Format, Question, about_an_execution, at_a_pace
-from ._terminal import complain, explain, prepared, say, width
-from ._view import as_json, as_rows, laid_out
-
-_WIDEST: Final = 80
-_NARROWEST: Final = 20
+from .exit_codes import PROGRAM, ExitCode, of_error, of_status
+from .options import EXECUTION_OPTIONS, WAIT_OPTIONS, CommandGroup, ExecutionOptions, WaitOptions, info_option
+from .output import as_json, as_rows, as_table, complain, explain, prepared_streams, say, stdout_width
+from .progress import interruptible, wait_for_end, watch_to_end
 
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
-    """Do what *args* say (None for the shell's own), tell what went wrong in one line, and return the exit code."""
-    with prepared():
+    """Run the command of *args* (None for the shell's), report an error in one line, and return the exit code."""
+    columns = stdout_width()
+    with prepared_streams():
         try:
             code: int = commands.main(
                 args,
@@ -38,38 +31,28 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
                 standalone_mode=False,
                 windows_expand_args=False,  # the arguments are no files
                 obj=clock or SystemClock(),
-                terminal_width=_help_width(width()),
+                terminal_width=columns and max(min(columns, 80) - 2, 20),  # click itself knows no terminal below 52
             )
         except CodePipelineError as error:
-            ending = of_error(error)
-            complain(ending.line)
-            return ending.code
+            exit_code, line = of_error(error)
+            complain(line)
+            return exit_code
         except click.ClickException as error:
-            complain(f"{error.format_message().rstrip('.')}{_where_to_look(error)}")
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            where_to_look = f": see {context.command_path} --help" if context else ""
+            complain(f"{error.format_message().rstrip('.')}{where_to_look}")
             return error.exit_code
         except click.Abort:
             return ExitCode.INTERRUPTED
     return code
 
 
-def _help_width(columns: int | None) -> int | None:
-    """Return the columns for the help. Click itself knows no terminal below 52."""
-    return None if columns is None else max(min(columns, _WIDEST) - 2, _NARROWEST)
-
-
-def _where_to_look(error: click.ClickException) -> str:
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    return f": see {context.command_path} --help" if context else ""
-
-
 @click.group(
-    cls=DocumentedGroup,
+    cls=CommandGroup,
     invoke_without_command=True,
-    add_help_option=False,
+    params=[info_option(lambda _: f"{PROGRAM} {__version__}", "--version", about="Show the version and exit.")],
     epilog="codepipeline-client demo\ncodepipeline-client get web ID --region eu-west-1",
 )
-@shows(lambda _: f"{PROGRAM} {__version__}", "--version", about="Show the version and exit.")
-@help_option
 @click.pass_context
 def commands(context: click.Context) -> None:
     """Read executions of AWS CodePipeline."""
@@ -79,17 +62,14 @@ def commands(context: click.Context) -> None:
 
 
 @commands.command(
-    cls=Documented,
-    add_help_option=False,
+    params=EXECUTION_OPTIONS,
     epilog="""\
 codepipeline-client get web ID
 codepipeline-client get web ID --profile work --output json
 codepipeline-client get web ID && echo it went live""",
 )
 @click.pass_obj
-@about_an_execution
-@help_option
-def get(clock: Clock, question: Question, *, output_format: Format) -> ExitCode:
+def get(clock: Clock, /, **given: Any) -> ExitCode:
     """
     Show the execution ID of the pipeline NAME as it is now.
 
@@ -99,17 +79,16 @@ def get(clock: Clock, question: Question, *, output_format: Format) -> ExitCode:
     As json it is one object in one line: pipeline_execution with its fields as in Python and console_url, created in
     ISO 8601 and UTC, and response_metadata with request_id, http_status_code and attempts.
     """
-    with question.client(clock) as client:
+    options = ExecutionOptions(**given)
+    with options.client(clock) as client:
         output = client.get_pipeline_execution(
-            pipeline_name=question.reference.pipeline_name,
-            pipeline_execution_id=question.reference.pipeline_execution_id,
+            pipeline_name=options.pipeline_name, pipeline_execution_id=options.pipeline_execution_id
         )
-    return _result(output.pipeline_execution, output.response_metadata, output_format)
+    return _result(output.pipeline_execution, output.response_metadata, options)
 
 
 @commands.command(
-    cls=Documented,
-    add_help_option=False,
+    params=EXECUTION_OPTIONS + WAIT_OPTIONS,
     epilog="""\
 codepipeline-client wait web ID
 codepipeline-client wait web ID --timeout 7d --poll-interval 1m
@@ -117,10 +96,7 @@ codepipeline-client wait web ID && ./announce
 codepipeline-client wait web ID --output json | jq .pipeline_execution.status""",
 )
 @click.pass_obj
-@about_an_execution
-@at_a_pace
-@help_option
-def wait(clock: Clock, question: Question, *, pace: Pace, output_format: Format) -> ExitCode:
+def wait(clock: Clock, /, **given: Any) -> ExitCode:
     """
     Wait until the execution ID of the pipeline NAME has ended, and show it.
 
@@ -130,42 +106,34 @@ def wait(clock: Clock, question: Question, *, pace: Pace, output_format: Format)
     How it goes on is shown on stderr: drawn on a terminal, else as a line for each change and one a minute.
     The end is shown on stdout, as get does; the json has no response_metadata. Ctrl-C ends the wait only.
     """
-
-    def follow() -> ExitCode:
-        with question.client(clock) as client:
-            execution = wait_for_end(client, question.reference, pace, clock)
-        return _result(execution, None, output_format)
-
-    return unless_told_to_stop(follow, question.reference)
+    options = WaitOptions(**given)
+    pace = options.pace
+    with interruptible(options.reference), options.client(clock) as client:
+        execution = wait_for_end(client, options.reference, pace, clock)
+    return _result(execution, None, options)
 
 
 @commands.command(
-    cls=Documented,
-    add_help_option=False,
+    params=EXECUTION_OPTIONS + WAIT_OPTIONS,
     epilog="""\
 codepipeline-client watch web ID
 codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execution.status""",
 )
 @click.pass_obj
-@about_an_execution
-@at_a_pace
-@help_option
-def watch(clock: Clock, question: Question, *, pace: Pace, output_format: Format) -> ExitCode:
+def watch(clock: Clock, /, **given: Any) -> ExitCode:
     """
     Show each change of the execution ID of the pipeline NAME, until it has ended.
 
     It is like wait, but each change goes to stdout as it comes: a line, or as json the whole execution in one line.
     It is over early when nobody reads stdout any more.
     """
-
-    def follow() -> ExitCode:
-        with question.client(clock) as client:
-            return watch_to_end(client, question.reference, pace, clock, in_json=output_format == "json")
-
-    return unless_told_to_stop(follow, question.reference)
+    options = WaitOptions(**given)
+    pace = options.pace
+    with interruptible(options.reference), options.client(clock) as client:
+        return watch_to_end(client, options.reference, pace, clock, in_json=options.output_format == "json")
 
 
-@commands.command(add_help_option=False)
+@commands.command()
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -182,7 +150,6 @@ def watch(clock: Clock, question: Question, *, pace: Pace, output_format: Format
     metavar="NAME",
     help="Region that requests must be signed for.",
 )
-@help_option
 @click.pass_obj
 def serve(clock: Clock, *, port: int, region_name: str) -> ExitCode:
     """
@@ -191,14 +158,13 @@ def serve(clock: Clock, *, port: int, region_name: str) -> ExitCode:
     A real HTTP endpoint on loopback that checks signatures as AWS does. Any AWS client talks to it once the environment
     is set as this command prints it.
     """
-    from ._local import serve_samples
+    from .local import serve_samples
 
     serve_samples(clock, port=port, region_name=region_name)
     return ExitCode.SUCCEEDED
 
 
-@commands.command(add_help_option=False)
-@help_option
+@commands.command()
 @click.pass_obj
 def demo(clock: Clock) -> ExitCode:
     """
@@ -206,13 +172,13 @@ def demo(clock: Clock) -> ExitCode:
 
     By signed calls over real HTTP, with the client that a program would use. Needs no account and no network.
     """
-    from ._demo import demonstrate
+    from .local import demonstrate
 
     demonstrate(clock)
     return ExitCode.SUCCEEDED
 
 
-def _result(execution: PipelineExecution, metadata: ResponseMetadata | None, output_format: Format) -> ExitCode:
+def _result(execution: PipelineExecution, metadata: ResponseMetadata | None, options: ExecutionOptions) -> ExitCode:
     """Write what a command was asked for, and return the exit code for it."""
-    say(as_json(execution, metadata) if output_format == "json" else laid_out(as_rows(execution), width=width()))
+    say(as_json(execution, metadata) if options.output_format == "json" else as_table(as_rows(execution)))
     return of_status(execution.status)

@@ -1,0 +1,115 @@
+"""
+The exit codes, and which of them an execution or an error ends a command with.
+
+Prints nothing, and works without click. Python and click end with 1 and 2 themselves.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from types import UnionType
+from typing import Final, Self
+
+from .. import errors
+from ..models import PipelineExecutionStatus
+
+PROGRAM: Final = "codepipeline-client"
+
+
+class ExitCode(IntEnum):
+    """What a script can tell from how a command ended, with the words for it in ``--help``."""
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """Return the code, with its meaning beside it."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    SUCCEEDED = 0, "The execution Succeeded. For demo and serve: it went well."
+    OTHER = 1, "Something else: a port is taken, the output cannot be written."
+    USAGE = 2, "The arguments break a rule. Nothing was sent."
+    NOT_INSTALLED = 3, "Installed without the extra: codepipeline-client[cli]."
+    NOT_TERMINAL = 10, "For get: it has not ended, and is InProgress, Stopping, or a status newer than this release."
+    FAILED = 11, "The execution Failed."
+    STOPPED = 12, "The execution was Stopped."
+    CANCELLED = 13, "The execution was Cancelled."
+    SUPERSEDED = 14, "The execution was Superseded."
+    TIMED_OUT = 15, "For wait and watch: it did not end within --timeout, and goes on."
+    NOT_FOUND = 20, "There is no such pipeline or execution."
+    DENIED = 21, "The credentials do not allow the call."
+    SETTINGS = 22, "Region, profile, endpoint, credentials or clock are missing or wrong."
+    NO_RESPONSE = 23, "No answer that can be used: a network or service failure, throttling."
+    INTERRUPTED = 130, "Ctrl-C. An execution that was followed goes on."
+    TERMINATED = 143, "For wait and watch: the same by SIGTERM."
+
+
+def of_status(status: PipelineExecutionStatus) -> ExitCode:
+    """Return the code for an execution that was read: 0 for Succeeded only, so that ``get … && deploy`` is safe."""
+    return ExitCode[status.name] if status.is_terminal else ExitCode.NOT_TERMINAL
+
+
+_PERMISSION: Final = "it takes the permission codepipeline:GetPipelineExecution; --profile names other credentials"
+_CREDENTIALS: Final = "check the keys (--profile names others), the region, and this machine's clock"
+_CLOCK: Final = "set this machine's clock, then try again"
+_ENDPOINT: Final = "check that the endpoint is CodePipeline's"
+_NAME: Final = "check the name, and whether --region and --profile are the pipeline's"
+_ID: Final = "check the id, and whether it is an execution of this pipeline"
+_NETWORK: Final = "check the network, the proxy and the endpoint, then try again"
+_ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
+    (errors.PipelineNotFoundException, ExitCode.NOT_FOUND, _NAME),
+    (errors.PipelineExecutionNotFoundException, ExitCode.NOT_FOUND, _ID),
+    (errors.AccessDeniedException | errors.NotAuthorized | errors.OptInRequired, ExitCode.DENIED, _PERMISSION),
+    (errors.ExpiredTokenException, ExitCode.SETTINGS, "get new credentials, then try again"),
+    (errors.IncompleteSignature | errors.InvalidSignatureException, ExitCode.SETTINGS, _CREDENTIALS),
+    (errors.InvalidClientTokenId | errors.UnrecognizedClientException, ExitCode.SETTINGS, _CREDENTIALS),
+    (errors.MissingAuthenticationTokenException | errors.SignatureDoesNotMatch, ExitCode.SETTINGS, _CREDENTIALS),
+    (errors.RequestExpired | errors.RequestTimeTooSkewed, ExitCode.SETTINGS, _CLOCK),
+    (errors.UnknownOperationException | errors.ResponseDecodeError, ExitCode.NO_RESPONSE, _ENDPOINT),
+    (errors.RequestAbortedException | errors.RequestTimeoutException, ExitCode.NO_RESPONSE, "try again"),
+    (errors.TransportError, ExitCode.NO_RESPONSE, _NETWORK),
+    (errors.WaitTimeoutError, ExitCode.TIMED_OUT, "--timeout gives it longer"),
+)
+_OPTIONS: Final = {"region_name": "--region", "profile_name": "--profile", "endpoint_url": "--endpoint-url"}
+_ARGUMENTS: Final = {"pipeline_name": "NAME", "pipeline_execution_id": "ID"}
+
+
+def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str]:
+    """Return the code for *error*, and one line that says what happened and what to do about it."""
+    if isinstance(error, errors.ParameterValidationError):
+        rules = (f"{_ARGUMENTS.get(each.parameter, each.parameter)} {each.rule}" for each in error.violations)
+        return ExitCode.USAGE, "; ".join(rules)
+    if isinstance(error, errors.ConfigurationError | errors.CredentialsError):
+        return ExitCode.SETTINGS, _with_options(error)  # these say themselves what to do
+    listed = next(((code, advice) for kinds, code, advice in _ADVICE if isinstance(error, kinds)), None)
+    code, advice = listed or _advice_by_status(error)
+    message = str(error).rstrip(".")
+    return code, f"{message}: {advice}" if advice else message
+
+
+def _advice_by_status(error: errors.CodePipelineError) -> tuple[ExitCode, str]:
+    """Return the code and the advice for an error that is not listed: rare ones, and those newer than this release."""
+    if not isinstance(error, errors.ServiceError):
+        return ExitCode.OTHER, ""
+    if error.http_status_code in (401, 403):
+        return ExitCode.DENIED, _PERMISSION
+    if error.is_throttling:
+        return ExitCode.NO_RESPONSE, "wait a while, then try again"
+    if error.fault == "server":
+        return ExitCode.NO_RESPONSE, "try again"
+    return ExitCode.NO_RESPONSE, "AWS Support can look the request id up"
+
+
+def _with_options(error: errors.ConfigurationError | errors.CredentialsError) -> str:
+    """
+    Return the message, and the options for the arguments that it names.
+
+    The names themselves stay: a setting that came from a file is called the same there.
+    """
+    message = str(error)
+    named = [f"{name} is {option}" for name, option in _OPTIONS.items() if name in message]
+    if isinstance(error, errors.CredentialsError):
+        named.append("a profile is named with --profile")
+    return f"{message} (here {', '.join(named)})" if named else message

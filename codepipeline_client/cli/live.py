@@ -1,0 +1,131 @@
+"""
+The view of a wait on a terminal: drawn by rich while the wait lasts, and gone afterwards.
+
+It is drawn in a thread of its own, since a poll may take long. A signal interrupts the main thread, so never rich.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Final, TextIO
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from .._clock import Clock
+from ..errors import printable
+from ..models import PipelineExecution
+from ..waiting import PipelineExecutionReference, PollReport
+from . import output
+
+_FRAMES_PER_SECOND: Final = 8
+_SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ASCII_SPINNER: Final = "|/-\\"
+_PATIENCE: Final = 5.0
+"""Seconds to wait until the view is cleared: a terminal that does not take what is written must not stop the end."""
+
+
+class LiveView:
+    """
+    A few lines that are drawn over themselves: the status, the time, and what the execution is about.
+
+    Nothing is drawn before the first poll is over: until then the client may ask for an MFA code on the terminal.
+    """
+
+    def __init__(self, reference: PipelineExecutionReference, clock: Clock, stream: TextIO) -> None:
+        """Prepare to draw on *stream*, which must be a terminal's."""
+        self.last: PollReport | None = None
+        """The last poll."""
+        self._which = printable(f"{reference.pipeline_name} {reference.pipeline_execution_id}")
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._seen: PipelineExecution | None = None
+        self._clear: Callable[[], object] | None = None
+        self._stream = stream
+        self._console = Console(
+            file=stream,
+            force_terminal=True,
+            force_interactive=True,
+            no_color=not output.has_colours(stream),
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def close(self) -> None:
+        """Clear the view, and show the cursor."""
+        if self._clear is not None:
+            self._clear()
+
+    def polled(self, report: PollReport) -> None:
+        """Show what the poll has brought."""
+        self.last = report
+        self._seen = report.execution or self._seen
+        if self._clear is None and report.pause is not None:
+            self._draw()
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Clear the view, and draw it again afterwards, below what was written meanwhile."""
+        clear, self._clear = self._clear, None
+        if clear is None:  # nothing is drawn, or this is within another one
+            yield
+            return
+        try:
+            clear()
+            yield
+        finally:
+            self._draw()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines that fit, and a blank one: there the cursor rests, and the ^C of a Ctrl-C is cleared."""
+        for line in [*self._lines(options)][: max(options.size.height - 2, 1)]:
+            # Some terminals begin a new line after a character in the last column.
+            line.truncate(options.size.width - 1, overflow="crop" if options.ascii_only else "ellipsis")
+            yield line
+        yield ""
+
+    def _lines(self, options: ConsoleOptions) -> Iterator[Text]:
+        def text(words: str, style: str = "") -> Text:
+            words = output.without_commands(words).encode(options.encoding, "backslashreplace").decode(options.encoding)
+            return Text(words, style)
+
+        seen, seconds, report = self._seen, self._clock.monotonic() - self._began, self.last
+        spinner = _ASCII_SPINNER if options.ascii_only else _SPINNER
+        frame = spinner[int(seconds * _FRAMES_PER_SECOND) % len(spinner)]
+        status, style = (
+            (output.status_words(seen.status), output.status_colour(seen.status)) if seen else ("asking", "")
+        )
+        yield text(f"{frame} {status}", style) + text(f"  {output.elapsed(seconds)}  {self._which}")
+        if seen is not None:
+            trigger = (seen.trigger.trigger_type, seen.trigger.trigger_detail) if seen.trigger else ()
+            cause = "  ".join(printable(part) for part in trigger if part)
+            for line in (output.revision_words(seen), cause, output.first_line(seen.status_summary)):
+                if line:
+                    yield text(f"  {line}")
+        if report is not None and report.failure is not None and report.pause is not None:
+            again = output.remaining(report.seconds + report.pause - seconds)
+            yield text(f"  {output.failure_words(report.failure)}, asking again in {again}", "yellow")
+
+    def _draw(self) -> None:
+        is_over, is_cleared = Event(), Event()
+        # What is written to stderr meanwhile appears above. Results are on stdout, see paused.
+        live = Live(self, console=self._console, transient=True, auto_refresh=False, redirect_stdout=False)
+
+        def run() -> None:
+            try:
+                with live:
+                    while not is_over.wait(1 / _FRAMES_PER_SECOND):
+                        live.refresh()
+            except OSError:  # the terminal's window was closed: the wait goes on
+                output.discard_output(self._stream)
+            is_cleared.set()
+
+        def clear() -> None:
+            is_over.set()
+            is_cleared.wait(_PATIENCE)
+
+        self._clear = clear
+        Thread(target=run, name="codepipeline-client-view", daemon=True).start()

@@ -1,0 +1,195 @@
+"""
+What needs no machine but this one: an endpoint with sample executions, and a demonstration on such an endpoint.
+
+Imported when one of them is asked for, since the test kit takes time to import.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+import click
+from attrs import evolve
+
+from .. import _endpoint, models
+from .._clock import Clock
+from .._reports import AttemptReport
+from ..client import CodePipelineClient
+from ..models import ExecutionType, PipelineExecution, PipelineExecutionStatus, TriggerType
+from ..testing import LocalCodePipeline, Shown, make_pipeline_execution
+from ..waiting import Pace
+from .exit_codes import PROGRAM
+from .output import Row, as_rows, as_table, elapsed, fitted, say
+from .progress import stop_signals_raise, wait_for_end
+
+_COMMIT: Final = "c81e728d9d4c2f636f067f89cc14862c1f0e3dad"
+_SUCCEEDED: Final = make_pipeline_execution(
+    pipeline_execution_id="7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31",
+    pipeline_version=3,
+    variables=[{"name": "BRANCH", "resolved_value": "main"}],
+)
+_FAILED: Final = evolve(
+    _SUCCEEDED,
+    pipeline_execution_id="e90c47b6-58d2-4a1b-b3f7-06d5a8e2c914",
+    status=PipelineExecutionStatus.FAILED,
+    status_summary="The action Smoke of the stage Deploy failed: 1 of 24 checks",
+)
+SAMPLES: Final = (
+    _SUCCEEDED,
+    evolve(
+        _SUCCEEDED,
+        pipeline_execution_id="b24d9e07-3c1f-4f5a-8e62-91a7c0d4f583",
+        status=PipelineExecutionStatus.IN_PROGRESS,
+        artifact_revisions=(
+            models.ArtifactRevision(
+                name="SourceArtifact",
+                revision_id=_COMMIT,
+                revision_summary="Ask less often\n\nThe page shows minutes, so it need not ask every second.",
+                revision_url=f"https://github.com/example/web/commit/{_COMMIT}",
+            ),
+        ),
+    ),
+    _FAILED,
+    evolve(
+        _SUCCEEDED,
+        pipeline_execution_id="1d6b83fa-c720-49e5-9f08-e4b35a7d2c60",
+        trigger=models.ExecutionTrigger(
+            trigger_type=TriggerType.AUTOMATED_ROLLBACK,
+            trigger_detail=f"FailedPipelineExecutionId: {_FAILED.pipeline_execution_id}",
+        ),
+        execution_type=ExecutionType.ROLLBACK,
+        rollback_metadata=models.PipelineRollbackMetadata(
+            rollback_target_pipeline_execution_id=_SUCCEEDED.pipeline_execution_id
+        ),
+    ),
+    evolve(
+        _SUCCEEDED,
+        pipeline_execution_id="5a0f2e91-d843-4b7c-a6d5-3e9c71b08f24",
+        status=PipelineExecutionStatus.STOPPED,
+        status_summary="Stopped by hand: the wrong branch",
+        artifact_revisions=(),
+        trigger=models.ExecutionTrigger(
+            trigger_type=TriggerType.START_PIPELINE_EXECUTION, trigger_detail="arn:aws:iam::111122223333:user/alex"
+        ),
+    ),
+)
+"""One execution of the pipeline ``web`` for each way that it can go."""
+
+SCRIPTED_SAMPLES: Final = {
+    "Succeeds in a minute": (60.0, evolve(_SUCCEEDED, pipeline_execution_id="0c7be3d4-81f6-4e29-b5a0-7d4f92c6e138")),
+    "Fails in 30 seconds": (30.0, evolve(_FAILED, pipeline_execution_id="9f15d062-4ae7-4c3b-8d90-2b6c71e5fa43")),
+}
+"""Executions of the pipeline ``web`` to wait for: how many seconds each is InProgress, and how it ends."""
+
+_PACE: Final = Pace(timeout=60.0, poll_interval=0.5, max_poll_interval=0.5, not_found_grace=0.0)
+_SLEEP: Final = 1.0
+"""Seconds that the main thread sleeps at a time: a signal just before a sleep is handled only after it."""
+_MAX_REQUESTS: Final = 100
+"""Requests that are kept, though nobody looks at them: it may run for days."""
+
+
+def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
+    """Serve the samples, say how to ask for them, and return after Ctrl-C or SIGTERM."""
+    _endpoint.check_region(region_name)
+    endpoint = LocalCodePipeline(port=port, region_name=region_name, now=clock.time, max_requests=_MAX_REQUESTS)
+    for execution in SAMPLES:
+        endpoint.put_execution(execution)
+    for seconds, end in SCRIPTED_SAMPLES.values():
+        endpoint.script_execution(_steps(seconds, end))
+    try:
+        with stop_signals_raise(), ExitStack() as running:
+            try:
+                running.enter_context(endpoint)
+            except OSError as error:
+                words = f"port {port} of this machine cannot be listened on: {error.strerror}"
+                raise click.ClickException(f"{words}: choose another with --port") from error
+            say(instructions(endpoint.endpoint_url, endpoint.environ, windows=os.name == "nt"))
+            while True:
+                clock.sleep(_SLEEP)
+    except KeyboardInterrupt:
+        say("\nStopped.")
+
+
+def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:
+    """Return what `serve_samples` prints: where the endpoint is, the settings to copy, and the commands to try."""
+    ids = {label: end.pipeline_execution_id for label, (_, end) in SCRIPTED_SAMPLES.items()}
+    for each in SAMPLES:
+        ids[f"{each.status}{', a rollback' if each.rollback_metadata else ''}"] = each.pipeline_execution_id
+    settings = [f"export {name}={shlex.quote(value)}" for name, value in environ.items()]
+    if windows:
+        in_cmd = [f"set {name}={value}" for name, value in environ.items()]
+        in_powershell = [f"$env:{name} = '{value}'" for name, value in environ.items()]
+        settings = ["In cmd:", *in_cmd, "In PowerShell:", *in_powershell]
+    paragraphs = (
+        f"CodePipeline on this machine: {url}\nCtrl-C stops it.",
+        "\n".join(fitted("For another terminal, so that any AWS client there asks it:")),
+        "\n".join(settings),
+        "Then try:",
+        f"{PROGRAM} get web {ids['Succeeded']}\n{PROGRAM} wait web {ids['Succeeds in a minute']}",
+        "The executions of the pipeline web:",
+        as_table((label, [execution_id]) for label, execution_id in ids.items()),
+    )
+    return "\n\n".join(paragraphs)
+
+
+def demonstrate(clock: Clock) -> None:
+    """Follow an execution by signed calls over HTTP, and tell what happened."""
+    say("\n".join(fitted("One execution on this machine, followed to its end: no account, no network.")) + "\n")
+    attempts: list[AttemptReport] = []
+    with LocalCodePipeline(now=clock.time) as endpoint, _without_settings():
+        reference = endpoint.script_execution(_steps(3.0, _SUCCEEDED))
+        client = CodePipelineClient(
+            region_name=endpoint.region_name,
+            endpoint_url=endpoint.endpoint_url,
+            credentials=endpoint.credentials,
+            clock=clock,
+            on_attempt=attempts.append,
+        )
+        began = clock.monotonic()
+        with client, stop_signals_raise():
+            execution = wait_for_end(client, reference, _PACE, clock)
+        seconds = clock.monotonic() - began
+        request, attempt = endpoint.requests[-1], attempts[-1]
+        parts = dict(part.split("=", 1) for part in request.headers["authorization"].partition(" ")[2].split(", "))
+        _, _, region_name, service_name, _ = parts["Credential"].split("/")
+        asked = f"{len(endpoint.requests)} times in {elapsed(seconds)}, until it had ended"
+        signed = parts["SignedHeaders"].replace(";", ", ")
+        answered = f"HTTP {attempt.http_status_code}, the signature was right"
+        happened: list[Row] = [
+            ("Asked", [asked]),
+            ("Signed", [f"AWS Signature Version 4 for {service_name} in {region_name}", f"over {signed}"]),
+            ("Sent", [f"over HTTP to {endpoint.endpoint_url}", request.headers["x-amz-target"]]),
+            ("Answered", [answered, f"request id {attempt.request_id}"]),
+            ("Typed", [f"{type(execution).__name__}, {execution.status!r}"]),
+        ]
+    following: list[Row] = [
+        (f"{PROGRAM} serve", ["an endpoint that stays"]),
+        (f"{PROGRAM} get NAME ID", ["an execution of yours, from AWS"]),
+        (f"{PROGRAM} wait NAME ID", ["the same, when it has ended"]),
+    ]
+    say("\n\n".join([as_table(happened), as_table(as_rows(execution)), "Next:", as_table(following)]))
+
+
+def _steps(seconds: float, end: PipelineExecution) -> tuple[Shown | PipelineExecution, ...]:
+    """Return the steps of an execution that begins with the first request, and is *end* after so many *seconds*."""
+    running = evolve(end, status=PipelineExecutionStatus.IN_PROGRESS, status_summary=None)
+    return Shown(evolve(running, artifact_revisions=()), polls=1), Shown(running, seconds=seconds), end
+
+
+@contextmanager
+def _without_settings() -> Generator[None]:
+    """Hide this machine's AWS settings, so that no error in them ends the demo."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith("AWS_"):
+            del os.environ[name]
+    os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

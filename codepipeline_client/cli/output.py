@@ -1,0 +1,312 @@
+"""
+Results on stdout, everything else on stderr: how an execution looks, and how text is written.
+
+What came from the service is escaped, so that it can neither move a cursor nor forge a line, and no line is a command
+to a build server that reads the log. rich wraps text on a terminal, and is loaded for that only.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from itertools import chain, repeat
+from math import ceil
+from typing import Final, TextIO
+
+import attrs
+import click
+
+from .. import errors
+from ..errors import printable
+from ..models import PipelineExecution, PipelineExecutionStatus, ResponseMetadata
+from .exit_codes import PROGRAM
+
+_NARROW: Final = 60
+"""Columns below which a label gets a line of its own, so that an id still fits behind the margin."""
+_GAP: Final = 2
+_ID: Final = 40
+"""Characters of a revision's id that are shown at most, unless it is a commit hash."""
+_NO_READER: Final = (errno.EPIPE, errno.EINVAL)
+"""Errors of a write to a pipe without a reader; the second is Windows'."""
+_COMMANDS: Final = ((re.compile(r"(?m)^( *):(?=:)"), r"\1\\u003a"), (re.compile(r"##(?=\w*\[)"), r"#\\u0023"))
+"""
+What build servers obey in a log, and what is written instead: GitHub's ``::`` at the beginning of a line, and ``##[``,
+``##vso[`` and ``##teamcity[`` of others anywhere.
+
+Where JSON may contain them, in its strings, what is written is its own escape for the same character.
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
+"""
+_UNKNOWN: Final = "(not given)"
+_CODE: Final = 60
+"""Characters of an error code that are shown at most."""
+_FAILURES: Final[tuple[tuple[type[errors.CodePipelineError], str], ...]] = (
+    (errors.PipelineNotFoundException, "no such pipeline yet"),
+    (errors.PipelineExecutionNotFoundException, "no such execution yet"),
+    (errors.ConnectionFailedError, "no connection"),
+    (errors.RequestTimeoutError, "no answer in time"),
+    (errors.ResponseDecodeError, "no answer that can be read"),
+)
+_COLOURS: Final = {"Succeeded": "green", "Failed": "red", "InProgress": "cyan"}
+
+Row = tuple[str, Sequence[str]]
+"""A label, and the lines beside it."""
+
+
+def as_json(execution: PipelineExecution, metadata: ResponseMetadata | None = None) -> str:
+    """
+    Return *execution* as one JSON object in one line of ASCII, with the names that it has in Python.
+
+    An absent member is null, a time is ISO 8601 in UTC. ``console_url`` is added.
+    """
+    members = attrs.asdict(execution, value_serializer=_plain) | {"console_url": execution.console_url}
+    shown: dict[str, object] = {"pipeline_execution": members}
+    if metadata is not None:
+        names = ("request_id", "http_status_code", "attempts")
+        shown["response_metadata"] = {name: getattr(metadata, name) for name in names}
+    return json.dumps(shown)
+
+
+def as_table(rows: Iterable[Row]) -> str:
+    """Return the *rows* that have lines for stdout, with the labels in a column, or above on a narrow terminal."""
+    shown = [(label, lines) for label, lines in rows if lines]
+    width = stdout_width()
+    narrow = width is not None and width < _NARROW
+    column = _GAP if narrow else max(len(label) for label, _ in shown) + _GAP
+    text: list[str] = []
+    for label, lines in shown:
+        pieces = [piece for line in lines for piece in fitted(line, margin=column)]
+        if narrow:
+            text.append(label)
+        margins = chain(["" if narrow else label], repeat(""))
+        text += [f"{margin:<{column}}{piece}".rstrip() for margin, piece in zip(margins, pieces, strict=False)]
+    return "\n".join(text)
+
+
+def fitted(line: str, *, margin: int = 0) -> list[str]:
+    """
+    Return *line* in pieces that fit beside a *margin* on the terminal that stdout is, or whole if it is none.
+
+    A word of its own, such as a URL, stays whole too: the terminal breaks it, and it can still be copied.
+    """
+    width = stdout_width()
+    if width is None or (line.isascii() and " " not in line.strip()):
+        return [line]
+    from rich.console import Console
+    from rich.text import Text
+
+    pieces = Text(line).wrap(Console(), max(width - margin, _GAP), overflow="fold")
+    return [piece.plain.rstrip() for piece in pieces]
+
+
+def with_coloured_status(line: str, status: PipelineExecutionStatus, stream: TextIO | None) -> str:
+    """Return *line* with the first word that is the *status* in its colour, if *stream* has colours."""
+    colour = status_colour(status)
+    if not colour or not has_colours(stream):
+        return line
+    return line.replace(status.value, click.style(status.value, fg=colour), 1)
+
+
+def status_words(status: PipelineExecutionStatus) -> str:
+    """Return *status* in words."""
+    return status.value if status.is_known else f"{printable(status)} (newer than this release)"
+
+
+def status_colour(status: PipelineExecutionStatus) -> str:
+    """Return the name of the colour for *status*, for click and for rich. Empty for an unknown one."""
+    return _COLOURS.get(status.value, "yellow" if status.is_known else "")
+
+
+def short_id(revision_id: str) -> str:
+    """Return a commit hash as people write it. Part of any other id means nothing, so only a very long one is cut."""
+    if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", revision_id):
+        return revision_id[:8]
+    return revision_id if len(revision_id) <= _ID else revision_id[: _ID - 3] + "..."
+
+
+def first_line(text: str | None) -> str:
+    """Return the first line that is not blank, escaped. Empty where there is none."""
+    return printable((text or "").strip().partition("\n")[0].rstrip())
+
+
+def as_rows(execution: PipelineExecution) -> Iterator[Row]:
+    """Yield what there is to say about *execution*: rows without lines for what is absent."""
+    trigger, rollback = execution.trigger, execution.rollback_metadata
+    status = with_coloured_status(status_words(execution.status), execution.status, sys.stdout)
+    yield "Pipeline", [printable(execution.pipeline_name)]
+    yield "Execution", [printable(execution.pipeline_execution_id)]
+    yield "Status", [status]
+    yield "Summary", [*map(printable, (execution.status_summary or "").splitlines())]
+    yield "Version", [] if execution.pipeline_version is None else [str(execution.pipeline_version)]
+    yield "Mode", _escaped(execution.execution_mode)
+    yield "Type", _escaped(execution.execution_type)
+    if rollback is not None:
+        yield "Rolls back to", _escaped(rollback.rollback_target_pipeline_execution_id) or [_UNKNOWN]
+    if trigger is not None:
+        yield "Trigger", _escaped(trigger.trigger_type, trigger.trigger_detail) or [_UNKNOWN]
+    for revision in execution.artifact_revisions:
+        parts = _escaped(revision.name, short_id(revision.revision_id or ""), first_line(revision.commit_message))
+        yield "Revision", [*_escaped("  ".join(parts), revision.revision_url)] or [_UNKNOWN]
+    for variable in execution.variables:
+        name, value = variable.name, variable.resolved_value
+        yield "Variable", [" = ".join(_UNKNOWN if part is None else printable(part) for part in (name, value))]
+    yield "Console", _escaped(execution.console_url)
+
+
+def _escaped(*texts: str | None) -> list[str]:
+    return [printable(text) for text in texts if text]
+
+
+def _plain(_instance: object, _field: object, value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value
+
+
+def change_line(execution: PipelineExecution, before: PipelineExecution | None, *, now: float, seconds: float) -> str:
+    """Return the line about a change: when, which status, after how long, and what else is new."""
+    after = "" if before is None else f"after {elapsed(seconds)}"
+    parts = (timestamp(now), status_words(execution.status), after, _news(execution, before))
+    return "  ".join(part for part in parts if part)
+
+
+def failure_words(failure: errors.CodePipelineError) -> str:
+    """Return what a poll failed with, in a few words."""
+    if isinstance(failure, errors.ServiceError) and failure.is_throttling:
+        return "throttled"
+    words = next((words for kind, words in _FAILURES if isinstance(failure, kind)), None)
+    code = failure.code if isinstance(failure, errors.ServiceError) else type(failure).__name__
+    return words or printable(code)[:_CODE]
+
+
+def revision_words(execution: PipelineExecution) -> str:
+    """Return the first revision, and how many others there are, in one line. Empty for none."""
+    if not execution.artifact_revisions:
+        return ""
+    first, *others = execution.artifact_revisions
+    shown = printable(short_id(first.commit_id or first.revision_id or ""))
+    which = " ".join(part for part in (shown, f"(+{len(others)})" if others else "") if part)
+    return "  ".join(part for part in (which, first_line(first.commit_message)) if part)
+
+
+def elapsed(seconds: float) -> str:
+    """Return whole *seconds* as a clock shows them: ``0:07``, ``12:34``, ``1:02:03``, ``2d 1:02:03``."""
+    days, rest = divmod(int(seconds), 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    shown = f"{hours}:{minutes:02}:{rest:02}" if days or hours else f"{minutes}:{rest:02}"
+    return f"{days}d {shown}" if days else shown
+
+
+def remaining(seconds: float) -> str:
+    """Return how long it will take, never less than it will: ``4 s``, ``2:00``."""
+    whole = max(ceil(seconds), 0)
+    return f"{whole} s" if whole < 60 else elapsed(whole)
+
+
+def timestamp(time: float) -> str:
+    """Return a time, in seconds since the epoch, in ISO 8601 and UTC."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _news(execution: PipelineExecution, before: PipelineExecution | None) -> str:
+    """Return what there is to say of *execution*, beside its status, that was not so *before*."""
+    known = _facts(before) if before else []
+    facts = "  ".join(fact for fact in _facts(execution) if fact not in known)
+    if facts or before is None or execution.status != before.status:
+        return facts
+    names = [field.name for field in attrs.fields(PipelineExecution)]
+    changed = [name.replace("_", " ") for name in names if getattr(execution, name) != getattr(before, name)]
+    return f"changed: {', '.join(changed)}"
+
+
+def _facts(execution: PipelineExecution) -> list[str]:
+    trigger = printable((execution.trigger and execution.trigger.trigger_type) or "")
+    return [fact for fact in (first_line(execution.status_summary), revision_words(execution), trigger) if fact]
+
+
+def say(text: str) -> bool:
+    """Write *text* to stdout, at once. Return False if nobody reads it any more, as with ``| head -1``."""
+    try:
+        _write(sys.stdout, text)
+    except OSError as error:
+        discard_output(sys.stdout)
+        if error.errno in _NO_READER:
+            return False
+        words = f"the output cannot be written: {error.strerror}: make room, or send it elsewhere"
+        raise click.ClickException(words) from error
+    return True
+
+
+def complain(text: str) -> None:
+    """Write *text* to stderr as one line, with the program's name in front."""
+    explain(printable(f"{PROGRAM}: {text}"))
+
+
+def explain(text: str) -> None:
+    """Write *text* to stderr as it is."""
+    try:
+        _write(sys.stderr, text)
+    except OSError:
+        discard_output(sys.stderr)  # nobody is left to tell
+
+
+def stdout_width() -> int | None:
+    """Return the columns of the terminal that stdout is. None when it is not one."""
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether *stream* is a terminal. None, which is a closed one, is not."""
+    return stream is not None and stream.isatty()
+
+
+def has_colours(stream: TextIO | None) -> bool:
+    """Return whether to colour what *stream* gets: https://no-color.org and https://force-color.org."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (is_terminal(stream) and os.environ.get("TERM") != "dumb")
+
+
+def without_commands(text: str) -> str:
+    """Return *text* with what a build server would take for a command escaped."""
+    for command, shown in _COMMANDS:
+        text = command.sub(shown, text)
+    return text
+
+
+def discard_output(stream: TextIO) -> None:
+    """Discard what *stream* has buffered and what it gets: Python would write it at its end, and report the error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+@contextmanager
+def prepared_streams() -> Generator[None]:
+    """Within this, any text can be written to stdout, and a warning is one line on stderr."""
+    stdout: TextIO | None = sys.stdout
+    if isinstance(stdout, TextIOWrapper):
+        stdout.reconfigure(errors="backslashreplace")
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        yield
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    complain(f"warning: {message}")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is not None:  # None: started with the stream closed, or by pythonw
+        # The stream is named, since click would write UTF-8 to one that asks for ASCII.
+        click.echo(without_commands(text), file=stream, color=has_colours(stream))

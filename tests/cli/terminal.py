@@ -1,0 +1,159 @@
+"""A terminal with a screen that can be read, and what a command printed."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TextIO
+
+import pyte
+import pytest
+from attrs import define, frozen
+
+from codepipeline_client import PipelineExecution
+from codepipeline_client.cli.commands import run
+from codepipeline_client.testing import FakeClock, LocalCodePipeline, make_pipeline_execution
+
+made: Final[Callable[..., PipelineExecution]] = make_pipeline_execution
+"""Make an execution. The fields in a table's rows are of many types."""
+_PATIENCE: Final = 20.0
+"""Seconds after which what was not shown will not be. The view is drawn anew all the time."""
+
+
+@frozen
+class Ended:
+    """A command that ran: how it ended, and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def complaint(self) -> str:
+        """What it said on stderr, which must be one line of the program's, with nothing on stdout."""
+        assert self.stdout == ""
+        assert self.stderr.startswith("codepipeline-client: ")
+        assert self.stderr.count("\n") == 1
+        return self.stderr.removeprefix("codepipeline-client: ").rstrip("\n")
+
+
+class Clock(FakeClock):
+    """A fake clock that lets a test step in whenever someone sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_sleep: Callable[[], object] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.on_sleep()
+        super().sleep(seconds)
+
+
+@define
+class Account:
+    """A service in whose account the shell is, and the clock of both."""
+
+    service: LocalCodePipeline
+    clock: Clock
+    printed: Callable[[], tuple[str, str]]
+
+    def run(self, *args: str) -> Ended:
+        """Run a command in this process, as a shell would."""
+        code = run(args, clock=self.clock)
+        return Ended(code, *self.printed())
+
+    def run_on_terminal(self, *args: str, columns: int = 80) -> str:
+        """Return what a command prints if stdout is a terminal."""
+        terminal = TerminalOutput()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdout", terminal)
+            patch.setenv("COLUMNS", str(columns))
+            run(args, clock=self.clock)
+        return terminal.getvalue()
+
+
+class TerminalOutput(io.StringIO):
+    """A stdout that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Terminal:
+    """A pseudo-terminal. What is written to it is seen when the test looks."""
+
+    def __init__(self, columns: int, rows: int = 24) -> None:
+        import termios  # not everywhere
+
+        self._reading, self.descriptor = os.openpty()
+        termios.tcsetwinsize(self.descriptor, (rows, columns))
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._titles = 0
+        self.written = b""
+
+    def open(self, encoding: str = "utf-8") -> TextIO:
+        """Return a stream that is this terminal."""
+        return os.fdopen(os.dup(self.descriptor), "w", encoding=encoding, errors="backslashreplace")
+
+    def type(self, keys: bytes) -> None:
+        """Press *keys*."""
+        os.write(self._reading, keys)
+
+    def until(self, is_shown: Callable[[], bool]) -> list[str]:
+        """Return the screen as soon as *is_shown*; the test fails if that takes very long."""
+        deadline = time.monotonic() + _PATIENCE
+        while not is_shown():
+            assert select.select([self._reading], [], [], _PATIENCE)[0], self.lines
+            assert time.monotonic() < deadline, self.lines
+            read = os.read(self._reading, 65536)
+            self.written += read
+            self._stream.feed(read)
+        return self.lines
+
+    def until_shows(self, *lines: str) -> None:
+        """Wait until the screen shows these *lines* and no others."""
+        assert self.until(lambda: self.lines == [*lines]) == [*lines]
+
+    def until_over(self) -> list[str]:
+        """Return the screen after all that was written."""
+        self._titles += 1
+        title = f"over {self._titles}"
+        os.write(self.descriptor, f"\x1b]0;{title}\x07".encode())  # nobody else gives it one
+        return self.until(lambda: self._screen.title == title)
+
+    def hang_up(self) -> None:
+        """Go away, as a terminal does whose window is closed."""
+        os.close(self._reading)
+
+    def close(self) -> None:
+        for descriptor in (self._reading, self.descriptor):
+            with suppress(OSError):  # it has hung up
+                os.close(descriptor)
+
+    @property
+    def lines(self) -> list[str]:
+        """What is on the screen, but for what is blank at the end."""
+        shown = [line.rstrip() for line in self._screen.display]
+        while shown and not shown[-1]:
+            shown.pop()
+        return shown
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def has_cursor(self) -> bool:
+        """Whether the cursor is shown."""
+        return not self._screen.cursor.hidden
+
+    def colour(self, text: str) -> str:
+        """Return the colour in which *text* is shown first."""
+        row = next(row for row, line in enumerate(self._screen.display) if text in line)
+        return self._screen.buffer[row][self._screen.display[row].index(text)].fg

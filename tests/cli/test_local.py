@@ -1,0 +1,202 @@
+"""``serve`` and ``demo``: what needs no machine but this one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+
+import pytest
+
+from codepipeline_client.cli.commands import run
+from codepipeline_client.cli.local import SCRIPTED_SAMPLES, instructions
+from codepipeline_client.testing import FakeClock, LocalCodePipeline
+from tests.cli.terminal import Clock, Ended
+
+Shell = Callable[..., Ended]
+
+
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that presses Ctrl-C when someone sleeps."""
+    clock = Clock()
+    clock.on_sleep = ctrl_c
+    return clock
+
+
+def test_serve_is_there_as_it_says(
+    clock: Clock, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The printed settings and the printed command, as a shell takes them, get the printed executions."""
+    codes: dict[str, int] = {}
+
+    def try_it() -> None:
+        clock.on_sleep = ctrl_c
+        lines = capfd.readouterr().out.splitlines()
+        with monkeypatch.context() as shell:
+            for line in lines:
+                if line.startswith("export "):
+                    name, _, value = shlex.split(line)[1].partition("=")
+                    shell.setenv(name, value)
+            get, wait = (line for line in lines if line.startswith("codepipeline-client "))
+            assert run(shlex.split(get)[1:], clock=clock) == 0
+            assert wait.split()[1:] == [
+                "wait",
+                "web",
+                SCRIPTED_SAMPLES["Succeeds in a minute"][1].pipeline_execution_id,
+            ]
+            for line in lines[lines.index("The executions of the pipeline web:") + 2 :]:
+                kind, _, execution_id = line.rpartition("  ")
+                codes[kind.strip()] = run(["get", "web", execution_id], clock=clock)
+        capfd.readouterr()
+
+    clock.on_sleep = try_it
+    assert run(["serve"], clock=clock) == 0
+    assert codes == {
+        **dict.fromkeys(("Succeeds in a minute", "Fails in 30 seconds", "InProgress"), 10),
+        "Succeeded": 0,
+        "Failed": 11,
+        "Succeeded, a rollback": 0,
+        "Stopped": 12,
+    }
+    assert capfd.readouterr() == ("\nStopped.\n", "")
+    assert clock.slept == (1.0,)
+
+
+def test_serve_listens_and_signs_as_it_is_told(clock: Clock, capfd: pytest.CaptureFixture[str]) -> None:
+    """A fixed port and region, for settings that stay."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert run(["serve", "--port", str(port), "--region", "eu-west-1"], clock=clock) == 0
+    printed = capfd.readouterr().out
+    assert f"export AWS_ENDPOINT_URL_CODEPIPELINE=http://127.0.0.1:{port}\n" in printed
+    assert "export AWS_REGION=eu-west-1\n" in printed
+
+
+def test_a_port_that_is_taken_is_one_line(local_codepipeline: LocalCodePipeline, shell: Shell) -> None:
+    """With what to do about it."""
+    port = local_codepipeline.endpoint_url.rpartition(":")[2]
+    ended = shell("serve", "--port", port)
+    assert ended.code == 1
+    assert ended.complaint.startswith(f"port {port} of this machine cannot be listened on: ")
+    assert ended.complaint.endswith(": choose another with --port")
+
+
+def test_a_region_that_is_none_is_refused_before_anyone_signs_for_it(shell: Shell) -> None:
+    """Every request would be refused later."""
+    ended = shell("serve", "--region", "eu west")
+    assert ended.code == 22
+    assert "(here region_name is --region)" in ended.complaint
+
+
+def test_the_settings_are_printed_for_the_shells_of_windows() -> None:
+    """There is no export there, and two shells to choose from."""
+    environ: Mapping[str, str] = {"AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": ""}
+    lines = instructions("http://127.0.0.1:1", environ, windows=True).splitlines()
+    assert {"set AWS_REGION=us-east-1", "set AWS_SESSION_TOKEN="} <= set(lines)
+    assert {"$env:AWS_REGION = 'us-east-1'", "$env:AWS_SESSION_TOKEN = ''"} <= set(lines)
+    assert not any(line.startswith("export") for line in lines)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
+def test_a_real_serve_ends_well_when_it_is_told_to(sent: signal.Signals) -> None:
+    """A process, a pipe and a signal."""
+    with command("serve") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("CodePipeline on this machine: http://127.0.0.1:")
+        process.send_signal(sent)
+        stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr) == (0, "")
+    assert stdout.endswith("\nStopped.\n")
+
+
+@contextlib.contextmanager
+def command(*args: str) -> Generator[subprocess.Popen[str]]:
+    """Start the command in a process of its own, which does not outlive a test that fails."""
+    program = (
+        "import signal, sys\n"
+        # A shell that started the tests in the background may have taken Ctrl-C from all below it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from codepipeline_client.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
+# ---- Demo
+
+
+def test_demo_tells_what_happened_and_shows_the_result(capfd: pytest.CaptureFixture[str]) -> None:
+    """Followed, signed, sent, answered, typed; and what to do next. Of the seconds that it takes, a test waits none."""
+    clock = FakeClock()
+    assert run(["demo"], clock=clock) == 0
+    stdout, stderr = capfd.readouterr()
+    assert sum(clock.slept) < 4
+    assert [line.split()[1] for line in stderr.splitlines()] == ["InProgress", "InProgress", "Succeeded"]
+    assert re.fullmatch(
+        r"One execution on this machine, followed to its end: no account, no network\.\n"
+        r"\n"
+        r"Asked     [6-9] times in 0:03, until it had ended\n"
+        r"Signed    AWS Signature Version 4 for codepipeline in us-east-1\n"
+        r"          over content-type, host, x-amz-date, x-amz-target\n"
+        r"Sent      over HTTP to http://127\.0\.0\.1:[0-9]+\n"
+        r"          CodePipeline_20150709\.GetPipelineExecution\n"
+        r"Answered  HTTP 200, the signature was right\n"
+        r"          request id [0-9a-f-]{36}\n"
+        r"Typed     PipelineExecution, PipelineExecutionStatus\.SUCCEEDED\n"
+        r"\n"
+        r"Pipeline   web\n(?:[A-Z ].*\n)+"
+        r"\n"
+        r"Next:\n"
+        r"\n"
+        r"codepipeline-client serve         an endpoint that stays\n"
+        r"codepipeline-client get NAME ID   an execution of yours, from AWS\n"
+        r"codepipeline-client wait NAME ID  the same, when it has ended\n",
+        stdout,
+    )
+
+
+def test_demo_can_be_stopped(clock: Clock, capfd: pytest.CaptureFixture[str]) -> None:
+    """There is nothing that goes on."""
+    clock.on_sleep = lambda: signal.raise_signal(signal.SIGINT)
+    assert run(["demo"], clock=clock) == 130
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_demo_does_not_mind_how_the_machine_is_set_up(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is the first thing that people run, and settings that it needs none of may be broken. They are left alone."""
+    broken = tmp_path / "config"
+    broken.write_text("[default\nregion")
+    settings = {
+        "AWS_CONFIG_FILE": str(broken),
+        "AWS_PROFILE": "absent",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_REGION": "not a region",
+        "HTTP_PROXY": "http://proxy.invalid:1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    assert run(["demo"], clock=FakeClock()) == 0
+    assert dict(os.environ) == before
