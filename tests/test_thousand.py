@@ -29,7 +29,7 @@ from codepipeline_client import (
     ResolvedPipelineVariable,
 )
 from codepipeline_client.testing import FakeClock, IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
-from codepipeline_client.testing._wire import to_wire
+from codepipeline_client.testing.executions import to_wire
 
 NUMBER: Final = 1000
 LIMIT: Final = 20.0

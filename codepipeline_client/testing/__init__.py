@@ -8,17 +8,18 @@ The fixtures are in `codepipeline_client.testing.pytest_plugin`, which pytest fi
 
 from __future__ import annotations
 
-from ._script import ScriptStep, Shown
+from ._messages import IncomingRequest, ReceivedRequest
 from .executions import (
     ArtifactRevisionFields,
     ExecutionTriggerFields,
     PipelineRollbackMetadataFields,
     ResolvedPipelineVariableFields,
+    ScriptStep,
+    Shown,
     make_pipeline_execution,
 )
 from .fake_clock import FakeClock
 from .local_codepipeline import LocalCodePipeline
-from .received import IncomingRequest, ReceivedRequest
 
 __all__ = [
     "ArtifactRevisionFields",

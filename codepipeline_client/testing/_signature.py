@@ -1,7 +1,7 @@
 """
-Check the signature of a call, in the order and with the words of AWS's services.
+Check the signature of a request, in the order and with the messages of AWS's services.
 
-The signature is computed anew by botocore, which shares no line with this package's own signer.
+botocore computes the expected signature: it shares no code with this package's own signer.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 """
 
@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http.client import HTTPMessage
 from importlib import import_module
-from typing import Final, Protocol
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from .._message import Credentials
-from ._calls import Call, Refusal
-
-INVALID_SIGNATURE: Final = "InvalidSignatureException"
-"""The error code of a signature that is not the right one."""
+from ._messages import IncomingRequest, RequestRefusedError
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _SERVICE_NAME: Final = "codepipeline"
@@ -32,46 +29,46 @@ _TOLERANCE: Final = 300
 
 
 def check_signature(
-    call: Call, *, credentials: Credentials, region_name: str, now: float, skew_code: str = INVALID_SIGNATURE
+    request: IncomingRequest, credentials: Credentials, region_name: str, *, now: float, skew_code: str
 ) -> None:
     """
-    Raise `Refusal` unless *call* was signed with *credentials*, for the region, within 5 minutes of *now*.
+    Raise RequestRefusedError unless *request* was signed with *credentials*, for the region, within 5 minutes of *now*.
 
-    *skew_code* is the error code of one that was signed at another time.
+    *skew_code* is the error code for a signature of another time.
     """
-    signature = _read(call.headers)
-    _check_key(signature, call.headers, credentials)
+    signature = _parse_authorization(request.headers)
+    _check_credentials(signature, request.headers, credentials)
     _check_scope(signature, region_name)
     _check_time(signature, now, skew_code)
     if "host" not in signature.signed_headers:
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
-    expected = _compute(call, signature, credentials=credentials, region_name=region_name)
-    if not _same(expected, signature.value):
+    expected = _compute(request, signature, credentials, region_name)
+    if not _equal(expected, signature.value):
         raise _invalid(
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
         )
 
 
-@frozen(kw_only=True)
-class _Signature:
-    """What a request says about its own signature."""
+def load_botocore() -> tuple[Any, Any]:
+    """Return the classes of botocore's signer and of its requests, which have no types. The first import is slow."""
+    return import_module("botocore.auth").SigV4Auth, import_module("botocore.awsrequest").AWSRequest
 
-    access_key_id: str
-    day: str
-    region_name: str
-    service_name: str
-    terminator: str
+
+@frozen
+class _ParsedSignature:
+    scope: list[str]
+    """Access key id, day, region, service and terminator."""
     signed_headers: tuple[str, ...]
     value: str
     timestamp: str
     time: datetime
 
 
-def _read(headers: Mapping[str, str]) -> _Signature:
+def _parse_authorization(headers: Mapping[str, str]) -> _ParsedSignature:
     authorization = headers.get("authorization")
     if authorization is None:
-        raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+        raise RequestRefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")
     algorithm, _, listed = authorization.partition(" ")
     if algorithm != _ALGORITHM:
         raise _incomplete(f"Authorization header must start with '{_ALGORITHM}'.")
@@ -86,22 +83,12 @@ def _read(headers: Mapping[str, str]) -> _Signature:
     scope = given["Credential"].split("/")
     if len(scope) != 5:
         raise _incomplete("Credential must have exactly 5 slash-delimited elements: keyid/date/region/service/term.")
-    access_key_id, day, region_name, service_name, terminator = scope
-    return _Signature(
-        access_key_id=access_key_id,
-        day=day,
-        region_name=region_name,
-        service_name=service_name,
-        terminator=terminator,
-        signed_headers=tuple(given["SignedHeaders"].lower().split(";")),
-        value=given["Signature"],
-        timestamp=timestamp,
-        time=_parse(timestamp),
-    )
+    signed_headers = tuple(given["SignedHeaders"].lower().split(";"))
+    return _ParsedSignature(scope, signed_headers, given["Signature"], timestamp, _parse_time(timestamp))
 
 
-def _parse(timestamp: str) -> datetime:
-    # strptime alone would also take single digits, which AWS does not.
+def _parse_time(timestamp: str) -> datetime:
+    # strptime alone also accepts single digits, which AWS does not.
     if re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", timestamp):
         try:
             return datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
@@ -110,100 +97,80 @@ def _parse(timestamp: str) -> datetime:
     raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'.")
 
 
-def _check_key(signature: _Signature, headers: Mapping[str, str], credentials: Credentials) -> None:
+def _check_credentials(signature: _ParsedSignature, headers: Mapping[str, str], credentials: Credentials) -> None:
     token = headers.get("x-amz-security-token", "")
-    known = _same(credentials.access_key_id, signature.access_key_id)
-    if not (known and _same(credentials.session_token or "", token)):
-        raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
+    known = _equal(credentials.access_key_id, signature.scope[0])
+    if not (known and _equal(credentials.session_token or "", token)):
+        raise RequestRefusedError(
+            "UnrecognizedClientException", "The security token included in the request is invalid."
+        )
 
 
-def _check_scope(signature: _Signature, region_name: str) -> None:
+def _check_scope(signature: _ParsedSignature, region_name: str) -> None:
+    _, day, region, service, terminator = signature.scope
     wrong: list[str] = []
-    if signature.region_name != region_name:
-        wrong.append(f"Credential should be scoped to a valid region, not '{signature.region_name}'.")
-    if signature.service_name != _SERVICE_NAME:
+    if region != region_name:
+        wrong.append(f"Credential should be scoped to a valid region, not '{region}'.")
+    if service != _SERVICE_NAME:
         wrong.append(f"Credential should be scoped to correct service: '{_SERVICE_NAME}'.")
-    if signature.terminator != _TERMINATOR:
+    if terminator != _TERMINATOR:
         wrong.append(f"Credential should be scoped with a valid terminator: '{_TERMINATOR}'.")
-    if signature.day != signature.timestamp[:8]:
+    if day != signature.timestamp[:8]:
         wrong.append(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-            f"'{signature.day}' != '{signature.timestamp[:8]}', from '{signature.timestamp}'."
+            f"'{day}' != '{signature.timestamp[:8]}', from '{signature.timestamp}'."
         )
     if wrong:
         raise _invalid(" ".join(wrong))
 
 
-def _check_time(signature: _Signature, now: float, code: str) -> None:
+def _check_time(signature: _ParsedSignature, now: float, code: str) -> None:
     signed = signature.time.timestamp()
     if signed < now - _TOLERANCE:
-        limit = f"{_stamp(now - _TOLERANCE)} ({_stamp(now)} - 5 min.)"
-        raise Refusal(code, f"Signature expired: {signature.timestamp} is now earlier than {limit}")
+        limit = f"{_format_time(now - _TOLERANCE)} ({_format_time(now)} - 5 min.)"
+        raise RequestRefusedError(code, f"Signature expired: {signature.timestamp} is now earlier than {limit}")
     if signed > now + _TOLERANCE:
-        limit = f"{_stamp(now + _TOLERANCE)} ({_stamp(now)} + 5 min.)"
-        raise Refusal(code, f"Signature not yet current: {signature.timestamp} is still later than {limit}")
+        limit = f"{_format_time(now + _TOLERANCE)} ({_format_time(now)} + 5 min.)"
+        raise RequestRefusedError(code, f"Signature not yet current: {signature.timestamp} is still later than {limit}")
 
 
-def _stamp(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime(_TIMESTAMP)
 
 
-class _Signer(Protocol):
-    """`botocore.auth.SigV4Auth`, which has no types, less `add_auth`: that one signs by the real clock and logs."""
-
-    headers_to_sign: Callable[[object], HTTPMessage]
-
-    def canonical_request(self, request: object) -> str:
-        """Return step 1 of the specification."""
-        ...
-
-    def string_to_sign(self, request: object, canonical_request: str) -> str:
-        """Return step 2."""
-        ...
-
-    def signature(self, string_to_sign: str, request: object) -> str:
-        """Return steps 3 and 4."""
-        ...
-
-
-class _Request(Protocol):
-    """`botocore.awsrequest.AWSRequest`, as far as it is needed."""
-
-    context: dict[str, object]
-
-
-def load_signer() -> tuple[Callable[..., _Signer], Callable[..., _Request]]:
-    """Return the classes of botocore's signer. The first time is slow: that is when botocore is imported."""
-    return import_module("botocore.auth").SigV4Auth, import_module("botocore.awsrequest").AWSRequest
-
-
 @frozen
-class _Secret:
-    """What botocore's signer asks of credentials. Its own classes cost a second import, and show the key."""
+class _SecretKey:
+    """What botocore's signer reads of credentials. Its own class takes a second import, and shows the key."""
 
     secret_key: str = field(repr=False)
 
 
-def _compute(call: Call, signature: _Signature, *, credentials: Credentials, region_name: str) -> str:
-    new_signer, new_request = load_signer()
-    signed = HTTPMessage()
+def _compute(request: IncomingRequest, signature: _ParsedSignature, credentials: Credentials, region_name: str) -> str:
+    signer_class, request_class = load_botocore()
+    signed_headers = HTTPMessage()
     for name in signature.signed_headers:
-        signed.add_header(name, call.headers.get(name, ""))
-    signer = new_signer(_Secret(credentials.secret_access_key), _SERVICE_NAME, region_name)
+        signed_headers.add_header(name, request.headers.get(name, ""))
+
+    def headers_to_sign(_: object) -> HTTPMessage:
+        return signed_headers
+
+    signer = signer_class(_SecretKey(credentials.secret_access_key), _SERVICE_NAME, region_name)
     # The request says what it signed; botocore's own choice leaves out headers that other SDKs sign.
-    signer.headers_to_sign = lambda _: signed
-    request = new_request(method=call.method, url=f"http://localhost{call.path}", data=call.body)
-    request.context["timestamp"] = signature.timestamp
-    return signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    signer.headers_to_sign = headers_to_sign
+    copy = request_class(method=request.method, url=f"http://localhost{request.path}", data=request.body)
+    copy.context["timestamp"] = signature.timestamp
+    # Not add_auth, which signs for the time of the machine, and logs.
+    result: str = signer.signature(signer.string_to_sign(copy, signer.canonical_request(copy)), copy)
+    return result
 
 
-def _same(expected: str, given: str) -> bool:
+def _equal(expected: str, given: str) -> bool:
     return hmac.compare_digest(expected.encode(), given.encode())
 
 
-def _incomplete(message: str) -> Refusal:
-    return Refusal("IncompleteSignature", message)
+def _incomplete(message: str) -> RequestRefusedError:
+    return RequestRefusedError("IncompleteSignature", message)
 
 
-def _invalid(message: str) -> Refusal:
-    return Refusal(INVALID_SIGNATURE, message)
+def _invalid(message: str) -> RequestRefusedError:
+    return RequestRefusedError("InvalidSignatureException", message)

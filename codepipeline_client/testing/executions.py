@@ -1,26 +1,37 @@
 """
-Make executions for tests: say what matters to the test, the rest is sensible and always the same.
+Executions for tests: made from the fields that matter to a test, written as JSON, and scripted to change.
+
+Pure: a script is told the time of each poll. Who polls, and by which clock, is decided elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final, Never, TypedDict
+from functools import cache
+from typing import Any, Final, Never, TypeAlias, TypedDict, TypeVar, cast
 
 import attrs
+from attrs.validators import ge, instance_of, optional
 
 from ..models import (
     ArtifactRevision,
     ExecutionMode,
     ExecutionTrigger,
     ExecutionType,
+    OpenEnum,
     PipelineExecution,
     PipelineExecutionStatus,
     PipelineRollbackMetadata,
     ResolvedPipelineVariable,
     TriggerType,
 )
+from ..waiting import PipelineExecutionReference
+
+_MAX_SECONDS: Final = 1e9
+_CLOCK_ERROR: Final = 1e-5
+"""Sums of seconds since the epoch, as floats, are off by less than this."""
+PartT = TypeVar("PartT", ArtifactRevision, ExecutionTrigger, PipelineRollbackMetadata, ResolvedPipelineVariable)
 
 
 class ArtifactRevisionFields(TypedDict, total=False):
@@ -85,61 +96,158 @@ def make_pipeline_execution(
     **unknown: Never,
 ) -> PipelineExecution:
     """
-    Return an execution that succeeded, with one source revision, but for the fields that are given.
+    Return an execution that succeeded, with one source revision, except for the fields that are given.
 
-    An enum field takes a plain string too, and a part its fields as a dict. Raises TypeError for a field that there
-    is not.
+    An enum field also takes a string, and a part its fields as a dict. Raises TypeError for an unknown field.
     """
-    _refuse_unknown(PipelineExecution, unknown)
+    _check_fields(PipelineExecution, unknown)
     return PipelineExecution(
         pipeline_name=pipeline_name,
         pipeline_execution_id=pipeline_execution_id,
         status=PipelineExecutionStatus(status),
         pipeline_version=pipeline_version,
         status_summary=status_summary,
-        artifact_revisions=tuple(_revision(revision) for revision in artifact_revisions),
-        variables=tuple(_variable(variable) for variable in variables),
+        artifact_revisions=tuple(_part(ArtifactRevision, each) for each in artifact_revisions),
+        variables=tuple(_part(ResolvedPipelineVariable, each) for each in variables),
         trigger=None if trigger is None else _trigger(trigger),
         execution_mode=None if execution_mode is None else ExecutionMode(execution_mode),
         execution_type=None if execution_type is None else ExecutionType(execution_type),
-        rollback_metadata=None if rollback_metadata is None else _rollback(rollback_metadata),
+        rollback_metadata=None if rollback_metadata is None else _part(PipelineRollbackMetadata, rollback_metadata),
         region_name=region_name,
     )
 
 
-def _revision(given: ArtifactRevision | ArtifactRevisionFields) -> ArtifactRevision:
-    if isinstance(given, ArtifactRevision):
-        return given
-    _refuse_unknown(ArtifactRevision, given)
-    return ArtifactRevision(**given)
+def to_wire(execution: PipelineExecution) -> dict[str, object]:
+    """Return *execution* as the JSON object of the service. Raises ValueError when it contains a naive datetime."""
+    return _members(execution)
 
 
-def _variable(given: ResolvedPipelineVariable | ResolvedPipelineVariableFields) -> ResolvedPipelineVariable:
-    if isinstance(given, ResolvedPipelineVariable):
-        return given
-    _refuse_unknown(ResolvedPipelineVariable, given)
-    return ResolvedPipelineVariable(**given)
+@attrs.frozen
+class Shown:
+    """A step of `LocalCodePipeline.script_execution` that lasts: for so many *polls*, or for so many *seconds*."""
+
+    execution: PipelineExecution | str | None
+    """What a poll sees: an execution, or its status alone. None while the execution is not found."""
+    polls: int | None = attrs.field(default=None, kw_only=True, validator=optional([instance_of(int), ge(1)]))
+    """How many polls see it, from 1. None for a step that lasts for seconds."""
+    seconds: float | None = attrs.field(default=None, kw_only=True)
+    """How long it lasts by the endpoint's clock, from the moment it begins. None for a step that lasts for polls."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.seconds is not None and not 0 < self.seconds < _MAX_SECONDS:
+            raise ValueError(f"seconds must be above 0 and below {_MAX_SECONDS:g}, not {self.seconds}")
+        if (self.seconds is None) == (self.polls is None):
+            raise ValueError("Shown lasts for either polls or seconds: give one of them")
 
 
-def _trigger(given: ExecutionTrigger | ExecutionTriggerFields) -> ExecutionTrigger:
-    if isinstance(given, ExecutionTrigger):
-        return given
-    _refuse_unknown(ExecutionTrigger, given)
-    trigger_type = given.get("trigger_type")
-    return ExecutionTrigger(
-        trigger_type=None if trigger_type is None else TriggerType(trigger_type),
-        trigger_detail=given.get("trigger_detail"),
+ScriptStep: TypeAlias = Shown | PipelineExecution | str | None
+"""A step of a script: what one poll sees, or what is `Shown` for longer."""
+
+
+class ExecutionScript:
+    """The steps of one execution, and which of them is the current one. The last one lasts for ever."""
+
+    __slots__ = ("_began", "_polls", "_steps", "reference")
+
+    def __init__(
+        self, steps: Iterable[ScriptStep], pipeline_name: str | None, pipeline_execution_id: str | None, *, now: float
+    ) -> None:
+        """Begin the first step *now*. Raises ValueError when *steps* are not about one execution, or cannot be sent."""
+        if isinstance(steps, str):
+            raise ValueError(f"steps must be a sequence of steps: give [{steps!r}] for one")
+        shown = [step if isinstance(step, Shown) else Shown(step, polls=1) for step in steps]
+        if not shown:
+            raise ValueError("a script needs a step or more")
+        self.reference: Final = _reference(shown, pipeline_name, pipeline_execution_id)
+        """Which execution the script is about."""
+        self._steps = [(_resolve(step.execution, self.reference), step) for step in reversed(shown)]
+        self._polls = 0
+        self._began = now
+
+    def poll(self, now: float) -> PipelineExecution | None:
+        """Return what a poll sees *now*, in seconds since the epoch, and count the poll. None for not found."""
+        execution, step = self._steps[-1]
+        while len(self._steps) > 1 and step.seconds is not None and now + _CLOCK_ERROR >= self._began + step.seconds:
+            self._end_step(self._began + step.seconds)
+            execution, step = self._steps[-1]
+        self._polls += 1
+        if len(self._steps) > 1 and self._polls == step.polls:
+            self._end_step(now)
+        return execution
+
+    def _end_step(self, moment: float) -> None:
+        """Begin the next step at the *moment* when this one ended, which may be before the poll that notices it."""
+        self._steps.pop()
+        self._polls = 0
+        self._began = moment
+
+
+def _reference(
+    steps: list[Shown], pipeline_name: str | None, pipeline_execution_id: str | None
+) -> PipelineExecutionReference:
+    executions = [step.execution for step in steps if isinstance(step.execution, PipelineExecution)]
+    known = executions or [make_pipeline_execution()]
+    return PipelineExecutionReference(
+        _only("pipeline_name", pipeline_name, {each.pipeline_name for each in known}),
+        _only("pipeline_execution_id", pipeline_execution_id, {each.pipeline_execution_id for each in known}),
     )
 
 
-def _rollback(given: PipelineRollbackMetadata | PipelineRollbackMetadataFields) -> PipelineRollbackMetadata:
-    if isinstance(given, PipelineRollbackMetadata):
+def _only(name: str, given: str | None, found: set[str]) -> str:
+    if given is None and len(found) > 1:
+        several = " and ".join(map(repr, sorted(found)))
+        raise ValueError(f"a script is about one execution, not about {name} {several}: give {name}, or script each")
+    return found.pop() if given is None else given
+
+
+def _resolve(given: object, reference: PipelineExecutionReference) -> PipelineExecution | None:
+    if given is None:
+        return None
+    execution = make_pipeline_execution(status=given) if isinstance(given, str) else given
+    if not isinstance(execution, PipelineExecution):
+        raise TypeError(f"{given!r} is no step: give an execution, a status, None, or Shown of one of them")
+    to_wire(execution)  # raises here, and not later in a thread of the endpoint
+    return attrs.evolve(execution, **attrs.asdict(reference))
+
+
+def _members(part: attrs.AttrsInstance) -> dict[str, object]:
+    values = {name: _to_json(getattr(part, field)) for field, name in _member_names(type(part)).items()}
+    return {name: value for name, value in values.items() if value not in (None, [])}
+
+
+@cache
+def _member_names(model: type[attrs.AttrsInstance]) -> dict[str, str]:
+    """Return the names of a model's members by its fields: the same in camel case. The service sends no region."""
+    words = {field.name: field.name.split("_") for field in attrs.fields(model) if field.name != "region_name"}
+    return {name: "".join([first, *map(str.capitalize, others)]) for name, (first, *others) in words.items()}
+
+
+def _to_json(value: Any) -> object:
+    if isinstance(value, tuple):
+        return [_members(part) for part in cast("tuple[attrs.AttrsInstance, ...]", value)]  # the lists of a model
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ValueError(f"created {value.isoformat()} has no time zone: give an aware datetime, in UTC")
+        return value.timestamp()
+    if isinstance(value, ExecutionTrigger | PipelineRollbackMetadata):
+        return _members(value)
+    return value.value if isinstance(value, OpenEnum) else value
+
+
+def _trigger(given: ExecutionTrigger | ExecutionTriggerFields) -> ExecutionTrigger:
+    trigger = _part(ExecutionTrigger, given)
+    kind = trigger.trigger_type
+    return trigger if kind is None else attrs.evolve(trigger, trigger_type=TriggerType(kind))
+
+
+def _part(model: type[PartT], given: PartT | Mapping[str, Any]) -> PartT:
+    if not isinstance(given, Mapping):
         return given
-    _refuse_unknown(PipelineRollbackMetadata, given)
-    return PipelineRollbackMetadata(**given)
+    _check_fields(model, given)
+    return model(**given)
 
 
-def _refuse_unknown(model: type[attrs.AttrsInstance], given: Mapping[str, object]) -> None:
+def _check_fields(model: type[attrs.AttrsInstance], given: Mapping[str, object]) -> None:
     fields = [field.name for field in attrs.fields(model)]
     unknown = [name for name in given if name not in fields]
     if unknown:

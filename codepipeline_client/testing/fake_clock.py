@@ -10,22 +10,20 @@ from typing import Final
 
 import anyio.lowlevel
 
-_START: Final = 1_767_225_600.0
-
 
 class FakeClock:
     """
-    A `Clock` for code under test. Whoever sleeps moves it on and returns at once, so nothing has to be waited for.
+    A `Clock` for code under test. A sleep moves it and returns at once, so no test has to wait.
 
-    It may be used by several threads and tasks at once; what they sleep adds up. It does not make sockets faster or
-    slower: the network's time stays real.
+    Several threads and tasks may use it at once; their sleeps add up. It does not make sockets faster or slower: the
+    network's time stays real.
     """
 
-    def __init__(self, *, start: float = _START) -> None:
+    def __init__(self, *, start: float = 1_767_225_600.0) -> None:
         """
-        Begin at *start*, in seconds since the epoch: 2026-01-01 00:00 UTC unless another is given.
+        Begin at *start*, in seconds since the epoch: by default at 2026-01-01 00:00 UTC.
 
-        Signatures carry this time, so give it to the endpoint as well: ``LocalCodePipeline(now=clock.time)``.
+        Signatures contain this time, so give it to the endpoint as well: ``LocalCodePipeline(now=clock.time)``.
         """
         self._lock: Final = Lock()
         self._start: Final = _finite("start", start)
@@ -42,10 +40,8 @@ class FakeClock:
             return tuple(self._slept)
 
     def advance(self, seconds: float) -> None:
-        """Let *seconds* pass, which is no sleep. Raises ValueError when they are negative or not finite."""
-        _not_negative("advance", seconds)
-        with self._lock:
-            self._elapsed += seconds
+        """Move the clock by *seconds*, without a sleep. Raises ValueError when they are negative or not finite."""
+        self._move("advance", seconds)
 
     def time(self) -> float:
         """Return the time of day, in seconds since the epoch."""
@@ -57,25 +53,23 @@ class FakeClock:
             return self._elapsed
 
     def sleep(self, seconds: float) -> None:
-        """Let *seconds* pass and record them. Raises ValueError when they are negative or not finite."""
-        _not_negative("sleep", seconds)
-        with self._lock:
-            self._elapsed += seconds
-            self._slept.append(seconds)
+        """Move the clock by *seconds* and record them. Raises ValueError when they are negative or not finite."""
+        self._move("sleep", seconds, seconds)
 
     async def sleep_async(self, seconds: float) -> None:
-        """Let other tasks run, on asyncio or trio, then do as `sleep` does. A task that is cancelled sleeps nothing."""
-        _not_negative("sleep", seconds)
+        """Let other tasks run, on asyncio or trio, then do as `sleep` does. A cancelled task sleeps nothing."""
         await anyio.lowlevel.checkpoint()
         self.sleep(seconds)
+
+    def _move(self, name: str, seconds: float, *slept: float) -> None:
+        if _finite(name, seconds) < 0:
+            raise ValueError(f"{name} must not be negative, not {seconds} seconds: time does not run backwards")
+        with self._lock:
+            self._elapsed += seconds
+            self._slept += slept
 
 
 def _finite(name: str, seconds: float) -> float:
     if not isfinite(seconds):
         raise ValueError(f"{name} must be a finite number of seconds, not {seconds}")
     return seconds
-
-
-def _not_negative(name: str, seconds: float) -> None:
-    if _finite(name, seconds) < 0:
-        raise ValueError(f"{name} must not be negative, not {seconds} seconds: time does not run backwards")

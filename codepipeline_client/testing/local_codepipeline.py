@@ -1,34 +1,30 @@
 """
 CodePipeline on this machine, for tests: a real HTTP endpoint that checks what it is sent.
 
-What is here is what a test touches. How a call is checked and answered, and how bytes travel, is below.
+This is the part that tests use. Requests are checked in `_handler`, and bytes travel in `_server`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, Self
 
 from .._message import Credentials
 from ..errors import ConfigurationError
 from ..models import PipelineExecution
 from ..waiting import PipelineExecutionReference
-from ._injector import Injector
-from ._journal import Journal
-from ._listener import Listener, loopback
-from ._planned import planned_answer, planned_error
-from ._reception import Reception
-from ._roster import Roster
-from ._scenario import Scenario
-from ._script import ScriptStep, read_script
-from ._signature import load_signer
+from ._handler import EndpointState, RequestHandler, RequestLog
+from ._messages import IncomingRequest, ReceivedRequest, check_status_code, custom_response, error_response
+from ._server import ConnectionTracker, LoopbackServer, check_loopback
+from ._signature import load_botocore
+from .executions import ScriptStep
 from .faults import Fault
-from .received import IncomingRequest, ReceivedRequest
 
 _TEST_CREDENTIALS: Final = Credentials(
     access_key_id="LOCALCODEPIPELINE",
-    secret_access_key="not-a-secret/of-the-local-endpoint",  # noqa: S106 - anyone may know it
+    secret_access_key="not-a-secret/of-the-local-endpoint",  # noqa: S106 - it is public
 )
 
 
@@ -36,9 +32,9 @@ class LocalCodePipeline:
     """
     A CodePipeline endpoint on loopback, which runs in threads of its own while it is used as a context manager.
 
-    It checks each request as the service does (method, target, signature, input), answers from the executions that
-    were put there, and records what it received. What goes wrong with real networks and servers can be injected, see
-    `codepipeline_client.testing.faults`. It may be used by several threads at once.
+    It checks each request as the service does (method, target, signature, input), responds with the executions that
+    were put there, and records the requests. It injects the faults of real networks and servers, see
+    `codepipeline_client.testing.faults`. Several threads may use it at once.
     """
 
     def __init__(
@@ -52,61 +48,50 @@ class LocalCodePipeline:
         max_requests: int = 10_000,
     ) -> None:
         """
-        Accept what is signed for *region_name* with *credentials*, and nothing else.
+        Accept requests that are signed for *region_name* with *credentials*, and no others.
 
         *host* must be a loopback address. With *port* 0, the system chooses a free one.
-        *now* tells the endpoint's time, in seconds since the epoch: signatures are judged by it, answers dated with it,
-        scripted executions go on by it. The last *max_requests* requests are kept, so that it may run for days.
+        *now* returns the endpoint's time, in seconds since the epoch: it is the time for signatures, for Date headers
+        and for scripted executions. The last *max_requests* requests are kept, so that the endpoint may run for days.
         """
         self.region_name: Final = region_name
         """The region that requests must be signed for."""
         self.credentials: Final = credentials
-        """The keys that requests must be signed with."""
-        self._host: Final = loopback(host)
+        """The credentials that requests must be signed with."""
+        self._host: Final = check_loopback(host)
         self._port: Final = port
-        self._now: Final = now
-        self._scenario: Final = Scenario(now=now)
-        self._injector: Final = Injector()
-        self._roster: Final = Roster()
-        self._journal: Final = Journal(max_requests=max_requests)
-        self._reception: Final = Reception(
-            credentials=credentials,
-            region_name=region_name,
-            now=now,
-            scenario=self._scenario,
-            injector=self._injector,
-            journal=self._journal,
-        )
-        self._listener: Listener | None = None
+        self._state: Final = EndpointState(now=now)
+        self._log: Final = RequestLog(max_requests=max_requests)
+        self._tracker: Final = ConnectionTracker()
+        self._handler: Final = RequestHandler(credentials, region_name, now, self._state, self._log)
+        self._server: LoopbackServer | None = None
 
     def __enter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
-        if self._listener is not None:
+        if self._server is not None:
             raise ConfigurationError("this LocalCodePipeline is running already: make another one")
-        load_signer()  # now, so that the first answer takes no longer than the others
-        self._listener = Listener(
-            host=self._host, port=self._port, respond=self._reception.respond, now=self._now, roster=self._roster
-        )
+        load_botocore()  # now, so that the first response takes no longer than the others
+        self._server = LoopbackServer(self._host, self._port, self._handler, self._tracker)
         return self
 
     def __exit__(self, *error: object) -> None:
         """Stop, and return when no thread and no socket is left. Executions and requests are kept."""
-        if self._listener is not None:
-            self._listener.stop()
-            self._listener = None
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
 
     def __repr__(self) -> str:
-        where = self._listener.url if self._listener else "not running"
+        where = self._server.url if self._server else "not running"
         return f"<LocalCodePipeline {where} {self.region_name}>"
 
     @property
     def endpoint_url(self) -> str:
-        """Where it listens. It does while it is used as a context manager, and raises ConfigurationError otherwise."""
+        """The URL that it listens on. Raises ConfigurationError while it is not used as a context manager."""
         return self._running().url
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment variables that make any AWS client, in any process, talk to it. An empty one means none."""
+        """The environment variables that make any AWS client in any process use it. An empty one means none."""
         return {
             "AWS_ENDPOINT_URL_CODEPIPELINE": self.endpoint_url,
             "AWS_REGION": self.region_name,
@@ -118,16 +103,16 @@ class LocalCodePipeline:
 
     @property
     def requests(self) -> tuple[ReceivedRequest, ...]:
-        """What was received so far, in the order in which it was answered: the last *max_requests* of it."""
-        return self._journal.received
+        """The last *max_requests* requests, in the order of their responses."""
+        return self._log.requests
 
-    def put_execution(self, execution: PipelineExecution) -> None:
+    def put_execution(self, execution: PipelineExecution) -> PipelineExecutionReference:
         """
-        Answer with *execution* from now on, in place of one with the same pipeline and id.
+        Respond with *execution* from now on, in place of one with the same pipeline and id. Returns which it is.
 
         Its pipeline exists from now on, too: other ids in it are executions that are not found.
         """
-        self._scenario.put_execution(execution)
+        return self._state.put_script([execution])
 
     def script_execution(
         self,
@@ -137,20 +122,18 @@ class LocalCodePipeline:
         pipeline_execution_id: str | None = None,
     ) -> PipelineExecutionReference:
         """
-        Let an execution go on from step to step while it is asked for, in place of one with the same pipeline and id.
+        Let an execution change from step to step while it is polled, in place of one with the same pipeline and id.
 
-        A step is an execution, a status such as ``"InProgress"``, or None while the execution is not found yet. One
-        request sees it, or as many as come while it is `Shown`, and the last step is seen for ever. The first begins
-        now, by the endpoint's time, and each other one when the one before it ends, whether or not anyone asks.
-        A request that gets another answer in its place (an error, one of `put_response`) uses none up; one whose
-        answer is damaged or late does.
+        A step is an execution, a status such as ``"InProgress"``, or None while the execution is not found. One request
+        sees it, or all that come while it is `Shown`, and the last step lasts for ever. The first step begins now, by
+        the endpoint's time, and each other one when the one before it ends, whether or not anyone polls.
+        A request that gets another response (an error, one of `put_response`) does not count as a poll; one whose
+        response is damaged or delayed does.
 
-        *pipeline_name* and *pipeline_execution_id* are put in the place of those of the steps' executions. Returns
-        which execution it is. Raises ValueError when the steps are about several.
+        *pipeline_name* and *pipeline_execution_id* replace those of the executions in *steps*. Returns which execution
+        it is. Raises ValueError when the steps are about several.
         """
-        reference, scenes = read_script(steps, pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        self._scenario.put_script(reference, scenes)
-        return reference
+        return self._state.put_script(steps, pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
 
     def put_response(
         self,
@@ -161,83 +144,80 @@ class LocalCodePipeline:
         times: int = 1,
     ) -> None:
         """
-        Answer the next requests with exactly this, after what was put there before.
+        Respond to the next requests with exactly this, after the responses that were put there before.
 
-        A request with a wrong target or signature is refused as ever, and does not use one up.
-        Date, Content-Length and Connection are added unless *headers* has them. An answer with a Content-Length,
-        Transfer-Encoding or Connection of its own ends its connection, since no more may be read from it.
-        Raises ValueError for a status that ends no exchange, below 200 or above 599, and for CR, LF or NUL in a header.
+        A request with a wrong target or signature is refused as always, and does not use up a response.
+        Date, Content-Length and Connection are added unless *headers* has them. A response with a Content-Length,
+        Transfer-Encoding or Connection header of its own ends its connection, since it may not be framed correctly.
+        Raises ValueError for a status that is not final, below 200 or above 599, and for CR, LF or NUL in a header.
         """
-        response = planned_answer(status_code=status_code, headers=headers, body=body)
-        self._scenario.put_plan(lambda _: response, times=times)
+        response = custom_response(status_code, headers, body)
+        self._state.put_response(lambda: response, times=times)
 
     def put_error(self, code: str, message: str = "", *, status_code: int | None = None, times: int = 1) -> None:
         """
-        Refuse the next requests with the error *code*, after what was put there before.
+        Refuse the next requests with the error *code*, after the responses that were put there before.
 
-        With *status_code* None, the HTTP status is the one that the service gives with *code*. Raises ValueError for
-        one that is no error's, below 400 or above 599.
+        With *status_code* None, the HTTP status is the one that the service sends with *code*. Raises ValueError for
+        one that is not an error, below 400 or above 599.
         """
-        self._scenario.put_plan(planned_error(code, message, status_code=status_code), times=times)
+        if status_code is not None:
+            check_status_code(status_code, 400)
+        self._state.put_response(partial(error_response, code, message, status_code), times=times)
 
     def inject(self, fault: Fault, *, times: int | None = 1) -> None:
         """
         Let *fault* happen to the next requests, after those that have a fault already.
 
-        With *times* None it happens from now on to every request for which no other waits.
-        A fault stands for the network and for what is in front of the service, so it happens to a wrong request, too.
-        Where it damages or delays an answer, this is the one that the request would have got, which is thereby used up.
+        With *times* None it happens from now on to every request that has no other fault.
+        A fault stands for the network and for servers in front of the service, so it also happens to a wrong request.
+        A fault that damages or delays a response applies to the one that the request would have got, and uses it up.
         """
-        self._injector.inject(fault, times=times)
+        self._state.inject(fault, times=times)
 
     def inject_by(self, rule: Callable[[IncomingRequest], Fault | None]) -> None:
         """
-        Ask *rule* which fault happens to a request; None for no fault.
+        Call *rule* to choose the fault of a request, or None for no fault.
 
-        It is asked from now on about each request for which no fault waits and for which the rules before it had none,
-        by one thread at a time, in the order of `number`. Others wait as long as it takes. See `faults.at_random`.
+        From now on it is called for each request that has no injected fault, and for which earlier rules returned None:
+        by one thread at a time, in the order of `number`. Other requests wait for it. See `faults.at_random`.
         """
-        self._injector.inject_by(rule)
+        self._state.inject_by(rule)
 
     def clear_faults(self) -> None:
-        """Forget the faults that wait and the rules, and accept connections again. A fault under way goes on."""
-        self._injector.clear()
-        if self._listener is not None:
-            self._listener.accept()
+        """Forget the injected faults and the rules, and accept connections again. A fault in progress continues."""
+        self._state.clear_faults()
+        if self._server is not None:
+            self._server.accept_connections()
 
     def refuse_connections(self) -> None:
-        """Refuse new connections until `accept_connections`: nothing listens on the port. The open ones stay open."""
-        self._running().refuse()
+        """Refuse new connections until `accept_connections`: nothing listens on the port. Open ones stay open."""
+        self._running().refuse_connections()
 
     def accept_connections(self) -> None:
         """Accept connections again, on the same port."""
-        self._running().accept()
+        self._running().accept_connections()
 
     def close_connections(self) -> None:
-        """
-        Close every open connection in order (FIN), an idle one as well as one in the middle of an answer.
-
-        When this returns, the other sides can see it.
-        """
-        self._roster.close_all()
+        """Close every open connection (FIN), also in the middle of a response. On return the clients can see it."""
+        self._tracker.close_all()
 
     @property
     def open_connections(self) -> int:
         """How many connections are open now: each from its first request at the latest, until either side closes it."""
-        return self._roster.open
+        return self._tracker.open
 
     @property
     def accepted_connections(self) -> int:
-        """How many connections were accepted since this object was made."""
-        return self._roster.accepted
+        """How many connections were accepted since this object was created."""
+        return self._tracker.accepted
 
     def clear(self) -> None:
-        """Forget the executions, the answers and faults that wait, the rules, and the requests, and number from 1."""
-        self._scenario.clear()
-        self._injector.restart()
-        self._journal.clear()
+        """Forget executions, prepared responses, faults, rules and requests, and number requests from 1 again."""
+        self._state.clear()
+        self._log.clear()
 
-    def _running(self) -> Listener:
-        if self._listener is None:
+    def _running(self) -> LoopbackServer:
+        if self._server is None:
             raise ConfigurationError("this LocalCodePipeline is not running: use it in a with statement")
-        return self._listener
+        return self._server

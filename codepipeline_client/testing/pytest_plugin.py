@@ -1,14 +1,14 @@
 """
-Fixtures: a running endpoint, clients that talk to it, and a clock that takes no time for them all.
+Fixtures: a running endpoint, clients that use it, and a clock on which no pause takes time.
 
-pytest imports this, and with it the package, in every session of an environment that has it installed. botocore,
-which takes the longest, is left to the fixture that needs it.
+pytest imports this, and with it the package, in every session of an environment where the package is installed. Only
+the fixture that needs botocore, the slowest import, imports it.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def codepipeline_clock() -> FakeClock:
-    """A clock on which sleeping takes no time. In a test that has it, the endpoint and the clients go by it."""
+    """A clock on which sleeping takes no time. In a test that uses it, the endpoint and the clients use it too."""
     from .fake_clock import FakeClock
 
     return FakeClock()
@@ -42,15 +42,10 @@ def local_codepipeline(request: pytest.FixtureRequest) -> Iterator[LocalCodePipe
 def codepipeline_client(
     local_codepipeline: LocalCodePipeline, request: pytest.FixtureRequest
 ) -> Iterator[CodePipelineClient]:
-    """A client that talks to the endpoint of `local_codepipeline`, closed when the test is over."""
+    """A client that uses the endpoint of `local_codepipeline`. It is closed after the test."""
     from ..client import CodePipelineClient
 
-    with CodePipelineClient(
-        region_name=local_codepipeline.region_name,
-        endpoint_url=local_codepipeline.endpoint_url,
-        credentials=local_codepipeline.credentials,
-        clock=_clock_of(request),
-    ) as client:
+    with CodePipelineClient(**_settings(local_codepipeline, request)) as client:
         yield client
 
 
@@ -58,19 +53,22 @@ def codepipeline_client(
 def async_codepipeline_client(
     local_codepipeline: LocalCodePipeline, request: pytest.FixtureRequest
 ) -> AsyncCodePipelineClient:
-    """A client that talks to the endpoint of `local_codepipeline`: the test does ``async with`` on it."""
+    """A client that uses the endpoint of `local_codepipeline`. The test enters it with ``async with``."""
     from ..client import AsyncCodePipelineClient
 
-    return AsyncCodePipelineClient(
-        region_name=local_codepipeline.region_name,
-        endpoint_url=local_codepipeline.endpoint_url,
-        credentials=local_codepipeline.credentials,
-        clock=_clock_of(request),
-    )
+    return AsyncCodePipelineClient(**_settings(local_codepipeline, request))
+
+
+def _settings(endpoint: LocalCodePipeline, request: pytest.FixtureRequest) -> dict[str, Any]:
+    return {
+        "region_name": endpoint.region_name,
+        "endpoint_url": endpoint.endpoint_url,
+        "credentials": endpoint.credentials,
+        "clock": _clock_of(request),
+    }
 
 
 def _clock_of(request: pytest.FixtureRequest) -> FakeClock | None:
-    if "codepipeline_clock" not in request.fixturenames:
-        return None
-    clock: FakeClock = request.getfixturevalue("codepipeline_clock")
+    is_used = "codepipeline_clock" in request.fixturenames
+    clock: FakeClock | None = request.getfixturevalue("codepipeline_clock") if is_used else None
     return clock

@@ -4,15 +4,11 @@ The fixtures, as a user's own tests see them: each case is a test file that pyte
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
-
-import codepipeline_client.testing.pytest_plugin
 
 pytest_plugins = ("pytester",)
 
@@ -170,18 +166,6 @@ def test_pytest_lists_the_fixtures_with_what_they_are_for(pytester: pytest.Pytes
     for name in ("local_codepipeline", "codepipeline_client", "async_codepipeline_client", "codepipeline_clock"):
         assert f"\n{name} -- " in ours
     assert "no docstring available" not in ours
-
-
-def test_the_plugin_itself_imports_little_but_pytest() -> None:
-    """pytest imports it in every session of the environment, also where no test needs it."""
-    tree = ast.parse(Path(codepipeline_client.testing.pytest_plugin.__file__).read_text(encoding="utf-8"))
-    imported = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert [ast.unparse(node) for node in imported] == [
-        "from __future__ import annotations",
-        "import time",
-        "from typing import TYPE_CHECKING",
-        "import pytest",
-    ]
 
 
 def test_the_plugin_does_not_bring_botocore_into_every_session() -> None:

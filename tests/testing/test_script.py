@@ -27,8 +27,8 @@ from codepipeline_client import (
     PipelineNotFoundException,
 )
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, ScriptStep, Shown, faults, make_pipeline_execution
-from codepipeline_client.testing._scenario import Scenario
-from codepipeline_client.testing._script import Script, read_script
+from codepipeline_client.testing._handler import EndpointState
+from codepipeline_client.testing.executions import ExecutionScript
 from codepipeline_client.testing.faults import Fault
 from codepipeline_client.waiting import PipelineExecutionReference
 
@@ -39,10 +39,13 @@ WEB: Final = make_pipeline_execution()
 OTHER: Final = make_pipeline_execution(pipeline_execution_id=ID)
 
 
+def script_of(steps: Sequence[ScriptStep], name: str | None = None, execution_id: str | None = None) -> ExecutionScript:
+    return ExecutionScript(steps, name, execution_id, now=START)
+
+
 def seen(steps: Sequence[ScriptStep], moments: Sequence[float]) -> list[str | None]:
-    """Return what polls see at *moments*, in seconds after the script was put there."""
-    _, scenes = read_script(steps, pipeline_name=None, pipeline_execution_id=None)
-    script = Script(scenes, now=START)
+    """Return what polls see at *moments*, in seconds after the start of the script."""
+    script = script_of(steps)
     found = [script.poll(START + moment) for moment in moments]
     return [None if execution is None else execution.status for execution in found]
 
@@ -124,19 +127,19 @@ def test_a_script_is_about_one_execution(
     steps: Sequence[ScriptStep], name: str | None, execution_id: str | None, expected: tuple[str, str]
 ) -> None:
     """Every step is, whatever the execution was called that it was made of."""
-    reference, scenes = read_script(steps, pipeline_name=name, pipeline_execution_id=execution_id)
-    assert reference == PipelineExecutionReference(*expected)
-    shown = [scene.execution for scene in scenes if scene.execution is not None]
-    assert {(each.pipeline_name, each.pipeline_execution_id) for each in shown} <= {expected}
+    script = script_of(steps, name, execution_id)
+    assert script.reference == PipelineExecutionReference(*expected)
+    polled = [execution for execution in map(script.poll, [START] * 4) if execution]
+    assert {(each.pipeline_name, each.pipeline_execution_id) for each in polled} <= {expected}
 
 
 def test_the_rest_of_an_execution_stays_as_it_is() -> None:
     """Only name and id are put in; a status alone stands for what make_pipeline_execution makes of it."""
     rich = make_pipeline_execution(status="Stopped", status_summary="by hand", variables=[{"name": "A"}])
-    _, scenes = read_script(["Failed", rich], pipeline_name="api", pipeline_execution_id=ID)
+    script = script_of(["Failed", rich], "api", ID)
     failed = make_pipeline_execution(pipeline_name="api", pipeline_execution_id=ID, status="Failed")
     expected = [failed, evolve(rich, pipeline_name="api", pipeline_execution_id=ID)]
-    assert [scene.execution for scene in scenes] == expected
+    assert [script.poll(START), script.poll(START)] == expected
 
 
 @pytest.mark.parametrize(
@@ -327,13 +330,6 @@ def test_what_is_put_there_last_counts(
     assert [asked(client, web) for _ in range(2)] == ["Failed", "Cancelled"]
 
 
-def test_clear_forgets_scripts(endpoint: LocalCodePipeline, client: CodePipelineClient) -> None:
-    """Their pipelines, too."""
-    web = endpoint.script_execution(["InProgress"])
-    endpoint.clear()
-    assert asked(client, web) == PipelineNotFoundException.__name__
-
-
 def test_an_execution_that_cannot_be_sent_is_refused_where_it_is_scripted(endpoint: LocalCodePipeline) -> None:
     """In whichever step it is."""
     naive = make_pipeline_execution(artifact_revisions=[{"created": datetime(2026, 1, 2)}])  # noqa: DTZ001 - the defect
@@ -355,43 +351,39 @@ def hasty_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("hasty_threads")
 def test_threads_lose_no_poll() -> None:
-    """Each of 10 000 steps is seen once, whichever of 8 threads it is that sees it."""
-    scenario = Scenario(now=lambda: START)
-    steps = [str(number) for number in range(10_000)]
-    scenario.put_script(*read_script([*steps, "Succeeded"], pipeline_name=None, pipeline_execution_id=None))
+    """Each of 10 000 steps is seen once, whichever of 8 threads sees it."""
+    state = EndpointState(now=lambda: START)
+    versions = range(10_000)
+    state.put_script([make_pipeline_execution(pipeline_version=version) for version in versions])
 
-    def poll(_: int) -> object:
-        execution = scenario.poll(WEB.pipeline_name, WEB.pipeline_execution_id)
-        return execution and execution["status"]
+    def poll(_: int) -> int | None:
+        return state.poll(WEB.pipeline_name, WEB.pipeline_execution_id).pipeline_version
 
     with ThreadPoolExecutor(8) as threads:
-        assert Counter(threads.map(poll, range(10_000))) == Counter(steps)
+        assert Counter(threads.map(poll, versions)) == Counter(versions)
 
 
 def test_a_thousand_scripts_are_independent_and_small() -> None:
     """Each goes on by its own polls only, and takes less than 2 KiB."""
-    scenario = Scenario(now=lambda: START)
-    references: list[PipelineExecutionReference] = []
+    state = EndpointState(now=lambda: START)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        for number in range(1000):
-            reference, scenes = read_script(
+        references = [
+            state.put_script(
                 ["InProgress", Shown("Stopping", polls=number), "Stopped"] if number else ["Succeeded"],
                 pipeline_name=f"pipeline-{number}",
-                pipeline_execution_id=None,
             )
-            scenario.put_script(reference, scenes)
-            references.append(reference)
+            for number in range(1000)
+        ]
         gc.collect()
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
     assert taken < 1000 * 2048
 
-    def poll(reference: PipelineExecutionReference) -> object:
-        execution = scenario.poll(reference.pipeline_name, reference.pipeline_execution_id)
-        return execution and execution["status"]
+    def poll(reference: PipelineExecutionReference) -> str:
+        return state.poll(reference.pipeline_name, reference.pipeline_execution_id).status
 
     rounds = [list(map(poll, references)) for _ in range(12)]
     for number, statuses in enumerate(zip(*rounds, strict=True)):

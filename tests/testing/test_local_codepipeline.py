@@ -5,113 +5,42 @@ The endpoint over real sockets: bytes in and out, a real AWS SDK as its client, 
 from __future__ import annotations
 
 import errno
-import gc
 import json
 import os
 import socket
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPResponse
+from functools import partial
+from http.client import HTTPConnection
 from importlib import import_module
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 import pytest
 from attrs import evolve
 
 from codepipeline_client._message import Credentials
-from codepipeline_client._signing import sign
 from codepipeline_client.errors import ConfigurationError
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import LocalCodePipeline, ReceivedRequest, make_pipeline_execution
+from codepipeline_client.waiting import PipelineExecutionReference
+from tests.testing.endpoint_client import (
+    EXECUTION,
+    NOW,
+    TARGET,
+    Census,
+    ask,
+    body_of,
+    connected,
+    read_to_end,
+    request_bytes,
+    status_in,
+)
 
-NOW: Final = 1_795_000_000.0
-EXECUTION: Final = make_pipeline_execution()
 TEMPORARY: Final = Credentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret+key", session_token="token")
-TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
 Ask = Callable[..., dict[str, object]]
-
-
-@pytest.fixture
-def endpoint() -> Iterator[LocalCodePipeline]:
-    """An endpoint whose time stands still, with one execution."""
-    with LocalCodePipeline(now=lambda: NOW) as running:
-        running.put_execution(EXECUTION)
-        yield running
-
-
-@contextmanager
-def connected(endpoint: LocalCodePipeline) -> Generator[HTTPConnection]:
-    """A connection to the endpoint, which is closed in the end. Nothing waits longer than the test may take."""
-    connection = HTTPConnection(urlsplit(endpoint.endpoint_url).netloc, timeout=10)
-    connection.connect()
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def body_of(execution: PipelineExecution) -> bytes:
-    """Return the body that asks for *execution*."""
-    wanted = {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.pipeline_execution_id}
-    return json.dumps(wanted).encode()
-
-
-def headers_for(endpoint: LocalCodePipeline, body: bytes) -> dict[str, str]:
-    """Return the headers that a client of the service sends with *body*."""
-    named = {
-        "Host": urlsplit(endpoint.endpoint_url).netloc,
-        "Content-Type": "application/x-amz-json-1.1",
-        "X-Amz-Target": TARGET,
-    }
-    signature = sign(
-        method="POST",
-        target="/",
-        headers=named.items(),
-        body=body,
-        credentials=endpoint.credentials,
-        region_name=endpoint.region_name,
-        service_name="codepipeline",
-        now=NOW,
-    )
-    return {**named, **dict(signature)}
-
-
-def ask(
-    connection: HTTPConnection, endpoint: LocalCodePipeline, execution: PipelineExecution = EXECUTION
-) -> tuple[HTTPResponse, bytes]:
-    """Ask for *execution*, and return the answer and its body."""
-    body = body_of(execution)
-    connection.request("POST", "/", body, headers_for(endpoint, body))
-    response = connection.getresponse()
-    return response, response.read()
-
-
-def request_bytes(endpoint: LocalCodePipeline) -> bytes:
-    """Return a whole request, as it is on the wire."""
-    body = body_of(EXECUTION)
-    lines = [f"{name}: {value}\r\n" for name, value in headers_for(endpoint, body).items()]
-    return f"POST / HTTP/1.1\r\n{''.join(lines)}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-def status_in(body: bytes) -> object:
-    """Return the execution's status in an answer's body."""
-    return json.loads(body)["pipelineExecution"]["status"]
-
-
-def everything(connection: HTTPConnection) -> bytes:
-    """Return what comes until the other side closes."""
-    received = b""
-    while content := connection.sock.recv(1 << 16):
-        received += content
-    return received
 
 
 @contextmanager
@@ -136,47 +65,6 @@ def botocore_asks(endpoint: LocalCodePipeline, **changed: str) -> Generator[Ask]
 def input_for(execution: PipelineExecution) -> dict[str, str]:
     """Return what a botocore client is called with to get *execution*."""
     return {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.pipeline_execution_id}
-
-
-def open_sockets() -> WeakSet[socket.socket]:
-    """Return the sockets that this process has open, without keeping any: an id would be given again."""
-    gc.collect()
-    return WeakSet(known for known in gc.get_objects() if type(known) is socket.socket and known.fileno() != -1)
-
-
-def open_files() -> set[tuple[int, int, int]]:
-    """
-    Return the files of any kind that this process has open, where the system tells: number, device and inode of each.
-
-    A number alone would be given again, and some kinds of files, such as selectors, have one inode for them all.
-    """
-    listed, found = Path("/dev/fd"), set[tuple[int, int, int]]()
-    for number in [int(entry.name) for entry in listed.iterdir()] if listed.exists() else []:
-        with suppress(OSError):  # it was open while the list was made: the folder itself, for one
-            status = os.fstat(number)
-            found.add((number, status.st_dev, status.st_ino))
-    return found
-
-
-class Census:
-    """What there is before a test. What an earlier one left may end meanwhile, so only what is new counts behind it."""
-
-    def __init__(self) -> None:
-        self._threads = set(threading.enumerate())
-        self._sockets = open_sockets()
-        self._files = open_files()
-
-    def new_threads(self) -> set[threading.Thread]:
-        """Return the threads that there were not."""
-        return set(threading.enumerate()) - self._threads
-
-    def new_sockets(self) -> set[socket.socket]:
-        """Return the open sockets that there were not."""
-        return set(open_sockets()) - set(self._sockets)
-
-    def new_files(self) -> set[tuple[int, int, int]]:
-        """Return the open files that there were not."""
-        return open_files() - self._files
 
 
 def has_ipv6_loopback() -> bool:
@@ -306,7 +194,7 @@ def test_a_client_needs_nothing_but_the_environment(monkeypatch: pytest.MonkeyPa
 def test_an_execution_that_is_put_again_is_replaced(endpoint: LocalCodePipeline) -> None:
     """The next answer has it as it is now; others in the pipeline stay."""
     other = evolve(EXECUTION, pipeline_execution_id="00000000-0000-0000-0000-000000000000")
-    endpoint.put_execution(other)
+    assert endpoint.put_execution(other) == PipelineExecutionReference("web", other.pipeline_execution_id)
     endpoint.put_execution(make_pipeline_execution(status="Failed"))
     with connected(endpoint) as connection:
         statuses = [
@@ -331,17 +219,7 @@ def test_a_request_is_recorded_with_its_answer(endpoint: LocalCodePipeline) -> N
     assert (right.status_code, right.error_code) == (200, None)
     assert (wrong.path, wrong.body, wrong.input) == ("/?a", b"text", None)
     assert (wrong.status_code, wrong.error_code) == (404, "UnknownOperationException")
-
-
-def test_a_header_that_comes_twice_is_recorded_once(endpoint: LocalCodePipeline) -> None:
-    """Its values are joined with a comma, as a signature has them."""
-    with connected(endpoint) as connection:
-        connection.putrequest("GET", "/")
-        connection.putheader("X-Twice", "1")
-        connection.putheader("x-twice", "2")
-        connection.endheaders()
-        assert connection.getresponse().status == 404
-    assert endpoint.requests[0].headers["x-twice"] == "1,2"
+    assert wrong.headers["x-twice"] == "1,2"
 
 
 def test_the_next_requests_get_the_answers_that_were_put_in_their_order(endpoint: LocalCodePipeline) -> None:
@@ -395,7 +273,7 @@ def test_an_answer_with_its_own_framing_ends_its_connection(
     endpoint.put_response(headers={header: value, "date": "never"}, body=b"0\r\n\r\n")
     with connected(endpoint) as connection:
         connection.sock.sendall(request_bytes(endpoint))
-        head, _, body = everything(connection).partition(b"\r\n\r\n")
+        head, _, body = read_to_end(connection)[0].partition(b"\r\n\r\n")
     assert f"{header}: {value}".encode() in head
     assert head.lower().count(header.lower().encode()) == 1
     assert b"Date: " not in head
@@ -407,7 +285,7 @@ def test_an_answer_with_its_own_framing_ends_its_connection(
     [
         pytest.param({"X-Name": "\u20ac"}, b"", ValueError, id="header-that-has-no-bytes"),
         pytest.param({"X-Name": "a\r\nX-Other: b"}, b"", ValueError, id="header-that-is-two"),
-        pytest.param({"X-Name": "a\r"}, b"", ValueError, id="carriage-return"),
+        pytest.param([("X-A", "a"), ("X-B", "\r")], b"", ValueError, id="carriage-return"),
         pytest.param({"X-Name": "a\nb"}, b"", ValueError, id="line-feed"),
         pytest.param({"X-Name": "\0"}, b"", ValueError, id="nul"),
         pytest.param({"X-Name\r\n\r\n": "a"}, b"", ValueError, id="name-that-ends-the-head"),
@@ -424,33 +302,23 @@ def test_an_answer_that_cannot_be_sent_is_refused_where_it_is_put(
         assert status_in(ask(connection, endpoint)[1]) == "Succeeded"
 
 
-def test_a_header_that_would_be_two_is_named(endpoint: LocalCodePipeline) -> None:
-    """So that it is found among many."""
-    with pytest.raises(ValueError, match=r"must not have CR, LF or NUL in it, as \('X-B', 'a\\r\\nb'\) has"):
-        endpoint.put_response(headers=[("X-A", "a"), ("X-B", "a\r\nb")])
+@pytest.mark.parametrize("times", [0, -1])
+def test_a_response_is_sent_at_least_once(endpoint: LocalCodePipeline, times: int) -> None:
+    """Less than once is a mistake of the test."""
+    for put in (endpoint.put_response, partial(endpoint.put_error, "InternalFailure")):
+        with pytest.raises(ValueError, match=f"times must be 1 or more, not {times}"):
+            put(times=times)
 
 
-@pytest.mark.parametrize("status_code", [-1, 0, 99, 100, 103, 199, 600, 2000, 200.0, "200", True, None])
-def test_only_the_status_of_a_final_answer_may_be_put(endpoint: LocalCodePipeline, status_code: int) -> None:
-    """A client waits for another answer after one below 200, and it never comes."""
+@pytest.mark.parametrize("status_code", [-1, 0, 100, 199, 600, 200.0, "200", True])
+def test_only_a_final_status_can_be_put_and_only_one_of_an_error_with_an_error(
+    endpoint: LocalCodePipeline, status_code: int
+) -> None:
+    """A client waits for another response after one below 200, and it never comes."""
     with pytest.raises(ValueError, match=rf"a whole number from 200 to 599, not {status_code!r}"):
         endpoint.put_response(status_code=status_code)
-
-
-@pytest.mark.parametrize("status_code", [-1, 100, 200, 399, 600, 400.0])
-def test_only_the_status_of_an_error_goes_with_an_error(endpoint: LocalCodePipeline, status_code: int) -> None:
-    """As with the fault that is an error."""
     with pytest.raises(ValueError, match=rf"a whole number from 400 to 599, not {status_code!r}"):
         endpoint.put_error("InternalFailure", status_code=status_code)
-
-
-@pytest.mark.parametrize("status_code", [200, 299, 300, 599, HTTPStatus.BAD_GATEWAY])
-def test_any_final_answer_may_be_put(endpoint: LocalCodePipeline, status_code: int) -> None:
-    """Whether HTTP has a name for it or not."""
-    endpoint.put_response(status_code=status_code, body=b"x")
-    with connected(endpoint) as connection:
-        response, body = ask(connection, endpoint)
-    assert (response.status, body) == (status_code, b"x")
 
 
 def test_only_the_last_requests_are_kept() -> None:
@@ -470,17 +338,6 @@ def test_how_many_requests_are_kept_is_a_count(max_requests: int) -> None:
     """Of at least one."""
     with pytest.raises(ConfigurationError, match=f"max_requests must be a whole number from 1, not {max_requests!r}"):
         LocalCodePipeline(max_requests=max_requests)
-
-
-def test_clear_forgets_everything(endpoint: LocalCodePipeline) -> None:
-    """Executions, answers that wait and requests are gone; the endpoint goes on."""
-    endpoint.put_response(status_code=299)
-    with connected(endpoint) as connection:
-        ask(connection, endpoint)
-        endpoint.put_response(status_code=299)
-        endpoint.clear()
-        assert list(endpoint.requests) == []
-        assert b"PipelineNotFoundException" in ask(connection, endpoint)[1]
 
 
 # HTTP
@@ -504,7 +361,7 @@ def test_requests_that_come_together_are_answered_in_order(endpoint: LocalCodePi
     endpoint.put_response(headers={"Connection": "close"}, body=b"second")
     with connected(endpoint) as connection:
         connection.sock.sendall(request_bytes(endpoint) * 2)
-        received = everything(connection)
+        received, _ = read_to_end(connection)
     assert received.index(b"first") < received.index(b"second")
     assert received.count(b"HTTP/1.1 200 OK") == 2
 
@@ -525,7 +382,7 @@ def test_a_connection_is_closed_when_the_client_asks_for_it(endpoint: LocalCodeP
     request = request_bytes(endpoint).replace(b"HTTP/1.1\r\n", f"{version}\r\nConnection: close\r\n".encode())
     with connected(endpoint) as connection:
         connection.sock.sendall(request)
-        received = everything(connection)
+        received, _ = read_to_end(connection)
     assert received.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"\r\nConnection: close\r\n" in received
 
@@ -537,7 +394,7 @@ def test_a_client_that_waits_for_leave_to_send_its_body_gets_it(endpoint: LocalC
         connection.sock.sendall(head + b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
         assert connection.sock.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sock.sendall(body)
-        assert everything(connection).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert read_to_end(connection)[0].startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 @pytest.mark.parametrize(
@@ -557,7 +414,7 @@ def test_what_is_not_the_services_http_is_refused_in_its_form(
     """The answer is JSON with an error code, and no body goes with an answer to HEAD."""
     with connected(endpoint) as connection:
         connection.sock.sendall(f"{request_line}\r\nConnection: close\r\n\r\n".encode())
-        head, _, body = everything(connection).partition(b"\r\n\r\n")
+        head, _, body = read_to_end(connection)[0].partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 ")
     assert status.split()[0] in head.split(b"\r\n")[0]
     assert b"application/x-amz-json-1.1" in head
@@ -583,7 +440,7 @@ def test_a_body_that_cannot_be_framed_is_refused(
     """The connection is closed, since where the next request starts is not known."""
     with connected(endpoint) as connection:
         connection.sock.sendall(f"POST / HTTP/1.1\r\n{header}\r\n\r\n".encode("latin-1"))
-        head, _, body = everything(connection).partition(b"\r\n\r\n")
+        head, _, body = read_to_end(connection)[0].partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert json.loads(body)["__type"] == code
     assert endpoint.requests == ()
@@ -594,7 +451,7 @@ def test_a_body_that_is_cut_short_gets_no_answer(endpoint: LocalCodePipeline) ->
     with connected(endpoint) as connection:
         connection.sock.sendall(request_bytes(endpoint)[:-1])
         connection.sock.shutdown(socket.SHUT_WR)
-        assert everything(connection) == b""
+        assert read_to_end(connection) == (b"", "FIN")
     assert endpoint.requests == ()
 
 
@@ -615,28 +472,6 @@ def test_a_client_that_breaks_off_harms_nobody(endpoint: LocalCodePipeline, capf
     with connected(endpoint) as connection:
         assert ask(connection, endpoint)[0].status == 200
     assert capfd.readouterr() == ("", "")
-
-
-def test_eight_threads_each_get_their_own_answers(endpoint: LocalCodePipeline) -> None:
-    """Nothing is mixed up and nothing is lost."""
-    executions = [
-        make_pipeline_execution(
-            pipeline_name=f"p{number}", pipeline_execution_id=f"{number:08}-0000-0000-0000-000000000000"
-        )
-        for number in range(8)
-    ]
-    for execution in executions:
-        endpoint.put_execution(execution)
-
-    def names(execution: PipelineExecution) -> list[str]:
-        with connected(endpoint) as connection:
-            answers = [ask(connection, endpoint, execution)[1] for _ in range(25)]
-        return [json.loads(body)["pipelineExecution"]["pipelineName"] for body in answers]
-
-    with ThreadPoolExecutor(8) as threads:
-        answered = list(threads.map(names, executions))
-    assert answered == [[execution.pipeline_name] * 25 for execution in executions]
-    assert len(endpoint.requests) == 200
 
 
 # Start and stop
@@ -759,18 +594,3 @@ def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_behind() -> None:
         assert (before.new_threads(), before.new_sockets()) == (set(), set())
     with second:
         assert second.endpoint_url == f"http://127.0.0.1:{port}"
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        pytest.param(NOW - 3600, b"Signature not yet current", id="behind"),
-        pytest.param(NOW + 3600, b"Signature expired", id="ahead"),
-    ],
-)
-def test_the_endpoint_has_a_time_of_its_own(now: float, expected: bytes) -> None:
-    """Signatures are judged by it, and answers are dated with it."""
-    with LocalCodePipeline(now=lambda: now) as endpoint, connected(endpoint) as connection:
-        response, body = ask(connection, endpoint)
-    assert expected in body
-    assert response.getheader("Date") in {"Wed, 18 Nov 2026 10:06:40 GMT", "Wed, 18 Nov 2026 12:06:40 GMT"}

@@ -1,0 +1,299 @@
+"""
+The HTTP/1.1 server on loopback: a thread that accepts connections, and a thread for each of them.
+
+Knows framing and bytes. What a request means, and which response it gets, is the request handler's.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import selectors
+import socket
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from ipaddress import ip_address
+from socketserver import BaseServer, TCPServer
+from struct import pack
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+
+from ..errors import ConfigurationError
+from ._fault_effects import send_steps
+from ._handler import RequestHandler
+from ._messages import IncomingRequest, ServiceResponse, decode, error_response, render_head
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_MAX_BODY: Final = 1 << 20
+_RESET_ON_CLOSE: Final = pack("hh" if os.name == "nt" else "ii", 1, 0)
+_LONGEST_WAIT: Final = 1e6
+"""Seconds, 11 days. With any timeout the system's socket does not block, and the tracker needs one that does not."""
+
+
+def check_loopback(host: str) -> str:
+    """Return the address of *host*. Raises ConfigurationError unless it is a loopback address."""
+    if host == "localhost":
+        return "127.0.0.1"
+    with suppress(ValueError):  # a name: localhost is the only one that certainly is this machine
+        if ip_address(host).is_loopback:
+            return host
+    raise ConfigurationError(f"host {host!r} is not a loopback address: give '127.0.0.1', '::1' or 'localhost'")
+
+
+class ConnectionTracker:
+    """
+    The open connections, and how many there were. Shared by the server's threads and the test's.
+
+    Each is held by a duplicate of its socket that does not block, to look for the other side's end and to shut it down.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._open: dict[socket.socket, socket.socket] = {}
+        self.accepted = 0
+        """How many connections were ever accepted."""
+
+    @property
+    def open(self) -> int:
+        """How many connections are open at both ends, also by what their threads have not noticed yet."""
+        with self._lock:
+            return sum(map(_is_open, self._open.values()))
+
+    def add(self, connection: socket.socket) -> int:
+        """Return the number of a new *connection*, from 1."""
+        duplicate = connection.dup()
+        duplicate.setblocking(False)
+        with self._lock:
+            self._open[connection] = duplicate
+            self.accepted += 1
+            return self.accepted
+
+    def remove(self, connection: socket.socket) -> None:
+        """Forget *connection*. Call it before the socket is closed, which has an effect only after this."""
+        with self._lock:
+            duplicate = self._open.pop(connection, None)
+        if duplicate is not None:
+            duplicate.close()
+
+    def close_all(self) -> None:
+        """Close every connection for the other side. This wakes up its thread, whatever it waits for."""
+        with self._lock:
+            for duplicate in self._open.values():
+                with duplicate, suppress(OSError):  # the other side was faster
+                    duplicate.shutdown(socket.SHUT_RDWR)
+            self._open.clear()
+
+
+def _is_open(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+class LoopbackServer(TCPServer):
+    """Listens from its creation until it is stopped."""
+
+    # Windows would let another process take the port.
+    allow_reuse_address = os.name == "posix"
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int, handler: RequestHandler, tracker: ConnectionTracker) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._handler = handler
+        self._tracker = tracker
+        self._threads: list[Thread] = []
+        self._lock = Lock()
+        self._acceptor: Thread | None = None
+        super().__init__((host, port), BaseHTTPRequestHandler)  # not used: see process_request
+        self._start_acceptor()
+
+    @property
+    def url(self) -> str:
+        """The address that it listens on."""
+        host, port = self.socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def refuse_connections(self) -> None:
+        """Let the system refuse new connections. Open ones stay open, and the port stays taken."""
+        with self._lock:
+            if self._stop_acceptor():
+                # A socket that does not listen keeps other processes off the port.
+                self.server_address = self.socket.getsockname()[:2]
+                self.socket.close()
+                self.socket = socket.socket(self.address_family)
+                self.server_bind()
+
+    def accept_connections(self) -> None:
+        """Accept connections again."""
+        with self._lock:
+            if self._acceptor is None:
+                self.server_activate()
+                self._start_acceptor()
+
+    def stop(self) -> None:
+        """End every connection at once, and return when no thread and no socket is left."""
+        with self._lock:
+            self._stop_acceptor()
+            self.server_close()
+        self._tracker.close_all()
+        for thread in self._threads:
+            thread.join()
+
+    def server_bind(self) -> None:
+        """Take the port. The socket does not block, since a client may be gone again before it is accepted."""
+        super().server_bind()
+        self.socket.setblocking(False)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start the connection's thread: a daemon that is joined by stop, which ThreadingMixIn does not offer."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        number = self._tracker.add(request)
+        thread = Thread(target=self._serve, args=(request, number), name="LocalCodePipeline connection", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _serve(self, request: socket.socket, number: int) -> None:
+        try:
+            with suppress(OSError):  # the other side may go at any moment, which is no failure
+                ServerConnection(request, self, self._handler, number)
+        finally:
+            self._tracker.remove(request)
+            self.shutdown_request(request)
+
+    def _start_acceptor(self) -> None:
+        self._stop, stopped = socket.socketpair()
+        thread = self._acceptor = Thread(target=self._accept, args=(stopped,), name="LocalCodePipeline", daemon=True)
+        thread.start()
+
+    def _stop_acceptor(self) -> bool:
+        """Return False when there is none."""
+        if self._acceptor is None:
+            return False
+        self._stop.close()
+        self._acceptor.join()
+        self._acceptor = None
+        return True
+
+    def _accept(self, stopped: socket.socket) -> None:
+        with stopped, selectors.DefaultSelector() as selector:
+            selector.register(stopped, selectors.EVENT_READ)
+            selector.register(self, selectors.EVENT_READ)
+            while all(key.fileobj is not stopped for key, _ in selector.select()):
+                self.handle_request()
+
+
+class ServerConnection(BaseHTTPRequestHandler):
+    """Reads requests from a socket and sends the responses, until either side ends the connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = _LONGEST_WAIT
+
+    def __init__(self, request: socket.socket, server: BaseServer, handler: RequestHandler, number: int) -> None:
+        self._handler = handler
+        self._number = number
+        super().__init__(request, None, server)
+
+    def setup(self) -> None:
+        """Read through a stream that bytes can be put back into."""
+        super().setup()
+        self.rfile.close()
+        self._incoming = _IncomingBytes(self.connection)
+        self.rfile = io.BufferedReader(self._incoming)
+
+    def do_POST(self) -> None:
+        """Respond to a request of any method: the service checks which one is right."""
+        length = self._body_length()
+        if length is None:
+            return self.send_error(400, "Content-Length is not a number, or not the body's framing")
+        if length > _MAX_BODY:
+            return self.send_error(413, f"The body has more than {_MAX_BODY} bytes")
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return None
+        return self._send(self._handler.respond(self._read_request(body)))
+
+    do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815 - http.server finds them by these names
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is not HTTP in the form of the service, and close: where the next request starts is unknown."""
+        name = "RequestEntityTooLargeException" if code == 413 else "MalformedHttpRequestException"
+        self.close_connection = True
+        response = error_response(name, message or HTTPStatus(code).phrase, code)
+        self._send(evolve(response, date=self._handler.now()))
+
+    def _body_length(self) -> int | None:
+        if "transfer-encoding" in self.headers:
+            return None
+        lengths = set(self.headers.get_all("content-length", ["0"]))
+        length = lengths.pop()
+        return int(length) if not lengths and length.isascii() and length.isdigit() and len(length) < 20 else None
+
+    def _read_request(self, body: bytes) -> IncomingRequest:
+        return IncomingRequest(
+            number=0,  # the handler's to count
+            connection_number=self._number,
+            method=self.command,
+            path=self.path,
+            headers={name.lower(): ",".join(self.headers.get_all(name, [])) for name in self.headers},
+            body=body,
+            input=decode(body),
+        )
+
+    def _send(self, response: ServiceResponse) -> None:
+        self.close_connection = self.close_connection or response.closes_connection
+        head = render_head(response, closes_connection=self.close_connection)
+        body = b"" if self.command == "HEAD" else response.body
+        for step in send_steps(response.fault, head, body):
+            if isinstance(step, bytes):
+                self.connection.sendall(step)
+            elif not isinstance(step, str):
+                self._pause(step)
+            else:
+                self.close_connection = True
+                if step == "RST":
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                    self.connection.close()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, and raise ConnectionAbortedError as soon as the other side closes the connection."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.connection.settimeout(min(left, _LONGEST_WAIT))
+            with suppress(TimeoutError):
+                # Bytes are read and put back, since an end of the connection behind them would not be seen otherwise.
+                early = self.connection.recv(1 << 16)
+                if not early:
+                    raise ConnectionAbortedError("the other side closed the connection")
+                self._incoming.early += early
+        self.connection.settimeout(_LONGEST_WAIT)
+
+
+class _IncomingBytes(io.RawIOBase):
+    """The bytes of a connection, with those that arrived during a pause put back."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.early = bytearray()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        if not self.early:
+            return self._connection.recv_into(buffer)
+        with memoryview(buffer) as view:
+            count = min(view.nbytes, len(self.early))
+            view[:count] = self.early[:count]
+        del self.early[:count]
+        return count

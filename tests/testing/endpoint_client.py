@@ -1,0 +1,143 @@
+"""A client of the endpoint that shares only the signer with this package, and what a test may leave behind."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+from codepipeline_client._signing import sign
+from codepipeline_client.models import PipelineExecution
+from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+
+NOW: Final = 1_795_000_000.0
+EXECUTION: Final = make_pipeline_execution()
+TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
+Ending = Literal["FIN", "RST"]
+
+
+@contextmanager
+def connected(endpoint: LocalCodePipeline) -> Generator[HTTPConnection]:
+    """A connection to the endpoint, closed in the end. Nothing waits longer than the test may take."""
+    connection = HTTPConnection(urlsplit(endpoint.endpoint_url).netloc, timeout=10)
+    connection.connect()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def body_of(execution: PipelineExecution = EXECUTION) -> bytes:
+    """Return the body of a request for *execution*."""
+    wanted = {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.pipeline_execution_id}
+    return json.dumps(wanted).encode()
+
+
+BODY: Final = body_of()
+
+
+def signed_headers(endpoint: LocalCodePipeline, body: bytes = BODY, *, now: float = NOW) -> dict[str, str]:
+    """Return the headers that a client of the service sends with *body*."""
+    headers = {
+        "Host": urlsplit(endpoint.endpoint_url).netloc,
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": TARGET,
+    }
+    signature = sign(
+        method="POST",
+        target="/",
+        headers=headers.items(),
+        body=body,
+        credentials=endpoint.credentials,
+        region_name=endpoint.region_name,
+        service_name="codepipeline",
+        now=now,
+    )
+    return {**headers, **dict(signature)}
+
+
+def ask(
+    connection: HTTPConnection,
+    endpoint: LocalCodePipeline,
+    execution: PipelineExecution = EXECUTION,
+    *,
+    now: float = NOW,
+) -> tuple[HTTPResponse, bytes]:
+    """Request *execution*, and return the response and its body."""
+    body = body_of(execution)
+    connection.request("POST", "/", body, signed_headers(endpoint, body, now=now))
+    response = connection.getresponse()
+    return response, response.read()
+
+
+def request_bytes(endpoint: LocalCodePipeline) -> bytes:
+    """Return a whole request as it is on the wire."""
+    lines = [f"{name}: {value}\r\n" for name, value in signed_headers(endpoint).items()]
+    return f"POST / HTTP/1.1\r\n{''.join(lines)}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
+
+
+def status_in(body: bytes) -> object:
+    """Return the execution's status in a response body."""
+    return json.loads(body)["pipelineExecution"]["status"]
+
+
+def read_to_end(connection: HTTPConnection) -> tuple[bytes, Ending]:
+    """Return the bytes that come until the other side ends the connection, and how it does."""
+    received = bytearray()
+    try:
+        while content := connection.sock.recv(1 << 16):
+            received += content
+    except ConnectionResetError:
+        return bytes(received), "RST"
+    return bytes(received), "FIN"
+
+
+def open_sockets() -> WeakSet[socket.socket]:
+    """Return the sockets that this process has open, without keeping any: an id would be used again."""
+    gc.collect()
+    return WeakSet(known for known in gc.get_objects() if type(known) is socket.socket and known.fileno() != -1)
+
+
+def open_files() -> set[tuple[int, int, int]]:
+    """
+    Return the files of any kind that this process has open, where the system tells: number, device and inode of each.
+
+    A number alone would be used again, and some kinds of files, such as selectors, have one inode for them all.
+    """
+    listed, found = Path("/dev/fd"), set[tuple[int, int, int]]()
+    for number in [int(entry.name) for entry in listed.iterdir()] if listed.exists() else []:
+        with suppress(OSError):  # it was open while the list was made: the folder itself, for one
+            status = os.fstat(number)
+            found.add((number, status.st_dev, status.st_ino))
+    return found
+
+
+class Census:
+    """The threads, sockets and files before a test. Those of an earlier test may end meanwhile: only new ones count."""
+
+    def __init__(self) -> None:
+        self._threads = set(threading.enumerate())
+        self._sockets = open_sockets()
+        self._files = open_files()
+
+    def new_threads(self) -> set[threading.Thread]:
+        return set(threading.enumerate()) - self._threads
+
+    def new_sockets(self) -> set[socket.socket]:
+        return set(open_sockets()) - set(self._sockets)
+
+    def new_files(self) -> set[tuple[int, int, int]]:
+        return open_files() - self._files
+
+    def connection_threads(self) -> list[threading.Thread]:
+        """Return the new threads that serve a connection."""
+        return [thread for thread in self.new_threads() if thread.name == "LocalCodePipeline connection"]
