@@ -13,11 +13,11 @@ from typing import TypeVar
 import anyio
 import httpx
 
-from ._clock import Deadline
 from ._futures import Once, settled
-from ._message import Attempt
+from ._protocol.messages import Attempt
 from ._roundtrip import send, send_async
 from ._run import Done, Failed, Run, closed, late
+from .clock import Deadline
 from .operations import OutputT
 from .transport import Sending
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Generator
 from time import gmtime, strftime
 from typing import Final, NamedTuple
 
-from . import _awsjson
-from ._clock import SKEW_CODES, Skew, is_notable, seen_skew
-from ._message import Attempt, Credentials, Headers, Request, Response
+from ._call.clock_skew import SKEW_CODES, Skew, is_notable, seen_skew
+from ._protocol import awsjson
+from ._protocol.messages import Attempt, Headers, Request, Response
+from ._protocol.sigv4 import Credentials
 from ._retry import Retries, RetryPolicy
 from .errors import (
     CodePipelineError,
@@ -59,7 +60,7 @@ def exchange(
     The input has been checked. *invocation_id* is the same for all attempts of the call, and for no other call.
     """
     headers = (*route.headers, ("amz-sdk-invocation-id", invocation_id))
-    request = _awsjson.encode(operation.name, operation.to_wire(asked), url=route.url, headers=headers)
+    request = awsjson.encode(operation.name, operation.to_wire(asked), url=route.url, headers=headers)
     call = _Call(request=request, route=route)
     attempt = call.first()
     while True:
@@ -160,7 +161,7 @@ class _Call:
 def _read(
     operation: Operation[InputT, OutputT], asked: InputT, response: Response, number: int, region_name: str | None
 ) -> OutputT:
-    members = _awsjson.decode(operation.name, response)
+    members = awsjson.decode(operation.name, response)
     metadata = ResponseMetadata(
         request_id=response.request_id,
         http_status_code=response.status_code,

@@ -11,13 +11,12 @@ from typing import TypeAlias, cast
 
 from attrs import frozen
 
-from ._values import Value
 from .errors import CodePipelineError
 from .models import PipelineExecution
 
 
-@frozen(eq=False, repr=False)
-class PipelineExecutionReference(Value):
+@frozen
+class PipelineExecutionReference:
     """Which execution is meant."""
 
     pipeline_name: str
@@ -26,8 +25,8 @@ class PipelineExecutionReference(Value):
     """The execution's id, a UUID in lower case."""
 
 
-@frozen(eq=False, repr=False)
-class FollowedExecution(Value):
+@frozen
+class FollowedExecution:
     """One of many executions that were followed, at the end of its way: it has ended, or there is an error."""
 
     reference: PipelineExecutionReference
@@ -44,8 +43,8 @@ class FollowedExecution(Value):
         return cast("PipelineExecution", self.execution)  # without an error it was seen to end
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class PollReport(Value):
+@frozen(kw_only=True)
+class PollReport:
     """How one poll of a wait went. `on_poll` is called with one after each."""
 
     reference: PipelineExecutionReference

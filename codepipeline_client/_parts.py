@@ -12,17 +12,18 @@ from typing import Generic, NamedTuple, TypeVar
 
 import httpx
 
-from . import _settings
-from ._clock import Skew
+from ._call.clock_skew import Skew
+from ._config.arguments import ClientArguments
+from ._config.settings import resolve
+from ._config.sources import Environment
 from ._exchange import Route
-from ._given import Given
 from ._http import TransportOptions
 from ._patience import Unhurried
 from ._pauses import ClosableClock
+from ._protocol.user_agent import user_agent
 from ._reports import OnAttempt, Watch
 from ._retry import policy
 from ._run import Limits
-from ._user_agent import user_agent
 from .errors import ConfigurationError
 
 TransportT = TypeVar("TransportT")
@@ -42,7 +43,7 @@ class Parts(NamedTuple, Generic[TransportT]):
 
 
 def assembled(
-    given: Given,
+    given: ClientArguments,
     environ: Environment,
     *,
     clock: ClosableClock,
@@ -56,7 +57,7 @@ def assembled(
 
     Raises ConfigurationError when a setting is missing or unusable.
     """
-    settings = _settings.resolve(given, environ)
+    settings = resolve(given, environ)
     endpoint = settings.endpoint
     try:
         host = httpx.URL(endpoint.url).host  # httpx refuses some only when it is asked for them
@@ -90,10 +91,3 @@ def assembled(
     watch = Watch(host=endpoint.host, on_attempt=on_attempt)
     is_insecure = endpoint.scheme == "http" and not endpoint.is_loopback
     return Parts(route, polling, transport(options, settings.region_name), watch, is_insecure)
-
-
-class Environment(dict[str, str]):
-    """A snapshot of the environment that does not show itself: it holds secrets of every kind."""
-
-    def __repr__(self) -> str:
-        return "<environment>"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Awaitable
 from math import inf
 from typing import Final, TypeVar
@@ -17,29 +16,9 @@ import anyio
 from anyio.lowlevel import EventLoopToken, current_token
 
 from . import _threads
-from ._clock import Clock
+from .clock import Clock, SystemClock
 
 T = TypeVar("T")
-
-
-class SystemClock:
-    """The clock of the machine."""
-
-    def time(self) -> float:
-        """Return the time of day, in seconds since the epoch."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait in this thread."""
-        time.sleep(seconds)
-
-    def sleep_async(self, seconds: float) -> Awaitable[None]:
-        """Wait in this task, on asyncio or trio."""
-        return anyio.sleep(seconds)
 
 
 class ClosableClock:

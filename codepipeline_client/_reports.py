@@ -12,15 +12,14 @@ from typing import Final, NamedTuple
 
 from attrs import frozen
 
-from ._message import Attempt, Response
-from ._values import Value
+from ._protocol.messages import Attempt, Response
 from .errors import CodePipelineError, ServiceError, printable
 
 LOGGER: Final = logging.getLogger("codepipeline_client")
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class AttemptReport(Value):
+@frozen(kw_only=True)
+class AttemptReport:
     """How one attempt of a call went. `on_attempt` is called with one after each."""
 
     operation_name: str

@@ -8,8 +8,9 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from ._config.arguments import RetryMode as Mode
 from ._locks import ProcessLock
 from ._rate_limiter import RateLimiter
 from .errors import (
@@ -24,8 +25,6 @@ from .errors import (
     TransportError,
     ValidationException,
 )
-
-Mode = Literal["standard", "adaptive", "off"]
 
 
 class RetryPolicy(Protocol):

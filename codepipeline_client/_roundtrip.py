@@ -11,10 +11,11 @@ from typing import Final
 
 import httpx
 
-from ._clock import Clock
 from ._failures import FAILURES, translated
 from ._http.response import MAX_BODY, read_body, read_body_async
-from ._message import Credentials, Response
+from ._protocol.messages import Response
+from ._protocol.sigv4 import Credentials
+from .clock import Clock
 from .errors import CodePipelineError
 from .transport import SENDING, SIGNED_WITH, Sending
 

@@ -15,11 +15,11 @@ from typing import Generic, NamedTuple, Never
 import httpx
 from attrs import evolve
 
-from ._clock import DEADLINE, Deadline
 from ._exchange import Exchange, Unsent
-from ._message import Attempt, Response
 from ._pauses import ClosableClock
+from ._protocol.messages import Attempt, Response
 from ._reports import AttemptReport, Watch
+from .clock import DEADLINE, Deadline
 from .errors import CodePipelineError, ConnectionFailedError, CredentialsError, RequestTimeoutError, TransportError
 from .operations import OutputT
 from .transport import SENDING, SKEW, STALE_CREDENTIALS, Sending

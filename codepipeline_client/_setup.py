@@ -14,19 +14,17 @@ from typing import Final, Generic, Never, TypeVar
 
 import httpx
 
-from . import _settings
-from ._arguments import NotGiven, count_of, seconds_of, stray_argument
-from ._clock import Clock, Deadline
+from ._config.arguments import ClientArguments, NotGiven, RetryMode, check, count_of, seconds_of, stray_argument
+from ._config.sources import Environment
 from ._credentials import CachedCredentials
 from ._exchange import exchange
 from ._futures import Once
-from ._given import Given
 from ._http import TransportOptions
-from ._parts import Environment, Parts, assembled
-from ._pauses import ClosableClock, SystemClock
+from ._parts import Parts, assembled
+from ._pauses import ClosableClock
 from ._reports import OnAttempt
-from ._retry import Mode as RetryMode
 from ._run import Limits, Run, invocation_id
+from .clock import Clock, Deadline, SystemClock
 from .errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
 from .operations import InputT, Operation, OutputT
 
@@ -115,7 +113,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         stray = next(iter(unknown), None)
         unknown.clear()
         self._clock = ClosableClock(_clock(clock))
-        self._given = given = Given(
+        self._given = given = ClientArguments(
             region_name=region_name,
             profile_name=profile_name,
             endpoint_url=endpoint_url,
@@ -141,7 +139,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             del credentials
         if stray is not None:
             raise TypeError(stray_argument(type(self).__name__, stray, type(self).__init__.__annotations__))
-        _settings.check(given)
+        check(given)
         if transport is not None:
             if not isinstance(transport, self._transport_kind):
                 raise ConfigurationError(

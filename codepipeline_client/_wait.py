@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import TypeAlias, cast
 
-from ._arguments import plain_function
+from ._config.arguments import plain_function
 from ._reports import LOGGER
 from ._setup import CredentialsT, Setup, TransportT
 from .errors import CodePipelineError, ConfigurationError

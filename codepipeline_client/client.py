@@ -12,8 +12,8 @@ from typing import Self
 
 import httpx
 
-from ._arguments import NOT_GIVEN, NotGiven
 from ._async_following import AsyncFollows
+from ._config.arguments import NOT_GIVEN, NotGiven
 from ._credentials import AsyncCredentialsLike, CredentialsLike
 from ._driver import drive, drive_async, prepared, prepared_async
 from ._following import Follows

@@ -1,5 +1,5 @@
 """
-Every way a call can end badly, as one tree.
+The errors of this package, as one tree.
 
 CodePipelineError
 ├── ConfigurationError
@@ -16,7 +16,7 @@ CodePipelineError
 │   └── PipelineExecution{Failed,Stopped,Superseded,Cancelled}Error
 └── ArtifactRevisionLookupError    (LookupError)
 
-Knows what went wrong and how to say it; not how a failure was detected, nor whether to try again.
+How a failure is detected, and whether it is retried, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -26,21 +26,19 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import frozen
 
-from ._values import Value
-
 if TYPE_CHECKING:
     from .models import ArtifactRevision, PipelineExecution
 
 _SHOWN: Final = 1000
-"""Characters of the service's words that go into an error's text."""
+"""The number of characters of the service's message that go into the text of an error."""
 
 
 class InsecureEndpointWarning(UserWarning):
-    """Requests go to another machine as plain http: whoever is between can read them, and alter the answers."""
+    """Requests go to another machine as plain http: anyone on the way can read them, and alter the responses."""
 
 
 class CodePipelineError(Exception):
-    """What every error of this package is: catch it to catch them all."""
+    """The base class of every error of this package."""
 
     attempts: int = 0
     """How many requests the failed call had sent. 0 when it failed before the first."""
@@ -49,7 +47,7 @@ class CodePipelineError(Exception):
         super().__init__(printable(message))
 
     def __reduce__(self) -> tuple[Callable[..., CodePipelineError], tuple[object, ...], dict[str, object]]:
-        """Pickle and copy with every field: the default calls the constructor, which wants more than the message."""
+        """Pickle and copy with every field: the default would call the constructor with the message alone."""
         return _restored, (type(self), self.args), dict(self.__dict__)
 
 
@@ -60,15 +58,15 @@ def _restored(kind: type[CodePipelineError], args: tuple[object, ...]) -> CodePi
 
 
 class ConfigurationError(CodePipelineError):
-    """A setting is missing or unusable; the message says which, where it came from, and what would do."""
+    """A setting is missing or unusable; the message says which one, where it came from, and what is expected."""
 
 
 class CredentialsError(CodePipelineError):
     """No credentials were found (the message says what was tried), or they could not be refreshed."""
 
 
-@frozen(eq=False, repr=False)
-class ParameterViolation(Value):
+@frozen
+class ParameterViolation:
     """One parameter that breaks one rule of the operation."""
 
     parameter: str
@@ -90,18 +88,18 @@ class ParameterValidationError(CodePipelineError, ValueError):
 
 
 class TransportError(CodePipelineError):
-    """No usable answer came back. Whether the service saw the request is not known."""
+    """No usable response came. Whether the service received the request is not known."""
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
-    """The connection could not be made, or broke before the answer was whole."""
+    """The connection could not be made, or broke before the response was complete."""
 
     may_pass: bool = True
-    """False when another try is sure to fail the same way: an unknown host, a certificate that is not trusted."""
+    """False when a retry would fail the same way: an unknown host, a certificate that is not trusted."""
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """A time limit ended the call before the answer was whole."""
+    """A time limit ended the call before the response was complete."""
 
     limit: str
     """Which limit it was: the name of the client's argument that sets it, such as ``read_timeout``."""
@@ -112,12 +110,12 @@ class RequestTimeoutError(TransportError, TimeoutError):
 
 
 class ResponseDecodeError(CodePipelineError):
-    """An answer came that cannot be trusted: not JSON, of a wrong shape, or about something else than was asked."""
+    """The response cannot be trusted: not JSON, of a wrong shape, or about another execution than the one requested."""
 
     http_status_code: int
-    """The answer's HTTP status."""
+    """The response's HTTP status."""
     request_id: str | None
-    """The service's id for the request. None when the answer had none: perhaps it was not the service's."""
+    """The service's id for the request. None when the response had none: it may not be the service's."""
 
     def __init__(self, message: str, *, http_status_code: int, request_id: str | None) -> None:
         super().__init__(message)
@@ -135,11 +133,11 @@ class ServiceError(CodePipelineError):
     code: str
     """The error code as on the wire, such as ``PipelineNotFoundException``; the HTTP status when it gave none."""
     message: str
-    """The service's own words, with any key that they quote cut out. Empty when it gave none."""
+    """The service's message, with secrets that it quotes removed. Empty when it gave none."""
     http_status_code: int
-    """The answer's HTTP status."""
+    """The response's HTTP status."""
     request_id: str | None
-    """The service's id for the request, which AWS Support asks for. None when the answer had none."""
+    """The service's id for the request, which AWS Support asks for. None when the response had none."""
     operation_name: str
     """The operation that failed."""
 
@@ -156,12 +154,12 @@ class ServiceError(CodePipelineError):
 
     @property
     def is_throttling(self) -> bool:
-        """True when the service asked for fewer calls, rather than for another call."""
+        """True when the service throttled the call."""
         return self.code in THROTTLING_CODES or self.http_status_code == 429
 
     @property
     def fault(self) -> Literal["client", "server"]:
-        """Whose fault it was, by the HTTP status: a server's fault may pass by itself."""
+        """Whose fault it was, by the HTTP status. A retry may help against a fault of the server."""
         return "server" if self.http_status_code >= 500 else "client"
 
 
@@ -272,7 +270,7 @@ class ValidationError(ServiceError):
 SERVICE_ERRORS: Final[Mapping[str, type[ServiceError]]] = {
     error.__name__: error for error in ServiceError.__subclasses__()
 }
-"""From the code on the wire to its class."""
+"""The class of each code on the wire."""
 
 THROTTLING_CODES: Final = frozenset(
     {
@@ -282,7 +280,7 @@ THROTTLING_CODES: Final = frozenset(
         *("SlowDown", "EC2ThrottledException"),
     }
 )
-"""The codes by which AWS services ask for fewer calls, the same list in every AWS SDK."""
+"""The codes of throttling, the same list in every AWS SDK."""
 
 
 class WaitTimeoutError(CodePipelineError, TimeoutError):
@@ -293,13 +291,13 @@ class WaitTimeoutError(CodePipelineError, TimeoutError):
     """
 
     execution: PipelineExecution | None
-    """The execution as it was last seen. None when no answer came in time."""
+    """The execution as it was last seen. None when no response came in time."""
     polls: int
-    """How many times the service was asked about this execution."""
+    """How many polls of this execution there were."""
     seconds: float
     """How long the wait was."""
     failures: int
-    """How many of the polls failed in a way that may pass. When the last one did, its error is the cause of this."""
+    """How many of the polls failed with an error that may be temporary. If the last one did, its error is the cause."""
 
     def __init__(
         self, message: str, *, execution: PipelineExecution | None, polls: int, seconds: float, failures: int = 0
@@ -312,7 +310,7 @@ class WaitTimeoutError(CodePipelineError, TimeoutError):
 
 
 class PipelineExecutionOutcomeError(CodePipelineError):
-    """The call went well; the execution did not end as it should."""
+    """The call succeeded, but the execution's status is not the one expected."""
 
     execution: PipelineExecution
     """The execution, whole."""
@@ -354,12 +352,18 @@ class ArtifactRevisionLookupError(CodePipelineError, LookupError):
 
 def printable(text: str) -> str:
     """
-    Return *text* with control characters escaped, so that no answer can forge a line in a log or a terminal.
+    Return *text* with control characters escaped, so that no response can forge a line in a log or a terminal.
 
-    Line ends are among them: split a text of several lines first. What an error of this package says is so already.
+    Line ends are escaped too: split a text of several lines first. The messages of this package's errors are escaped.
     """
     if text.isprintable():
         return text
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
     )
+
+
+def shorten(text: str, length: int = 300) -> str:
+    """Return *text* on one line, cut to a *length* that fits a message."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"

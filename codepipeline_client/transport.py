@@ -17,10 +17,9 @@ from typing import Final, Self
 import anyio
 import httpx
 
-from ._clock import DEADLINE, Deadline
 from ._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
-from ._message import Credentials
-from ._signing import replaced, sign
+from ._protocol.sigv4 import Credentials, replaced, sign
+from .clock import DEADLINE, Deadline
 from .errors import ConfigurationError, RequestTimeoutError
 
 STALE_CREDENTIALS: Final = "codepipeline_client.stale_credentials"

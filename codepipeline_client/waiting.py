@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, NamedTuple
 
-from ._arguments import interval_of, seconds_of
+from ._config.arguments import interval_of, seconds_of
 from ._followed import FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
 from ._retry import THROTTLING, classify
 from .errors import (

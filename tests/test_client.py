@@ -32,9 +32,10 @@ from codepipeline_client import (
     PipelineNotFoundException,
     UnrecognizedClientException,
     ValidationException,
-    _settings,
 )
-from codepipeline_client._given import Given, Settings
+from codepipeline_client._config.arguments import ClientArguments
+from codepipeline_client._config.settings import Settings, resolve
+from codepipeline_client._config.sources import Environment
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 EXECUTION = make_pipeline_execution()
@@ -478,13 +479,12 @@ def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
     service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = CodePipelineClient(**pointed_at(service))
-    resolve = _settings.resolve
 
-    def closing(given: Given, environ: dict[str, str]) -> Settings:
+    def closing(arguments: ClientArguments, environ: Environment) -> Settings:
         client.close()
-        return resolve(given, environ)
+        return resolve(arguments, environ)
 
-    monkeypatch.setattr(_settings, "resolve", closing)
+    monkeypatch.setattr("codepipeline_client._parts.resolve", closing)
     with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
         client.get_pipeline_execution(**ASKED)
     assert (caught.value.may_pass, caught.value.attempts) == (False, 0)

@@ -31,12 +31,12 @@ from codepipeline_client import (
 )
 from codepipeline_client import _convoy as convoy_module
 from codepipeline_client import _convoy_driver as driver
-from codepipeline_client._clock import Clock
 from codepipeline_client._convoy import Convoy
 from codepipeline_client._convoy_driver import followed, followed_async
 from codepipeline_client._crew import Crew
 from codepipeline_client._march import March
-from codepipeline_client._pauses import ClosableClock, SystemClock
+from codepipeline_client._pauses import ClosableClock
+from codepipeline_client.clock import Clock, SystemClock
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.operations.get_pipeline_execution import GetPipelineExecutionOutput
 from codepipeline_client.testing import FakeClock, make_pipeline_execution

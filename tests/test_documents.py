@@ -99,7 +99,7 @@ def test_the_journey_passes_every_station() -> None:
     """So that who reads that page has met every file of the package, but for its folders'."""
     text = (ROOT / "docs" / "journey.md").read_text(encoding="utf-8")
     stations = {module.stem for module in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
-    assert set(re.findall(r"\b\w+(?=\.py\b)", text)) == stations
+    assert set(re.findall(r"\b[\w/]+(?=\.py\b)", text)) == stations
 
 
 def test_each_dependency_is_explained() -> None:
@@ -332,7 +332,7 @@ def check_output(printed: str, expected: str) -> None:
 
 def check_modules(text: str) -> None:
     """Check that the package has the modules that *text* names."""
-    for module in re.findall(r"\b\w+(?=\.py\b)", text):
+    for module in re.findall(r"\b[\w/]+(?=\.py\b)", text):
         assert (PACKAGE / f"{module}.py").is_file(), module
 
 

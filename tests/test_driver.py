@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from attrs import evolve
+from attrs import asdict, evolve
 
 from codepipeline_client import (
     AttemptReport,
@@ -30,15 +30,15 @@ from codepipeline_client import (
     TransportError,
     printable,
 )
-from codepipeline_client._clock import DEADLINE, Clock, Deadline
 from codepipeline_client._driver import drive, drive_async, prepared, prepared_async
 from codepipeline_client._exchange import Exchange, Unsent
 from codepipeline_client._futures import Once
 from codepipeline_client._http.response import MAX_BODY
-from codepipeline_client._message import Attempt, Request, Response
-from codepipeline_client._pauses import ClosableClock, SystemClock
+from codepipeline_client._pauses import ClosableClock
+from codepipeline_client._protocol.messages import Attempt, Request, Response
 from codepipeline_client._reports import Watch
 from codepipeline_client._run import Limits, Run, invocation_id
+from codepipeline_client.clock import DEADLINE, Clock, Deadline, SystemClock
 from codepipeline_client.operations import OutputT
 from codepipeline_client.transport import SENDING, SIGNED_WITH, SKEW, STALE_CREDENTIALS
 
@@ -256,7 +256,8 @@ def test_an_answer_comes_back_as_a_value(run: Go) -> None:
         extensions={SIGNED_WITH: KEYS},
     )
     (came,) = run(Both(lambda _: answer))
-    assert {name: getattr(came, name) for name in Response.__slots__} == {
+    assert isinstance(came, Response)
+    assert asdict(came, recurse=False) == {
         "status_code": 201,
         "headers": {"x-request": "r", "warning": "a, b", "x-odd": "\xe9"},
         "body": b"hello",

@@ -40,13 +40,13 @@ from codepipeline_client import (
     RequestTimeoutError,
     ServiceError,
     ThrottlingException,
-    _settings,
+    _parts,
 )
 from codepipeline_client._http import TransportOptions
-from codepipeline_client._message import Response
-from codepipeline_client._pauses import SystemClock
+from codepipeline_client._protocol.messages import Response
+from codepipeline_client._protocol.sigv4 import sign
 from codepipeline_client._retry import Policy
-from codepipeline_client._signing import sign
+from codepipeline_client.clock import SystemClock
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
 
@@ -636,9 +636,7 @@ def test_closing_ends_a_wait_for_keys(service: LocalCodePipeline, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-@pytest.mark.parametrize(
-    "work", [(_settings, "resolve"), (TransportOptions, "tls_context")], ids=["settings", "ca-files"]
-)
+@pytest.mark.parametrize("work", [(_parts, "resolve"), (TransportOptions, "tls_context")], ids=["settings", "ca-files"])
 def test_closing_ends_a_wait_for_files(
     service: LocalCodePipeline, kind: str, work: tuple[object, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

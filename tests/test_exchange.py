@@ -22,9 +22,9 @@ from codepipeline_client import (
     RequestTimeoutError,
     ResponseDecodeError,
 )
-from codepipeline_client._clock import Skew
+from codepipeline_client._call.clock_skew import Skew
 from codepipeline_client._exchange import Exchange, Route, Unsent, exchange
-from codepipeline_client._message import Response
+from codepipeline_client._protocol.messages import Response
 from codepipeline_client._retry import Retries, RetryPolicy, policy
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 
@@ -78,7 +78,7 @@ def refusal(code: str, credentials: Credentials | None = None) -> Response:
 
 
 def altered(response: Response, **members: Any) -> Response:
-    return Response(**{name: getattr(response, name) for name in Response.__slots__} | members)
+    return evolve(response, **members)
 
 
 def finished(running: Exchange[GetPipelineExecutionOutput], response: Response) -> GetPipelineExecutionOutput:

@@ -46,7 +46,7 @@ from codepipeline_client import (
     ValidationException,
     WaitTimeoutError,
 )
-from codepipeline_client._clock import DEADLINE, Deadline
+from codepipeline_client.clock import DEADLINE, Deadline
 from codepipeline_client.testing import FakeClock, IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
 
 RUNNING: Final = make_pipeline_execution(status="InProgress")

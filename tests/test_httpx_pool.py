@@ -19,8 +19,8 @@ import httpcore
 import httpx
 import pytest
 
-from codepipeline_client._clock import DEADLINE, Deadline
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
+from codepipeline_client.clock import DEADLINE, Deadline
 
 RESPONSE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CONNECTIONS: Final = 10
@@ -115,13 +115,18 @@ async def count_usable(transport: httpx.AsyncBaseTransport, server: Server) -> i
 def test_cancelled_calls_cost_httpx_connections_for_good(server: Server) -> None:
     """https://github.com/encode/httpcore/issues/1093"""
 
-    async def main() -> int:
+    async def main() -> bool:
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         async with httpx.AsyncHTTPTransport(limits=limits) as transport:
-            await cancel_many(transport, server)
-            return await count_usable(transport, server)
+            for _ in range(
+                10
+            ):  # it takes a cancellation at the wrong moment, which a busy machine may not offer at once
+                await cancel_many(transport, server)
+                if await count_usable(transport, server) < CONNECTIONS:
+                    return True
+        return False
 
-    assert anyio.run(main) < CONNECTIONS
+    assert anyio.run(main)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -24,7 +24,7 @@ PACKAGE: Final = "codepipeline_client"
 SOURCE: Final = Path(__file__).parent.parent / PACKAGE
 
 KEYS: Final = "_freshness _discretion _botocore_keys _key_sources _refreshes"
-SETTING: Final = "_endpoint _proxy _arguments _user_agent"
+SETTING: Final = "_config"
 SENDING: Final = "_http transport _roundtrip _failures _run _driver"
 FOLLOWING: Final = "_march _crew _convoy_driver"
 RETRYING: Final = "_retry _rate_limiter _patience"
@@ -32,14 +32,14 @@ WAYS: Final = "waiting _budget _convoy"
 LAYERS: Final = tuple(
     (layer, tuple(stations.split()))
     for layer, stations in (
-        ("values", "_values errors models _open_enums _refusals _revisions _console _notebook _message _followed"),
+        ("values", "errors models _followed"),
         (
             "rules",
-            f"{SETTING} _clock _locks {RETRYING} _signing _json _awsjson operations {WAYS}",
+            f"{SETTING} clock _call _locks {RETRYING} _protocol operations {WAYS}",
         ),
         (
             "flow",
-            f"_exchange _reports _given _settings _sources {KEYS} _credentials",
+            f"_exchange _reports {KEYS} _credentials",
         ),
         ("I/O", f"_threads _futures _pauses {SENDING} {FOLLOWING}"),
         ("client", "_parts _setup _wait _following _async_following client"),
@@ -49,7 +49,9 @@ LAYERS: Final = tuple(
 """From the ground up: a station imports from its own layer and from those before it."""
 
 FRONT: Final = frozenset(LAYERS[-1][1])
-WAITING: Final = frozenset({*dict(LAYERS)["I/O"], "_locks", "_key_sources", "_refreshes", "_credentials", "testing"})
+WAITING: Final = frozenset(
+    {*dict(LAYERS)["I/O"], "clock", "_locks", "_key_sources", "_refreshes", "_credentials", "testing"}
+)
 
 AT_HOME: Final = {
     "httpx": frozenset(
@@ -266,21 +268,6 @@ def test_only_declared_libraries_are_imported() -> None:
     assert used - allowed == set()
 
 
-def loaded_by(statement: str) -> set[str]:
-    """Return the top-level modules that a fresh interpreter has after *statement*."""
-    program = f"import sys\n{statement}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
-    return set(output.stdout.split())
-
-
-def test_importing_the_package_loads_neither_botocore_nor_the_shell() -> None:
-    """A program that reads one status pays for what that takes."""
-    loaded = loaded_by(f"import {PACKAGE}")
-    of_http = loaded_by("import httpx, httpcore")  # they load click and trio themselves, where they find them
-    assert PACKAGE in loaded
-    assert (loaded - of_http) & {"botocore", "boto3", "click", "pytest", "rich", "trio"} == set()
-
-
 FIRST_CALL: Final = """
 import sys
 from codepipeline_client import CodePipelineClient
@@ -306,7 +293,7 @@ def test_a_first_call_loads_what_a_call_needs() -> None:
         output = subprocess.run(command, env=environ, check=True, capture_output=True, text=True, timeout=60)
     loaded = {*output.stdout.split()}
     many = {f"{PACKAGE}.{station}" for station in f"{FOLLOWING} _budget _convoy".split()}
-    shown = {f"{PACKAGE}.{station}" for station in ("_notebook", "_revisions", "testing", "cli")}
+    shown = {f"{PACKAGE}.{station}" for station in ("testing", "cli")}
     assert f"{PACKAGE}._driver" in loaded
     libraries = {"asyncio", "botocore", "difflib", "httpcore", "importlib.metadata"}
     assert (many | shown | libraries) & loaded == set()

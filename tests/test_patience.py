@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codepipeline_client._config.arguments import RetryMode as Mode
 from codepipeline_client._patience import Unhurried
-from codepipeline_client._retry import Mode, Policy, policy
+from codepipeline_client._retry import Policy, policy
 from codepipeline_client.errors import (
     SERVICE_ERRORS,
     CodePipelineError,

@@ -11,7 +11,8 @@ from math import inf
 import anyio
 import pytest
 
-from codepipeline_client._pauses import ClosableClock, SystemClock
+from codepipeline_client._pauses import ClosableClock
+from codepipeline_client.clock import SystemClock
 from codepipeline_client.testing import FakeClock
 
 SOON = 10

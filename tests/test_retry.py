@@ -17,12 +17,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from codepipeline_client._config.arguments import RetryMode as Mode
 from codepipeline_client._retry import (
     THROTTLING,
     TRANSIENT,
     TRANSIENT_CODES,
     Kind,
-    Mode,
     Policy,
     Quota,
     Retries,

@@ -14,7 +14,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from attrs import evolve
 
-from .._message import Credentials
+from .._protocol.sigv4 import Credentials
 from ..errors import CredentialsError
 from .expiry import ADVISORY_WINDOW
 from .redaction import suppress_botocore_logs

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import Factory, define, evolve
 
-from .._message import Credentials
+from .._protocol.sigv4 import Credentials
 from .._threads import SharedFuture, run_in_thread, wait
 from ..errors import CredentialsError
 from .expiry import ExpiryState, FetchedCredentials

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from .._message import Credentials
+from .._protocol.sigv4 import Credentials
 
 ADVISORY_WINDOW: Final = 15 * 60.0
 _MANDATORY_WINDOW: Final = 10 * 60.0

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import frozen
 
-from .._message import Credentials
+from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError, CredentialsError
 from .botocore_chain import BotocoreCredentials, from_botocore, from_chain
 from .expiry import FetchedCredentials

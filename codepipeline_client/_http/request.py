@@ -14,7 +14,7 @@ from typing import Final
 import anyio
 import httpx
 
-from .._clock import DEADLINE, Deadline
+from ..clock import DEADLINE, Deadline
 
 _TIMEOUTS: Final[dict[str, type[httpx.TimeoutException]]] = {
     "pool": httpx.PoolTimeout,

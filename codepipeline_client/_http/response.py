@@ -15,7 +15,7 @@ import anyio
 import httptools
 import httpx
 
-from .._clock import DEADLINE, Deadline
+from ..clock import DEADLINE, Deadline
 
 MAX_BODY: Final = 2 * 1024 * 1024
 """Bytes of a body at most. A longer one is cut after the first byte too many."""

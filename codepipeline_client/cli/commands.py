@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from .._clock import Clock
-from .._pauses import SystemClock
-from .._user_agent import __version__
+from .._protocol.user_agent import __version__
+from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError
 from ..models import PipelineExecution, ResponseMetadata
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status

@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from .._clock import Clock
+from ..clock import Clock
 from ..errors import printable
 from ..models import PipelineExecution
 from ..waiting import PipelineExecutionReference, PollReport

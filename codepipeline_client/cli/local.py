@@ -15,10 +15,11 @@ from typing import Final
 import click
 from attrs import evolve
 
-from .. import _endpoint, models
-from .._clock import Clock
+from .. import models
+from .._config.endpoint import check_region
 from .._reports import AttemptReport
 from ..client import CodePipelineClient
+from ..clock import Clock
 from ..models import ExecutionType, PipelineExecution, PipelineExecutionStatus, TriggerType
 from ..testing import LocalCodePipeline, Shown, make_pipeline_execution
 from ..waiting import Pace
@@ -94,7 +95,7 @@ _MAX_REQUESTS: Final = 100
 
 def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
     """Serve the samples, say how to ask for them, and return after Ctrl-C or SIGTERM."""
-    _endpoint.check_region(region_name)
+    check_region(region_name)
     endpoint = LocalCodePipeline(port=port, region_name=region_name, now=clock.time, max_requests=_MAX_REQUESTS)
     for execution in SAMPLES:
         endpoint.put_execution(execution)

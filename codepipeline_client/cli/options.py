@@ -13,9 +13,9 @@ from typing import Final, Literal
 import click
 from attrs import frozen
 
-from .._arguments import LONGEST
-from .._clock import Clock
+from .._config.arguments import LONGEST
 from ..client import CodePipelineClient
+from ..clock import Clock
 from ..waiting import Pace, PipelineExecutionReference
 from .exit_codes import ExitCode
 from .output import say

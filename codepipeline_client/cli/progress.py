@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from .._clock import Clock
 from ..client import CodePipelineClient
+from ..clock import Clock
 from ..models import PipelineExecution
 from ..waiting import Pace, PipelineExecutionReference, PollReport
 from . import output

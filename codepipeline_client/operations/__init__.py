@@ -15,8 +15,8 @@ from .get_pipeline_execution import GetPipelineExecutionInput as GetPipelineExec
 from .get_pipeline_execution import GetPipelineExecutionOutput as GetPipelineExecutionOutput
 
 if TYPE_CHECKING:
-    from .._awsjson import Members
-    from .._json import JsonObject
+    from .._protocol.awsjson import Members
+    from .._protocol.strict_json import JsonObject
     from ..errors import ParameterViolation, ServiceError
 
 InputT = TypeVar("InputT")

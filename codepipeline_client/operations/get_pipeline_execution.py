@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from .._values import Value
 from ..errors import (
     ParameterViolation,
     PipelineExecutionNotFoundException,
@@ -33,8 +32,8 @@ from ..models import (
 )
 
 if TYPE_CHECKING:
-    from .._awsjson import Members
-    from .._json import JsonObject
+    from .._protocol.awsjson import Members
+    from .._protocol.strict_json import JsonObject
 
 ERRORS: Final = (ValidationException, PipelineNotFoundException, PipelineExecutionNotFoundException)
 """What the service documents for this operation, beside the errors common to all."""
@@ -54,8 +53,8 @@ _TYPES: Final = {each.value: each for each in ExecutionType}
 _TRIGGERS: Final = {each.value: each for each in TriggerType}
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class GetPipelineExecutionInput(Value):
+@frozen(kw_only=True)
+class GetPipelineExecutionInput:
     """Which execution is asked for."""
 
     pipeline_name: str
@@ -78,8 +77,8 @@ class GetPipelineExecutionInput(Value):
         return {"pipelineExecutionId": self.pipeline_execution_id, "pipelineName": self.pipeline_name}
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class GetPipelineExecutionOutput(Value):
+@frozen(kw_only=True)
+class GetPipelineExecutionOutput:
     """The answer: the execution, how the answer came, and the answer itself."""
 
     pipeline_execution: PipelineExecution

@@ -17,8 +17,8 @@ from typing import Final
 
 import attrs
 
-from .._arguments import count_of
-from .._message import Credentials
+from .._config.arguments import count_of
+from .._protocol.sigv4 import Credentials
 from ..models import PipelineExecution
 from ..waiting import PipelineExecutionReference
 from ._fault_effects import change_response, replace_response

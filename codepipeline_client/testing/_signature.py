@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from .._message import Credentials
+from .._protocol.sigv4 import Credentials
 from ._messages import IncomingRequest, RequestRefusedError
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"

@@ -9,9 +9,9 @@ import anyio
 import httpx
 import pytest
 
-from codepipeline_client._clock import DEADLINE, Deadline
 from codepipeline_client._http.options import Origin, Route
 from codepipeline_client._http.request import StepScope, StepTimer, encode
+from codepipeline_client.clock import DEADLINE, Deadline
 from codepipeline_client.testing import FakeClock
 
 PROXY = httpx.Proxy("http://me:secret@proxy.test:3128")

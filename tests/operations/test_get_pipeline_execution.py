@@ -31,8 +31,8 @@ from codepipeline_client import (
     ResponseMetadata,
     TriggerType,
 )
-from codepipeline_client._awsjson import decode, encode
-from codepipeline_client._message import Response
+from codepipeline_client._protocol.awsjson import decode, encode
+from codepipeline_client._protocol.messages import Response
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"

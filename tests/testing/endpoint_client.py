@@ -15,7 +15,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from codepipeline_client._signing import sign
+from codepipeline_client._protocol.sigv4 import sign
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 

@@ -16,8 +16,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client._message import Credentials
-from codepipeline_client._signing import sign
+from codepipeline_client._protocol.sigv4 import Credentials, sign
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, make_pipeline_execution
 from codepipeline_client.testing._handler import EndpointState, RequestHandler, RequestLog

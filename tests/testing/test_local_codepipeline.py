@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 from attrs import evolve
 
-from codepipeline_client._message import Credentials
+from codepipeline_client._protocol.sigv4 import Credentials
 from codepipeline_client.errors import ConfigurationError
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import LocalCodePipeline, ReceivedRequest, make_pipeline_execution

@@ -34,7 +34,7 @@ async def open_async() -> AsyncGenerator[Callable[[], Awaitable[object]]]:
 @contextmanager
 def open_sign() -> Generator[Callable[[], object]]:
     from codepipeline_client import Credentials
-    from codepipeline_client._signing import sign
+    from codepipeline_client._protocol.sigv4 import sign
 
     credentials = Credentials(access_key_id=ACCESS_KEY_ID, secret_access_key=SECRET_ACCESS_KEY)
     headers = [("Host", HOST), *HEADERS_TO_SIGN.items()]

@@ -1,0 +1,3 @@
+"""
+One call: what happens between the client's method and its transport.
+"""

@@ -1,0 +1,148 @@
+"""
+Check a client's arguments, and hold those that the environment and the config files may give too.
+
+Reads neither of them: how a setting is looked up is in `settings`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import ssl
+from collections.abc import Iterable, Mapping
+from enum import Enum, auto
+from types import NoneType
+from typing import Final, Literal
+
+from attrs import field, frozen
+
+from ..errors import ConfigurationError
+from . import endpoint, proxy
+
+RetryMode = Literal["standard", "adaptive", "off"]
+RETRY_MODES: Final[Mapping[str, RetryMode]] = {"standard": "standard", "adaptive": "adaptive", "off": "off"}
+LONGEST: Final = 365 * 86400.0
+"""The longest time limit, in seconds: a year."""
+
+
+class NotGiven(Enum):
+    """The type of an argument that was left out, where None has a meaning of its own."""
+
+    NOT_GIVEN = auto()
+
+
+NOT_GIVEN: Final = NotGiven.NOT_GIVEN
+
+
+class SecretText(str):
+    """A string that may hold a password: its repr, which tracebacks with local variables show, hides it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return the same for every string."""
+        return "'***'"
+
+
+def _secret(value: str | None) -> str | None:
+    # What is not a string is refused by `check`.
+    return SecretText(value) if isinstance(value, str) else value
+
+
+@frozen(kw_only=True, eq=False)
+class ClientArguments:
+    """The arguments of a client that can be set elsewhere too. None is an argument that was not given."""
+
+    region_name: str | None = None
+    profile_name: str | None = None
+    endpoint_url: str | None = field(default=None, repr=False, converter=_secret)
+    use_fips_endpoint: bool | None = None
+    use_dualstack_endpoint: bool | None = None
+    proxy: str | None = field(default=None, repr=False, converter=_secret)
+    trust_env: bool = True
+    """False to ignore proxies and CA files of the environment. Its other variables still count."""
+    verify: bool | str | ssl.SSLContext = True
+    user_agent_app_id: str | None = None
+    retry_mode: RetryMode | None = None
+    max_attempts: int | None = None
+
+
+_TYPES: Final = (
+    ("region_name", (str, NoneType), "a string"),
+    ("profile_name", (str, NoneType), "a string"),
+    ("endpoint_url", (str, NoneType), "a string"),
+    ("use_fips_endpoint", (bool, NoneType), "True or False"),
+    ("use_dualstack_endpoint", (bool, NoneType), "True or False"),
+    ("proxy", (str, NoneType), "a string"),
+    ("trust_env", (bool,), "True or False"),
+    ("verify", (bool, str, ssl.SSLContext), "True, the path of a CA file as text, or an ssl.SSLContext"),
+    ("user_agent_app_id", (str, NoneType), "a string"),
+    ("max_attempts", (int, NoneType), "a whole number from 1"),
+)
+
+
+def check(arguments: ClientArguments) -> None:
+    """Raise ConfigurationError for an argument that is unusable whatever the environment and the files say."""
+    for name, types, expected in _TYPES:
+        kind: type[object] = getattr(arguments, name).__class__
+        if not issubclass(kind, types):
+            raise ConfigurationError(f"{name} must be {expected}, not {kind.__name__}")
+    if arguments.verify is False:
+        raise ConfigurationError(
+            "verify=False is not offered: give the path of a CA file that vouches for the endpoint"
+        )
+    if arguments.retry_mode is not None and arguments.retry_mode not in RETRY_MODES:
+        raise ConfigurationError(f"retry_mode must be {', '.join(RETRY_MODES)}, not {arguments.retry_mode!r}")
+    if arguments.max_attempts is not None:
+        count_of("max_attempts", arguments.max_attempts)
+    if arguments.region_name is not None:
+        endpoint.check_region(arguments.region_name)
+    if arguments.endpoint_url is not None:
+        endpoint.resolve(
+            region_name="us-east-1",  # any region: it does not matter beside a URL
+            use_fips=arguments.use_fips_endpoint is True,
+            use_dualstack=arguments.use_dualstack_endpoint is True,
+            endpoint_url=arguments.endpoint_url,
+        )
+    if arguments.proxy is not None and (problem := proxy.problem(arguments.proxy)):
+        raise ConfigurationError(f"proxy cannot be used: {problem}")
+
+
+def seconds_of(name: str, value: object) -> float | None:
+    """Return a time limit, None for no limit."""
+    return None if value is None else interval_of(name, value, unless=", or None for no limit")
+
+
+def interval_of(name: str, value: object, *, may_be_zero: bool = False, unless: str = "") -> float:
+    """Return a number of seconds. *unless* says what else the value could have been."""
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not (0 < value <= LONGEST or (may_be_zero and value == 0))
+    ):
+        least = "from 0" if may_be_zero else "above 0 and"
+        raise ConfigurationError(
+            f"{name} must be a number of seconds, {least} up to {LONGEST:.0f}{unless}, not {value!r}"
+        )
+    return float(value)
+
+
+def count_of(name: str, value: object) -> int:
+    """Return a whole number from 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
+    return value
+
+
+def plain_function(name: str, value: object) -> None:
+    """Raise ConfigurationError for a callback that is not callable, or whose result would have to be awaited."""
+    is_async = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    if not callable(value) or any(test(each) for test in is_async for each in (value, type(value).__call__)):
+        raise ConfigurationError(f"{name} must be a plain function, not an async one or anything else: {value!r}")
+
+
+def stray_argument(client: str, argument: str, known: Iterable[str]) -> str:
+    """Return the message for an unknown argument, which suggests the closest one that is *known*."""
+    from difflib import get_close_matches  # takes a millisecond, and only mistakes need it
+
+    near = ["credentials"] if argument.startswith("aws_") else get_close_matches(argument, known, n=1)
+    return f"{client} has no argument {argument!r}" + (f": is it {near[0]}?" if near else "")

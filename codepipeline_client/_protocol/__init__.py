@@ -1,0 +1,3 @@
+"""
+The rules of the wire: AWS JSON 1.1, strict JSON, Signature Version 4 and the User-Agent. Pure: no I/O and no clock.
+"""

@@ -1,0 +1,76 @@
+"""
+The values of one call: the request to send, the response that came, and the attempt between them.
+
+Headers are pairs, in the order in which they go on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from attrs import field, frozen
+
+from ..errors import CodePipelineError
+from .sigv4 import Credentials
+
+_MAX_REQUEST_ID: Final = 128
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Request(NamedTuple):
+    """One HTTP request, before it is signed."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+
+
+@frozen(kw_only=True, eq=False)
+class Response:
+    """One HTTP response, read to its end or to the size limit. Its repr shows the status alone."""
+
+    status_code: int
+    headers: Mapping[str, str] = field(repr=False)
+    """By name in lower case; the values of a repeated header are joined with a comma."""
+    body: bytes = field(repr=False)
+    is_whole: bool = field(default=True, repr=False)
+    """False when the body was cut off at the size limit."""
+    credentials: Credentials | None = field(default=None, repr=False)
+    """What the request was signed with. None when a transport of the user's own signed it."""
+    sent: float = field(default=0.0, repr=False)
+    """When the request was sent, by this machine's clock, in seconds since the epoch."""
+    received: float = field(default=0.0, repr=False)
+    """When the response had arrived, likewise."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id for the request, from either header. None when there is none."""
+        request_id = self.headers.get("x-amzn-requestid") or self.headers.get("x-amz-request-id") or ""
+        return self.redact(request_id)[:_MAX_REQUEST_ID] or None
+
+    def redact(self, text: str) -> str:
+        """Return *text* without the secret parts of the credentials: a response may quote the signed headers."""
+        if self.credentials is not None:
+            for secret in (self.credentials.session_token, self.credentials.secret_access_key):
+                if secret:
+                    text = text.replace(secret, "[secret]")
+        return text
+
+
+class Attempt(NamedTuple):
+    """One request to send, at once or after a pause."""
+
+    request: Request
+    number: int
+    """From 1."""
+    delay: float = 0.0
+    """How long to wait before sending, in seconds."""
+    stale: Credentials | None = None
+    """Credentials that the service called expired: send only if the provider gives others."""
+    skew: float = 0.0
+    """How far the service's clock is ahead of this machine's, in seconds: added to the time that is signed."""
+    after: CodePipelineError | None = None
+    """The failure of the attempt before. None for the first attempt."""

@@ -1,0 +1,287 @@
+"""
+An execution and its parts, as frozen attrs classes.
+
+No wire name and no client is known here. What needs some reading (a commit, a console page) is a property; how it is
+read is in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, Self, cast
+
+from attrs import field, frozen
+
+from ..errors import (
+    ArtifactRevisionLookupError,
+    ConfigurationError,
+    PipelineExecutionCancelledError,
+    PipelineExecutionFailedError,
+    PipelineExecutionOutcomeError,
+    PipelineExecutionStoppedError,
+    PipelineExecutionSupersededError,
+    shorten,
+)
+from .console import execution_page
+from .enums import ExecutionMode, ExecutionType, PipelineExecutionStatus, TriggerType
+from .notebook import table
+from .revisions import Page, Summary, commit_id_of, page_of, summary_of
+
+
+@frozen(kw_only=True)
+class ArtifactRevision:
+    """
+    One source revision that went into an execution.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ArtifactRevision.html
+    """
+
+    name: str | None = None
+    """The name of the artifact, such as ``SourceArtifact``. None when the service gave none."""
+    revision_id: str | None = None
+    """The provider's id: a commit hash, an S3 version. None when the provider gave none."""
+    revision_change_identifier: str | None = None
+    """A commit's date, or an S3 ETag. None when the provider gave none."""
+    revision_summary: str | None = None
+    """A commit message, or an S3 object's metadata; from some providers a JSON object. None when there is none."""
+    created: datetime | None = None
+    """When the revision was made: aware, in UTC. None when the provider did not say."""
+    revision_url: str | None = None
+    """The commit's page. None or empty when the provider has none."""
+
+    @property
+    def commit_id(self) -> str | None:
+        """The whole hash of the commit, from ``revision_id`` or else from the URL. None for what is no commit."""
+        return commit_id_of(self.revision_id) or self._page.commit_id
+
+    @property
+    def commit_message(self) -> str | None:
+        """
+        The summary's text, or the commit message in it where it is a provider's JSON object.
+
+        Without the blanks around it. None when there is none, and for the version id that S3 writes there itself.
+        """
+        return self._summary.commit_message
+
+    @property
+    def provider_type(self) -> str | None:
+        """
+        Where the revision comes from, such as ``GitHub``, ``Bitbucket``, ``GitLab``, ``CodeCommit`` or ``S3``.
+
+        In the provider's own word where the summary has it, else by the URL. None when nothing tells for certain.
+        """
+        return self._summary.provider_type or self._page.provider_type
+
+    @property
+    def repository(self) -> str | None:
+        """The repository's name as its provider writes it, such as ``owner/name``. None when the URL does not tell."""
+        return self._page.repository
+
+    @property
+    def commit_url(self) -> str | None:
+        """The page to open in a browser. None when there is none, and for a URL that is not plain http or https."""
+        return self._page.url
+
+    @property
+    def _page(self) -> Page:
+        return page_of(self.revision_url)
+
+    @property
+    def _summary(self) -> Summary:
+        return summary_of(self.revision_summary, self.revision_id)
+
+
+@frozen(kw_only=True)
+class PipelineRollbackMetadata:
+    """Where a rollback goes back to."""
+
+    rollback_target_pipeline_execution_id: str | None = None
+    """The execution whose result is brought back. None when the service did not say."""
+
+
+@frozen(kw_only=True)
+class ExecutionTrigger:
+    """Why an execution started."""
+
+    trigger_type: TriggerType | None = None
+    """What kind of event it was. None when the service did not say."""
+    trigger_detail: str | None = None
+    """Which one: the ARN of a user or a rule, a webhook's name. None when the service did not say."""
+
+
+@frozen(kw_only=True)
+class ResolvedPipelineVariable:
+    """A pipeline variable, with the value that this execution has for it."""
+
+    name: str | None = None
+    """The variable's name. None when the service gave none."""
+    resolved_value: str | None = None
+    """Its value in this execution. None when it has none."""
+
+
+@frozen(kw_only=True)
+class PipelineExecution:
+    """
+    One run of a pipeline, as the service saw it at one moment.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html
+    """
+
+    pipeline_name: str
+    """The pipeline that ran."""
+    pipeline_execution_id: str
+    """The execution's id, a UUID in lower case."""
+    status: PipelineExecutionStatus
+    """How far it has come."""
+    pipeline_version: int | None = None
+    """Which version of the pipeline's definition ran, from 1. None when the service did not say."""
+    status_summary: str | None = None
+    """Why the status is as it is, such as the reason given for a stop. None when there is none."""
+    artifact_revisions: tuple[ArtifactRevision, ...] = ()
+    """The source revisions that went into it. Empty while no source action has run."""
+    variables: tuple[ResolvedPipelineVariable, ...] = ()
+    """The pipeline's variables. Empty when it has none."""
+    trigger: ExecutionTrigger | None = None
+    """Why it started. None when the service did not say."""
+    execution_mode: ExecutionMode | None = None
+    """What it does about other executions. None when the service did not say."""
+    execution_type: ExecutionType | None = None
+    """Standard or a rollback. None when the service did not say."""
+    rollback_metadata: PipelineRollbackMetadata | None = None
+    """Where it rolls back to. None unless it is a rollback."""
+    region_name: str | None = field(default=None, eq=False, repr=False)
+    """The region it was read from; not compared. None when it was built by hand."""
+
+    @property
+    def console_url(self) -> str | None:
+        """The execution's page in the AWS console. None without a region, and where consoles have no public address."""
+        return execution_page(self.region_name, self.pipeline_name, self.pipeline_execution_id)
+
+    @property
+    def variable_values(self) -> Mapping[str, str]:
+        """
+        The pipeline's variables by name; read-only.
+
+        Without those that have no name or no value. The last one counts if the service gives a name twice.
+        """
+        named = {each.name: each.resolved_value for each in self.variables}
+        return MappingProxyType(
+            {name: value for name, value in named.items() if name is not None and value is not None}
+        )
+
+    def artifact_revision(self, name: str) -> ArtifactRevision:
+        """
+        Return the revision of the artifact *name*, such as ``SourceArtifact``.
+
+        Raises ArtifactRevisionLookupError, also a LookupError, when there is none or more than one.
+        """
+        found = tuple([each for each in self.artifact_revisions if each.name == name])
+        if len(found) != 1:
+            raise _lookup_error(self, name, found)
+        return found[0]
+
+    def raise_for_status(
+        self,
+        ok: PipelineExecutionStatus | str | Iterable[PipelineExecutionStatus | str] = (
+            PipelineExecutionStatus.SUCCEEDED,
+        ),
+    ) -> Self:
+        """
+        Return the execution itself if its status is *ok*: a status or several, also as plain strings.
+
+        Raises PipelineExecutionFailedError, PipelineExecutionStoppedError, PipelineExecutionSupersededError or
+        PipelineExecutionCancelledError for such an end, and their parent, PipelineExecutionOutcomeError, for an
+        execution that has not ended. Raises ConfigurationError for a string in *ok* that is no status: a typing error
+        must not pass as one. A status newer than this release is given as ``PipelineExecutionStatus("…")``.
+        """
+        accepted = _statuses(ok)
+        if self.status not in accepted:
+            raise _outcome_error(self, accepted)
+        return self
+
+    def _repr_html_(self) -> str:
+        """Return a small table: notebooks ask for it."""
+        return table(self)
+
+
+@frozen(kw_only=True)
+class ResponseMetadata:
+    """What is known of a response besides its members: what AWS Support asks for, and the number of attempts."""
+
+    request_id: str | None
+    """The service's id for the request. None when the response had none."""
+    http_status_code: int
+    """The response's HTTP status."""
+    http_headers: Mapping[str, str] = field(hash=False, repr=False)
+    """The response's headers, by name in lower case."""
+    attempts: int
+    """How many requests the call sent, the last one included."""
+
+
+_OUTCOME_ERRORS: Final[Mapping[PipelineExecutionStatus, type[PipelineExecutionOutcomeError]]] = {
+    PipelineExecutionStatus.CANCELLED: PipelineExecutionCancelledError,
+    PipelineExecutionStatus.FAILED: PipelineExecutionFailedError,
+    PipelineExecutionStatus.STOPPED: PipelineExecutionStoppedError,
+    PipelineExecutionStatus.SUPERSEDED: PipelineExecutionSupersededError,
+}
+
+
+def _statuses(ok: object) -> tuple[PipelineExecutionStatus, ...]:
+    """Return the statuses that *ok* names, one or several. Raises ConfigurationError for what is no status."""
+    several = isinstance(ok, Iterable) and not isinstance(ok, str)
+    given = cast("Iterable[object]", ok if several else (ok,))  # isinstance does not say what an iterable yields
+    statuses = tuple([_status(each) for each in given])
+    if not statuses:
+        raise ConfigurationError("ok is empty, so that no execution could pass: give at least one status")
+    return statuses
+
+
+def _status(given: object) -> PipelineExecutionStatus:
+    if isinstance(given, PipelineExecutionStatus):
+        return given
+    status = PipelineExecutionStatus(given) if isinstance(given, str) else None
+    if status is None or not status.is_known:
+        raise ConfigurationError(
+            f"ok cannot be {repr(given)[:100]}, which is not one of {', '.join(PipelineExecutionStatus)}: "
+            f"a status that is newer than this release is given as PipelineExecutionStatus(…)"
+        )
+    return status
+
+
+def _outcome_error(
+    execution: PipelineExecution, accepted: tuple[PipelineExecutionStatus, ...]
+) -> PipelineExecutionOutcomeError:
+    """Return the error for an execution whose status is none of those *accepted*."""
+    status, summary, page = shorten(execution.status), shorten(execution.status_summary or ""), execution.console_url
+    if execution.status.is_terminal:
+        problem = f"ended as {status}, not as {' or '.join(map(shorten, accepted))}"
+        advice = ""
+    else:
+        newer = "" if execution.status.is_known else ", a status newer than this release,"
+        problem = f"is {status}{newer} and has not ended"
+        advice = "; wait for its end first, as wait_for_pipeline_execution does"
+    reason = f": {summary}" if summary else ""
+    where = f"; see {page}" if page else ""
+    kind = _OUTCOME_ERRORS.get(execution.status, PipelineExecutionOutcomeError)
+    return kind(f"{_called(execution)} {problem}{reason}{advice}{where}", execution=execution)
+
+
+def _lookup_error(
+    execution: PipelineExecution, name: str, found: tuple[ArtifactRevision, ...]
+) -> ArtifactRevisionLookupError:
+    """Return the error for an execution that has no revision, or several (*found*), of the artifact *name*."""
+    names = [repr(each.name) for each in execution.artifact_revisions if each.name is not None]
+    artifact = shorten(repr(name))
+    if found:
+        problem = f"has {len(found)} revisions of the artifact {artifact}: choose from its artifact_revisions"
+    elif names:
+        problem = f"has no revision of an artifact {artifact}, but of {shorten(', '.join(names))}"
+    else:
+        problem = f"has no revision of an artifact {artifact}, nor of any other: its source actions bring them"
+    return ArtifactRevisionLookupError(f"{_called(execution)} {problem}", artifact_name=name, candidates=found)
+
+
+def _called(execution: PipelineExecution) -> str:
+    return f"execution {shorten(execution.pipeline_execution_id)} of pipeline {shorten(execution.pipeline_name)}"

@@ -1,0 +1,136 @@
+"""
+Read what a source's provider put into a revision: a summary that may be a JSON object, and a URL.
+
+Pure, and raises nothing: what cannot be read is None.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final, NamedTuple, cast
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
+
+from .console import CONSOLE_HOSTS
+
+_URL: Final = r"[!#-;=?-\[\]_a-z~]+"
+"""The characters of RFC 3986. A browser, a terminal or a chat may read any other as something else."""
+_HOST: Final = r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+"
+_HASH: Final = "[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}"
+# Strings, compiled by re at the first use: compiling takes milliseconds, and many programs read no revision.
+
+_CONSOLE: Final = rf"(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, CONSOLE_HOSTS))})"
+_NAME: Final = "(?P<repository>[^/#]+)"
+_OWNED: Final = "(?P<repository>[^/#]+/[^/#]+)"
+_COMMIT: Final = "(?P<commit>[^/#]+)"
+_PAGES: Final = (
+    ("GitHub", rf"(?:www\.)?github\.com/(?:{_OWNED}/commit/{_COMMIT})?"),
+    ("GitHub", rf"api\.github\.com/(?:repos/{_OWNED}/(?:git/)?commits/{_COMMIT})?"),
+    ("Bitbucket", rf"bitbucket\.org/(?:{_OWNED}/commits/{_COMMIT})?"),
+    ("GitLab", rf"gitlab\.com/(?:(?P<repository>[^/#]+(?:/[^/#]+)+?)(?:/-)?/commit/{_COMMIT})?"),
+    ("CodeCommit", rf"{_CONSOLE}/codesuite/codecommit/(?:repositories/{_NAME}/commit/{_COMMIT})?"),
+    ("CodeCommit", rf"{_CONSOLE}/codecommit/home(?:#/repository/{_NAME}/commit/{_COMMIT})?"),
+    ("S3", rf"{_CONSOLE}/s3/"),
+    ("ECR", rf"{_CONSOLE}/ecr/"),
+)
+"""By host, path and fragment: the provider whose page a URL is, and the repository and commit of a commit's page."""
+
+
+class Page(NamedTuple):
+    """What can be read out of the URL of a revision."""
+
+    url: str | None = None
+    """The page for a browser. None when there is none, or when opening it would not be safe."""
+    provider_type: str | None = None
+    repository: str | None = None
+    commit_id: str | None = None
+
+
+class Summary(NamedTuple):
+    """What can be read out of the summary of a revision."""
+
+    provider_type: str | None = None
+    commit_message: str | None = None
+
+
+def commit_id_of(text: str | None) -> str | None:
+    """Return *text* if it is a whole commit hash, of SHA-1 or SHA-256."""
+    return text if text is not None and re.fullmatch(_HASH, text) else None
+
+
+def page_of(url: str | None) -> Page:
+    """Read the URL of a revision."""
+    parts = _split(url)
+    if parts is None:
+        return Page()
+    provider, repository, commit = _commit_page(f"{parts.hostname}{parts.path}#{parts.fragment}")
+    if repository is None:  # a connection's URL redirects to the provider's page, which its query names
+        query = parse_qs(parts.query)
+        repository, commit = (query.get(name, [None])[0] for name in ("FullRepositoryId", "Commit"))
+    repository, commit = _safe_path(repository), commit_id_of(commit)
+    if parts.hostname == "api.github.com" and repository and commit:
+        url = f"https://github.com/{quote(repository)}/commit/{commit}"  # not the JSON of the API
+    return Page(url=url, provider_type=provider, repository=repository, commit_id=commit)
+
+
+def summary_of(text: str | None, revision_id: str | None) -> Summary:
+    """Read the summary of a revision."""
+    members = _members((text or "").strip())
+    if "ProviderType" in members or "CommitMessage" in members:
+        provider, message = members.get("ProviderType"), members.get("CommitMessage")
+        return Summary(provider_type=_text(provider), commit_message=_text(message))
+    message = _text(text)
+    if message == f"Amazon S3 version id: {revision_id}":  # S3's own text for an object without user metadata
+        return Summary(provider_type="S3")
+    return Summary(commit_message=message)
+
+
+def _split(url: str | None) -> SplitResult | None:
+    """Return the parts of a URL that is complete and safe to open. None for any other."""
+    if not url or not re.fullmatch(_URL, url):
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    plain = "@" not in parts.netloc and re.fullmatch(_HOST, parts.hostname or "") and port != 0
+    return parts if plain and parts.scheme in ("http", "https") else None
+
+
+def _commit_page(address: str) -> tuple[str | None, str | None, str | None]:
+    """Return the provider, the repository and the commit that *address* names, as far as it does."""
+    for provider, pattern in _PAGES:
+        if match := re.match(pattern, address):
+            groups = match.groupdict()
+            return provider, unquote(groups.get("repository") or "") or None, groups.get("commit")
+    return None, None, None
+
+
+def _safe_path(name: str | None) -> str | None:
+    """Return a repository's name. None for one that would change the path of a URL that it is put into."""
+    return name if name and name.isprintable() and not {"", ".", ".."} & {*name.split("/")} else None
+
+
+def _members(text: str) -> Mapping[str, object]:
+    """Return the JSON object that *text* is, also when it was cut off inside its last string; empty when it is none."""
+    if not text.startswith("{"):
+        return {}
+    for candidate in (text, _completed(text)):
+        with suppress(ValueError, RecursionError):
+            return cast("dict[str, object]", json.loads(candidate))  # JSON that begins with a brace is an object
+    return {}
+
+
+def _completed(text: str) -> str:
+    """Return an object that was cut off inside a string, with the string and the object closed."""
+    return re.sub(r"([^\\](?:\\\\)*)\\(?:u[0-9A-Fa-f]{0,3})?\Z", r"\1", text) + '"}'
+
+
+def _text(value: object) -> str | None:
+    """Return a string stripped, None for an empty one. A lone surrogate becomes U+FFFD."""
+    if not isinstance(value, str):
+        return None
+    return value.strip().encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") or None

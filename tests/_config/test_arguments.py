@@ -1,0 +1,95 @@
+"""Arguments: each has its range, an error names it, and secrets hide themselves."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import pytest
+
+from codepipeline_client._config.arguments import (
+    LONGEST,
+    SecretText,
+    count_of,
+    interval_of,
+    plain_function,
+    seconds_of,
+    stray_argument,
+)
+from codepipeline_client.errors import ConfigurationError
+
+
+@pytest.mark.parametrize("value", [1, 0.001, LONGEST])
+def test_a_number_of_seconds_becomes_a_float(value: float) -> None:
+    found = interval_of("timeout", value)
+    assert (found, type(found)) == (value, float)
+    assert seconds_of("timeout", value) == value
+
+
+def test_none_is_no_limit_and_zero_is_allowed_where_it_means_something() -> None:
+    assert seconds_of("timeout", None) is None
+    assert interval_of("not_found_grace", 0, may_be_zero=True) == 0.0
+
+
+@pytest.mark.parametrize("value", [0, -1, LONGEST + 1, math.inf, math.nan, True, "1", None])
+def test_what_is_no_number_of_seconds_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        interval_of("pause", value)
+    assert str(caught.value) == f"pause must be a number of seconds, above 0 and up to 31536000, not {value!r}"
+
+
+def test_the_message_says_what_else_is_allowed() -> None:
+    with pytest.raises(ConfigurationError, match="up to 31536000, or None for no limit, not -1"):
+        seconds_of("timeout", -1)
+    with pytest.raises(ConfigurationError, match="must be a number of seconds, from 0 up to 31536000, not -1"):
+        interval_of("grace", -1, may_be_zero=True)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, True, "1", None])
+def test_a_count_is_a_whole_number_from_1(value: Any) -> None:
+    assert count_of("max_connections", 7) == 7
+    with pytest.raises(ConfigurationError) as caught:
+        count_of("max_connections", value)
+    assert str(caught.value) == f"max_connections must be a whole number from 1, not {value!r}"
+
+
+class Caller:
+    def __call__(self) -> None: ...
+
+
+class AsyncCaller:
+    async def __call__(self) -> None: ...
+
+
+async def coroutine() -> None: ...
+
+
+@pytest.mark.parametrize("value", [print, Caller(), functools.partial(print, 1)])
+def test_a_callback_is_anything_that_can_be_called(value: Any) -> None:
+    plain_function("on_poll", value)
+
+
+@pytest.mark.parametrize("value", [coroutine, AsyncCaller(), None, "print"])
+def test_a_callback_is_not_async(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="on_poll must be a plain function, not an async one or anything else"):
+        plain_function("on_poll", value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        pytest.param("regoin_name", "Client has no argument 'regoin_name': is it region_name?", id="typo"),
+        pytest.param("aws_session_token", "Client has no argument 'aws_session_token': is it credentials?", id="boto3"),
+        pytest.param("colour", "Client has no argument 'colour'", id="nothing-like-it"),
+    ],
+)
+def test_an_unknown_argument_gets_a_suggestion(argument: str, message: str) -> None:
+    assert stray_argument("Client", argument, ["region_name", "profile_name"]) == message
+
+
+def test_a_secret_text_is_a_string_whose_repr_hides_it() -> None:
+    text = SecretText("http://me:planted@proxy.example")
+    assert text == "http://me:planted@proxy.example"
+    assert repr(text) == repr(SecretText("other"))
+    assert "planted" not in f"{[text]} {text!r}"

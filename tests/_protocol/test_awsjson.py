@@ -1,0 +1,299 @@
+"""AWS JSON 1.1: codes and messages from wherever they are, and no answer that is trusted too much."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepipeline_client import Credentials, ResponseDecodeError, ServiceError, errors
+from codepipeline_client._protocol.awsjson import Members, decode, encode
+from codepipeline_client._protocol.messages import Response
+
+NAME = "GetPipelineExecution"
+
+
+def answer(body: bytes | str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(
+        status_code=status,
+        headers={"x-amzn-requestid": "r-1"} if headers is None else headers,
+        body=body.encode() if isinstance(body, str) else body,
+    )
+
+
+def test_a_request_has_the_protocols_headers_first_and_a_lean_body() -> None:
+    request = encode(NAME, {"b": "ü", "a": None}, url="https://example.test", headers=(("X", "y"),))
+    assert request.method == "POST"
+    assert request.url == "https://example.test"
+    assert request.headers == (
+        ("Content-Type", "application/x-amz-json-1.1"),
+        ("X-Amz-Target", "CodePipeline_20150709.GetPipelineExecution"),
+        ("X", "y"),
+    )
+    assert request.body == b'{"b":"\\u00fc","a":null}'
+
+
+CODE = "PipelineNotFoundException"
+URI = "http://internal.amazon.com/coral/com.amazon.coral.validate/"
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        pytest.param(CODE, {}, id="header"),
+        pytest.param(f"{CODE}:{URI}", {}, id="header-uri"),
+        pytest.param(f"aws.protocoltests#{CODE}", {}, id="header-namespace"),
+        pytest.param(f"aws.protocoltests#{CODE}:{URI}", {}, id="header-both"),
+        pytest.param(None, {"code": CODE}, id="code"),
+        pytest.param(None, {"code": f"{CODE}:{URI}"}, id="code-uri"),
+        pytest.param(None, {"code": f"aws.protocoltests#{CODE}"}, id="code-namespace"),
+        pytest.param(None, {"__type": CODE}, id="type"),
+        pytest.param(None, {"__type": f"{CODE}:{URI}"}, id="type-uri"),
+        pytest.param(None, {"__type": f"aws.protocoltests#{CODE}"}, id="type-namespace"),
+        pytest.param(None, {"__type": f"aws.protocoltests#{CODE}:{URI}"}, id="type-both"),
+        pytest.param(CODE, {"code": "Other", "__type": "Another"}, id="header-wins"),
+        pytest.param(None, {"code": CODE, "__type": "Another"}, id="code-before-type"),
+        pytest.param(None, {"code": 7, "__type": CODE}, id="a-code-that-is-no-text-is-none"),
+        pytest.param("", {"code": "", "__type": CODE}, id="an-empty-code-is-none"),
+    ],
+)
+def test_an_error_code_is_found_in_each_place_that_the_protocol_has(header: str | None, body: object) -> None:
+    headers = {} if header is None else {"x-amzn-errortype": header}
+    with pytest.raises(errors.PipelineNotFoundException) as caught:
+        decode(NAME, answer(json.dumps(body), 400, headers))
+    assert caught.value.code == CODE
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param({"message": "lower"}, "lower", id="lower"),
+        pytest.param({"Message": "upper"}, "upper", id="upper"),
+        pytest.param({"message": "lower", "Message": "upper"}, "lower", id="lower-wins"),
+        pytest.param({"message": None, "Message": "upper"}, "upper", id="null-is-absent"),
+        pytest.param({"message": 3}, "", id="no-text"),
+        pytest.param({}, "", id="none"),
+    ],
+)
+def test_an_error_message_is_found_in_either_case(body: object, message: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        decode(NAME, answer(json.dumps(body), 400))
+    assert caught.value.message == message
+
+
+def test_an_error_carries_all_that_is_known() -> None:
+    with pytest.raises(ServiceError) as caught:
+        decode(NAME, answer('{"__type": "BrandNew", "nested": {"__type": "ValidationException"}}', 418))
+    error = caught.value
+    assert type(error) is ServiceError
+    assert (error.code, error.http_status_code, error.request_id, error.operation_name) == (
+        "BrandNew",
+        418,
+        "r-1",
+        NAME,
+    )
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<html>\n<h1>Bad gateway</h1>", "null", "[]", '"text"', "{", b"\xff\xfe", "[" * 100_000]
+)
+def test_an_error_with_an_odd_body_is_an_error_by_its_status(body: str | bytes) -> None:
+    with pytest.raises(ServiceError) as caught:
+        decode(NAME, answer(body, 502, {}))
+    error = caught.value
+    assert (error.code, error.request_id, error.fault) == ("502", None, "server")
+    assert len(error.message) <= 1000
+    assert error.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        pytest.param("", "it is empty", id="empty"),
+        pytest.param("<html>\n", r"not JSON .*text/html.* it begins <html>\\n", id="html"),
+        pytest.param('{"a": ', "not JSON", id="cut-short"),
+        pytest.param("null", "an object was expected, not null", id="null"),
+        pytest.param("[]", "an object was expected, not a list", id="list"),
+        pytest.param('"x"', "an object was expected, not a string", id="string"),
+        pytest.param("true", "an object was expected, not a boolean", id="boolean"),
+        pytest.param("1", "an object was expected, not a number", id="number"),
+        pytest.param(b"\xff{}", "not JSON .*utf-8", id="not-utf-8"),
+        pytest.param('{"a": 1}'.encode("utf-16"), "not JSON", id="utf-16"),
+        pytest.param(b"\xef\xbb\xbf{}", "not JSON", id="byte-order-mark"),
+        pytest.param('{"a":' * 100_000, "nested too deeply", id="nesting-bomb"),
+        pytest.param('{"a":[' + "[]," * 100_000 + "[]]}", "more lists and objects than any", id="many-lists"),
+        pytest.param('{"a":' * 101 + "1" + "}" * 101, "nested too deeply", id="deeper-than-can-be-copied"),
+        pytest.param('{"a": ' + "9" * 5000 + "}", "not JSON .*digits", id="huge-integer"),
+        pytest.param('{"a": 1e999999}', "too large", id="infinite"),
+        pytest.param('{"a": NaN}', "NaN is no JSON number", id="nan"),
+        pytest.param('{"a": -Infinity}', "-Infinity is no JSON number", id="infinity"),
+    ],
+)
+def test_an_answer_that_is_no_json_object_is_not_trusted(body: str | bytes, why: str) -> None:
+    with pytest.raises(ResponseDecodeError, match=why) as caught:
+        decode(NAME, answer(body, headers={"x-amzn-requestid": "r-1", "content-type": "text/html"}))
+    error = caught.value
+    assert (error.http_status_code, error.request_id) == (200, "r-1")
+    assert error.__cause__ is None
+    assert len(str(error)) < 500
+
+
+@pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
+def test_a_redirect_is_no_answer(status: int) -> None:
+    with pytest.raises(ResponseDecodeError, match=r"redirects to 'http://elsewhere\.test/', and redirects are never"):
+        decode(NAME, answer("", status, {"location": "http://elsewhere.test/"}))
+
+
+@pytest.mark.parametrize(
+    "body", ['{"a":' * 99 + "1" + "}" * 99, '{"a": [' + "{}," * 500 + "[]]}"], ids=["deep", "wide"]
+)
+def test_what_can_be_copied_is_read(body: str) -> None:
+    assert pickle.loads(pickle.dumps(decode(NAME, answer(body)).raw)) == json.loads(body)
+
+
+def test_an_encoded_answer_was_not_asked_for() -> None:
+    with pytest.raises(ResponseDecodeError, match="Content-Encoding 'gzip'"):
+        decode(NAME, answer("{}", headers={"content-encoding": "gzip"}))
+    for plain in ("identity", "Identity ", ""):
+        assert decode(NAME, answer("{}", headers={"content-encoding": plain})).raw == {}
+
+
+def test_an_answer_beyond_the_limit_is_not_trusted_and_an_error_beyond_it_is_still_an_error() -> None:
+    cut = Response(status_code=200, headers={}, body=b"{", is_whole=False)
+    with pytest.raises(ResponseDecodeError, match="it is larger than any execution"):
+        decode(NAME, cut)
+    with pytest.raises(ServiceError) as caught:
+        decode(NAME, Response(status_code=503, headers={}, body=b"{", is_whole=False))
+    assert caught.value.fault == "server"
+
+
+@pytest.mark.parametrize("place", ["code", "location", "content-type", "content-encoding", "x-amzn-requestid"])
+def test_what_an_answer_says_of_itself_is_cut_in_a_message(place: str) -> None:
+    long = "x" * 100_000
+    response = answer(json.dumps({"code": long}), 400) if place == "code" else answer("<", 200, {place: long})
+    if place == "location":
+        response = answer("", 302, {place: long})
+    with pytest.raises((ServiceError, ResponseDecodeError)) as caught:
+        decode(NAME, response)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param({"x-amzn-requestid": "a", "x-amz-request-id": "b"}, "a", id="first"),
+        pytest.param({"x-amz-request-id": "b"}, "b", id="second"),
+        pytest.param({"x-amzn-requestid": ""}, None, id="empty"),
+        pytest.param({}, None, id="none"),
+    ],
+)
+def test_a_request_id_is_found_under_either_name(headers: Mapping[str, str], expected: str | None) -> None:
+    assert answer("{}", headers=headers).request_id == expected
+
+
+SECRETIVE = Credentials(access_key_id="AKID", secret_access_key="topsecret", session_token="tok/en+==")
+
+
+@pytest.mark.parametrize("status", [200, 403])
+@pytest.mark.parametrize(
+    "body", ['{"message": "you sent tok/en+== and topsecret"}', "<p>x-amz-security-token: tok/en+=="]
+)
+def test_keys_that_an_answer_quotes_do_not_reach_an_error(status: int, body: str) -> None:
+    response = Response(status_code=status, headers={}, body=body.encode(), credentials=SECRETIVE)
+    try:
+        decode(NAME, response).refuse("message", "any")
+    except (ServiceError, ResponseDecodeError) as error:
+        seen = f"{error} {error!r} {vars(error)}"
+    assert "tok/en" not in seen
+    assert "topsecret" not in seen
+
+
+def members(**raw: object) -> Members:
+    found = decode(NAME, answer(json.dumps({"outer": {"inner": raw}}))).structure("outer")
+    assert found is not None
+    inner = found.structure("inner")
+    assert inner is not None
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "problem"),
+    [
+        pytest.param("string", 1, "a string was expected, not a number", id="string-number"),
+        pytest.param("string", True, "a string was expected, not a boolean", id="string-boolean"),
+        pytest.param("integer", "1", "an integer was expected, not a string", id="integer-string"),
+        pytest.param("integer", True, "an integer was expected, not a boolean", id="integer-boolean"),
+        pytest.param("integer", 1.5, "an integer was expected, not a fraction", id="integer-fraction"),
+        pytest.param("timestamp", "2026", "a number was expected, not a string", id="timestamp-string"),
+        pytest.param("timestamp", False, "a number was expected, not a boolean", id="timestamp-boolean"),
+        pytest.param("timestamp", 1e18, "not a number beyond the calendar's end", id="timestamp-far"),
+        pytest.param("timestamp", -(10**30), "not a number beyond the calendar's end", id="timestamp-before"),
+        pytest.param("structure", [], "an object was expected, not a list", id="object-list"),
+        pytest.param("structures", {}, "a list was expected, not an object", id="list-object"),
+    ],
+)
+def test_a_member_of_a_wrong_type_is_named_by_its_path(read: str, value: object, problem: str) -> None:
+    reader = getattr(members(member=value), read)
+    with pytest.raises(ResponseDecodeError, match=rf": outer\.inner\.member: .*{problem}$"):
+        reader("member")
+
+
+EMPTY: dict[str, object] = {}
+
+
+def test_a_wrong_element_is_named_by_its_place() -> None:
+    with pytest.raises(ResponseDecodeError, match=r"outer\.inner\.many\[1\]: an object was expected, not a string"):
+        members(many=[EMPTY, "x"]).structures("many")
+
+
+@pytest.mark.parametrize("raw", [{}, {"member": None}], ids=["absent", "null"])
+def test_a_null_member_is_an_absent_member(raw: dict[str, object]) -> None:
+    found = members(**raw)
+    assert found.string("member") is None
+    assert found.integer("member") is None
+    assert found.timestamp("member") is None
+    assert found.structure("member") is None
+    assert found.structures("member") == []
+
+
+def test_null_elements_are_left_out() -> None:
+    assert [each.raw for each in members(list=[None, {"a": 1}, None]).structures("list")] == [{"a": 1}]
+
+
+def test_a_list_is_read_as_far_as_an_event_loop_can_bear() -> None:
+    assert len(members(many=[EMPTY] * 10_000).structures("many")) == 10_000
+    with pytest.raises(
+        ResponseDecodeError, match=r"outer\.inner\.many: 10001 elements are more than any execution has"
+    ):
+        members(many=[EMPTY] * 10_001).structures("many")
+
+
+def test_half_a_surrogate_pair_becomes_a_replacement_character() -> None:
+    assert members(text="cut off \ud83d").string("text") == "cut off \ufffd"
+    assert members(text="whole \ud83d\ude00").string("text") == "whole \U0001f600"
+
+
+@given(st.text())
+def test_any_text_can_be_written_and_printed(text: str) -> None:
+    found = members(text=text).string("text")
+    assert found is not None
+    assert found.encode().decode() == text
+
+
+@given(st.integers(-62135596800, 253402300799))
+def test_whole_seconds_are_exact(seconds: int) -> None:
+    found = members(at=seconds).timestamp("at")
+    assert found is not None
+    assert found.timestamp() == seconds
+    assert str(found.tzinfo) == "UTC"
+
+
+@given(st.binary(max_size=200), st.integers(200, 599))
+def test_no_body_raises_anything_raw(body: bytes, status: int) -> None:
+    with suppress(ServiceError, ResponseDecodeError):
+        assert isinstance(decode(NAME, answer(body, status, {})), Members)

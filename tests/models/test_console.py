@@ -1,0 +1,118 @@
+"""The console's page of an execution: for each partition its host, and no address where none is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import botocore
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepipeline_client.models.console import CONSOLE_HOSTS, execution_page
+from codepipeline_client.testing import make_pipeline_execution
+
+ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
+
+
+def test_the_page_of_an_execution_is_where_the_console_has_it() -> None:
+    execution = make_pipeline_execution(pipeline_name="web", pipeline_execution_id=ID, region_name="eu-west-1")
+    assert execution.console_url == (
+        "https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web"
+        f"/executions/{ID}/visualization?region=eu-west-1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("region_name", "host"),
+    [
+        pytest.param("us-east-1", "us-east-1.console.aws.amazon.com", id="commercial"),
+        pytest.param("mars-north-1", "mars-north-1.console.aws.amazon.com", id="newer-than-the-release"),
+        pytest.param("EU-West-1", "eu-west-1.console.aws.amazon.com", id="capitals"),
+        pytest.param("cn-northwest-1", "cn-northwest-1.console.amazonaws.cn", id="china"),
+        pytest.param("us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com", id="govcloud"),
+        pytest.param("eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu", id="european-sovereign"),
+        pytest.param("us-iso-east-1", None, id="isolated"),
+        pytest.param("us-isob-east-1", None, id="isolated-b"),
+        pytest.param("eu-isoe-west-1", None, id="isolated-e"),
+        pytest.param("us-isof-south-1", None, id="isolated-f"),
+        pytest.param(None, None, id="built-by-hand"),
+        pytest.param("", None, id="empty"),
+        pytest.param("eu-west-1.evil.example/", None, id="another-host"),
+        pytest.param("eu-west-1\n", None, id="line-break"),
+        pytest.param("-eu", None, id="no-label"),
+        pytest.param("x" * 64, None, id="too-long"),
+    ],
+)
+def test_the_region_tells_the_host(region_name: str | None, host: str | None) -> None:
+    url = execution_page(region_name, "web", ID)
+    assert (None if url is None else urlsplit(url).hostname) == host
+
+
+PARTITIONS: list[dict[str, Any]] = json.loads(
+    (Path(botocore.__file__).parent / "data" / "partitions.json").read_text(encoding="utf-8")
+)["partitions"]
+HOST_OF = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+    "aws-eusc": "console.amazonaws-eusc.eu",
+}
+
+
+@pytest.mark.parametrize("partition", [pytest.param(each, id=each["id"]) for each in PARTITIONS])
+def test_every_region_that_botocore_knows_has_the_console_of_its_partition(partition: dict[str, Any]) -> None:
+    """The isolated partitions have none that is public."""
+    host = HOST_OF.get(partition["id"])
+    regions: list[str] = [region for region in partition["regions"] if not region.endswith("-global")]
+    assert regions or host is None
+    for region in regions:
+        url = execution_page(region, "web", ID)
+        assert (url and urlsplit(url).hostname) == (host and f"{region}.{host}")
+
+
+def test_all_hosts_are_known_by_name() -> None:
+    assert sorted(CONSOLE_HOSTS) == sorted(HOST_OF.values())
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_name_that_a_browser_takes_out_of_the_path_has_no_page(name: str) -> None:
+    assert execution_page("eu-west-1", name, ID) is None
+    assert execution_page("eu-west-1", "web", name) is None
+
+
+def test_the_region_is_not_compared() -> None:
+    """The same execution, read twice from different places, is the same."""
+    here = make_pipeline_execution(region_name="eu-west-1")
+    nowhere = evolve(here, region_name=None)
+    assert here == nowhere
+    assert hash(here) == hash(nowhere)
+    assert (here.console_url is None, nowhere.console_url) == (False, None)
+
+
+NAMES = st.text(st.characters()) | st.sampled_from(["a/b", "../..", "a?b=c", "a#b", "%2e%2e", "a@b", "\ud83d"])
+
+
+@given(st.sampled_from(["eu-west-1", "cn-north-1"]) | st.text(st.characters()), NAMES, NAMES)
+def test_no_text_breaks_out_of_the_address(region_name: str, pipeline_name: str, execution_id: str) -> None:
+    """Whatever the names hold, they stay in their places, and half a character does not raise."""
+    execution = make_pipeline_execution(
+        pipeline_name=pipeline_name, pipeline_execution_id=execution_id, region_name=region_name
+    )
+    url = execution.console_url
+    if url is None:
+        return
+    parts = urlsplit(url)
+    assert url.isascii()
+    assert (parts.hostname or "").endswith(CONSOLE_HOSTS)
+    assert parse_qs(parts.query) == {"region": [region_name.lower()]}
+    assert parts.fragment == ""
+    *_, pipelines, name, executions, shown_id, page = parts.path.split("/")
+    assert (pipelines, executions, page) == ("pipelines", "executions", "visualization")
+    assert [unquote(name), unquote(shown_id)] == [
+        text.encode("utf-8", "replace").decode() for text in (pipeline_name, execution_id)
+    ]

@@ -1,0 +1,149 @@
+"""Models: values that compare, hash, copy and pickle, and enums that the service may extend."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepipeline_client import (
+    ArtifactRevision,
+    ExecutionMode,
+    ExecutionTrigger,
+    ExecutionType,
+    PipelineExecution,
+    PipelineExecutionStatus,
+    PipelineRollbackMetadata,
+    ResolvedPipelineVariable,
+    TriggerType,
+)
+from codepipeline_client.models import OpenEnum
+
+EXECUTION = PipelineExecution(
+    pipeline_name="web",
+    pipeline_execution_id="3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e",
+    status=PipelineExecutionStatus.SUCCEEDED,
+    pipeline_version=2,
+    status_summary="fine",
+    artifact_revisions=(ArtifactRevision(name="Source", created=datetime(2026, 1, 2, tzinfo=UTC)),),
+    variables=(ResolvedPipelineVariable(name="stage", resolved_value="prod"),),
+    trigger=ExecutionTrigger(trigger_type=TriggerType.WEBHOOK_V2, trigger_detail="push"),
+    execution_mode=ExecutionMode.QUEUED,
+    execution_type=ExecutionType("REPLAY"),
+    rollback_metadata=PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x"),
+    region_name="eu-west-1",
+)
+
+
+def test_a_value_becomes_a_dictionary() -> None:
+    plain = attrs.asdict(EXECUTION)
+    assert plain["status"] == "Succeeded"
+    assert plain["artifact_revisions"][0]["name"] == "Source"
+    assert json.loads(json.dumps(plain, default=str))["trigger"]["trigger_type"] == "WebhookV2"
+    assert list(plain)[-1] == "region_name"
+
+
+def test_where_an_execution_was_read_is_no_part_of_what_it_is() -> None:
+    """So a test may compare what a client read with what it built by hand."""
+    built = attrs.evolve(EXECUTION, region_name=None)
+    assert built == EXECUTION
+    assert hash(built) == hash(EXECUTION)
+    assert repr(built) == repr(EXECUTION)
+    assert built != attrs.evolve(EXECUTION, status_summary="other")
+
+
+@pytest.mark.parametrize(
+    ("variables", "values"),
+    [
+        pytest.param([("stage", "prod"), ("retries", "3")], {"stage": "prod", "retries": "3"}, id="several"),
+        pytest.param([("empty", "")], {"empty": ""}, id="an-empty-value-is-a-value"),
+        pytest.param([(None, "lost"), ("unset", None)], {}, id="without-name-or-value"),
+        pytest.param([("a", "1"), ("b", "2"), ("a", "3")], {"a": "3", "b": "2"}, id="the-last-one-counts"),
+        pytest.param([("a", "1"), ("a", None)], {}, id="the-last-one-counts-also-without-value"),
+        pytest.param([], {}, id="none"),
+    ],
+)
+def test_variables_are_found_by_name(variables: list[tuple[str | None, str | None]], values: dict[str, str]) -> None:
+    found = attrs.evolve(
+        EXECUTION,
+        variables=tuple(ResolvedPipelineVariable(name=name, resolved_value=value) for name, value in variables),
+    ).variable_values
+    assert found == values
+    assert list(found) == list(values)
+    assert found.get("absent", "default") == "default"
+    with pytest.raises(KeyError):
+        found["absent"]
+
+
+def test_variables_by_name_are_to_be_read_only() -> None:
+    values: Any = EXECUTION.variable_values
+    with pytest.raises(TypeError):
+        values["stage"] = "test"
+
+
+@given(st.lists(st.tuples(st.none() | st.sampled_from("ab"), st.none() | st.text(st.characters()))))
+def test_no_variable_is_too_odd_to_be_found(pairs: list[tuple[str | None, str | None]]) -> None:
+    variables = tuple(ResolvedPipelineVariable(name=name, resolved_value=value) for name, value in pairs)
+    found = attrs.evolve(EXECUTION, variables=variables).variable_values
+    assert {*found} <= {name for name, _ in pairs}
+    assert all(value == dict(pairs)[name] for name, value in found.items())
+
+
+OPEN_ENUMS: list[type[OpenEnum]] = [PipelineExecutionStatus, ExecutionMode, ExecutionType, TriggerType]
+
+
+@pytest.mark.parametrize("kind", OPEN_ENUMS, ids=lambda kind: kind.__name__)
+def test_an_unlisted_value_is_as_good_as_a_listed_one_but_not_known(kind: type[OpenEnum]) -> None:
+    before = list(kind)
+    value = kind("Paused")
+    assert isinstance(value, kind)
+    assert value == "Paused"
+    assert str(value) == f"{value}" == value.value == value.name == "Paused"
+    assert not value.is_known
+    assert repr(value) == f"{kind.__name__}('Paused')"
+    assert {value: 1}[kind("Paused")] == 1
+    for twin in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value), kind(value)):
+        assert twin == value
+        assert isinstance(twin, kind)
+    assert json.dumps(value) == '"Paused"'
+    assert list(kind) == before, "an answer does not change the enum"
+
+
+@pytest.mark.parametrize("kind", OPEN_ENUMS, ids=lambda kind: kind.__name__)
+def test_a_listed_value_is_the_member_itself(kind: type[OpenEnum]) -> None:
+    for member in kind:
+        assert kind(member.value) is member
+        assert member.is_known
+        assert repr(member) == f"{kind.__name__}.{member.name}"
+        assert pickle.loads(pickle.dumps(member)) is member
+
+
+def test_what_is_no_text_is_no_status() -> None:
+    with pytest.raises(ValueError, match="3 is not a valid PipelineExecutionStatus"):
+        PipelineExecutionStatus(3)  # type: ignore[arg-type]  # the point of the test
+
+
+@pytest.mark.parametrize(
+    ("status", "terminal", "successful"),
+    [
+        pytest.param("InProgress", False, False, id="in-progress"),
+        pytest.param("Stopping", False, False, id="stopping-is-not-stopped"),
+        pytest.param("Stopped", True, False, id="stopped-is-no-success"),
+        pytest.param("Succeeded", True, True, id="succeeded"),
+        pytest.param("Superseded", True, False, id="superseded"),
+        pytest.param("Failed", True, False, id="failed"),
+        pytest.param("Cancelled", True, False, id="cancelled"),
+        pytest.param("Paused", False, False, id="unlisted-may-go-on"),
+    ],
+)
+def test_a_status_tells_whether_it_is_the_end(status: str, terminal: bool, successful: bool) -> None:
+    value = PipelineExecutionStatus(status)
+    assert value.is_terminal is terminal
+    assert value.is_successful is successful

@@ -1,0 +1,179 @@
+"""An execution in a notebook: a table that says what is known, and that no text can turn into something else."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepipeline_client import ArtifactRevision, PipelineExecution, PipelineExecutionStatus
+from codepipeline_client.models.notebook import COLOURS
+from codepipeline_client.testing import make_pipeline_execution
+
+HASH = "5f2c9d1e8b7a60413c2d4e6f8091a2b3c4d5e6f7"
+
+
+class Read(HTMLParser):
+    """A table as a browser would take it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == [], "a tag is not closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("th", "td"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.rows[-1][-1] += data
+
+    @property
+    def links(self) -> list[str | None]:
+        return [attributes["href"] for tag, attributes in self.tags if tag == "a"]
+
+
+def shown(execution: PipelineExecution) -> Read:
+    return Read(execution._repr_html_())  # pyright: ignore[reportPrivateUsage]  # the name is the notebooks'
+
+
+def test_the_table_says_what_is_known_of_the_execution() -> None:
+    execution = make_pipeline_execution(
+        pipeline_execution_id="7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31",
+        status="Failed",
+        status_summary="1 of 24\nchecks <failed>",
+        artifact_revisions=[
+            {
+                "name": "Source",
+                "revision_id": HASH,
+                "revision_summary": "Answer & faster\n\nAt last.",
+                "revision_url": f"https://github.com/example/web/commit/{HASH}",
+            },
+            {"name": "Config", "revision_id": "v7"},
+        ],
+        variables=[{"name": "stage", "resolved_value": "prod=="}, {"name": "empty"}],
+        trigger={"trigger_type": "Webhook", "trigger_detail": "hook"},
+        region_name="eu-west-1",
+    )
+    table = shown(execution)
+    assert table.rows == [
+        ["Pipeline", "web"],
+        ["Execution", "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"],
+        ["Status", "Failed"],
+        ["Summary", "1 of 24 checks <failed>"],
+        ["Trigger", "Webhook hook"],
+        ["Revision", "Source 5f2c9d1e Answer & faster"],
+        ["Revision", "Config v7"],
+        ["Variable", "stage = prod=="],
+        ["Variable", "empty ="],
+        ["Console", "Open"],
+    ]
+    assert table.links == [f"https://github.com/example/web/commit/{HASH}", execution.console_url]
+
+
+def test_what_is_not_known_has_no_row() -> None:
+    execution = make_pipeline_execution(artifact_revisions=[ArtifactRevision()], trigger=None)
+    assert [label for label, _ in shown(execution).rows] == ["Pipeline", "Execution", "Status"]
+
+
+def test_a_page_without_an_id_can_still_be_opened() -> None:
+    execution = make_pipeline_execution(artifact_revisions=[{"revision_url": "https://console.aws.amazon.com/s3/"}])
+    assert ["Revision", "Open"] in shown(execution).rows
+
+
+@pytest.mark.parametrize("query", ["a=1&lt;b=2&amp=c", "'onclick='alert(1)"])
+def test_a_link_leads_where_the_url_says(query: str) -> None:
+    """A browser that reads the table finds the very URL in it."""
+    url = f"https://github.com/?{query}"
+    execution = make_pipeline_execution(artifact_revisions=[{"revision_url": url}])
+    assert shown(execution).links == [url]
+
+
+def test_a_long_text_is_cut() -> None:
+    execution = make_pipeline_execution(status_summary="no " * 1000)
+    assert len(execution._repr_html_()) < 4000  # pyright: ignore[reportPrivateUsage]  # the name is the notebooks'
+
+
+TAGS = {"table", "tbody", "tr", "th", "td", "strong", "a"}
+ATTRIBUTES = {"class", "scope", "style", "href", "target", "rel"}
+TEXTS = st.text(st.characters()) | st.sampled_from(
+    ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "&lt;b&gt;", "javascript:alert(1)", "\u202egpj"]
+)
+OPTIONAL = st.none() | TEXTS
+
+
+@given(
+    TEXTS,
+    st.sampled_from([str(each) for each in PipelineExecutionStatus]) | TEXTS,
+    st.builds(
+        ArtifactRevision,
+        name=OPTIONAL,
+        revision_id=OPTIONAL,
+        revision_summary=OPTIONAL,
+        revision_url=OPTIONAL | TEXTS.map(lambda tail: f"https://github.com/{tail}"),
+    ),
+    OPTIONAL,
+)
+def test_no_text_becomes_a_tag_or_an_unsafe_link(
+    text: str, status: str, revision: ArtifactRevision, other: str | None
+) -> None:
+    """Nor anything that is fetched, run, or read in another order than it stands in."""
+    execution = make_pipeline_execution(
+        pipeline_name=text,
+        pipeline_execution_id=text,
+        status=status,
+        status_summary=other,
+        artifact_revisions=[revision],
+        variables=[{"name": other, "resolved_value": text}],
+        trigger={"trigger_type": other, "trigger_detail": text},
+        region_name="eu-west-1",
+    )
+    table = shown(execution)
+    assert {tag for tag, _ in table.tags} <= TAGS
+    assert {name for _, attributes in table.tags for name in attributes} <= ATTRIBUTES
+    assert table.links == [url for url in (revision.commit_url, execution.console_url) if url is not None]
+    assert all(str(link).lower().startswith(("https://", "http://")) for link in table.links)
+    assert all(attributes["rel"] == "noopener noreferrer" for tag, attributes in table.tags if tag == "a")
+    assert "url(" not in "".join(str(attributes.get("style")) for _, attributes in table.tags)
+    assert all(len(row) == 2 and "".join(row).isprintable() for row in table.rows)
+
+
+@pytest.mark.parametrize("status", [*PipelineExecutionStatus, PipelineExecutionStatus("Paused")])
+def test_a_status_is_in_its_colour(status: PipelineExecutionStatus) -> None:
+    (style,) = [
+        attributes["style"] for tag, attributes in shown(make_pipeline_execution(status=status)).tags if tag == "strong"
+    ]
+    assert style == f"color:{COLOURS.get(status, 'inherit')}"
+
+
+def luminance(colour: str) -> float:
+    """Return how bright a colour is: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize(
+    ("background", "contrast"),
+    [pytest.param("#ffffff", 4.5, id="light"), pytest.param("#111111", 4.0, id="dark")],
+)
+def test_each_colour_can_be_read_on_light_and_on_dark(background: str, contrast: float) -> None:
+    """Links and all the rest have the text's own colour."""
+    ground = luminance(background)
+    assert {*COLOURS} == {*PipelineExecutionStatus}
+    for colour in COLOURS.values():
+        darker, lighter = sorted((ground, luminance(colour)))
+        assert (lighter + 0.05) / (darker + 0.05) >= contrast

@@ -1,0 +1,244 @@
+"""How an execution is refused: for how it ended, and for a revision that it has not, or not only once."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepipeline_client import (
+    ArtifactRevision,
+    ArtifactRevisionLookupError,
+    CodePipelineError,
+    ConfigurationError,
+    PipelineExecutionCancelledError,
+    PipelineExecutionFailedError,
+    PipelineExecutionOutcomeError,
+    PipelineExecutionStatus,
+    PipelineExecutionStoppedError,
+    PipelineExecutionSupersededError,
+)
+from codepipeline_client.errors import shorten
+from codepipeline_client.testing import make_pipeline_execution
+
+ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
+PAGE = (
+    "https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web"
+    f"/executions/{ID}/visualization?region=eu-west-1"
+)
+STATUS = PipelineExecutionStatus
+
+
+# How it ended
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "text"),
+    [
+        pytest.param("Failed", PipelineExecutionFailedError, "ended as Failed, not as Succeeded", id="failed"),
+        pytest.param("Stopped", PipelineExecutionStoppedError, "ended as Stopped, not as Succeeded", id="stopped"),
+        pytest.param(
+            "Superseded", PipelineExecutionSupersededError, "ended as Superseded, not as Succeeded", id="superseded"
+        ),
+        pytest.param(
+            "Cancelled", PipelineExecutionCancelledError, "ended as Cancelled, not as Succeeded", id="cancelled"
+        ),
+        pytest.param("InProgress", PipelineExecutionOutcomeError, "is InProgress and has not ended", id="in-progress"),
+        pytest.param("Stopping", PipelineExecutionOutcomeError, "is Stopping and has not ended", id="stopping"),
+        pytest.param(
+            "Paused",
+            PipelineExecutionOutcomeError,
+            "is Paused, a status newer than this release, and has not ended",
+            id="newer-than-the-release",
+        ),
+    ],
+)
+def test_each_other_end_than_success_is_an_error_of_its_own(
+    status: str, error: type[PipelineExecutionOutcomeError], text: str
+) -> None:
+    """Which says name, id, status and reason, and where to look."""
+    execution = make_pipeline_execution(
+        pipeline_execution_id=ID, status=status, status_summary="1 of 24\nchecks", region_name="eu-west-1"
+    )
+    advice = "" if execution.status.is_terminal else "; wait for its end first, as wait_for_pipeline_execution does"
+    with pytest.raises(PipelineExecutionOutcomeError) as caught:
+        execution.raise_for_status()
+    assert type(caught.value) is error
+    assert caught.value.execution is execution
+    assert str(caught.value) == f"execution {ID} of pipeline web {text}: 1 of 24 checks{advice}; see {PAGE}"
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    with pytest.raises(PipelineExecutionFailedError) as caught:
+        make_pipeline_execution(pipeline_execution_id=ID, status="Failed", status_summary=" \n").raise_for_status()
+    assert str(caught.value) == f"execution {ID} of pipeline web ended as Failed, not as Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("status", "ok"),
+    [
+        pytest.param("Succeeded", STATUS.SUCCEEDED, id="one"),
+        pytest.param("Succeeded", "Succeeded", id="one-as-text"),
+        pytest.param("Stopped", ("Succeeded", STATUS.STOPPED), id="several-of-both-kinds"),
+        pytest.param("Stopped", {"Stopped"}, id="a-set"),
+        pytest.param("Superseded", iter(["Succeeded", "Superseded"]), id="an-iterator"),
+        pytest.param("InProgress", STATUS.IN_PROGRESS, id="not-ended-and-that-is-fine"),
+        pytest.param("Paused", STATUS("Paused"), id="newer-than-the-release"),
+        pytest.param("Paused", [STATUS.SUCCEEDED, STATUS("Paused")], id="newer-among-several"),
+    ],
+)
+def test_a_status_that_is_ok_gives_the_execution_back(status: str, ok: Any) -> None:
+    execution = make_pipeline_execution(status=status)
+    assert execution.raise_for_status(ok=ok) is execution
+
+
+def test_success_is_ok_by_itself_but_not_beside_others() -> None:
+    execution = make_pipeline_execution()
+    assert execution.raise_for_status() is execution
+    with pytest.raises(PipelineExecutionOutcomeError, match=r"ended as Succeeded, not as Failed or Paused$") as caught:
+        execution.raise_for_status([STATUS.FAILED, STATUS("Paused")])
+    assert type(caught.value) is PipelineExecutionOutcomeError
+
+
+@pytest.mark.parametrize(
+    ("ok", "problem"),
+    [
+        pytest.param("Suceeded", "ok cannot be 'Suceeded', which is not one of Cancelled, InProgress, ", id="typo"),
+        pytest.param("SUCCEEDED", r"ok cannot be 'SUCCEEDED'.*given as PipelineExecutionStatus\(…\)$", id="capitals"),
+        pytest.param(["Succeeded", "stopped"], "ok cannot be 'stopped'", id="typo-among-several"),
+        pytest.param((), "ok is empty", id="nothing"),
+        pytest.param("", "ok cannot be ''", id="empty"),
+        pytest.param(None, "ok cannot be None", id="none"),
+        pytest.param(7, "ok cannot be 7", id="number"),
+        pytest.param([None], "ok cannot be None", id="none-among-several"),
+        pytest.param("x" * 5000, "ok cannot be 'x{99},", id="long-values-are-cut"),
+    ],
+)
+@pytest.mark.parametrize("status", ["Succeeded", "Failed"])
+def test_what_is_no_status_is_refused_whatever_the_end(status: str, ok: Any, problem: str) -> None:
+    """A typing error shows in the first run, and not in the first bad end."""
+    with pytest.raises(ConfigurationError, match=problem):
+        make_pipeline_execution(status=status).raise_for_status(ok)
+
+
+def test_a_long_summary_is_cut_in_the_message_but_whole_in_the_execution() -> None:
+    execution = make_pipeline_execution(status="Failed", status_summary="no " * 1000)
+    with pytest.raises(PipelineExecutionFailedError) as caught:
+        execution.raise_for_status()
+    assert len(str(caught.value)) < 500
+    assert "no no…" in str(caught.value)
+    assert caught.value.execution.status_summary == "no " * 1000
+
+
+# Revisions
+
+
+def test_the_revision_of_an_artifact_is_found_by_name() -> None:
+    execution = make_pipeline_execution(artifact_revisions=[{"name": "Source"}, {"name": None}, {"name": "Config"}])
+    assert execution.artifact_revision("Config") is execution.artifact_revisions[2]
+
+
+@pytest.mark.parametrize(
+    ("names", "problem", "candidates"),
+    [
+        pytest.param(
+            ["Source", "Config", None],
+            "has no revision of an artifact 'Sorce', but of 'Source', 'Config'",
+            0,
+            id="typo",
+        ),
+        pytest.param(
+            ["Sorce", "Config", "Sorce"],
+            "has 2 revisions of the artifact 'Sorce': choose from its artifact_revisions",
+            2,
+            id="several",
+        ),
+        pytest.param(
+            [], "has no revision of an artifact 'Sorce', nor of any other: its source actions bring them", 0, id="none"
+        ),
+        pytest.param(
+            [None],
+            "has no revision of an artifact 'Sorce', nor of any other: its source actions bring them",
+            0,
+            id="nameless",
+        ),
+    ],
+)
+def test_there_must_be_one_revision_of_the_name(names: list[str | None], problem: str, candidates: int) -> None:
+    execution = make_pipeline_execution(
+        pipeline_execution_id=ID, artifact_revisions=[ArtifactRevision(name=name) for name in names]
+    )
+    with pytest.raises(LookupError) as caught:
+        execution.artifact_revision("Sorce")
+    error = caught.value
+    assert isinstance(error, ArtifactRevisionLookupError)
+    assert str(error) == f"execution {ID} of pipeline web {problem}"
+    assert error.artifact_name == "Sorce"
+    assert error.candidates == tuple(each for each in execution.artifact_revisions if each.name == "Sorce")
+    assert len(error.candidates) == candidates
+
+
+# Both
+
+
+def failures() -> list[CodePipelineError]:
+    """Return one error of each kind, as a program gets it."""
+    found: list[CodePipelineError] = []
+    for status in ("Failed", "Stopped", "Superseded", "Cancelled", "InProgress"):
+        with pytest.raises(PipelineExecutionOutcomeError) as outcome:
+            make_pipeline_execution(status=status, region_name="eu-west-1").raise_for_status()
+        found.append(outcome.value)
+    with pytest.raises(ArtifactRevisionLookupError) as lookup:
+        make_pipeline_execution(artifact_revisions=[{"name": "A"}, {"name": "A"}]).artifact_revision("A")
+    return [*found, lookup.value]
+
+
+@pytest.mark.parametrize("error", failures(), ids=lambda error: type(error).__name__)
+def test_an_error_survives_pickle_and_copy_with_what_it_is_about(error: CodePipelineError) -> None:
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+        assert vars(twin) == vars(error)
+    if isinstance(error, PipelineExecutionOutcomeError):
+        assert pickle.loads(pickle.dumps(error)).execution.region_name == "eu-west-1"
+
+
+TEXTS = st.text(st.characters())
+
+
+@given(TEXTS, TEXTS, TEXTS, st.none() | TEXTS, st.lists(st.none() | TEXTS, max_size=3))
+def test_whatever_the_texts_hold_the_message_is_one_line_that_can_be_written(
+    name: str, execution_id: str, status: str, summary: str | None, artifacts: list[str | None]
+) -> None:
+    execution = make_pipeline_execution(
+        pipeline_name=name,
+        pipeline_execution_id=execution_id,
+        status=status,
+        status_summary=summary,
+        artifact_revisions=[{"name": each} for each in artifacts],
+        region_name="eu-west-1",
+    )
+    with pytest.raises(PipelineExecutionOutcomeError) as outcome:
+        execution.raise_for_status("Failed" if status == "Succeeded" else "Succeeded")
+    with pytest.raises(ArtifactRevisionLookupError) as lookup:
+        execution.artifact_revision("".join(each or "" for each in artifacts) + "!")
+    for error in (outcome.value, lookup.value):
+        assert str(error).isprintable()
+        str(error).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "shortened"),
+    [
+        pytest.param("", "", id="empty"),
+        pytest.param(" a \n\t b ", "a b", id="lines"),
+        pytest.param("abcdefghij", "abcdefghij", id="just-fits"),
+        pytest.param("abcdefghijk", "abcdefghi…", id="cut"),
+    ],
+)
+def test_a_shortened_text_is_one_line(text: str, shortened: str) -> None:
+    assert shorten(text, 10) == shortened

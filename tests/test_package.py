@@ -1,0 +1,70 @@
+"""The package itself: every public name is in it."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import pydoc
+import subprocess
+import sys
+from typing import Final, get_type_hints
+
+import pytest
+
+import codepipeline_client
+from codepipeline_client import CodePipelineClient, errors
+from codepipeline_client.testing import make_pipeline_execution
+
+MODULES: Final = ("client", "errors", "models", "operations", "transport", "waiting")
+
+
+def printed_by(program: str, *, given: bytes = b"") -> str:
+    """Return what a fresh interpreter prints."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], input=given, capture_output=True, check=True, timeout=60
+    ).stdout.decode()
+
+
+def test_a_star_brings_every_name() -> None:
+    """And they are listed in order."""
+    program = "before = {*globals()}\nfrom codepipeline_client import *\nprint(*{*globals()} - before - {'before'})"
+    assert sorted(printed_by(program).split()) == codepipeline_client.__all__
+
+
+def test_an_import_loads_neither_botocore_nor_what_only_the_command_line_needs() -> None:
+    """httpx loads click, rich and trio by itself where it finds them."""
+    ours, of_httpx = (
+        {name.partition(".")[0] for name in printed_by(f"import sys, {names}\nprint(*sys.modules)").split()}
+        for names in ("codepipeline_client", "httpx, httpcore")
+    )
+    assert "codepipeline_client" in ours
+    assert (ours - of_httpx) & {"botocore", "boto3", "click", "pytest", "rich", "trio"} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_public_module_is_there_without_an_import_of_its_own(module: str) -> None:
+    """``codepipeline_client.errors`` works after ``import codepipeline_client``."""
+    program = f"import codepipeline_client\nprint(codepipeline_client.{module}.__name__)"
+    assert printed_by(program).strip() == f"codepipeline_client.{module}"
+
+
+def test_help_shows_the_classes() -> None:
+    """``help(codepipeline_client)`` describes them."""
+    text = pydoc.plain(pydoc.render_doc(codepipeline_client))
+    assert "class CodePipelineClient" in text
+    assert "class PipelineNotFoundException" in text
+
+
+def test_what_was_pickled_is_read_where_nothing_was_imported() -> None:
+    """Unpickling imports the package by itself."""
+    execution = make_pipeline_execution(pipeline_name="web")
+    error = errors.PipelineExecutionFailedError("it failed", execution=execution)
+    program = "import pickle, sys\nprint(pickle.load(sys.stdin.buffer).execution.pipeline_name)"
+    assert printed_by(program, given=pickle.dumps(error)).strip() == "web"
+
+
+def test_the_types_of_a_method_can_be_read_at_run_time() -> None:
+    """What builds on annotations finds them resolved."""
+    for _, method in inspect.getmembers(CodePipelineClient, inspect.isfunction):
+        if not method.__name__.startswith("_"):
+            assert get_type_hints(method)["return"] is not None
