@@ -1,32 +1,28 @@
 """
-A lock that a fork cannot leave locked for ever.
-
-In a forked child there is no thread that would release what another thread of the parent held.
+A lock that neither a fork nor an interrupt leaves locked for ever.
 """
 
 from __future__ import annotations
 
 import os
 from threading import Lock
-from types import TracebackType
 
 
 class ProcessLock:
-    """One lock for each process."""
+    """
+    One lock for each process: a forked child has no thread that would release what a thread of the parent held.
+
+    Call it for the lock of this process. That is Python's own, since an exception that a signal handler raises may
+    come between the statements of an ``__enter__`` in Python, and then nothing would release the lock.
+    """
 
     __slots__ = ("_locks",)
 
     def __init__(self) -> None:
         self._locks = {os.getpid(): Lock()}
 
-    def __enter__(self) -> None:
+    def __call__(self) -> Lock:
+        """Return the lock, for a ``with`` statement."""
         own = os.getpid()
         lock = self._locks.get(own)
-        if lock is None:
-            lock = self._locks.setdefault(own, Lock())
-        lock.acquire()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._locks[os.getpid()].release()
+        return self._locks.setdefault(own, Lock()) if lock is None else lock

@@ -18,7 +18,6 @@ from ._config.settings import resolve
 from ._config.sources import Environment
 from ._exchange import Route
 from ._http import TransportOptions
-from ._patience import Unhurried
 from ._pauses import ClosableClock
 from ._protocol.user_agent import user_agent
 from ._reports import OnAttempt, Watch
@@ -81,7 +80,7 @@ def assembled(
         lifetime=lambda: clock.time() + (limits.read or 0.0),
         region_name=settings.region_name,
     )
-    polling = route._replace(retry=Unhurried(retry))
+    polling = route._replace(retry=retry._replace(retries_throttling=False))
     options = TransportOptions(
         verify=settings.ca_file or given.verify,
         proxy=settings.proxy_url,

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
+from ._call.rate_limiter import RateLimiter
 from ._config.arguments import RetryMode as Mode
 from ._locks import ProcessLock
-from ._rate_limiter import RateLimiter
 from .errors import (
     THROTTLING_CODES,
     CodePipelineError,
@@ -75,7 +75,8 @@ def policy(mode: Mode, *, max_attempts: int, chance: Callable[[], float], monoto
         max_attempts=1 if mode == "off" else max_attempts,
         chance=chance,
         quota=Quota(),
-        limiter=RateLimiter(monotonic) if mode == "adaptive" else None,
+        monotonic=monotonic,
+        limiter=RateLimiter(monotonic()) if mode == "adaptive" else None,
     )
 
 
@@ -100,6 +101,8 @@ TRANSIENT_CODES: Final = frozenset(
     }
 )
 TRANSIENT_STATUSES: Final = frozenset({500, 502, 503, 504})
+PERMANENT_STATUSES: Final = frozenset({501, 505})
+"""What the server does not do at all. Never retried, whatever the code says."""
 
 _ABOUT_THE_INPUT: Final = (ValidationException, PipelineNotFoundException, PipelineExecutionNotFoundException)
 _CEILING: Final = 20.0
@@ -126,6 +129,8 @@ def classify(failure: CodePipelineError) -> Kind | None:
 
 def _classify_answer(failure: ServiceError) -> Kind | None:
     """Judge by the code; by the HTTP status only where the code says nothing."""
+    if failure.http_status_code in PERMANENT_STATUSES:
+        return None
     if failure.code in THROTTLING_CODES:
         return THROTTLING
     if failure.code in TRANSIENT_CODES or failure.http_status_code in TRANSIENT_STATUSES:
@@ -176,7 +181,7 @@ class Quota:
 
     def take(self, cost: int) -> bool:
         """Take *cost*; False when there is not enough, and then nothing is taken."""
-        with self._lock:
+        with self._lock():
             if cost > self._left:
                 return False
             self._left -= cost
@@ -186,7 +191,7 @@ class Quota:
         """Fill up by *amount*, as far as there is room."""
         if self._left == self.FULL:  # as nearly always: no lock for that
             return
-        with self._lock:
+        with self._lock():
             self._left = min(self._left + amount, self.FULL)
 
 
@@ -196,8 +201,11 @@ class Policy(NamedTuple):
     max_attempts: int
     chance: Callable[[], float]
     quota: Quota
+    monotonic: Callable[[], float]
     limiter: RateLimiter | None
     """Only in the adaptive mode."""
+    retries_throttling: bool = True
+    """False for the polls of a wait: the next poll comes later anyway."""
 
     def begin(self) -> Retries:
         """Return what a new call asks."""
@@ -220,8 +228,10 @@ class _Retries:
         policy = self._policy
         kind = classify(failure) or (TRANSIENT if skewed else None)
         if policy.limiter is not None:
-            policy.limiter.answered(throttled=kind is THROTTLING)
-        if kind is None or attempt >= policy.max_attempts or not policy.quota.take(kind.cost):
+            policy.limiter.record(policy.monotonic(), throttled=kind is THROTTLING)
+        if kind is None or attempt >= policy.max_attempts or (kind is THROTTLING and not policy.retries_throttling):
+            return None
+        if not policy.quota.take(kind.cost):
             return None
         self._taken = kind.cost
         pause = heed(retry_after, backoff(attempt - 1, base=kind.base, chance=policy.chance))
@@ -230,7 +240,7 @@ class _Retries:
     def succeeded(self) -> None:
         policy = self._policy
         if policy.limiter is not None:
-            policy.limiter.answered(throttled=False)
+            policy.limiter.record(policy.monotonic(), throttled=False)
         policy.quota.give_back(self._taken or 1)
 
     def unsent(self) -> None:
@@ -239,6 +249,6 @@ class _Retries:
         self._reserved = False
 
     def _reserve(self, limiter: RateLimiter) -> float:
-        wait = limiter.reserve()
+        wait = limiter.reserve(self._policy.monotonic())
         self._reserved = wait is not None
         return wait or 0.0

@@ -186,6 +186,11 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
         return Deadline(seconds, self._clock.monotonic)
 
+    def _poll_timeout(self, left: float | None) -> float | None:
+        """Return how many seconds a poll may take: as many as a call, and not more than are *left* of the wait."""
+        limits = [limit for limit in (left, self._timeout) if limit is not None]
+        return min(limits, default=None)
+
     def _run(
         self,
         operation: Operation[InputT, OutputT],

@@ -7,26 +7,30 @@ twins, and differ in what they wait with only.
 
 from __future__ import annotations
 
+import random
+from collections.abc import AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
 import httpx
 
-from ._async_following import AsyncFollows
 from ._config.arguments import NOT_GIVEN, NotGiven
 from ._credentials import AsyncCredentialsLike, CredentialsLike
 from ._driver import drive, drive_async, prepared, prepared_async
-from ._following import Follows
 from ._http import AsyncPooledTransport, PooledTransport, TransportOptions
-from ._setup import SIGNING_NAME
-from ._wait import asking_for
+from ._polling.arguments import ExecutionLike
+from ._polling.drivers import Batch, TaskDriver, ThreadDriver
+from ._polling.loop import AsyncWatch, PollLoop, Watch
+from ._polling.schedule import PollSchedule
+from ._setup import SIGNING_NAME, Setup
+from .models import PipelineExecution
 from .operations import GET_PIPELINE_EXECUTION, InputT, Operation, OutputT
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
 from .transport import AsyncSigV4Transport, SigV4Transport
-from .waiting import PipelineExecutionReference
+from .waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
 
 
-class CodePipelineClient(Follows[httpx.BaseTransport, CredentialsLike]):
+class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
     """
     Asks CodePipeline about executions, and follows them to their end. Threads may share one.
 
@@ -59,6 +63,133 @@ class CodePipelineClient(Follows[httpx.BaseTransport, CredentialsLike]):
         asked = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
         return self._call(GET_PIPELINE_EXECUTION, asked, timeout)
 
+    def wait_for_pipeline_execution(
+        self,
+        *,
+        pipeline_name: str,
+        pipeline_execution_id: str,
+        timeout: float | None,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 30.0,
+        not_found_grace: float = 0.0,
+        on_poll: OnPoll | None = None,
+    ) -> PipelineExecution:
+        """
+        Poll an execution until its status is terminal, and return it.
+
+        Succeeded, Failed, Stopped, Superseded and Cancelled are terminal, and each is returned:
+        ``execution.raise_for_status()`` raises an error unless it is Succeeded. Stopping and statuses that this
+        release does not know are not terminal. Throttling, failures of the service or the network, and responses
+        that cannot be trusted are counted and do not end the wait.
+
+        Args:
+            pipeline_name: The pipeline's name.
+            pipeline_execution_id: The execution's id.
+            timeout: Seconds to wait. None for no limit. There is no default: a build takes minutes, and an approval
+                can hold an execution for seven days. The last poll is made one second before the end, or a tenth of
+                the time if that is less.
+            poll_interval: Seconds between polls at first and after each change. While nothing changes, the interval
+                grows. Each pause is randomised a little, so that many waits do not poll at once.
+            max_poll_interval: The longest interval, in seconds.
+            not_found_grace: Seconds in which "not found" is no error, from the start or since the execution was last
+                seen. An execution that was just started may not be known everywhere.
+            on_poll: A plain function that is called with a `PollReport` after each poll, in the thread or the task
+                that waits. An error in it is logged and does not end the wait.
+
+        Raises:
+            WaitTimeoutError: The time is over. It has the execution as last seen; a failed last poll is its cause.
+            ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
+            PipelineNotFoundException: There is no such pipeline in this account and region.
+            PipelineExecutionNotFoundException: The pipeline has no such execution.
+            ServiceError: The service refused, for a reason that does not pass.
+            TransportError: The host is unknown or its certificate is not trusted, and there was no response before.
+            ResponseDecodeError: An error response cannot be trusted, and the execution was not seen before.
+            CredentialsError: No credentials were found, or they could not be refreshed.
+            ConfigurationError: An argument or a setting is unusable, or the client was closed.
+        """
+        config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
+        watch = self._watch(PipelineExecutionReference(pipeline_name, pipeline_execution_id), config, on_poll)
+        while not (execution := watch.advance()).status.is_terminal:
+            pass
+        return execution
+
+    def watch_pipeline_execution(
+        self,
+        *,
+        pipeline_name: str,
+        pipeline_execution_id: str,
+        timeout: float | None,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 30.0,
+        not_found_grace: float = 0.0,
+        on_poll: OnPoll | None = None,
+    ) -> Iterator[PipelineExecution]:
+        """
+        Yield the execution now and after every change, ending with its terminal status.
+
+        The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. Polls are made only
+        while the next change is awaited, and the time that the caller takes is part of the pause. What changes and
+        changes back between two polls is not seen.
+
+        There is nothing to close. After an interrupt or a cancellation, iterate further to go on. Several threads or
+        tasks may share the iterator: each change goes to one of them.
+
+        Raises:
+            ParameterValidationError: The name or the id breaks a rule. Raised by this call.
+            ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
+            WaitTimeoutError: The time is over. This and all other errors of `wait_for_pipeline_execution` are raised
+                in the place of the next change.
+        """
+        config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
+        return self._watch(PipelineExecutionReference(pipeline_name, pipeline_execution_id), config, on_poll)
+
+    def wait_for_pipeline_executions(
+        self,
+        executions: Iterable[ExecutionLike],
+        *,
+        timeout: float | None,
+        max_calls_per_second: float = 10.0,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 30.0,
+        not_found_grace: float = 0.0,
+        on_poll: OnPoll | None = None,
+    ) -> Iterator[FollowedExecution]:
+        """
+        Poll many executions, and yield each one when its status is terminal or when it can no longer be followed.
+
+        All polls share one rate limit, which adapts to throttling. An execution that fails for good, or is not found,
+        is yielded with its error and does not end the others. When the time is over, each of the rest is yielded with
+        a `WaitTimeoutError`. ``followed.result()`` returns the execution or raises the error.
+
+        While the caller handles an execution, no poll is started. There is nothing to close. After an interrupt or a
+        cancellation, iterate further to go on. Several threads or tasks may share the iterator.
+
+        Args:
+            executions: `PipelineExecutionReference`, `PipelineExecution`, or tuples of a pipeline's name and an
+                execution's id. One that comes twice is followed and yielded once.
+            timeout: Seconds to wait for all of them, counted from this call. None for no limit. For very many
+                executions the last polls begin up to a tenth of the time early.
+            max_calls_per_second: Requests per second at most, for all executions together.
+            poll_interval: As for `wait_for_pipeline_execution`, if the rate limit allows.
+            max_poll_interval: The longest interval of one execution, in seconds, if the rate limit allows.
+            not_found_grace: As for `wait_for_pipeline_execution`.
+            on_poll: As for `wait_for_pipeline_execution`.
+
+        Raises:
+            ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
+        """
+        self._check_open()
+        config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
+        batch = Batch(
+            executions,
+            config,
+            max_calls_per_second=max_calls_per_second,
+            clock=self._clock,
+            chance=random.random,
+            on_poll=on_poll,
+        )
+        return ThreadDriver(self._poll, batch)
+
     def close(self) -> None:
         """
         Close the connections. Calls after this are a ConfigurationError.
@@ -87,8 +218,13 @@ class CodePipelineClient(Follows[httpx.BaseTransport, CredentialsLike]):
         """Close the client."""
         self.close()
 
+    def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
+        self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
+        schedule = PollSchedule(reference, config, chance=random.random)
+        return Watch(self._poll, PollLoop(schedule, self._clock, on_poll))
+
     def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        asked, limit = asking_for(reference), self._within(timeout)
+        asked, limit = _input_of(reference), self._poll_timeout(timeout)
         return self._call(GET_PIPELINE_EXECUTION, asked, limit, is_poll=True)
 
     def _call(
@@ -116,7 +252,7 @@ class CodePipelineClient(Follows[httpx.BaseTransport, CredentialsLike]):
         )
 
 
-class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
+class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
     """
     Asks CodePipeline about executions, and follows them to their end, on asyncio or trio. Tasks may share one.
 
@@ -149,6 +285,133 @@ class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCreden
         asked = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
         return await self._call(GET_PIPELINE_EXECUTION, asked, timeout)
 
+    async def wait_for_pipeline_execution(
+        self,
+        *,
+        pipeline_name: str,
+        pipeline_execution_id: str,
+        timeout: float | None,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 30.0,
+        not_found_grace: float = 0.0,
+        on_poll: OnPoll | None = None,
+    ) -> PipelineExecution:
+        """
+        Poll an execution until its status is terminal, and return it.
+
+        Succeeded, Failed, Stopped, Superseded and Cancelled are terminal, and each is returned:
+        ``execution.raise_for_status()`` raises an error unless it is Succeeded. Stopping and statuses that this
+        release does not know are not terminal. Throttling, failures of the service or the network, and responses
+        that cannot be trusted are counted and do not end the wait.
+
+        Args:
+            pipeline_name: The pipeline's name.
+            pipeline_execution_id: The execution's id.
+            timeout: Seconds to wait. None for no limit. There is no default: a build takes minutes, and an approval
+                can hold an execution for seven days. The last poll is made one second before the end, or a tenth of
+                the time if that is less.
+            poll_interval: Seconds between polls at first and after each change. While nothing changes, the interval
+                grows. Each pause is randomised a little, so that many waits do not poll at once.
+            max_poll_interval: The longest interval, in seconds.
+            not_found_grace: Seconds in which "not found" is no error, from the start or since the execution was last
+                seen. An execution that was just started may not be known everywhere.
+            on_poll: A plain function that is called with a `PollReport` after each poll, in the thread or the task
+                that waits. An error in it is logged and does not end the wait.
+
+        Raises:
+            WaitTimeoutError: The time is over. It has the execution as last seen; a failed last poll is its cause.
+            ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
+            PipelineNotFoundException: There is no such pipeline in this account and region.
+            PipelineExecutionNotFoundException: The pipeline has no such execution.
+            ServiceError: The service refused, for a reason that does not pass.
+            TransportError: The host is unknown or its certificate is not trusted, and there was no response before.
+            ResponseDecodeError: An error response cannot be trusted, and the execution was not seen before.
+            CredentialsError: No credentials were found, or they could not be refreshed.
+            ConfigurationError: An argument or a setting is unusable, or the client was closed.
+        """
+        config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
+        watch = self._watch(PipelineExecutionReference(pipeline_name, pipeline_execution_id), config, on_poll)
+        while not (execution := await watch.advance()).status.is_terminal:
+            pass
+        return execution
+
+    def watch_pipeline_execution(
+        self,
+        *,
+        pipeline_name: str,
+        pipeline_execution_id: str,
+        timeout: float | None,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 30.0,
+        not_found_grace: float = 0.0,
+        on_poll: OnPoll | None = None,
+    ) -> AsyncIterator[PipelineExecution]:
+        """
+        Yield the execution now and after every change, ending with its terminal status.
+
+        The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. Polls are made only
+        while the next change is awaited, and the time that the caller takes is part of the pause. What changes and
+        changes back between two polls is not seen.
+
+        There is nothing to close. After an interrupt or a cancellation, iterate further to go on. Several threads or
+        tasks may share the iterator: each change goes to one of them.
+
+        Raises:
+            ParameterValidationError: The name or the id breaks a rule. Raised by this call.
+            ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
+            WaitTimeoutError: The time is over. This and all other errors of `wait_for_pipeline_execution` are raised
+                in the place of the next change.
+        """
+        config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
+        return self._watch(PipelineExecutionReference(pipeline_name, pipeline_execution_id), config, on_poll)
+
+    def wait_for_pipeline_executions(
+        self,
+        executions: Iterable[ExecutionLike],
+        *,
+        timeout: float | None,
+        max_calls_per_second: float = 10.0,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 30.0,
+        not_found_grace: float = 0.0,
+        on_poll: OnPoll | None = None,
+    ) -> AsyncIterator[FollowedExecution]:
+        """
+        Poll many executions, and yield each one when its status is terminal or when it can no longer be followed.
+
+        All polls share one rate limit, which adapts to throttling. An execution that fails for good, or is not found,
+        is yielded with its error and does not end the others. When the time is over, each of the rest is yielded with
+        a `WaitTimeoutError`. ``followed.result()`` returns the execution or raises the error.
+
+        While the caller handles an execution, no poll is started. There is nothing to close. After an interrupt or a
+        cancellation, iterate further to go on. Several threads or tasks may share the iterator.
+
+        Args:
+            executions: `PipelineExecutionReference`, `PipelineExecution`, or tuples of a pipeline's name and an
+                execution's id. One that comes twice is followed and yielded once.
+            timeout: Seconds to wait for all of them, counted from this call. None for no limit. For very many
+                executions the last polls begin up to a tenth of the time early.
+            max_calls_per_second: Requests per second at most, for all executions together.
+            poll_interval: As for `wait_for_pipeline_execution`, if the rate limit allows.
+            max_poll_interval: The longest interval of one execution, in seconds, if the rate limit allows.
+            not_found_grace: As for `wait_for_pipeline_execution`.
+            on_poll: As for `wait_for_pipeline_execution`.
+
+        Raises:
+            ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
+        """
+        self._check_open()
+        config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
+        batch = Batch(
+            executions,
+            config,
+            max_calls_per_second=max_calls_per_second,
+            clock=self._clock,
+            chance=random.random,
+            on_poll=on_poll,
+        )
+        return TaskDriver(self._poll, batch)
+
     async def aclose(self) -> None:
         """
         Close the connections. Calls after this are a ConfigurationError.
@@ -177,8 +440,14 @@ class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCreden
         """Close the client."""
         await self.aclose()
 
+    def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
+        self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
+        return AsyncWatch(
+            self._poll, PollLoop(PollSchedule(reference, config, chance=random.random), self._clock, on_poll)
+        )
+
     async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        asked, limit = asking_for(reference), self._within(timeout)
+        asked, limit = _input_of(reference), self._poll_timeout(timeout)
         return await self._call(GET_PIPELINE_EXECUTION, asked, limit, is_poll=True)
 
     async def _call(
@@ -205,3 +474,9 @@ class AsyncCodePipelineClient(AsyncFollows[httpx.AsyncBaseTransport, AsyncCreden
             credentials=self._credentials,
             now=self._clock.time,
         )
+
+
+def _input_of(reference: PipelineExecutionReference) -> GetPipelineExecutionInput:
+    return GetPipelineExecutionInput(
+        pipeline_name=reference.pipeline_name, pipeline_execution_id=reference.pipeline_execution_id
+    )

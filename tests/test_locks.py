@@ -16,7 +16,7 @@ def test_one_thread_at_a_time_holds_it() -> None:
     def work() -> None:
         nonlocal inside, most
         for _ in range(500):
-            with lock:
+            with lock():
                 inside += 1
                 most = max(most, inside)
                 inside -= 1
@@ -32,8 +32,8 @@ def test_one_thread_at_a_time_holds_it() -> None:
 def test_another_process_has_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a fork, by the child's own number: the parent's lock is held, and nobody there will release it."""
     lock, here = ProcessLock(), os.getpid()
-    with lock, monkeypatch.context() as patch:
+    with lock(), monkeypatch.context() as patch:
         patch.setattr(os, "getpid", lambda: here + 1)
         for _ in range(2):
-            with lock:
+            with lock():
                 pass

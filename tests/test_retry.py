@@ -123,6 +123,8 @@ def asked(
         pytest.param(refused("Whatever"), None, id="unknown-code"),
         pytest.param(refused("408", 408), None, id="bare-408"),
         pytest.param(refused("501", 501), None, id="bare-501"),
+        pytest.param(refused("InternalFailure", 501), None, id="not-implemented"),
+        pytest.param(refused("SlowDown", 505), None, id="http-version"),
         pytest.param(refused("302", 302), None, id="redirect"),
         *(
             pytest.param(refused(code), None, id=code)
@@ -583,6 +585,30 @@ def test_successes_raise_the_rate() -> None:
     assert ours.limiter.rate > 10.0
 
 
+# Polls of a wait, which comes again later anyway
+
+
+@pytest.mark.parametrize("mode", ["standard", "adaptive", "off"])
+@pytest.mark.parametrize("code", ["ThrottlingException", "429"])
+def test_a_throttled_poll_is_not_retried_and_takes_nothing(mode: Mode, code: str) -> None:
+    """Whatever the service asks for. The limiter hears of it: the next send waits for its token."""
+    ours = policy(mode, max_attempts=3, chance=lambda: 0.5, monotonic=Time().monotonic)
+    polls = ours._replace(retries_throttling=False)
+    assert asked(polls.begin(), refused(code, 429), retry_after="100") is None
+    assert ours.quota.left == 500
+    assert ours.begin().lead() == about(2.0 if mode == "adaptive" else 0.0)
+
+
+def test_other_failures_of_a_poll_are_retried_as_those_of_a_call() -> None:
+    """And from the same quota."""
+    ours = policy("standard", max_attempts=3, chance=lambda: 0.5, monotonic=Time().monotonic)
+    retries = ours._replace(retries_throttling=False).begin()
+    assert asked(retries, refused("500", 500)) == 0.025
+    assert ours.quota.left == 486
+    retries.succeeded()
+    assert ours.quota.left == 500
+
+
 # botocore's own
 
 
@@ -612,8 +638,8 @@ STATUSES: Final = (200, 301, 400, 401, 403, 404, 408, 413, 429, 500, 501, 502, 5
 @needs_the_rules_of_2026
 def test_every_code_with_every_status_is_classified_as_by_botocore() -> None:
     """
-    But for two rows: transient codes that botocore knows only by the 5xx they come with, and such codes with a 429,
-    where it goes by the status.
+    But for three rows: transient codes that botocore knows only by the 5xx they come with, such codes with a 429,
+    where it goes by the status, and what a server does not implement, which botocore retries by its code.
     """
     adapter = botocore_standard.RetryEventAdapter()
     conditions = botocore_standard.StandardRetryConditions(max_attempts=3)
@@ -623,7 +649,9 @@ def test_every_code_with_every_status_is_classified_as_by_botocore() -> None:
         expected = None
         if conditions.is_retryable(theirs):
             expected = THROTTLING if throttles.is_throttling_error_from_context(theirs) else TRANSIENT
-        if code in TRANSIENT_CODES and status == 429:
+        if status in (501, 505):
+            assert classify(refused(code, status)) is None
+        elif code in TRANSIENT_CODES and status == 429:
             assert (expected, classify(refused(code, status))) == (THROTTLING, TRANSIENT)
         elif code in TRANSIENT_CODES - BOTOCORE_TRANSIENT and status not in (500, 502, 503, 504):
             assert (expected, classify(refused(code, status))) == (None, TRANSIENT)

@@ -15,14 +15,15 @@ from codepipeline_client import (
     SigV4Transport,
     operations,
 )
-from codepipeline_client._async_following import AsyncFollows, AsyncSnapshots
-from codepipeline_client._following import Follows, Snapshots
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport
+from codepipeline_client._polling.drivers import TaskDriver, ThreadDriver
+from codepipeline_client._polling.loop import AsyncSharedIterator, AsyncWatch, SharedIterator, Watch
 
 TWINS = [
     pytest.param(CodePipelineClient, AsyncCodePipelineClient, id="client"),
-    pytest.param(Follows, AsyncFollows, id="following"),
-    pytest.param(Snapshots, AsyncSnapshots, id="snapshots"),
+    pytest.param(SharedIterator, AsyncSharedIterator, id="iterator"),
+    pytest.param(Watch, AsyncWatch, id="watch"),
+    pytest.param(ThreadDriver, TaskDriver, id="drivers"),
     pytest.param(SigV4Transport, AsyncSigV4Transport, id="transport"),
     pytest.param(PooledTransport, AsyncPooledTransport, id="pooled-transport"),
 ]

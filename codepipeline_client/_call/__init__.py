@@ -1,3 +1,1 @@
-"""
-One call: what happens between the client's method and its transport.
-"""
+"""One call: its attempts, its retries and its limits."""

@@ -22,7 +22,7 @@ from ..client import CodePipelineClient
 from ..clock import Clock
 from ..models import ExecutionType, PipelineExecution, PipelineExecutionStatus, TriggerType
 from ..testing import LocalCodePipeline, Shown, make_pipeline_execution
-from ..waiting import Pace
+from ..waiting import PollConfig
 from .exit_codes import PROGRAM
 from .output import Row, as_rows, as_table, elapsed, fitted, say
 from .progress import stop_signals_raise, wait_for_end
@@ -86,7 +86,7 @@ SCRIPTED_SAMPLES: Final = {
 }
 """Executions of the pipeline ``web`` to wait for: how many seconds each is InProgress, and how it ends."""
 
-_PACE: Final = Pace(timeout=60.0, poll_interval=0.5, max_poll_interval=0.5, not_found_grace=0.0)
+_PACE: Final = PollConfig(timeout=60.0, poll_interval=0.5, max_poll_interval=0.5, not_found_grace=0.0)
 _SLEEP: Final = 1.0
 """Seconds that the main thread sleeps at a time: a signal just before a sleep is handled only after it."""
 _MAX_REQUESTS: Final = 100

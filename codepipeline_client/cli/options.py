@@ -16,7 +16,7 @@ from attrs import frozen
 from .._config.arguments import LONGEST
 from ..client import CodePipelineClient
 from ..clock import Clock
-from ..waiting import Pace, PipelineExecutionReference
+from ..waiting import PipelineExecutionReference, PollConfig
 from .exit_codes import ExitCode
 from .output import say
 
@@ -58,12 +58,12 @@ class WaitOptions(ExecutionOptions):
     not_found_grace: float
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> PollConfig:
         """How long to wait, and how often to poll."""
         longest = self.max_poll_interval or max(self.poll_interval, _MAX_POLL_INTERVAL)
         if longest < self.poll_interval:
             raise click.UsageError("--max-poll-interval must not be below --poll-interval", click.get_current_context())
-        return Pace(self.timeout, self.poll_interval, longest, self.not_found_grace)
+        return PollConfig(self.timeout, self.poll_interval, longest, self.not_found_grace)
 
 
 class Command(click.Command):

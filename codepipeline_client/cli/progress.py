@@ -19,7 +19,7 @@ import click
 from ..client import CodePipelineClient
 from ..clock import Clock
 from ..models import PipelineExecution
-from ..waiting import Pace, PipelineExecutionReference, PollReport
+from ..waiting import PipelineExecutionReference, PollConfig, PollReport
 from . import output
 from .exit_codes import ExitCode, of_status
 
@@ -35,7 +35,7 @@ _STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", 
 
 
 def wait_for_end(
-    client: CodePipelineClient, reference: PipelineExecutionReference, pace: Pace, clock: Clock
+    client: CodePipelineClient, reference: PipelineExecutionReference, pace: PollConfig, clock: Clock
 ) -> PipelineExecution:
     """Return the execution when it has ended, and show its progress on stderr until then."""
     with _progress_on_stderr(reference, clock, has_changes=True) as progress:
@@ -43,7 +43,7 @@ def wait_for_end(
 
 
 def watch_to_end(
-    client: CodePipelineClient, reference: PipelineExecutionReference, pace: Pace, clock: Clock, *, in_json: bool
+    client: CodePipelineClient, reference: PipelineExecutionReference, pace: PollConfig, clock: Clock, *, in_json: bool
 ) -> ExitCode:
     """
     Write each change to stdout as it comes, until the execution has ended or nobody reads any more.
@@ -66,7 +66,7 @@ def watch_to_end(
     return code
 
 
-def _arguments(reference: PipelineExecutionReference, pace: Pace) -> dict[str, Any]:
+def _arguments(reference: PipelineExecutionReference, pace: PollConfig) -> dict[str, Any]:
     """Return the arguments that both methods of the client have, which are of several types."""
     return {
         "pipeline_name": reference.pipeline_name,

@@ -1,4 +1,4 @@
-"""Following: every sequence that matters, in a thread and in tasks alike, over a real endpoint, and with no waiting."""
+"""The methods that wait, of both clients: over a real endpoint, and with a clock that does not wait."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import pickle
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, nullcontext
 from functools import partial
 from itertools import pairwise
 from threading import Thread
@@ -40,7 +40,6 @@ from codepipeline_client import (
     PipelineNotFoundException,
     PollReport,
     RequestTimeoutError,
-    ResponseDecodeError,
     ServiceError,
     ThrottlingException,
     ValidationException,
@@ -195,6 +194,8 @@ THROTTLED: Final = faults.Throttling()
 DOWN: Final = faults.ServerError()
 RESET: Final = faults.ResetBeforeAnswer()
 PAGE: Final = faults.HtmlBody()
+PAGE_404: Final = faults.HtmlBody(status_code=404)
+REDIRECT: Final = faults.HtmlBody(status_code=302)
 NOT_FOUND: Final = faults.ErrorResponse(code="PipelineExecutionNotFoundException")
 NO_PIPELINE: Final = faults.ErrorResponse(code="PipelineNotFoundException")
 
@@ -204,25 +205,13 @@ NO_PIPELINE: Final = faults.ErrorResponse(code="PipelineNotFoundException")
     [
         pytest.param(["Succeeded"], "Succeeded", 1, 0, id="over-already"),
         pytest.param(["InProgress", "InProgress", "InProgress", "Succeeded"], "Succeeded", 4, 0, id="success"),
-        pytest.param(["InProgress", "Failed"], "Failed", 2, 0, id="failed"),
-        pytest.param(["InProgress", "Stopped"], "Stopped", 2, 0, id="stopped"),
-        pytest.param(["InProgress", "Superseded"], "Superseded", 2, 0, id="superseded"),
-        pytest.param(["InProgress", "Cancelled"], "Cancelled", 2, 0, id="cancelled"),
         pytest.param(["InProgress", "Stopping", "Stopping", "Stopped"], "Stopped", 4, 0, id="stopping-stopped"),
-        pytest.param(["Stopping", "Succeeded"], "Succeeded", 2, 0, id="stopping-succeeded"),
         pytest.param(["Paused", "InProgress", "Paused", "Succeeded"], "Succeeded", 4, 0, id="unknown-succeeded"),
         pytest.param([NO_PIPELINE, NOT_FOUND, NOT_FOUND, "InProgress", "Succeeded"], "Succeeded", 5, 0, id="not-found"),
-        pytest.param(["InProgress", NOT_FOUND, "Succeeded"], "Succeeded", 3, 0, id="not-found-for-once"),
         pytest.param([THROTTLED] * 5 + ["InProgress", THROTTLED, "Succeeded"], "Succeeded", 8, 6, id="throttled"),
-        pytest.param([faults.Throttling(code=None), "Succeeded"], "Succeeded", 2, 1, id="throttled-bare"),
-        pytest.param([DOWN, DOWN, "Succeeded"], "Succeeded", 1, 0, id="down-for-a-moment"),
         pytest.param([DOWN] * 20 + ["Succeeded"], "Succeeded", 7, 6, id="down"),
-        pytest.param(["InProgress"] + [DOWN] * 9 + ["Succeeded"], "Succeeded", 5, 3, id="down-meanwhile"),
-        pytest.param([RESET] * 10 + ["Succeeded"], "Succeeded", 4, 3, id="resets"),
         pytest.param([PAGE] * 10 + ["Succeeded"], "Succeeded", 4, 3, id="garbage"),
-        pytest.param([faults.TruncatedBody()] * 6 + ["Failed"], "Failed", 3, 2, id="cut-short"),
-        pytest.param([faults.WrongExecution()] * 3 + ["Failed"], "Failed", 2, 1, id="about-another"),
-        pytest.param([DOWN, DOWN, THROTTLED, "Succeeded"], "Succeeded", 2, 1, id="down-then-throttled"),
+        pytest.param(["InProgress", REDIRECT, PAGE_404, "Succeeded"], "Succeeded", 4, 2, id="pages-in-the-middle"),
         pytest.param(
             [THROTTLED, DOWN, RESET, PAGE, "InProgress", NOT_FOUND, "Paused", THROTTLED, "Stopping", "Stopped"],
             "Stopped",
@@ -250,24 +239,6 @@ def test_it_waits_until_the_execution_has_ended(
     assert clock.monotonic() < 600.0
 
 
-def test_an_approval_is_held_for_a_week(way: Way, service: LocalCodePipeline, clock: FakeClock) -> None:
-    """With no limit but patience, in a number of polls that can be foreseen."""
-    service.put_execution(RUNNING)
-    polls = 0
-
-    def approve(report: PollReport) -> None:
-        nonlocal polls
-        polls = report.number
-        if report.seconds > WEEK:
-            service.put_execution(make_pipeline_execution(status="Succeeded"))
-
-    options = pointed_at(service, clock=clock)
-    execution = way.wait(options, timeout=None, max_poll_interval=3600.0, on_poll=approve)
-    assert execution.status.is_successful
-    assert WEEK < clock.monotonic() < WEEK + 2 * 3600.0
-    assert WEEK / 3600.0 < polls < WEEK / 3600.0 * 1.2 + 20
-
-
 # The sequences that end in an error
 
 
@@ -275,9 +246,7 @@ def test_an_approval_is_held_for_a_week(way: Way, service: LocalCodePipeline, cl
     ("events", "error", "polls"),
     [
         pytest.param([NOT_FOUND], PipelineExecutionNotFoundException, 1, id="not-found"),
-        pytest.param([NO_PIPELINE], PipelineNotFoundException, 1, id="no-pipeline"),
         pytest.param(["InProgress", NOT_FOUND], PipelineExecutionNotFoundException, 2, id="gone"),
-        pytest.param([faults.ErrorResponse(code="AccessDeniedException")], AccessDeniedException, 1, id="denied"),
         pytest.param(
             ["InProgress", faults.ErrorResponse(code="AccessDeniedException")],
             AccessDeniedException,
@@ -288,7 +257,8 @@ def test_an_approval_is_held_for_a_week(way: Way, service: LocalCodePipeline, cl
             ["InProgress", faults.ErrorResponse(code="ExpiredTokenException")], ExpiredTokenException, 2, id="expired"
         ),
         pytest.param([faults.ErrorResponse(code="ValidationException")], ValidationException, 1, id="validation"),
-        pytest.param([THROTTLED, faults.HtmlBody(status_code=404)], ServiceError, 2, id="page-404"),
+        pytest.param([THROTTLED, PAGE_404], ServiceError, 2, id="page-404-at-first"),
+        pytest.param(["InProgress", faults.ServerError(status_code=501)], ServiceError, 2, id="not-implemented"),
     ],
 )
 def test_what_cannot_pass_ends_a_wait_at_once(
@@ -311,17 +281,6 @@ def test_what_cannot_pass_ends_a_wait_at_once(
     assert clock.monotonic() < 6.0
 
 
-def test_not_found_past_the_grace_is_an_error(way: Way, service: LocalCodePipeline, clock: FakeClock) -> None:
-    """Asked for evenly meanwhile."""
-    service.put_execution(evolve(RUNNING, pipeline_execution_id=OTHER_ID))
-    reports: list[PollReport] = []
-    with pytest.raises(PipelineExecutionNotFoundException):
-        way.wait(pointed_at(service, clock=clock), timeout=600.0, not_found_grace=10.0, on_poll=reports.append)
-    assert 10.0 <= clock.monotonic() < 12.5
-    assert 5 <= len(reports) <= 8
-    check(reports, len(reports))
-
-
 def test_missing_keys_end_a_wait_at_once(way: Way, service: LocalCodePipeline, clock: FakeClock) -> None:
     """There is nobody to wait for."""
     with pytest.raises(CredentialsError):
@@ -342,12 +301,9 @@ def test_a_name_that_nobody_knows_ends_a_wait_at_once(way: Way, clock: FakeClock
     ("events", "seen", "cause", "failures"),
     [
         pytest.param(["InProgress"], "InProgress", None, 0, id="in-progress"),
-        pytest.param(["Stopping"], "Stopping", None, 0, id="stopping"),
         pytest.param([THROTTLED], None, ThrottlingException, "all", id="throttled"),
         pytest.param(["InProgress", THROTTLED], "InProgress", ThrottlingException, "but-first", id="throttled-at-last"),
-        pytest.param([DOWN], None, ServiceError, "all", id="down"),
         pytest.param([RESET], None, ConnectionFailedError, "all", id="resets"),
-        pytest.param([PAGE], None, ResponseDecodeError, "all", id="garbage"),
         pytest.param([NOT_FOUND], None, PipelineExecutionNotFoundException, 0, id="not-found"),
         pytest.param([THROTTLED, "InProgress"], "InProgress", None, 1, id="throttled-at-first"),
     ],
@@ -379,27 +335,6 @@ def test_a_wait_ends_with_its_time(
     check(reports, error.polls)
     twin = pickle.loads(pickle.dumps(error))
     assert (str(twin), vars(twin)) == (str(error), vars(error))
-
-
-def test_a_failure_at_the_end_of_the_time_is_asked_about_again(
-    way: Way, service: LocalCodePipeline, clock: FakeClock
-) -> None:
-    """While there is time, an end that comes is not missed for a throttle."""
-    ended = 0
-
-    def rule(_: IncomingRequest) -> faults.Fault | None:
-        nonlocal ended
-        if clock.monotonic() < 59.0:
-            return None
-        service.put_execution(make_pipeline_execution(status="Succeeded"))
-        ended += 1
-        return THROTTLED if ended < 3 else None
-
-    service.put_execution(RUNNING)
-    service.inject_by(rule)
-    assert way.wait(pointed_at(service, clock=clock), timeout=60.0).status.is_successful
-    assert ended == 3
-    assert clock.monotonic() < 60.0
 
 
 # Polls
@@ -435,66 +370,25 @@ def through(answer: Callable[[httpx.Request], httpx.Response], clock: FakeClock,
 @pytest.mark.parametrize(
     ("of_client", "of_wait", "first", "last"),
     [
+        pytest.param(None, None, None, None, id="none"),
         pytest.param(60.0, 600.0, 60.0, 1.0, id="the-clients"),
         pytest.param(60.0, 20.0, 20.0, 1.0, id="the-waits"),
-        pytest.param(None, 600.0, 600.0, 1.0, id="the-client-has-none"),
         pytest.param(0.25, 600.0, 0.25, 0.25, id="shorter-than-a-last-look"),
     ],
 )
 def test_a_poll_takes_no_longer_than_a_call_and_than_what_is_left(
-    way: Way, clock: FakeClock, of_client: float | None, of_wait: float, first: float, last: float
+    way: Way, clock: FakeClock, of_client: float | None, of_wait: float | None, first: float | None, last: float | None
 ) -> None:
     """So that no silent server holds a wait beyond its time."""
     limits: list[float | None] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         limits.append(cast("Deadline", request.extensions[DEADLINE]).seconds)
-        return status_of("InProgress")
+        return status_of("InProgress" if clock.monotonic() < 599.5 or of_wait else "Succeeded")
 
-    with pytest.raises(WaitTimeoutError):
+    with nullcontext() if of_wait is None else pytest.raises(WaitTimeoutError):
         way.wait(through(answer, clock, timeout=of_client), timeout=of_wait)
     assert [limits[0], limits[-1]] == [pytest.approx(first), pytest.approx(last)]
-
-
-def test_without_any_limit_a_poll_has_none(way: Way, clock: FakeClock) -> None:
-    """Who wants to wait for ever does."""
-    limits: list[float | None] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        limits.append(cast("Deadline", request.extensions[DEADLINE]).seconds)
-        return status_of("Succeeded")
-
-    way.wait(through(answer, clock, timeout=None), timeout=None)
-    assert limits == [None]
-
-
-def test_polls_that_run_out_of_time_end_no_wait(way: Way, clock: FakeClock) -> None:
-    """Neither by the limit of a step, nor by that of the whole call."""
-    failures = [httpx.ReadTimeout("silent"), httpx.ConnectTimeout("far")] * 9
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        clock.advance(4.0)
-        if failures:
-            raise failures.pop()
-        return status_of("Succeeded")
-
-    reports: list[PollReport] = []
-    way.wait(through(answer, clock, timeout=10.0), timeout=600.0, on_poll=reports.append)
-    assert [type(report.failure) for report in reports] == [RequestTimeoutError] * 6 + [type(None)]
-    assert {cast("RequestTimeoutError", report.failure).limit for report in reports[:-1]} == {"timeout"}
-
-
-def test_what_a_poll_takes_is_no_part_of_the_pause(way: Way, clock: FakeClock) -> None:
-    """The pause begins when the answer is there."""
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        clock.advance(5.0)
-        return status_of("InProgress" if clock.monotonic() < 30.0 else "Succeeded")
-
-    reports: list[PollReport] = []
-    way.wait(through(answer, clock), timeout=600.0, on_poll=reports.append)
-    assert reports[0].seconds == 5.0
-    assert list(clock.slept) == [pytest.approx(report.pause) for report in reports[:-1]]
 
 
 def test_a_throttle_is_not_retried_within_a_poll(way: Way, service: LocalCodePipeline, clock: FakeClock) -> None:
@@ -510,15 +404,6 @@ def test_a_throttle_is_not_retried_within_a_poll(way: Way, service: LocalCodePip
     assert attempts == [None] * 3
     assert clock.slept[0] >= 3.0
     assert clock.slept[1] >= 6.0
-
-
-def test_the_adaptive_mode_slows_polls_down_too(way: Way, service: LocalCodePipeline, clock: FakeClock) -> None:
-    """It hears of throttles that are not retried."""
-    play(service, THROTTLED, "Succeeded")
-    options = pointed_at(service, clock=clock, retry_mode="adaptive")
-    way.wait(options, timeout=600.0, poll_interval=0.001)
-    assert len(clock.slept) == 2
-    assert clock.slept[1] == pytest.approx(2.0, abs=0.1)
 
 
 # Who listens
@@ -542,15 +427,26 @@ def test_an_error_of_a_listener_is_logged_and_harmless(
     assert {record.exc_info and record.exc_info[0] for record in caplog.records} == {ZeroDivisionError}
 
 
-def test_an_interruption_in_a_listener_is_none_of_ours(way: Way, service: LocalCodePipeline, clock: FakeClock) -> None:
-    """Ctrl-C ends the program wherever it comes."""
+@pytest.mark.parametrize("many", [False, True], ids=["watch", "many"])
+def test_a_listener_that_takes_from_its_own_iterator_gets_an_error(
+    service: LocalCodePipeline, clock: FakeClock, caplog: pytest.LogCaptureFixture, many: bool
+) -> None:
+    """And no deadlock: the wait goes on."""
+    play(service, "InProgress", "Succeeded")
+    iterators: list[Iterator[object]] = []
 
     def listen(_: PollReport) -> None:
-        raise KeyboardInterrupt
+        next(iterators[0])
 
-    service.put_execution(RUNNING)
-    with pytest.raises(KeyboardInterrupt):
-        way.wait(pointed_at(service, clock=clock), timeout=600.0, on_poll=listen)
+    with CodePipelineClient(**pointed_at(service, clock=clock)) as client:
+        if many:
+            iterators.append(client.wait_for_pipeline_executions([REFERENCE], timeout=600.0, on_poll=listen))
+        else:
+            iterators.append(client.watch_pipeline_execution(**NAMED, timeout=600.0, on_poll=listen))
+        assert len(list(iterators[0])) == (1 if many else 2)
+    assert [str(record.exc_info and record.exc_info[1]) for record in caplog.records] == [
+        "on_poll must not call next() on the iterator that calls it"
+    ] * 2
 
 
 # Watching
@@ -565,25 +461,7 @@ def test_a_watch_yields_what_is_new(way: Way, service: LocalCodePipeline, clock:
     check(reports, 8)
 
 
-@pytest.mark.parametrize(
-    ("events", "error"),
-    [
-        pytest.param(["InProgress"], WaitTimeoutError, id="time"),
-        pytest.param(["InProgress", NOT_FOUND], PipelineExecutionNotFoundException, id="gone"),
-    ],
-)
-def test_a_watch_ends_in_the_error_of_the_wait(
-    way: Way, service: LocalCodePipeline, clock: FakeClock, events: list[Event], error: type[CodePipelineError]
-) -> None:
-    """What was seen before has been yielded."""
-    play(service, *events)
-    seen: list[PipelineExecution] = []
-    with pytest.raises(error):
-        way.watch(pointed_at(service, clock=clock), busy=seen.append, timeout=60.0)
-    assert seen == [RUNNING]
-
-
-@pytest.mark.parametrize("busy", [0.0, 1.0, 30.0])
+@pytest.mark.parametrize("busy", [1.0, 30.0])
 def test_what_the_consumer_takes_is_part_of_the_pause(
     way: Way, service: LocalCodePipeline, clock: FakeClock, busy: float
 ) -> None:
@@ -596,15 +474,6 @@ def test_what_the_consumer_takes_is_part_of_the_pause(
     pauses = [report.pause - busy for report in reports if report.pause is not None and report.pause > busy]
     assert list(clock.slept) == [pytest.approx(pause) for pause in pauses]
     assert len(pauses) == (0 if busy == 30.0 else 2)
-
-
-def test_a_consumer_that_comes_after_the_time_has_a_last_look(
-    way: Way, service: LocalCodePipeline, clock: FakeClock
-) -> None:
-    """The execution may have ended meanwhile."""
-    play(service, "InProgress", "Succeeded")
-    snapshots = way.watch(pointed_at(service, clock=clock), busy=lambda _: clock.advance(3600.0), timeout=60.0)
-    assert [str(snapshot.status) for snapshot in snapshots] == ["InProgress", "Succeeded"]
 
 
 def test_after_its_end_a_watch_yields_nothing_more(service: LocalCodePipeline, clock: FakeClock) -> None:
@@ -623,51 +492,34 @@ def test_after_its_end_a_watch_yields_nothing_more(service: LocalCodePipeline, c
     assert len(service.requests) == 3
 
 
-@pytest.mark.parametrize("how", ["break", "close", "closing"])
-def test_a_watch_may_be_left_in_the_middle(service: LocalCodePipeline, clock: FakeClock, how: str) -> None:
+def test_a_watch_may_be_left_in_the_middle(service: LocalCodePipeline, clock: FakeClock) -> None:
     """Nothing is left behind, and nothing has to be closed."""
-    play(service, "InProgress", "Stopping")
+    play(service, "InProgress", "InProgress", "Stopping")
     with CodePipelineClient(**pointed_at(service, clock=clock)) as client:
-        watch = client.watch_pipeline_execution(**NAMED, timeout=None)
-        if how == "break":
-            for _ in watch:
-                break
-        elif how == "close":
+        for _ in client.watch_pipeline_execution(**NAMED, timeout=None):
+            break
+        with closing(cast("Any", client.watch_pipeline_execution(**NAMED, timeout=None))) as watch:
             next(watch)
-            cast("Any", watch).close()
-            assert list(watch) == []
-        else:
-            with closing(cast("Any", watch)):
-                next(watch)
-        del watch
-        gc.collect()
+        assert list(watch) == []
         assert client.get_pipeline_execution(**NAMED).pipeline_execution.status == "Stopping"
-    assert len(service.requests) == 2
+    assert len(service.requests) == 3
     assert clock.slept == ()
 
 
 @IN_TASKS
-@pytest.mark.parametrize("how", ["break", "aclose", "aclosing"])
 def test_a_watch_in_a_task_may_be_left_in_the_middle(
-    service: LocalCodePipeline, clock: FakeClock, backend: str, how: str
+    service: LocalCodePipeline, clock: FakeClock, backend: str
 ) -> None:
     """No library warns of a generator that nobody closed, since there is none."""
-    play(service, "InProgress", "Stopping")
+    play(service, "InProgress", "InProgress", "Stopping")
 
     async def main() -> None:
         async with AsyncCodePipelineClient(**pointed_at(service, clock=clock)) as client:
-            watch = client.watch_pipeline_execution(**NAMED, timeout=None)
-            if how == "break":
-                async for _ in watch:
-                    break
-            elif how == "aclose":
+            async for _ in client.watch_pipeline_execution(**NAMED, timeout=None):
+                break
+            async with aclosing(cast("Any", client.watch_pipeline_execution(**NAMED, timeout=None))) as watch:
                 await anext(watch)
-                await cast("Any", watch).aclose()
-                assert [snapshot async for snapshot in watch] == []
-            else:
-                async with aclosing(cast("Any", watch)):
-                    await anext(watch)
-            del watch
+            assert [snapshot async for snapshot in watch] == []
             gc.collect()
             await anyio.lowlevel.checkpoint()
             assert (await client.get_pipeline_execution(**NAMED)).pipeline_execution.status == "Stopping"
@@ -676,29 +528,14 @@ def test_a_watch_in_a_task_may_be_left_in_the_middle(
         warnings.simplefilter("always")
         anyio.run(main, backend=backend)
     assert caught == []
-    assert len(service.requests) == 2
+    assert len(service.requests) == 3
 
 
-@pytest.mark.parametrize("place", ["poll", "pause"])
-def test_a_watch_may_be_closed_while_it_is_waited_for(way: Way, service: LocalCodePipeline, place: str) -> None:
-    """By a listener in the middle of a poll, or from elsewhere in a pause: nothing more is asked or yielded."""
+def test_a_watch_may_be_closed_in_a_poll(way: Way, service: LocalCodePipeline, clock: FakeClock) -> None:
+    """By a listener: nothing more is polled or yielded."""
     stop: list[Callable[[], None]] = []
-
-    def listen(_: PollReport) -> None:
-        if place == "poll":
-            stop[0]()
-
-    class Closing(FakeClock):
-        def sleep(self, seconds: float) -> None:
-            super().sleep(seconds)
-            stop[0]()
-
-        async def sleep_async(self, seconds: float) -> None:
-            self.sleep(seconds)
-
     play(service, "InProgress")
-    seen = watched(way, pointed_at(service, clock=Closing()), stop.append, listen)
-    assert seen == ["InProgress"] * (place == "pause")
+    assert watched(way, pointed_at(service, clock=clock), stop.append, lambda _: stop[0]()) == []
     assert len(service.requests) == 1
 
 
@@ -935,33 +772,25 @@ def test_a_watch_that_was_cancelled_may_go_on(service: LocalCodePipeline, clock:
     assert len(service.requests) == 3
 
 
-def test_an_interrupted_pause_ends_the_wait_and_not_the_watch(way: Way, service: LocalCodePipeline) -> None:
-    """Ctrl-C in a pause comes out as it is; who watches may go on all the same."""
+def test_an_interrupt_in_a_pause_ends_no_watch(service: LocalCodePipeline) -> None:
+    """Ctrl-C comes out as it is, and iterating further goes on."""
 
     class Interrupted(FakeClock):
         times = 1
 
         def sleep(self, seconds: float) -> None:
-            if self.times:
-                self.times -= 1
+            self.times -= 1
+            if self.times == 0:
                 raise KeyboardInterrupt
             super().sleep(seconds)
 
-    clock = Interrupted()
-    with LocalCodePipeline(now=clock.time) as endpoint:
-        play(endpoint, "InProgress", "Succeeded")
+    play(service, "InProgress", "Succeeded")
+    with CodePipelineClient(**pointed_at(service, clock=Interrupted())) as client:
+        watch = client.watch_pipeline_execution(**NAMED, timeout=600.0)
+        assert not next(watch).status.is_terminal
         with pytest.raises(KeyboardInterrupt):
-            way.wait(pointed_at(endpoint, clock=clock), timeout=600.0)
-        assert len(endpoint.requests) == 1
-        endpoint.clear()
-        play(endpoint, "InProgress", "Succeeded")
-        clock.times = 1
-        with CodePipelineClient(**pointed_at(endpoint, clock=clock)) as client:
-            watch = client.watch_pipeline_execution(**NAMED, timeout=600.0)
-            assert not next(watch).status.is_terminal
-            with pytest.raises(KeyboardInterrupt):
-                next(watch)
-            assert [snapshot.status.is_terminal for snapshot in watch] == [True]
+            next(watch)
+        assert [snapshot.status.is_terminal for snapshot in watch] == [True]
 
 
 # Closing
@@ -1024,17 +853,6 @@ def test_closing_the_client_in_a_poll_ends_a_wait_at_once(
     with pytest.raises((ConfigurationError, ConnectionFailedError), match="closed"):
         with_client(way, through(answer, clock, retry_mode=retry_mode), clients.append)
     assert asked == before + 1
-    assert len([seconds for seconds in clock.slept if seconds > 0.1]) == before
-
-
-def test_closing_the_client_in_a_listener_ends_a_wait_without_a_pause(
-    service: LocalCodePipeline, clock: FakeClock
-) -> None:
-    """It is known before the pause that there will be no poll."""
-    service.put_execution(RUNNING)
-    with CodePipelineClient(**pointed_at(service, clock=clock)) as client, pytest.raises(ConfigurationError):
-        client.wait_for_pipeline_execution(**NAMED, timeout=600.0, on_poll=lambda _: client.close())
-    assert clock.slept == ()
 
 
 # Arguments
@@ -1043,19 +861,6 @@ def test_closing_the_client_in_a_listener_ends_a_wait_without_a_pause(
 async def tell_in_a_task(report: PollReport) -> None:
     """What nobody would await."""
     raise AssertionError(report)
-
-
-async def tell_in_steps(report: PollReport) -> AsyncIterator[None]:
-    """What nobody would iterate over."""
-    yield None
-    raise AssertionError(report)
-
-
-class TellsInATask:
-    """A listener whose call nobody would await."""
-
-    async def __call__(self, report: PollReport) -> None:
-        raise AssertionError(report)
 
 
 METHODS: Final = ("wait_for_pipeline_execution", "watch_pipeline_execution", "wait_for_pipeline_executions")
@@ -1072,8 +877,6 @@ METHODS: Final = ("wait_for_pipeline_execution", "watch_pipeline_execution", "wa
         pytest.param({"on_poll": 5}, ConfigurationError, "on_poll must be a plain function", id="no-function"),
         pytest.param({"on_poll": tell_in_a_task}, ConfigurationError, "on_poll must be a plain function", id="async"),
         pytest.param({"on_poll": partial(tell_in_a_task)}, ConfigurationError, "on_poll must be", id="async-partial"),
-        pytest.param({"on_poll": TellsInATask()}, ConfigurationError, "on_poll must be", id="async-call"),
-        pytest.param({"on_poll": tell_in_steps}, ConfigurationError, "on_poll must be", id="async-generator"),
         pytest.param({"retries": 3}, TypeError, "retries", id="unknown"),
     ],
 )
@@ -1096,12 +899,6 @@ def test_a_bad_name_is_told_at_once(way: Way, service: LocalCodePipeline, method
         way.call(pointed_at(service), method, pipeline_name="", pipeline_execution_id="x", timeout=600.0)
     assert len(caught.value.violations) == 2
     assert service.requests == ()
-
-
-def test_a_bad_name_is_left_to_the_service_when_told_so(way: Way, service: LocalCodePipeline) -> None:
-    """As in any call."""
-    with pytest.raises(ValidationException):
-        way.wait(pointed_at(service, parameter_validation=False), pipeline_name="?", timeout=600.0)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -1192,15 +989,10 @@ def test_what_can_mean_no_execution_is_refused_at_once(way: Way, service: LocalC
         way.call(pointed_at(service), "wait_for_pipeline_executions", executions, timeout=600.0)
 
 
-def test_none_at_all_are_over_at_once(way: Way, service: LocalCodePipeline) -> None:
-    """There is nothing to wait for."""
-    assert way.wait_for_many(pointed_at(service), [], timeout=600.0) == []
-
-
-@pytest.mark.parametrize("rate", [0, -1, float("nan"), None, "10", True])
+@pytest.mark.parametrize("rate", [0, -1, 0.009, 1001, float("inf"), float("nan"), None, "10", True, [10]])
 def test_a_rate_that_cannot_be_meant_is_refused_at_once(way: Way, service: LocalCodePipeline, rate: Any) -> None:
     """As any argument is."""
-    with pytest.raises(ConfigurationError, match="max_calls_per_second must be"):
+    with pytest.raises(ConfigurationError, match=r"max_calls_per_second must be a number from 0\.01 to 1000, not "):
         way.call(
             pointed_at(service), "wait_for_pipeline_executions", [REFERENCE], timeout=600.0, max_calls_per_second=rate
         )

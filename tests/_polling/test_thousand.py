@@ -1,0 +1,119 @@
+"""A thousand executions at once, on a service that takes fewer calls than it is sent."""
+
+from __future__ import annotations
+
+import gc
+import json
+import tracemalloc
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Final
+
+import anyio
+import httpx
+import pytest
+
+from codepipeline_client import (
+    AsyncCodePipelineClient,
+    CodePipelineClient,
+    Credentials,
+    FollowedExecution,
+    PipelineExecutionReference,
+    PollReport,
+)
+from codepipeline_client.testing import FakeClock, faults
+
+NUMBER: Final = 1000
+LIMIT: Final = 20.0
+"""Calls a second that the service takes."""
+ENDS: Final = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+REFERENCES: Final = [
+    PipelineExecutionReference(f"web-{place}", f"{place:08x}-0000-4000-8000-000000000000") for place in range(NUMBER)
+]
+
+
+def follow(way: str, clock: FakeClock, answer: Callable[[httpx.Request], httpx.Response], **more: Any) -> int:
+    """Follow all, with more calls a second than the service takes, and return how many have ended as they should."""
+    client: dict[str, Any] = {
+        "region_name": "us-east-1",
+        "credentials": Credentials(access_key_id="AKID", secret_access_key="secret"),
+        "clock": clock,
+        "transport": httpx.MockTransport(answer),
+    }
+    options: dict[str, Any] = {"timeout": 3600.0, "max_calls_per_second": 50.0, **more}
+    most = options.pop("ends", NUMBER)
+    ends: list[FollowedExecution] = []
+    if way == "sync":
+        with CodePipelineClient(**client) as sync:
+            ends += islice(sync.wait_for_pipeline_executions(REFERENCES, **options), most)
+    else:
+
+        async def main() -> None:
+            async with AsyncCodePipelineClient(**client) as tasks:
+                async for end in tasks.wait_for_pipeline_executions(REFERENCES, **options):
+                    ends.append(end)
+                    if len(ends) == most:
+                        return
+
+        anyio.run(main, backend=way)
+    return sum(end.result().status == ENDS[REFERENCES.index(end.reference) % len(ENDS)] for end in ends)
+
+
+def output(request: dict[str, str], place: int, *, ended: bool) -> httpx.Response:
+    members = {
+        **request,
+        "status": ENDS[place % len(ENDS)] if ended else "InProgress",
+        "variables": [{"name": "ImageTag", "resolvedValue": f"2026-01-02-{place}"}] * 2,
+        "artifactRevisions": [{"name": "Source", "revisionId": f"{place:040}", "revisionSummary": f"Change {place}"}],
+    }
+    return httpx.Response(200, json={"pipelineExecution": members})
+
+
+@pytest.mark.parametrize("way", ["sync", "asyncio", "trio"])
+def test_a_thousand_executions_share_what_the_service_takes(way: str) -> None:
+    """All end right, few calls are throttled, and none waits much longer than the others."""
+    clock = FakeClock()
+    limit = faults.above_rate(LIMIT, burst=int(LIMIT), now=clock.monotonic)
+    throttles: list[bool] = []
+    moments = defaultdict[int, list[float]](list)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        members = json.loads(request.content)
+        place = int(members["pipelineExecutionId"][:8], 16)
+        moments[place].append(clock.monotonic())
+        throttles.append(limit(request) is not None)
+        if throttles[-1]:
+            return httpx.Response(400, json={"__type": "ThrottlingException"})
+        return output(members, place, ended=len(moments[place]) > 1 + (place % 5 == 0))
+
+    assert follow(way, clock, answer) == NUMBER
+    assert any(throttles)
+    settled = throttles[len(throttles) // 10 :]
+    assert sum(settled) / len(settled) < 0.05
+    assert len(throttles) / clock.monotonic() > 0.9 * LIMIT
+    gaps = [later - earlier for each in moments.values() for earlier, later in zip([0.0, *each], each, strict=False)]
+    assert max(gaps) < 1.5 * NUMBER / LIMIT
+
+
+@pytest.mark.parametrize("way", ["sync", "asyncio", "trio"])
+def test_an_execution_takes_little_memory(way: str) -> None:
+    """When each of a thousand has been polled: what the wait keeps of it, with its output, is below 4 KiB."""
+    taken: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        members = json.loads(request.content)
+        return output(members, int(members["pipelineExecutionId"][:8], 16), ended=bool(taken))
+
+    def measure(report: PollReport) -> None:
+        if report.number == 2 and not taken:
+            gc.collect()
+            taken.append(tracemalloc.get_traced_memory()[0])
+
+    gc.collect()
+    tracemalloc.start()
+    try:
+        assert follow(way, FakeClock(), answer, on_poll=measure, ends=1) == 1
+    finally:
+        tracemalloc.stop()
+    assert taken[0] / NUMBER < 4096
