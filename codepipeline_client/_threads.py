@@ -8,10 +8,11 @@ hangs would hold up the others, and the end of the program.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -120,3 +121,23 @@ def running_library() -> Literal["asyncio", "trio"]:
     except RuntimeError:
         task = None
     return "trio" if task is None else "asyncio"
+
+
+class ProcessLock:
+    """
+    One lock for each process: a forked child has no thread that would release what a thread of the parent held.
+
+    Call it for the lock of this process. That is Python's own, since an exception that a signal handler raises may
+    come between the statements of an ``__enter__`` in Python, and then nothing would release the lock.
+    """
+
+    __slots__ = ("_locks",)
+
+    def __init__(self) -> None:
+        self._locks = {os.getpid(): Lock()}
+
+    def __call__(self) -> Lock:
+        """Return the lock, for a ``with`` statement."""
+        own = os.getpid()
+        lock = self._locks.get(own)
+        return self._locks.setdefault(own, Lock()) if lock is None else lock

@@ -1,8 +1,7 @@
 """
-The clients: one short method for each operation.
+The clients: every public method, sync and async.
 
-The parts come from `_setup`; how a call goes is in `_exchange`, and how it waits in `_driver`. The two clients are
-twins, and differ in what they wait with only.
+How a call goes is in `_call`, and how executions are followed in `_polling`.
 """
 
 from __future__ import annotations
@@ -12,33 +11,24 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-import httpx
-
+from ._call.base_client import BaseAsyncClient, BaseSyncClient
 from ._config.arguments import NOT_GIVEN, NotGiven
-from ._credentials import AsyncCredentialsLike, CredentialsLike
-from ._driver import drive, drive_async, prepared, prepared_async
-from ._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from ._polling.arguments import ExecutionLike
 from ._polling.drivers import Batch, TaskDriver, ThreadDriver
 from ._polling.loop import AsyncWatch, PollLoop, Watch
 from ._polling.schedule import PollSchedule
-from ._setup import SIGNING_NAME, Setup
 from .models import PipelineExecution
-from .operations import GET_PIPELINE_EXECUTION, InputT, Operation, OutputT
+from .operations import GET_PIPELINE_EXECUTION
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
-from .transport import AsyncSigV4Transport, SigV4Transport
 from .waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
 
 
-class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
+class CodePipelineClient(BaseSyncClient):
     """
     Asks CodePipeline about executions, and follows them to their end. Threads may share one.
 
     Use it in a ``with`` block, or close it: it keeps connections open between calls.
     """
-
-    _transport_kind = httpx.BaseTransport
-    _accepts_async_providers = False
 
     def get_pipeline_execution(
         self, *, pipeline_name: str, pipeline_execution_id: str, timeout: float | NotGiven | None = NOT_GIVEN
@@ -192,15 +182,11 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
 
     def close(self) -> None:
         """
-        Close the connections. Calls after this are a ConfigurationError.
+        Close the connections. Later calls raise ConfigurationError.
 
-        Calls under way, those too that pause or wait for settings or keys, end as a ConnectionFailedError.
+        In-flight calls raise ConnectionFailedError, including those that wait before a retry or for credentials.
         """
-        self._clock.close()
-        self._parts.close()
-        self._credentials.close()
-        parts = self._parts.value
-        transport = self._transport if parts is None else parts.transport
+        transport = self._end()
         if transport is not None:
             transport.close()
 
@@ -227,40 +213,13 @@ class CodePipelineClient(Setup[httpx.BaseTransport, CredentialsLike]):
         asked, limit = _input_of(reference), self._poll_timeout(timeout)
         return self._call(GET_PIPELINE_EXECUTION, asked, limit, is_poll=True)
 
-    def _call(
-        self,
-        operation: Operation[InputT, OutputT],
-        asked: InputT,
-        timeout: float | NotGiven | None,
-        *,
-        is_poll: bool = False,
-    ) -> OutputT:
-        self._check(operation, asked)
-        deadline = self._deadline(timeout)
-        parts = self._parts.value
-        if parts is None:
-            parts = self._accept(prepared(self._parts, operation.name, deadline), is_poll=is_poll)
-        return drive(self._run(operation, asked, parts, deadline, is_poll=is_poll), parts.transport)
 
-    def _signing_transport(self, options: TransportOptions, region_name: str) -> httpx.BaseTransport:
-        return SigV4Transport(
-            PooledTransport(options) if self._transport is None else self._transport,
-            service_name=SIGNING_NAME,
-            region_name=region_name,
-            credentials=self._credentials,
-            now=self._clock.time,
-        )
-
-
-class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
+class AsyncCodePipelineClient(BaseAsyncClient):
     """
     Asks CodePipeline about executions, and follows them to their end, on asyncio or trio. Tasks may share one.
 
     Use it in an ``async with`` block, or close it: it keeps connections open between calls.
     """
-
-    _transport_kind = httpx.AsyncBaseTransport
-    _accepts_async_providers = True
 
     async def get_pipeline_execution(
         self, *, pipeline_name: str, pipeline_execution_id: str, timeout: float | NotGiven | None = NOT_GIVEN
@@ -414,15 +373,11 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
 
     async def aclose(self) -> None:
         """
-        Close the connections. Calls after this are a ConfigurationError.
+        Close the connections. Later calls raise ConfigurationError.
 
-        Calls under way, those too that pause or wait for settings or keys, end as a ConnectionFailedError.
+        In-flight calls raise ConnectionFailedError, including those that wait before a retry or for credentials.
         """
-        self._clock.close()
-        self._parts.close()
-        self._credentials.close()
-        parts = self._parts.value
-        transport = self._transport if parts is None else parts.transport
+        transport = self._end()
         if transport is not None:
             await transport.aclose()
 
@@ -449,31 +404,6 @@ class AsyncCodePipelineClient(Setup[httpx.AsyncBaseTransport, AsyncCredentialsLi
     async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         asked, limit = _input_of(reference), self._poll_timeout(timeout)
         return await self._call(GET_PIPELINE_EXECUTION, asked, limit, is_poll=True)
-
-    async def _call(
-        self,
-        operation: Operation[InputT, OutputT],
-        asked: InputT,
-        timeout: float | NotGiven | None,
-        *,
-        is_poll: bool = False,
-    ) -> OutputT:
-        self._check(operation, asked)
-        deadline = self._deadline(timeout)
-        parts = self._parts.value
-        if parts is None:
-            parts = self._accept(await prepared_async(self._parts, operation.name, deadline), is_poll=is_poll)
-        run = self._run(operation, asked, parts, deadline, is_poll=is_poll)
-        return await drive_async(run, parts.transport, keeps_deadline=self._transport is None)
-
-    def _signing_transport(self, options: TransportOptions, region_name: str) -> httpx.AsyncBaseTransport:
-        return AsyncSigV4Transport(
-            AsyncPooledTransport(options) if self._transport is None else self._transport,
-            service_name=SIGNING_NAME,
-            region_name=region_name,
-            credentials=self._credentials,
-            now=self._clock.time,
-        )
 
 
 def _input_of(reference: PipelineExecutionReference) -> GetPipelineExecutionInput:

@@ -1,17 +1,22 @@
 """
 Tell the time, sleep, and measure how much time a call has left.
-
-How a client's sleeps end when it is closed is not here.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from math import inf
-from typing import Final, Protocol, runtime_checkable
+from queue import Empty, SimpleQueue
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import anyio
+from anyio.lowlevel import EventLoopToken, current_token
+
+from . import _threads
+
+T = TypeVar("T")
 
 DEADLINE: Final = "codepipeline_client.deadline"
 """Request extension: the `Deadline` of the call that the request is part of."""
@@ -84,3 +89,61 @@ class Deadline:
         if left == inf:
             return seconds
         return left if seconds is None else min(left, seconds)
+
+
+class ClosableClock:
+    """
+    The clock that a client was given, whose sleeps end when the client is closed.
+
+    Threads, event loops and forked processes may share it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.time: Final = clock.time
+        """Tells the time of day, in seconds since the epoch."""
+        self.monotonic: Final = clock.monotonic
+        """Tells seconds that never run backwards."""
+        self.is_closed = False
+        """Whether the client has been closed."""
+        self._clock = clock
+        # Queues, whose `put` a signal handler may call at any moment: an event's `set` would wait for its own lock.
+        self._sleepers: set[SimpleQueue[None]] = set()
+        self._scopes: dict[anyio.CancelScope, EventLoopToken] = {}
+
+    def close(self) -> None:
+        """End all pauses, and all that tasks `wait` for."""
+        self.is_closed = True
+        for sleeper in tuple(self._sleepers):
+            sleeper.put(None)
+        for scope, token in tuple(self._scopes.items()):
+            _threads.call_soon(token, scope.cancel)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait in this thread. A clock that is not the machine's has the wait to itself, to its end."""
+        if not isinstance(self._clock, SystemClock):
+            self._clock.sleep(seconds)
+            return
+        woken = SimpleQueue[None]()
+        self._sleepers.add(woken)
+        try:
+            if not self.is_closed:  # asked when it can be woken: a close from now on does so
+                with suppress(Empty):
+                    woken.get(timeout=seconds)
+        finally:
+            self._sleepers.discard(woken)
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Wait in this task."""
+        await self.wait(self._clock.sleep_async(seconds), inf)
+
+    async def wait(self, work: Awaitable[T], seconds: float) -> T | None:
+        """Wait in this task for *work*; None when it takes longer than *seconds*, or the client is closed."""
+        with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
+            self._scopes[scope] = current_token()
+            try:
+                if self.is_closed:
+                    scope.cancel()
+                return await work
+            finally:
+                del self._scopes[scope]
+        return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 import warnings
@@ -241,20 +240,9 @@ def test_a_bad_argument_is_told_at_once(make: Callable[..., Client], options: di
         make(**options)
 
 
-@pytest.mark.parametrize(
-    ("argument", "hint"),
-    [
-        ("region", ": is it region_name?"),
-        ("endpoint", ": is it endpoint_url?"),
-        ("aws_session_token", ": is it credentials?"),
-        ("zzz", ""),
-    ],
-)
-def test_an_argument_that_does_not_exist_is_told_by_a_near_name(
-    make: Callable[..., Client], argument: str, hint: str
-) -> None:
-    with pytest.raises(TypeError, match=re.escape(f"CodePipelineClient has no argument {argument!r}{hint}") + "$"):
-        make(**{argument: "x"})
+def test_an_argument_that_does_not_exist_is_pythons_own_error(make: Callable[..., Client]) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'region'"):
+        make(region="eu-west-1")
 
 
 def test_each_kind_wants_a_transport_of_its_kind() -> None:
@@ -484,7 +472,7 @@ def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
         client.close()
         return resolve(arguments, environ)
 
-    monkeypatch.setattr("codepipeline_client._parts.resolve", closing)
+    monkeypatch.setattr("codepipeline_client._call.runtime.resolve", closing)
     with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
         client.get_pipeline_execution(**ASKED)
     assert (caught.value.may_pass, caught.value.attempts) == (False, 0)

@@ -40,12 +40,12 @@ from codepipeline_client import (
     RequestTimeoutError,
     ServiceError,
     ThrottlingException,
-    _parts,
 )
+from codepipeline_client._call import runtime
+from codepipeline_client._call.retry import RetryPolicy
 from codepipeline_client._http import TransportOptions
 from codepipeline_client._protocol.messages import Response
 from codepipeline_client._protocol.sigv4 import sign
-from codepipeline_client._retry import Policy
 from codepipeline_client.clock import SystemClock
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
@@ -259,10 +259,10 @@ def test_threads_under_faults_get_their_answers_and_the_quota_is_exact(service: 
     options = pointed_at(service, max_attempts=2, max_connections=10, timeout=None, connect_timeout=None)
     with CodePipelineClient(**options, on_attempt=take_note) as client:
         assert good(called(client, executions[0]), executions[0])
-        parts = client._parts.value  # pyright: ignore[reportPrivateUsage] - the quota is nobody else's business
+        parts = client._runtime  # pyright: ignore[reportPrivateUsage] - the quota is nobody else's business
         assert parts is not None
-        policy = parts.route.retry
-        assert isinstance(policy, Policy)
+        policy = parts.defaults.retry
+        assert isinstance(policy, RetryPolicy)
         assert policy.quota.take(250)
         told.clear()
 
@@ -603,7 +603,7 @@ def test_closing_ends_a_pause(service: LocalCodePipeline, kind: str, monkeypatch
     def very_long(retry: int, *, base: float, chance: Callable[[], float]) -> float:
         return 1e6
 
-    monkeypatch.setattr("codepipeline_client._retry.backoff", very_long)
+    monkeypatch.setattr("codepipeline_client._call.retry.backoff", very_long)
     pausing = threading.Event()
     reports: list[AttemptReport] = []
 
@@ -635,8 +635,16 @@ def test_closing_ends_a_wait_for_keys(service: LocalCodePipeline, kind: str) -> 
     assert service.requests == ()
 
 
-@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-@pytest.mark.parametrize("work", [(_parts, "resolve"), (TransportOptions, "tls_context")], ids=["settings", "ca-files"])
+@pytest.mark.parametrize(
+    ("kind", "work"),
+    [
+        pytest.param("asyncio", (runtime, "resolve"), id="asyncio-settings"),
+        pytest.param("trio", (runtime, "resolve"), id="trio-settings"),
+        pytest.param("sync", (TransportOptions, "tls_context"), id="sync-ca-files"),
+        pytest.param("asyncio", (TransportOptions, "tls_context"), id="asyncio-ca-files"),
+        pytest.param("trio", (TransportOptions, "tls_context"), id="trio-ca-files"),
+    ],
+)
 def test_closing_ends_a_wait_for_files(
     service: LocalCodePipeline, kind: str, work: tuple[object, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 import weakref
 from concurrent.futures import CancelledError
@@ -12,7 +13,7 @@ import anyio
 import pytest
 import trio
 
-from codepipeline_client._threads import SharedFuture, run_in_thread, running_library, wait
+from codepipeline_client._threads import ProcessLock, SharedFuture, run_in_thread, running_library, wait
 
 LIMIT = 10.0
 BACKENDS = ["asyncio", "trio"]
@@ -178,3 +179,32 @@ def test_trio_is_seen_as_the_guest_of_an_asyncio_loop() -> None:
         return f"{result}, hosted by {running_library()}"
 
     assert asyncio.run(host()) == "value on trio, hosted by asyncio"
+
+
+def test_one_thread_at_a_time_holds_it() -> None:
+    lock, inside, most = ProcessLock(), 0, 0
+
+    def work() -> None:
+        nonlocal inside, most
+        for _ in range(500):
+            with lock():
+                inside += 1
+                most = max(most, inside)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_another_process_has_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a fork, by the child's own number: the parent's lock is held, and nobody there will release it."""
+    lock, here = ProcessLock(), os.getpid()
+    with lock(), monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: here + 1)
+        for _ in range(2):
+            with lock():
+                pass

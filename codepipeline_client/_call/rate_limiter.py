@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import cbrt, floor, inf
 from typing import Final
 
-from .._locks import ProcessLock
+from .._threads import ProcessLock
 
 MIN_RATE: Final = 0.5
 """Requests per second, however often the service throttles."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum, auto
 from types import NoneType
 from typing import Final, Literal
@@ -138,11 +138,3 @@ def plain_function(name: str, value: object) -> None:
     is_async = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
     if not callable(value) or any(test(each) for test in is_async for each in (value, type(value).__call__)):
         raise ConfigurationError(f"{name} must be a plain function, not an async one or anything else: {value!r}")
-
-
-def stray_argument(client: str, argument: str, known: Iterable[str]) -> str:
-    """Return the message for an unknown argument, which suggests the closest one that is *known*."""
-    from difflib import get_close_matches  # takes a millisecond, and only mistakes need it
-
-    near = ["credentials"] if argument.startswith("aws_") else get_close_matches(argument, known, n=1)
-    return f"{client} has no argument {argument!r}" + (f": is it {near[0]}?" if near else "")

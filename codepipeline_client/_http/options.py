@@ -10,6 +10,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -103,16 +104,12 @@ class TransportOptions:
 
 
 def _proxy(url: str) -> httpx.Proxy:
-    try:
+    proxy = None
+    with suppress(httpx.InvalidURL, ValueError):
         proxy = httpx.Proxy(url)
-        scheme, host = proxy.url.scheme, proxy.url.raw_host
-    except (httpx.InvalidURL, ValueError):
-        raise ConfigurationError(
-            "the URL of the proxy cannot be used: its host is not valid (it is not shown)"
-        ) from None
-    if not host:
-        raise ConfigurationError("the URL of the proxy cannot be used: it has no host (it is not shown)")
-    if scheme.startswith("socks") and find_spec("socksio") is None:
+    if proxy is None or not proxy.url.host:
+        raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (it is not shown)")
+    if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ConfigurationError(
             "a SOCKS proxy needs a package that is not installed: python -m pip install 'httpx[socks]'"
         )

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, TypeAlias, cast
 
+from .._call.context import LOGGER
 from .._config.arguments import plain_function
-from .._reports import LOGGER
 from ..errors import ConfigurationError
 from ..models import PipelineExecution
 from ..waiting import OnPoll, PipelineExecutionReference, PollReport

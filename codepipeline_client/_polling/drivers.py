@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import anyio
 
 from .. import _threads
-from .._pauses import ClosableClock
+from ..clock import ClosableClock
 from ..errors import CodePipelineError, ConfigurationError
 from ..waiting import FollowedExecution, OnPoll, PollConfig
 from .arguments import ExecutionLike, calls_per_second, references, safe_callback

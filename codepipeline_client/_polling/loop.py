@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 
 import anyio
 
-from .._pauses import ClosableClock
+from ..clock import ClosableClock
 from ..errors import CodePipelineError
 from ..models import PipelineExecution
 from ..operations.get_pipeline_execution import GetPipelineExecutionOutput

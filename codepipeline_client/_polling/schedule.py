@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from .._retry import PERMANENT_STATUSES, THROTTLING, classify
+from .._call.retry import PERMANENT_STATUSES, THROTTLING, classify
 from ..errors import (
     CodePipelineError,
     ConnectionFailedError,

@@ -16,8 +16,8 @@ import click
 from attrs import evolve
 
 from .. import models
+from .._call.context import AttemptReport
 from .._config.endpoint import check_region
-from .._reports import AttemptReport
 from ..client import CodePipelineClient
 from ..clock import Clock
 from ..models import ExecutionType, PipelineExecution, PipelineExecutionStatus, TriggerType

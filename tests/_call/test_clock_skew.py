@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client._call.clock_skew import Skew, is_notable, seen_skew
+from codepipeline_client._call.exchange import Skew, is_notable, seen_skew
 
 NOON = 1_795_348_800.0
 

@@ -15,7 +15,6 @@ from codepipeline_client._config.arguments import (
     interval_of,
     plain_function,
     seconds_of,
-    stray_argument,
 )
 from codepipeline_client.errors import ConfigurationError
 
@@ -74,18 +73,6 @@ def test_a_callback_is_anything_that_can_be_called(value: Any) -> None:
 def test_a_callback_is_not_async(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="on_poll must be a plain function, not an async one or anything else"):
         plain_function("on_poll", value)
-
-
-@pytest.mark.parametrize(
-    ("argument", "message"),
-    [
-        pytest.param("regoin_name", "Client has no argument 'regoin_name': is it region_name?", id="typo"),
-        pytest.param("aws_session_token", "Client has no argument 'aws_session_token': is it credentials?", id="boto3"),
-        pytest.param("colour", "Client has no argument 'colour'", id="nothing-like-it"),
-    ],
-)
-def test_an_unknown_argument_gets_a_suggestion(argument: str, message: str) -> None:
-    assert stray_argument("Client", argument, ["region_name", "profile_name"]) == message
 
 
 def test_a_secret_text_is_a_string_whose_repr_hides_it() -> None:

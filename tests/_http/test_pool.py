@@ -17,7 +17,7 @@ from attrs import define
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client._failures import may_pass
+from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http.pool import ConnectionPool, Lease, PoolClosed
 
 

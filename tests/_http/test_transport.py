@@ -41,7 +41,7 @@ from codepipeline_client import (
     GetPipelineExecutionOutput,
     RequestTimeoutError,
 )
-from codepipeline_client._failures import may_pass
+from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from codepipeline_client.clock import DEADLINE, Deadline
 from codepipeline_client.testing import FakeClock

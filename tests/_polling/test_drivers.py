@@ -32,12 +32,11 @@ from codepipeline_client import (
     WaitTimeoutError,
     _threads,
 )
-from codepipeline_client._pauses import ClosableClock
 from codepipeline_client._polling import drivers
 from codepipeline_client._polling.batch import BatchScheduler
 from codepipeline_client._polling.drivers import Batch, TaskDriver, ThreadDriver
 from codepipeline_client._polling.schedule import PollSchedule
-from codepipeline_client.clock import Clock, SystemClock
+from codepipeline_client.clock import Clock, ClosableClock, SystemClock
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.testing import FakeClock, make_pipeline_execution
 from codepipeline_client.waiting import PollConfig
@@ -408,10 +407,10 @@ def test_a_poll_has_the_context_of_its_caller() -> None:
 def test_where_no_thread_can_be_started_the_caller_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine at its limit ends no wait."""
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_threads, "start", refuse)
+    monkeypatch.setattr(_threads, "run_in_thread", refuse)
     service = Service({A: ["InProgress", "Succeeded"], B: ["Failed"]})
     assert [each.reference for each in ThreadDriver(service.call, batch([A, B]))] == [B, A]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from itertools import product
 from random import Random
 from typing import Final
 
@@ -38,6 +39,14 @@ _FULL: Final = make_pipeline_execution(
     execution_type="ROLLBACK",
     rollback_metadata={"rollback_target_pipeline_execution_id": "00000000-0000-4000-8000-000000000000"},
 )
+_MEMBERS: Final = {
+    "%s": "pipelineName pipelineExecutionId pipelineVersion status statusSummary artifactRevisions variables trigger",
+    '"executionMode":"NEW",%s': "executionMode executionType rollbackMetadata",
+    '"artifactRevisions":[null,{%s}]': "created name revisionId revisionSummary revisionUrl",
+    '"variables":[{%s}]': "name resolvedValue",
+    '"trigger":{%s}': "triggerType triggerDetail",
+}
+_ODD_VALUES: Final = ("null", '"\\ud800x"', "true", "-1", "1e300", "[]", "{}", "[[]]", "[{},{}]")
 _FAULTS: Final = (
     faults.Throttling(retry_after=4),
     faults.Throttling(code=None),
@@ -70,6 +79,7 @@ def seeds() -> Iterator[bytes]:
         if end and body:
             # Without a length, so that a body which the fuzzer has changed is read all the same.
             yield encode(head.partition(b"\r\n")[0] + end + body)
+    yield from (encode(b"HTTP/1.1 200 OK\r\n\r\n" + body.encode()) for body in _odd_bodies())
 
 
 def mutations(inputs: list[bytes], *, count: int, seed: int) -> Iterator[bytes]:
@@ -156,3 +166,12 @@ def _odd() -> Iterator[bytes]:
     yield b"HTTP/1.1 403 Forbidden\r\n\r\n" + json.dumps({"message": f"'{TOKEN}'", "__type": "a#b"}).encode()
     yield b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 90_000
     yield b""
+
+
+def _odd_bodies() -> Iterator[str]:
+    """Return an execution, with each of its members in turn as another type or out of range."""
+    body = '{"pipelineExecution":{"status":"Failed",%s}}'
+    for place, names in _MEMBERS.items():
+        for name, value in product(names.split(), _ODD_VALUES):
+            yield body % place % f'"{name}":{value}'
+    yield body % f'"variables":[{"{}," * 10_000}{{}}]'

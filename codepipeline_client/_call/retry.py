@@ -8,12 +8,11 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
-from ._call.rate_limiter import RateLimiter
-from ._config.arguments import RetryMode as Mode
-from ._locks import ProcessLock
-from .errors import (
+from .._config.arguments import RetryMode
+from .._threads import ProcessLock
+from ..errors import (
     THROTTLING_CODES,
     CodePipelineError,
     ConnectionFailedError,
@@ -25,53 +24,18 @@ from .errors import (
     TransportError,
     ValidationException,
 )
+from .rate_limiter import RateLimiter
 
 
-class RetryPolicy(Protocol):
-    """What all calls of a client share. Threads may share it."""
-
-    @property
-    def max_attempts(self) -> int:
-        """Return how many requests a call may send, the first one included."""
-        ...
-
-    def begin(self) -> Retries:
-        """Return what a new call asks."""
-        ...
-
-
-class Retries(Protocol):
-    """What one call asks: before its first send, after each failed attempt, and at its end."""
-
-    def lead(self) -> float:
-        """Return the seconds to wait before a send that no failure led to."""
-        ...
-
-    def pause(self, failure: CodePipelineError, attempt: int, *, retry_after: str | None, skewed: bool) -> float | None:
-        """
-        Return the seconds to wait before the next send, or None to give up.
-
-        *attempt* is the number of the one that failed, from 1; *retry_after* the answer's ``x-amz-retry-after``.
-        *skewed* is True when a wrong clock, corrected meanwhile, made it fail: that may pass, whatever the error.
-        """
-        ...
-
-    def succeeded(self) -> None:
-        """Take note that the call has its answer."""
-        ...
-
-    def unsent(self) -> None:
-        """Take note that the send last asked for will not take place: others need not wait for it."""
-        ...
-
-
-def policy(mode: Mode, *, max_attempts: int, chance: Callable[[], float], monotonic: Callable[[], float]) -> Policy:
+def policy(
+    mode: RetryMode, *, max_attempts: int, chance: Callable[[], float], monotonic: Callable[[], float]
+) -> RetryPolicy:
     """
     Return the policy of one client.
 
     *chance* returns a number from 0 up to 1 that nobody can foresee, *monotonic* seconds that never run backwards.
     """
-    return Policy(
+    return RetryPolicy(
         max_attempts=1 if mode == "off" else max_attempts,
         chance=chance,
         quota=Quota(),
@@ -115,7 +79,7 @@ _HEEDED: Final = 5.0
 def classify(failure: CodePipelineError) -> Kind | None:
     """Return of what kind *failure* is, or None when it would only happen again."""
     if isinstance(failure, ServiceError):
-        return _classify_answer(failure)
+        return _classify_response(failure)
     if isinstance(failure, ConnectionFailedError):
         may_pass = failure.may_pass
     elif isinstance(failure, RequestTimeoutError):
@@ -127,7 +91,7 @@ def classify(failure: CodePipelineError) -> Kind | None:
     return TRANSIENT if may_pass else None
 
 
-def _classify_answer(failure: ServiceError) -> Kind | None:
+def _classify_response(failure: ServiceError) -> Kind | None:
     """Judge by the code; by the HTTP status only where the code says nothing."""
     if failure.http_status_code in PERMANENT_STATUSES:
         return None
@@ -195,7 +159,7 @@ class Quota:
             self._left = min(self._left + amount, self.FULL)
 
 
-class Policy(NamedTuple):
+class RetryPolicy(NamedTuple):
     """The retry policy of every mode; the modes differ in its parts."""
 
     max_attempts: int
@@ -207,24 +171,33 @@ class Policy(NamedTuple):
     retries_throttling: bool = True
     """False for the polls of a wait: the next poll comes later anyway."""
 
-    def begin(self) -> Retries:
+    def begin(self) -> CallRetries:
         """Return what a new call asks."""
-        return _Retries(self)
+        return CallRetries(self)
 
 
-class _Retries:
+class CallRetries:
+    """What one call asks: before its first send, after each failed attempt, and at its end."""
+
     __slots__ = ("_policy", "_reserved", "_taken")
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
         self._taken = 0
         self._reserved = False
 
     def lead(self) -> float:
+        """Return the seconds to wait before a send that no failure led to."""
         limiter = self._policy.limiter
         return 0.0 if limiter is None else self._reserve(limiter)
 
     def pause(self, failure: CodePipelineError, attempt: int, *, retry_after: str | None, skewed: bool) -> float | None:
+        """
+        Return the seconds to wait before the next send, or None to give up.
+
+        *attempt* is the number of the one that failed, from 1; *retry_after* the response's ``x-amz-retry-after``.
+        *skewed* is True when a wrong clock, corrected meanwhile, made it fail: that may pass, whatever the error.
+        """
         policy = self._policy
         kind = classify(failure) or (TRANSIENT if skewed else None)
         if policy.limiter is not None:
@@ -238,12 +211,14 @@ class _Retries:
         return pause if policy.limiter is None else max(pause, self._reserve(policy.limiter))
 
     def succeeded(self) -> None:
+        """Take note that the call has its response."""
         policy = self._policy
         if policy.limiter is not None:
             policy.limiter.record(policy.monotonic(), throttled=False)
         policy.quota.give_back(self._taken or 1)
 
     def unsent(self) -> None:
+        """Take note that the send last asked for will not take place: others need not wait for it."""
         if self._reserved and self._policy.limiter is not None:
             self._policy.limiter.give_back()
         self._reserved = False

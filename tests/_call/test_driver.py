@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import ssl
-import threading
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
@@ -30,15 +28,12 @@ from codepipeline_client import (
     TransportError,
     printable,
 )
-from codepipeline_client._driver import drive, drive_async, prepared, prepared_async
-from codepipeline_client._exchange import Exchange, Unsent
-from codepipeline_client._futures import Once
+from codepipeline_client._call.context import AttemptReporter, CallContext, Limits, invocation_id
+from codepipeline_client._call.driver import drive, drive_async
+from codepipeline_client._call.exchange import Exchange, Unsent
 from codepipeline_client._http.response import MAX_BODY
-from codepipeline_client._pauses import ClosableClock
 from codepipeline_client._protocol.messages import Attempt, Request, Response
-from codepipeline_client._reports import Watch
-from codepipeline_client._run import Limits, Run, invocation_id
-from codepipeline_client.clock import DEADLINE, Clock, Deadline, SystemClock
+from codepipeline_client.clock import DEADLINE, Clock, ClosableClock, Deadline, SystemClock
 from codepipeline_client.operations import OutputT
 from codepipeline_client.transport import SENDING, SIGNED_WITH, SKEW, STALE_CREDENTIALS
 
@@ -146,8 +141,8 @@ def script(*attempts: Attempt) -> Generator[Attempt, Response, list[Outcome]]:
 Go = Callable[..., list[Outcome]]
 
 
-def watch(reports: list[AttemptReport] | None = None) -> Watch:
-    return Watch(host="127.0.0.1:1", on_attempt=None if reports is None else reports.append)
+def reporter_of(reports: list[AttemptReport] | None = None) -> AttemptReporter:
+    return AttemptReporter(host="127.0.0.1:1", on_attempt=None if reports is None else reports.append)
 
 
 def make_run(
@@ -155,15 +150,15 @@ def make_run(
     clock: Clock | None = None,
     timeout: float | None = None,
     reports: list[AttemptReport] | None = None,
-) -> Run[OutputT]:
+) -> CallContext[OutputT]:
     clock = clock or FakeClock()
-    return Run(
+    return CallContext(
         operation_name="GetPipelineExecution",
         exchange=exchange,
         clock=clock if isinstance(clock, ClosableClock) else ClosableClock(clock),
         limits=LIMITS,
         deadline=Deadline(timeout, clock.monotonic),
-        watch=watch(reports),
+        reporter=reporter_of(reports),
     )
 
 
@@ -500,20 +495,6 @@ def test_a_transport_that_knows_no_limit_is_cut_off_in_a_task(backend: str) -> N
     assert outcome.limit == "timeout"
 
 
-def test_what_the_first_call_waits_for_is_within_its_time() -> None:
-    gate = threading.Event()
-    parts = Once(gate.wait)
-    with pytest.raises(RequestTimeoutError) as caught:
-        prepared(parts, "GetPipelineExecution", Deadline(0.01, time.monotonic))
-    assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
-    for backend in ("asyncio", "trio"):
-        with pytest.raises(RequestTimeoutError):
-            anyio.run(prepared_async, parts, "GetPipelineExecution", Deadline(0.01, time.monotonic), backend=backend)
-    gate.set()
-    assert prepared(parts, "GetPipelineExecution", Deadline(None, time.monotonic)) is True
-    assert anyio.run(prepared_async, parts, "GetPipelineExecution", Deadline(9, time.monotonic)) is True
-
-
 def test_a_body_that_comes_slowly_over_a_transport_of_ones_own_ends_too() -> None:
     clock = FakeClock()
 
@@ -737,7 +718,7 @@ def test_a_listener_that_raises_harms_no_call(caplog: pytest.LogCaptureFixture) 
         raise ZeroDivisionError
 
     whole = make_run(judge(None))
-    whole.watch = Watch(host="h", on_attempt=listen)
+    whole.reporter = AttemptReporter(host="h", on_attempt=listen)
     assert drive(whole, Both(lambda _: httpx.Response(200))) == "output"
     assert "on_attempt raised an error" in caplog.text
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Awaitable
 from math import inf
 
 import anyio
 import pytest
 
-from codepipeline_client._pauses import ClosableClock
-from codepipeline_client.clock import SystemClock
+from codepipeline_client.clock import ClosableClock, SystemClock
 from codepipeline_client.testing import FakeClock
 
 SOON = 10
@@ -219,18 +219,20 @@ def test_a_close_that_comes_as_the_work_ends_is_too_late() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_closes_its_own_copy() -> None:
-    """Even when a thread of the parent was about to sleep, which the child does not have."""
+    """Though a thread of the parent sleeps, which the child does not have."""
     clock = ClosableClock(SystemClock())
     asleep = threading.Thread(target=clock.sleep, args=(1e6,), daemon=True)
     asleep.start()
-    with clock._event()._cond:  # type: ignore[attr-defined] # pyright: ignore - what a sleeper holds for a moment
-        child = os.fork()
-        if child == 0:
-            threading.Timer(SOON, os._exit, (1,)).start()
-            clock.close()
-            os._exit(0 if clock.is_closed else 2)
+    while not clock._sleepers:  # pyright: ignore[reportPrivateUsage] - nothing else tells
+        time.sleep(0)
+    child = os.fork()
+    if child == 0:
+        threading.Timer(SOON, os._exit, (1,)).start()
+        clock.close()
+        os._exit(0 if clock.is_closed else 2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert not clock.is_closed
     assert asleep.is_alive()
     clock.close()
     asleep.join(SOON)
+    assert not asleep.is_alive()

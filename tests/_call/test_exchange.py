@@ -22,16 +22,15 @@ from codepipeline_client import (
     RequestTimeoutError,
     ResponseDecodeError,
 )
-from codepipeline_client._call.clock_skew import Skew
-from codepipeline_client._exchange import Exchange, Route, Unsent, exchange
+from codepipeline_client._call.exchange import CallDefaults, Exchange, Skew, Unsent, exchange
+from codepipeline_client._call.retry import policy
 from codepipeline_client._protocol.messages import Response
-from codepipeline_client._retry import Retries, RetryPolicy, policy
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 
 ASKED = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id="3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e")
 OFF = policy("off", max_attempts=3, chance=lambda: 0.0, monotonic=lambda: 0.0)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
-ROUTE = Route(
+DEFAULTS = CallDefaults(
     url="https://codepipeline.eu-west-1.amazonaws.com",
     headers=(("User-Agent", "me"),),
     retry=OFF,
@@ -49,7 +48,7 @@ class Stubborn:
         self.max_attempts = max_attempts
         self.told: list[tuple[object, ...]] = []
 
-    def begin(self) -> Retries:
+    def begin(self) -> Any:
         self.told.append(("begin",))
         return self
 
@@ -68,9 +67,9 @@ class Stubborn:
         self.told.append(("unsent",))
 
 
-def begin(retry: RetryPolicy = OFF, skew: Skew | None = None) -> Exchange[GetPipelineExecutionOutput]:
-    route = ROUTE._replace(retry=retry, skew=skew)
-    return exchange(GET_PIPELINE_EXECUTION, ASKED, route, invocation_id="i-1")
+def begin(retry: Any = OFF, skew: Skew | None = None) -> Exchange[GetPipelineExecutionOutput]:
+    defaults = DEFAULTS._replace(retry=retry, skew=skew)
+    return exchange(GET_PIPELINE_EXECUTION, ASKED, defaults, invocation_id="i-1")
 
 
 def refusal(code: str, credentials: Credentials | None = None) -> Response:
@@ -92,7 +91,7 @@ def test_a_good_answer_is_the_output_after_one_attempt() -> None:
     running = begin()
     attempt = next(running)
     assert (attempt.number, attempt.delay, attempt.stale) == (1, 0.0, None)
-    assert attempt.request.url == ROUTE.url
+    assert attempt.request.url == DEFAULTS.url
     assert attempt.request.headers == (
         ("Content-Type", "application/x-amz-json-1.1"),
         ("X-Amz-Target", "CodePipeline_20150709.GetPipelineExecution"),

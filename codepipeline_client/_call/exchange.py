@@ -7,23 +7,20 @@ the output. Who drives it does the waiting; here is neither I/O nor clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from time import gmtime, strftime
 from typing import Final, NamedTuple
 
-from ._call.clock_skew import SKEW_CODES, Skew, is_notable, seen_skew
-from ._protocol import awsjson
-from ._protocol.messages import Attempt, Headers, Request, Response
-from ._protocol.sigv4 import Credentials
-from ._retry import Retries, RetryPolicy
-from .errors import (
-    CodePipelineError,
-    CredentialsError,
-    RequestTimeoutError,
-    ServiceError,
-)
-from .models import ResponseMetadata
-from .operations import InputT, Operation, OutputT
+from .._protocol import awsjson
+from .._protocol.messages import Attempt, Headers, Request, Response
+from .._protocol.sigv4 import Credentials
+from ..errors import CodePipelineError, CredentialsError, RequestTimeoutError, ServiceError
+from ..models import ResponseMetadata
+from ..operations import InputT, Operation, OutputT
+from .retry import CallRetries, RetryPolicy
 
 _EXPIRED: Final = frozenset({"ExpiredTokenException", "ExpiredToken"})
 
@@ -34,7 +31,7 @@ class Unsent(BaseException):
     """Thrown into an exchange by who drives it: the attempt will not be made, nor any other."""
 
 
-class Route(NamedTuple):
+class CallDefaults(NamedTuple):
     """What all calls of a client have in common."""
 
     url: str
@@ -52,23 +49,23 @@ class Route(NamedTuple):
 
 
 def exchange(
-    operation: Operation[InputT, OutputT], asked: InputT, route: Route, *, invocation_id: str
+    operation: Operation[InputT, OutputT], asked: InputT, defaults: CallDefaults, *, invocation_id: str
 ) -> Exchange[OutputT]:
     """
     Encode, attempt, decide, decode.
 
     The input has been checked. *invocation_id* is the same for all attempts of the call, and for no other call.
     """
-    headers = (*route.headers, ("amz-sdk-invocation-id", invocation_id))
-    request = awsjson.encode(operation.name, operation.to_wire(asked), url=route.url, headers=headers)
-    call = _Call(request=request, route=route)
+    headers = (*defaults.headers, ("amz-sdk-invocation-id", invocation_id))
+    request = awsjson.encode(operation.name, operation.to_wire(asked), url=defaults.url, headers=headers)
+    call = _Attempts(request=request, defaults=defaults)
     attempt = call.first()
     while True:
         response: Response | None = None
         try:
             response = yield attempt
             call.learn(response)
-            output = _read(operation, asked, response, attempt.number, route.region_name)
+            output = _read(operation, asked, response, attempt.number, defaults.region_name)
         except CodePipelineError as error:
             failure = error
         except Unsent:
@@ -80,15 +77,15 @@ def exchange(
         attempt = call.next(attempt, failure, response)
 
 
-class _Call:
+class _Attempts:
     """One call's way from attempt to attempt."""
 
-    __slots__ = ("may_renew", "request", "retries", "route")
+    __slots__ = ("defaults", "may_renew", "request", "retries")
 
-    def __init__(self, *, request: Request, route: Route) -> None:
+    def __init__(self, *, request: Request, defaults: CallDefaults) -> None:
         self.request = request
-        self.route = route
-        self.retries: Retries = route.retry.begin()
+        self.defaults = defaults
+        self.retries: CallRetries = defaults.retry.begin()
         self.may_renew = True
         """Keys that the service calls expired are fetched anew once in a call."""
 
@@ -97,10 +94,10 @@ class _Call:
 
     def learn(self, response: Response) -> None:
         """Correct the client's idea of the service's clock."""
-        if self.route.skew is not None:
+        if self.defaults.skew is not None:
             seen = seen_skew(response.headers, sent=response.sent, received=response.received)
             if seen is not None:
-                self.route.skew.correct(seen)
+                self.defaults.skew.correct(seen)
 
     def next(self, attempt: Attempt, failure: CodePipelineError, response: Response | None) -> Attempt:
         """Return the attempt after one that failed, or raise what the call fails with."""
@@ -129,7 +126,7 @@ class _Call:
 
     def _is_skewed(self, attempt: Attempt, failure: CodePipelineError) -> bool:
         """Return whether the signature may have been refused for its time, which is known better by now."""
-        skew = self.route.skew
+        skew = self.defaults.skew
         timely = isinstance(failure, ServiceError) and failure.code in SKEW_CODES
         return skew is not None and timely and is_notable(attempt.skew, skew.seconds)
 
@@ -141,10 +138,10 @@ class _Call:
         after: CodePipelineError | None = None,
         stale: Credentials | None = None,
     ) -> Attempt:
-        skew = self.route.skew
-        turn = f"attempt={number}; max={max(number, self.route.retry.max_attempts)}"
+        skew = self.defaults.skew
+        turn = f"attempt={number}; max={max(number, self.defaults.retry.max_attempts)}"
         if number > 1 and skew is not None and skew.is_known:
-            ends = gmtime(self.route.lifetime() + delay + skew.seconds)
+            ends = gmtime(self.defaults.lifetime() + delay + skew.seconds)
             turn = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {turn}"
         request = self.request
         headers = (*request.headers, ("amz-sdk-request", turn))
@@ -173,3 +170,63 @@ def _read(
 
 def _is_expired(failure: CodePipelineError) -> bool:
     return isinstance(failure, ServiceError) and failure.code in _EXPIRED
+
+
+# How far the service's clock is ahead of this machine's
+
+SKEW_CODES: Final = frozenset(
+    {
+        *("InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"),
+        *("RequestTimeTooSkewed", "RequestExpired", "AccessDeniedException"),
+    }
+)
+"""The codes of a request that was refused for its time, or for another reason."""
+
+_TOLERATED: Final = 4 * 60.0
+_TOO_SLOW: Final = 15 * 60.0
+_NEVER: Final = 32_503_680_000.0
+"""The year 3000: some systems cannot convert later times."""
+
+
+class Skew:
+    """How far the service's clock is ahead of this machine's, in seconds, as last seen. Each client has one."""
+
+    __slots__ = ("is_known", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.is_known = False
+
+    def correct(self, seen: float) -> None:
+        """Replace the skew by the one *seen* in a response."""
+        self.seconds = seen
+        self.is_known = True
+
+
+def seen_skew(headers: Mapping[str, str], *, sent: float, received: float) -> float | None:
+    """
+    Return how far the service's clock is ahead, by the Date of its response.
+
+    None for a response without Date, from a cache, or after 15 minutes. *sent* and *received* are this machine's
+    times, in seconds since the epoch.
+    """
+    date = headers.get("date")
+    if date is None or "age" in headers or not 0 <= received - sent < _TOO_SLOW:
+        return None
+    seconds = _parse(date)
+    return None if seconds is None else seconds - (sent + received) / 2
+
+
+def is_notable(believed: float, seen: float) -> bool:
+    """Return whether a signature with the skew *believed* may be refused when the skew is *seen*."""
+    return abs(believed - seen) > _TOLERATED
+
+
+@lru_cache(maxsize=16)
+def _parse(date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+        seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds < _NEVER else None

@@ -1,7 +1,7 @@
 """
-The parts that the calls of a client go through, put together from its arguments and the settings around it.
+What the calls of one client share, put together from its arguments and the settings around it.
 
-Reads the settings, which may be in files, and opens nothing: whoever asks does so in a thread.
+Reads the settings, which may be in files, and connects to nothing.
 """
 
 from __future__ import annotations
@@ -12,37 +12,35 @@ from typing import Generic, NamedTuple, TypeVar
 
 import httpx
 
-from ._call.clock_skew import Skew
-from ._config.arguments import ClientArguments
-from ._config.settings import resolve
-from ._config.sources import Environment
-from ._exchange import Route
-from ._http import TransportOptions
-from ._pauses import ClosableClock
-from ._protocol.user_agent import user_agent
-from ._reports import OnAttempt, Watch
-from ._retry import policy
-from ._run import Limits
-from .errors import ConfigurationError
+from .._config.arguments import ClientArguments
+from .._config.settings import resolve
+from .._config.sources import Environment
+from .._http import TransportOptions
+from .._protocol.user_agent import user_agent
+from ..clock import ClosableClock
+from ..errors import ConfigurationError
+from .context import AttemptReporter, Limits, OnAttempt
+from .exchange import CallDefaults, Skew
+from .retry import policy
 
 TransportT = TypeVar("TransportT")
 
 
-class Parts(NamedTuple, Generic[TransportT]):
-    """What a call goes through."""
+class ClientRuntime(NamedTuple, Generic[TransportT]):
+    """What the calls of one client share: it is made at the first call, from the arguments and the settings."""
 
-    route: Route
-    polling: Route
+    defaults: CallDefaults
+    poll_defaults: CallDefaults
     """The same for a poll of a wait, which need not retry all that a call must."""
     transport: TransportT
     """Signs and sends."""
-    watch: Watch
+    reporter: AttemptReporter
     is_insecure: bool
     """Whether requests go to another machine as plain http."""
 
 
-def assembled(
-    given: ClientArguments,
+def new_runtime(
+    arguments: ClientArguments,
     environ: Environment,
     *,
     clock: ClosableClock,
@@ -50,13 +48,13 @@ def assembled(
     max_connections: int,
     on_attempt: OnAttempt | None,
     transport: Callable[[TransportOptions, str], TransportT],
-) -> Parts[TransportT]:
+) -> ClientRuntime[TransportT]:
     """
-    Return the parts. *transport* makes what sends by the options, and signs for the region.
+    Read the settings and return the runtime. *transport* makes what sends by the options, and signs for the region.
 
     Raises ConfigurationError when a setting is missing or unusable.
     """
-    settings = resolve(given, environ)
+    settings = resolve(arguments, environ)
     endpoint = settings.endpoint
     try:
         host = httpx.URL(endpoint.url).host  # httpx refuses some only when it is asked for them
@@ -72,7 +70,7 @@ def assembled(
     )
     headers = (("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity"))
     skew = Skew() if settings.correct_clock_skew else None
-    route = Route(
+    defaults = CallDefaults(
         url=endpoint.url,
         headers=headers,
         retry=retry,
@@ -80,13 +78,14 @@ def assembled(
         lifetime=lambda: clock.time() + (limits.read or 0.0),
         region_name=settings.region_name,
     )
-    polling = route._replace(retry=retry._replace(retries_throttling=False))
+    poll_defaults = defaults._replace(retry=retry._replace(retries_throttling=False))
     options = TransportOptions(
-        verify=settings.ca_file or given.verify,
+        verify=settings.ca_file or arguments.verify,
         proxy=settings.proxy_url,
         max_connections=max_connections,
         monotonic=clock.monotonic,
     )
-    watch = Watch(host=endpoint.host, on_attempt=on_attempt)
+    reporter = AttemptReporter(host=endpoint.host, on_attempt=on_attempt)
     is_insecure = endpoint.scheme == "http" and not endpoint.is_loopback
-    return Parts(route, polling, transport(options, settings.region_name), watch, is_insecure)
+    sender = transport(options, settings.region_name)
+    return ClientRuntime(defaults, poll_defaults, sender, reporter, is_insecure)

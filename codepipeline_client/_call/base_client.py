@@ -1,7 +1,7 @@
 """
-What both clients are told, checked, and turned into the parts that a call goes through.
+What both clients are told and check, and how a call of theirs begins.
 
-Nothing here waits or sends: the first call asks for the parts, in a thread, since settings may be in files.
+Making a client reads no file: the first call reads the settings, once for all calls.
 """
 
 from __future__ import annotations
@@ -10,33 +10,32 @@ import os
 import ssl
 import warnings
 from abc import ABC, abstractmethod
-from typing import Final, Generic, Never, TypeVar
+from typing import Final, Generic, TypeVar
 
 import httpx
 
-from ._config.arguments import ClientArguments, NotGiven, RetryMode, check, count_of, seconds_of, stray_argument
-from ._config.sources import Environment
-from ._credentials import CachedCredentials
-from ._exchange import exchange
-from ._futures import Once
-from ._http import TransportOptions
-from ._parts import Parts, assembled
-from ._pauses import ClosableClock
-from ._reports import OnAttempt
-from ._run import Limits, Run, invocation_id
-from .clock import Clock, Deadline, SystemClock
-from .errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
-from .operations import InputT, Operation, OutputT
+from .._config.arguments import ClientArguments, NotGiven, RetryMode, check, count_of, seconds_of
+from .._config.sources import Environment
+from .._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
+from .._http import AsyncPooledTransport, PooledTransport, TransportOptions
+from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
+from ..clock import Clock, ClosableClock, Deadline, SystemClock
+from ..errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
+from ..operations import InputT, Operation, OutputT
+from ..transport import AsyncSigV4Transport, SigV4Transport
+from .context import CallContext, Limits, OnAttempt, closed, invocation_id, late
+from .driver import drive, drive_async
+from .exchange import exchange
+from .runtime import ClientRuntime, new_runtime
 
 TransportT = TypeVar("TransportT")
 CredentialsT = TypeVar("CredentialsT")
 
-SIGNING_NAME: Final = "codepipeline"
-
+_SIGNING_NAME: Final = "codepipeline"
 _MOST_CONNECTIONS: Final = 64
 
 
-class Setup(ABC, Generic[TransportT, CredentialsT]):
+class BaseClient(ABC, Generic[TransportT, CredentialsT]):
     """The arguments of a client, and what follows from them without waiting."""
 
     _transport_kind: type[httpx.BaseTransport | httpx.AsyncBaseTransport]
@@ -66,7 +65,6 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         transport: TransportT | None = None,
         clock: Clock | None = None,
         on_attempt: OnAttempt | None = None,
-        **unknown: Never,
     ) -> None:
         """
         Check the arguments. Reads no file and connects to nothing: the first call does.
@@ -109,11 +107,8 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             on_attempt: A function that is called with an `AttemptReport` after each attempt, in the thread or the
                 task of the call. An error in it is logged, and harms no call.
         """
-        # What may be secret is taken out of this frame before anything is raised: a traceback may show its variables.
-        stray = next(iter(unknown), None)
-        unknown.clear()
         self._clock = ClosableClock(_clock(clock))
-        self._given = given = ClientArguments(
+        self._arguments = arguments = ClientArguments(
             region_name=region_name,
             profile_name=profile_name,
             endpoint_url=endpoint_url,
@@ -126,7 +121,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             retry_mode=retry_mode,
             max_attempts=max_attempts,
         )
-        del proxy, endpoint_url
+        del proxy, endpoint_url  # a traceback may show local variables, and these may hold passwords
         try:
             self._credentials = CachedCredentials(
                 credentials,
@@ -137,15 +132,13 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             )
         finally:
             del credentials
-        if stray is not None:
-            raise TypeError(stray_argument(type(self).__name__, stray, type(self).__init__.__annotations__))
-        check(given)
+        check(arguments)
         if transport is not None:
             if not isinstance(transport, self._transport_kind):
                 raise ConfigurationError(
                     f"transport must be an httpx.{self._transport_kind.__name__}, not {type(transport).__name__}"
                 )
-            if given.proxy is not None or given.verify is not True or max_connections != _MOST_CONNECTIONS:
+            if arguments.proxy is not None or arguments.verify is not True or max_connections != _MOST_CONNECTIONS:
                 raise ConfigurationError(
                     "proxy, verify and max_connections are a transport's own: give them to it, not beside it"
                 )
@@ -160,20 +153,22 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         self._parameter_validation = parameter_validation
         self._transport: TransportT | None = transport
         self._on_attempt = on_attempt
-        self._parts = Once(self._assembled)
+        self._runtime: ClientRuntime[TransportT] | None = None
+        self._lock = ProcessLock()
+        self._pending: dict[int, SharedFuture[ClientRuntime[TransportT]]] = {}
 
     def __repr__(self) -> str:
         """Return what the client was told about where to call; nothing that could be secret."""
-        given = self._given
-        return f"{type(self).__name__}(region_name={given.region_name!r}, profile_name={given.profile_name!r})"
+        told = self._arguments
+        return f"{type(self).__name__}(region_name={told.region_name!r}, profile_name={told.profile_name!r})"
 
     @abstractmethod
     def _signing_transport(self, options: TransportOptions, region_name: str) -> TransportT:
         """Return what signs and sends, through the user's transport or over connections by *options*."""
 
-    def _assembled(self) -> Parts[TransportT]:
-        return assembled(
-            self._given,
+    def _new_runtime(self) -> ClientRuntime[TransportT]:
+        self._runtime = runtime = new_runtime(
+            self._arguments,
             self._environ,
             clock=self._clock,
             limits=self._limits,
@@ -181,6 +176,7 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
             on_attempt=self._on_attempt,
             transport=self._signing_transport,
         )
+        return runtime
 
     def _deadline(self, timeout: float | NotGiven | None) -> Deadline:
         seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
@@ -191,23 +187,29 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         limits = [limit for limit in (left, self._timeout) if limit is not None]
         return min(limits, default=None)
 
-    def _run(
+    def _context(
         self,
         operation: Operation[InputT, OutputT],
         asked: InputT,
-        parts: Parts[TransportT],
+        runtime: ClientRuntime[TransportT],
         deadline: Deadline,
         *,
         is_poll: bool,
-    ) -> Run[OutputT]:
-        route = parts.polling if is_poll else parts.route
-        return Run(
+    ) -> CallContext[OutputT]:
+        if runtime.is_insecure:
+            warnings.warn(
+                f"requests go to {runtime.defaults.url} unencrypted: use https, or http with a loopback address only",
+                InsecureEndpointWarning,
+                stacklevel=6 if is_poll else 4,
+            )
+        defaults = runtime.poll_defaults if is_poll else runtime.defaults
+        return CallContext(
             operation_name=operation.name,
-            exchange=exchange(operation, asked, route, invocation_id=invocation_id()),
+            exchange=exchange(operation, asked, defaults, invocation_id=invocation_id()),
             clock=self._clock,
             limits=self._limits,
             deadline=deadline,
-            watch=parts.watch,
+            reporter=runtime.reporter,
         )
 
     def _check(self, operation: Operation[InputT, OutputT], asked: InputT) -> None:
@@ -217,19 +219,91 @@ class Setup(ABC, Generic[TransportT, CredentialsT]):
         if violations:
             raise ParameterValidationError(operation.name, violations)
 
-    def _accept(self, parts: Parts[TransportT], *, is_poll: bool) -> Parts[TransportT]:
-        """Say what is to be said of the parts, to whoever made the first call or began the wait that did."""
-        if parts.is_insecure:
-            warnings.warn(
-                f"requests go to {parts.route.url} unencrypted: use https, or http with a loopback address only",
-                InsecureEndpointWarning,
-                stacklevel=6 if is_poll else 4,
-            )
-        return parts
-
     def _check_open(self) -> None:
         if self._clock.is_closed:
             raise ConfigurationError(f"this {type(self).__name__} is closed: make a new one")
+
+    def _end(self) -> TransportT | None:
+        """End all that waits, and return the transport, to be closed."""
+        self._clock.close()
+        self._credentials.close()
+        return self._transport if self._runtime is None else self._runtime.transport
+
+
+class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
+    """How a call begins in a thread."""
+
+    _transport_kind = httpx.BaseTransport
+    _accepts_async_providers = False
+
+    def _call(
+        self,
+        operation: Operation[InputT, OutputT],
+        asked: InputT,
+        timeout: float | NotGiven | None,
+        *,
+        is_poll: bool = False,
+    ) -> OutputT:
+        self._check(operation, asked)
+        deadline = self._deadline(timeout)
+        runtime = self._runtime
+        if runtime is None:
+            with self._lock():
+                runtime = self._runtime or self._new_runtime()
+        return drive(self._context(operation, asked, runtime, deadline, is_poll=is_poll), runtime.transport)
+
+    def _signing_transport(self, options: TransportOptions, region_name: str) -> httpx.BaseTransport:
+        return SigV4Transport(
+            PooledTransport(options) if self._transport is None else self._transport,
+            service_name=_SIGNING_NAME,
+            region_name=region_name,
+            credentials=self._credentials,
+            now=self._clock.time,
+        )
+
+
+class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
+    """How a call begins in a task."""
+
+    _transport_kind = httpx.AsyncBaseTransport
+    _accepts_async_providers = True
+
+    async def _call(
+        self,
+        operation: Operation[InputT, OutputT],
+        asked: InputT,
+        timeout: float | NotGiven | None,
+        *,
+        is_poll: bool = False,
+    ) -> OutputT:
+        self._check(operation, asked)
+        deadline = self._deadline(timeout)
+        runtime = self._runtime or await self._prepared(operation.name, deadline)
+        context = self._context(operation, asked, runtime, deadline, is_poll=is_poll)
+        return await drive_async(context, runtime.transport, keeps_deadline=self._transport is None)
+
+    async def _prepared(self, operation_name: str, deadline: Deadline) -> ClientRuntime[httpx.AsyncBaseTransport]:
+        """Return the runtime, which is made in a thread: settings may be in files."""
+        pending = self._pending.get(os.getpid())
+        if pending is None or pending.done():
+            try:
+                pending = run_in_thread(self._new_runtime, name="codepipeline_client-settings")
+            except RuntimeError as error:
+                raise ConfigurationError(f"no thread could be started to read the settings: {error}") from error
+            self._pending[os.getpid()] = pending
+        runtime = await self._clock.wait(wait(pending), deadline.left())
+        if runtime is None:
+            raise closed() if self._clock.is_closed else late(operation_name, deadline)
+        return runtime
+
+    def _signing_transport(self, options: TransportOptions, region_name: str) -> httpx.AsyncBaseTransport:
+        return AsyncSigV4Transport(
+            AsyncPooledTransport(options) if self._transport is None else self._transport,
+            service_name=_SIGNING_NAME,
+            region_name=region_name,
+            credentials=self._credentials,
+            now=self._clock.time,
+        )
 
 
 def _clock(given: object) -> Clock:

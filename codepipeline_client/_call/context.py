@@ -1,28 +1,38 @@
 """
-One call on its way: what a loop does between waits, and what it makes of what came.
+One call: what both drivers do between waits, and what is reported of its attempts.
 
-Sleeps and sends nothing itself: `_driver` does, for threads and for tasks.
+Waits for nothing and sends nothing: that is in `driver`. Reports have facts about attempts; never a header, a body or
+credentials.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import logging
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from os import urandom
-from typing import Generic, NamedTuple, Never
+from typing import Final, Generic, NamedTuple, Never
 
 import httpx
-from attrs import evolve
+from attrs import evolve, frozen
 
-from ._exchange import Exchange, Unsent
-from ._pauses import ClosableClock
-from ._protocol.messages import Attempt, Response
-from ._reports import AttemptReport, Watch
-from .clock import DEADLINE, Deadline
-from .errors import CodePipelineError, ConnectionFailedError, CredentialsError, RequestTimeoutError, TransportError
-from .operations import OutputT
-from .transport import SENDING, SKEW, STALE_CREDENTIALS, Sending
+from .._protocol.messages import Attempt, Response
+from ..clock import DEADLINE, ClosableClock, Deadline
+from ..errors import (
+    CodePipelineError,
+    ConnectionFailedError,
+    CredentialsError,
+    RequestTimeoutError,
+    ServiceError,
+    TransportError,
+    printable,
+)
+from ..operations import OutputT
+from ..transport import SENDING, SKEW, STALE_CREDENTIALS, Sending
+from .exchange import Exchange, Unsent
+
+LOGGER: Final = logging.getLogger("codepipeline_client")
 
 
 class Limits(NamedTuple):
@@ -34,10 +44,10 @@ class Limits(NamedTuple):
     """Between two pieces of the answer, or of the request."""
 
 
-class Run(Generic[OutputT]):
-    """One call on its way, and what both loops do between waits."""
+class CallContext(Generic[OutputT]):
+    """One call: its limits, its attempts, and what is reported of them."""
 
-    __slots__ = ("_untold", "clock", "deadline", "exchange", "limits", "operation_name", "watch")
+    __slots__ = ("_unreported", "clock", "deadline", "exchange", "limits", "operation_name", "reporter")
 
     def __init__(
         self,
@@ -47,15 +57,15 @@ class Run(Generic[OutputT]):
         clock: ClosableClock,
         limits: Limits,
         deadline: Deadline,
-        watch: Watch,
+        reporter: AttemptReporter,
     ) -> None:
         self.operation_name = operation_name
         self.exchange = exchange
         self.clock = clock
         self.limits = limits
         self.deadline = deadline
-        self.watch = watch
-        self._untold: AttemptReport | None = None
+        self.reporter = reporter
+        self._unreported: AttemptReport | None = None
         """The report of an attempt that is followed by another only if there are other keys for it."""
 
     def broken_off(self, attempt: Attempt, *, before: float = 0.0) -> Failed | None:
@@ -107,10 +117,10 @@ class Run(Generic[OutputT]):
         if is_unsent and not isinstance(outcome, CredentialsError | Response):
             return self._unsent(attempt, outcome)
         step = _advanced(self.exchange, outcome)
-        if self.watch.is_on():
-            self._tell_late(pause=None if is_unsent else 0.0)
+        if self.reporter.is_on():
+            self._report_late(pause=None if is_unsent else 0.0)
             if not is_unsent:
-                self._tell(attempt, outcome, step, seconds)
+                self._report(attempt, outcome, step, seconds)
         return step
 
     def _outcome(self, came: Response | CodePipelineError | None) -> Response | CodePipelineError:
@@ -134,12 +144,12 @@ class Run(Generic[OutputT]):
     def _unsent(self, attempt: Attempt, error: CodePipelineError) -> Failed:
         """Return how a call ends whose next attempt is not sent."""
         self._leave()
-        self._tell_late(pause=None)
+        self._report_late(pause=None)
         error.attempts = attempt.number - 1
         error.__cause__ = attempt.after
         return Failed(error)
 
-    def _tell(
+    def _report(
         self,
         attempt: Attempt,
         outcome: Response | CodePipelineError,
@@ -149,16 +159,16 @@ class Run(Generic[OutputT]):
         again = step if isinstance(step, Attempt) else None
         failure = again.after if again else step.failure if isinstance(step, Failed) else None
         pause = None if again is None or self.deadline.left() <= again.delay else again.delay
-        report = self.watch.report(self.operation_name, attempt, outcome, failure, seconds=seconds, pause=pause)
+        report = self.reporter.report(self.operation_name, attempt, outcome, failure, seconds=seconds, pause=pause)
         if again is None or again.stale is None:
-            self.watch.tell(report)
+            self.reporter.tell(report)
         else:
-            self._untold = report
+            self._unreported = report
 
-    def _tell_late(self, *, pause: float | None) -> None:
-        report, self._untold = self._untold, None
+    def _report_late(self, *, pause: float | None) -> None:
+        report, self._unreported = self._unreported, None
         if report is not None:
-            self.watch.tell(evolve(report, pause=pause))
+            self.reporter.tell(evolve(report, pause=pause))
 
     @contextmanager
     def pausing(self) -> Generator[None]:
@@ -235,3 +245,101 @@ def _lesser(limit: float | None, left: float | None) -> float | None:
     if left is None:
         return limit
     return left if limit is None else min(limit, left)
+
+
+@frozen(kw_only=True)
+class AttemptReport:
+    """How one attempt of a call went. `on_attempt` is called with one after each."""
+
+    operation_name: str
+    """The operation, such as ``GetPipelineExecution``."""
+    attempt: int
+    """Which attempt of the call it was, from 1."""
+    host: str
+    """The endpoint's host, with its port unless it is the scheme's own."""
+    http_status_code: int | None
+    """The answer's HTTP status. None when no answer came."""
+    error_code: str | None
+    """
+    The service's error code, or the name of the error class when it was not the service. None when it went well.
+
+    Control characters are escaped here and in `request_id`, so that no answer can forge a line in a log.
+    """
+    request_id: str | None
+    """The service's id for the request. None when no answer came, or when it had none."""
+    seconds: float
+    """How long the attempt took, without the pause before it."""
+    pause: float | None
+    """How long the call pauses now before its next attempt, in seconds. None when this attempt was the last."""
+
+
+OnAttempt = Callable[[AttemptReport], object]
+"""A function that is told of each attempt. It is called in the thread or the task of the call, and must not block."""
+
+
+class AttemptReporter(NamedTuple):
+    """Who is told of the attempts of one client."""
+
+    host: str
+    on_attempt: OnAttempt | None
+
+    def is_on(self) -> bool:
+        """Return whether there is anyone to tell: a report that nobody reads is not made."""
+        return self.on_attempt is not None or LOGGER.isEnabledFor(logging.INFO)
+
+    def report(
+        self,
+        operation_name: str,
+        attempt: Attempt,
+        outcome: Response | CodePipelineError,
+        failure: CodePipelineError | None,
+        *,
+        seconds: float,
+        pause: float | None,
+    ) -> AttemptReport:
+        """Return the facts: *outcome* is what came of sending, *failure* what the call makes of that."""
+        request_id = outcome.request_id if isinstance(outcome, Response) else None
+        return AttemptReport(
+            operation_name=operation_name,
+            attempt=attempt.number,
+            host=self.host,
+            http_status_code=outcome.status_code if isinstance(outcome, Response) else None,
+            error_code=_code(failure),
+            request_id=request_id and printable(request_id),
+            seconds=seconds,
+            pause=pause,
+        )
+
+    def tell(self, report: AttemptReport) -> None:
+        """Tell all who want to know."""
+        _log(report)
+        if self.on_attempt is not None:
+            try:
+                self.on_attempt(report)
+            except Exception:
+                LOGGER.warning("on_attempt raised an error", exc_info=True)
+
+
+def _code(failure: CodePipelineError | None) -> str | None:
+    if failure is None:
+        return None
+    return printable(failure.code) if isinstance(failure, ServiceError) else type(failure).__name__
+
+
+def _log(report: AttemptReport) -> None:
+    status = report.http_status_code or "no answer"
+    result = report.error_code or "ok"
+    if result == str(status):  # a bare answer: its status is all the code there is
+        result = "without a code"
+    facts = (
+        report.operation_name,
+        report.attempt,
+        report.host,
+        status,
+        result,
+        report.request_id or "none",
+        round(report.seconds * 1000),
+    )
+    LOGGER.debug("%s attempt %d to %s: %s %s, request id %s, %d ms", *facts)
+    if report.pause is not None:
+        LOGGER.info("%s attempt %d to %s: %s %s, request id %s, %d ms: again in %.3f s", *facts, report.pause)

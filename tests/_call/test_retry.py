@@ -1,4 +1,4 @@
-"""Retries: by the numbers of the AWS SDKs' standard mode, as botocore has them, for every order of outcomes."""
+"""CallRetries: by the numbers of the AWS SDKs' standard mode, as botocore has them, for every order of outcomes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codepipeline_client._config.arguments import RetryMode as Mode
-from codepipeline_client._retry import (
+from codepipeline_client._call.retry import (
     THROTTLING,
     TRANSIENT,
     TRANSIENT_CODES,
+    CallRetries,
     Kind,
-    Policy,
     Quota,
-    Retries,
     RetryPolicy,
     backoff,
     classify,
     heed,
     policy,
 )
+from codepipeline_client._config.arguments import RetryMode as Mode
 from codepipeline_client.errors import (
     SERVICE_ERRORS,
     THROTTLING_CODES,
@@ -87,12 +86,12 @@ def never() -> float:
     raise AssertionError("nobody asked for chance or time")
 
 
-def made(mode: Mode = "standard", *, max_attempts: int = 3, chance: Callable[[], float] = lambda: 0.5) -> Policy:
+def made(mode: Mode = "standard", *, max_attempts: int = 3, chance: Callable[[], float] = lambda: 0.5) -> RetryPolicy:
     return policy(mode, max_attempts=max_attempts, chance=chance, monotonic=lambda: 1000.0)
 
 
 def asked(
-    retries: Retries,
+    retries: CallRetries,
     failure: CodePipelineError,
     attempt: int = 1,
     *,
@@ -391,7 +390,7 @@ def test_for_any_order_of_outcomes_the_arithmetic_is_exact(
     ours = made(max_attempts=max_attempts, chance=chances.pop)
     ours.quota.take(500 - quota)
     left = quota
-    live: dict[int, tuple[Retries, int, int]] = {}
+    live: dict[int, tuple[CallRetries, int, int]] = {}
     for call, outcome, chance, retry_after, skewed in events:
         retries, attempt, taken = live.pop(call) if call in live else (ours.begin(), 1, 0)
         assert retries.lead() == 0.0
@@ -502,7 +501,7 @@ class Time:
         return self.now
 
 
-def adaptive(time: Time, chance: float = 0.5) -> Policy:
+def adaptive(time: Time, chance: float = 0.5) -> RetryPolicy:
     return policy("adaptive", max_attempts=3, chance=lambda: chance, monotonic=time.monotonic)
 
 
@@ -712,7 +711,7 @@ def test_verdicts_pauses_and_quota_are_botocores(
         retry_quota=checker,
         service_name="codepipeline",
     )
-    live: dict[int, tuple[Retries, int, dict[str, Any]]] = {}
+    live: dict[int, tuple[CallRetries, int, dict[str, Any]]] = {}
     for call, outcome, chance, retry_after, _ in events:
         retries, attempt, taken = live.pop(call) if call in live else (ours.begin(), 1, {})
         chances[:] = [chance]

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import anyio
 import httpx
 
-from ._http.pool import PoolClosed
-from .errors import ConnectionFailedError, RequestTimeoutError, TransportError
+from .._http.pool import PoolClosed
+from ..errors import ConnectionFailedError, RequestTimeoutError, TransportError
 
 FAILURES: Final = (
     httpx.HTTPError,
