@@ -167,6 +167,7 @@ def main() -> None:
         with step("Lint"):
             run(tools, "-m", "ruff", "check")
             run(tools, "-m", "ruff", "format", "--check")
+            run(tools.with_name("lint-imports"))
         # Beside the checks that only read; the tests measure time, and want the machine for themselves.
         prepared: list[Future[None] | Future[Path]] = [
             aside.submit(run, tools, "tests/peers/environments.py", work / "peers"),

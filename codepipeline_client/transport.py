@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import anyio
 import httpx
@@ -184,9 +184,9 @@ class _RequestSigner:
     """Signs requests for one service and region."""
 
     def __init__(self, service_name: str, region_name: str, now: Callable[[], float]) -> None:
-        scope: tuple[tuple[str, object], ...] = (("service_name", service_name), ("region_name", region_name))
-        for argument, value in scope:
-            if not isinstance(value, str) or not re.fullmatch("[A-Za-z0-9-]+", value):
+        scope: dict[str, Any] = {"service_name": service_name, "region_name": region_name}
+        for argument, value in scope.items():
+            if not (isinstance(value, str) and re.fullmatch("[A-Za-z0-9-]+", value)):
                 raise ConfigurationError(f"{argument} must be letters, digits and hyphens, not {value!r}")
         self._service_name = service_name
         self._region_name = region_name

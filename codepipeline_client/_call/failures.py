@@ -118,7 +118,7 @@ def may_pass(error: BaseException) -> bool:
 def _root(error: Exception, before: BaseException | None) -> BaseException:
     """Return the system's or TLS's own error that *error* was made from, which may be the only one with words."""
     root: BaseException = error
-    inner = error.__cause__ or error.__context__  # httpcore cuts causes, and contexts remain
+    inner = error.__cause__ or error.__context__  # some cut causes, and contexts remain
     while inner is not None and inner is not before:
         root = inner if isinstance(inner, OSError) else root
         inner = inner.__cause__ or inner.__context__
@@ -138,7 +138,7 @@ def _reason(error: Exception, root: BaseException) -> str:
 
 def _is_refusal(words: str) -> bool:
     """Return whether a proxy's response is of those that stay: a wrong password tried again may lock an account."""
-    # By the status of an HTTP proxy, and by httpcore's words for a SOCKS proxy.
+    # By the status of an HTTP proxy, and by httpx's words for a SOCKS proxy.
     return re.match(r"4(?!08|29)\d\d|Invalid username/password|Requested .* from proxy server", words) is not None
 
 

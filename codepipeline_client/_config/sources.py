@@ -60,8 +60,8 @@ class Sources:
     environ: Mapping[str, str] = field(repr=False)
     profile_name: str | None = None
     """None when no profile was named: then "default" counts, if there is one."""
-    profiles: Mapping[str, Section] = field(factory=dict, repr=False)
-    services: Mapping[str, Section] = field(factory=dict, repr=False)
+    profiles: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
+    services: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
 
     def find(self, setting: Setting[T], argument: T | None = None) -> ResolvedSetting[T] | None:
         """Return the argument, or the value from the first place that has one. An empty text is no value."""

@@ -160,7 +160,7 @@ class WholeReads(ByteStream):
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
         """Return what is known of the connection."""
-        return self._inner.extra_attributes
+        return self._inner.extra_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - half typed
 
 
 def connect(

@@ -272,8 +272,8 @@ async def _close_at_end(pool: _AsyncPool) -> AsyncGenerator[None]:
         await _aclose_all(pool.expired())
 
 
-def _has_ended(pool: _AsyncPool, loop: object) -> bool:
-    return pool.is_closed or (hasattr(loop, "is_closed") and loop.is_closed())
+def _has_ended(pool: _AsyncPool, loop: Any) -> bool:
+    return pool.is_closed or (hasattr(loop, "is_closed") and bool(loop.is_closed()))  # asyncio's tells
 
 
 def _close(processes: dict[int, tuple[_Pool, _Resolver]]) -> None:

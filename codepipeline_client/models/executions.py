@@ -26,7 +26,6 @@ from ..errors import (
 )
 from .console import execution_page
 from .enums import ExecutionMode, ExecutionType, PipelineExecutionStatus, TriggerType
-from .notebook import table
 from .revisions import Page, Summary, commit_id_of, page_of, summary_of
 
 
@@ -203,6 +202,8 @@ class PipelineExecution:
 
     def _repr_html_(self) -> str:
         """Return a small table: notebooks ask for it."""
+        from .notebook import table  # here, since a program's start should not wait for it
+
         return table(self)
 
 

@@ -94,7 +94,10 @@ def test_without_a_thread_a_lookup_fails(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_host_without_an_address_is_an_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])  # some resolvers do
+    def no_address(*_: object, **__: object) -> list[object]:
+        return []  # some resolvers do
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_address)
     with pytest.raises(socket.gaierror, match=r"far\.test has no address") as caught:
         look_up("far.test", 443)
     assert caught.value.errno == socket.EAI_NONAME

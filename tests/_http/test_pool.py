@@ -227,6 +227,7 @@ def test_a_connection_that_is_kept_after_the_close_is_to_be_closed() -> None:
 @pytest.mark.parametrize("act", ["enter", "release", "keep", "take", "expired"])
 def test_a_signal_handler_may_close_the_pool_that_it_interrupts(act: str) -> None:
     """At any line: no deadlock, and whoever comes later is told."""
+    moment = 0
     for moment in count(1):
         pool = new_pool(max_connections=2)
         idle(pool, FakeConnection())
