@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from threading import Lock, Thread
+from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def call_soon(token: EventLoopToken, action: Callable[[], object]) -> None:
 
 def running_library() -> Literal["asyncio", "trio"]:
     """Return what the current task runs on. Not by the running loop alone: trio can be the guest of asyncio's."""
-    import asyncio  # here, since a sync client does without
+    import asyncio
 
     try:
         task = asyncio.current_task()
@@ -134,10 +134,10 @@ class ProcessLock:
     __slots__ = ("_locks",)
 
     def __init__(self) -> None:
-        self._locks = {os.getpid(): Lock()}
+        self._locks = {os.getpid(): RLock()}
 
-    def __call__(self) -> Lock:
+    def __call__(self) -> RLock:
         """Return the lock, for a ``with`` statement."""
         own = os.getpid()
         lock = self._locks.get(own)
-        return self._locks.setdefault(own, Lock()) if lock is None else lock
+        return self._locks.setdefault(own, RLock()) if lock is None else lock

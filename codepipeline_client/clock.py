@@ -18,6 +18,9 @@ from . import _threads
 
 T = TypeVar("T")
 
+_LONGEST_WAIT: Final = 1.0
+"""Seconds that a thread waits at once: on Windows, Ctrl-C does not reach it meanwhile."""
+
 DEADLINE: Final = "codepipeline_client.deadline"
 """Request extension: the `Deadline` of the call that the request is part of."""
 
@@ -103,7 +106,7 @@ class ClosableClock:
         """Tells the time of day, in seconds since the epoch."""
         self.monotonic: Final = clock.monotonic
         """Tells seconds that never run backwards."""
-        self.is_closed = False
+        self.is_closed: bool = False
         """Whether the client has been closed."""
         self._clock = clock
         # Queues, whose `put` a signal handler may call at any moment: an event's `set` would wait for its own lock.
@@ -126,9 +129,10 @@ class ClosableClock:
         woken = SimpleQueue[None]()
         self._sleepers.add(woken)
         try:
-            if not self.is_closed:  # asked when it can be woken: a close from now on does so
+            ends = time.monotonic() + seconds
+            while not self.is_closed and (left := ends - time.monotonic()) > 0:
                 with suppress(Empty):
-                    woken.get(timeout=seconds)
+                    woken.get(timeout=min(left, _LONGEST_WAIT))
         finally:
             self._sleepers.discard(woken)
 

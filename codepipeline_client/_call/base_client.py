@@ -1,5 +1,5 @@
 """
-What both clients are told and check, and how a call of theirs begins.
+The arguments of both clients, their checks, and the start of a call.
 
 Making a client reads no file: the first call reads the settings, once for all calls.
 """
@@ -107,7 +107,6 @@ class BaseClient(ABC, Generic[TransportT, CredentialsT]):
             on_attempt: A function that is called with an `AttemptReport` after each attempt, in the thread or the
                 task of the call. An error in it is logged, and harms no call.
         """
-        self._clock = ClosableClock(_clock(clock))
         self._arguments = arguments = ClientArguments(
             region_name=region_name,
             profile_name=profile_name,
@@ -123,6 +122,7 @@ class BaseClient(ABC, Generic[TransportT, CredentialsT]):
         )
         del proxy, endpoint_url  # a traceback may show local variables, and these may hold passwords
         try:
+            self._clock = ClosableClock(_clock(clock))
             self._credentials = CachedCredentials(
                 credentials,
                 profile_name=profile_name,
@@ -248,8 +248,13 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
         deadline = self._deadline(timeout)
         runtime = self._runtime
         if runtime is None:
-            with self._lock():
+            lock, left = self._lock(), deadline.within(None)
+            if not lock.acquire(timeout=-1 if left is None else left):
+                raise late(operation.name, deadline)
+            try:
                 runtime = self._runtime or self._new_runtime()
+            finally:
+                lock.release()
         return drive(self._context(operation, asked, runtime, deadline, is_poll=is_poll), runtime.transport)
 
     def _signing_transport(self, options: TransportOptions, region_name: str) -> httpx.BaseTransport:

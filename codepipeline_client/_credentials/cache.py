@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from math import inf
 from threading import RLock
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from anyio.lowlevel import EventLoopToken, current_token
 from attrs import Factory, define, evolve
 
 from .._protocol.sigv4 import Credentials
@@ -23,9 +24,6 @@ from ..errors import CredentialsError
 from .expiry import ExpiryState, FetchedCredentials
 from .providers import Provider, provider_of, validated
 from .redaction import credentials_error, redact
-
-if TYPE_CHECKING:
-    from anyio.lowlevel import EventLoopToken
 
 _Outcome: TypeAlias = Credentials | CredentialsError
 
@@ -81,8 +79,6 @@ class CachedCredentials:
         """Return credentials to sign with, for tasks on asyncio or trio. As `get`, but the caller limits the time."""
         loop = None
         if self._provider.may_be_async:
-            from anyio.lowlevel import current_token  # here, since a sync client does without anyio
-
             loop = current_token()
         found = self._find(stale, loop)
         return self._checked(await wait(found) if isinstance(found, SharedFuture) else found, stale)

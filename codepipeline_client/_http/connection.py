@@ -7,6 +7,7 @@ anyio have it; the transport makes httpx's errors of it.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import ssl
@@ -38,7 +39,7 @@ _ASYNC_READ_SIZE: Final = 256 * 1024
 _LEAST_SHARE: Final = 2.0
 """Seconds that each address of a host gets to accept a connection, as far as there is time."""
 _LONGEST_WAIT: Final = 1.0
-"""Seconds after which a thread looks again: a signal that comes just before a wait is heard after it only."""
+"""Seconds that a thread waits at once: a signal that arrives just before a wait is handled only after it."""
 
 
 class _BaseConnection:
@@ -130,9 +131,18 @@ class AsyncConnection(_BaseConnection):
         """Close the stream, without a word to the server."""
         await _aclose(self._stream)
 
+    def drop(self) -> None:
+        """Close the socket of a stream whose event loop is gone, or is another process's: nobody can close that."""
+        fileno = self._socket.fileno()
+        if fileno != -1 and hasattr(os, "fork"):
+            # The number stays in use until the stream is destroyed, which closes it.
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, fileno)
+            os.close(nothing)
+
 
 class WholeReads(ByteStream):
-    """A stream that reads as much at once as event loops do, whatever TLS asks for, so that nothing is left unseen."""
+    """Reads 256 KiB at once whatever TLS asks for: anyio hides what exceeds the size that it is asked for."""
 
     def __init__(self, inner: ByteStream) -> None:
         self._inner = inner

@@ -77,6 +77,8 @@ class HttpxConnection:
         request.extensions = {**request.extensions, "timeout": timer.timeouts()}
         try:
             response = self._transport.handle_request(request)
+        except TimeoutError as error:  # a mock's
+            raise httpx.ReadTimeout(str(error)) from None
         except self._socks_errors as error:
             raise httpx.ProxyError(f"it does not speak SOCKS5: {error}") from None
         body = read_body(response, request)
@@ -108,11 +110,16 @@ class AsyncHttpxConnection:
         steps.begin_step("call")  # httpx has the limits of the steps
         try:
             response = await self._transport.handle_async_request(request)
+        except TimeoutError as error:  # a mock's
+            raise httpx.ReadTimeout(str(error)) from None
         except self._socks_errors as error:
             raise httpx.ProxyError(f"it does not speak SOCKS5: {error}") from None
         body = await read_body_async(response)
         self.allows_reuse = len(body) <= MAX_BODY
         return _whole(response, body)
+
+    def drop(self) -> None:
+        """Leave what cannot be closed any more to the garbage collector."""
 
     async def aclose(self) -> None:
         """Close the transport."""

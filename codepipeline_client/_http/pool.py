@@ -1,8 +1,8 @@
 """
 Who may have a connection, in which order, and which one.
 
-Opens none, closes none and waits for none. Threads, and signal handlers that interrupt them, may use a pool at once:
-what a handler must not find half done is done in an order that bears it.
+Opens none, closes none and waits for none. Threads may use a pool at once, and a signal handler may close it between
+any two statements, so their order keeps it consistent.
 """
 
 from __future__ import annotations
@@ -128,6 +128,18 @@ class ConnectionPool(Generic[ConnectionT]):
             while self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds:
                 expired.append(self._idle.popleft()[1])
         return expired
+
+    def abandon(self) -> list[ConnectionT]:
+        """
+        Return all connections of a pool whose process or event loop is gone: to be closed.
+
+        Takes no lock: a thread of the parent may have held it when this process was forked.
+        """
+        self.is_closed = True
+        used = [lease.connection for lease in tuple(self._granted) if lease.connection is not None]
+        idle = [connection for _, connection in tuple(self._idle)]
+        self._idle.clear()
+        return [*used, *idle]
 
     def close(self) -> None:
         """End all calls, and refuse new ones."""

@@ -78,6 +78,7 @@ class StepTimer:
         for step in ("connect", "write", "read", "pool"):
             self.begin(step)
             timeouts[step] = self.timeout()
+        self.begin("read")
         return timeouts
 
     def error(self) -> httpx.TimeoutException:

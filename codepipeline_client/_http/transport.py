@@ -99,8 +99,10 @@ class PooledTransport(httpx.BaseTransport):
     def _here(self) -> tuple[_Pool, _Resolver]:
         here = self._processes.get(os.getpid())
         if here is None:
+            _close_all([each for pool, _ in tuple(self._processes.values()) for each in pool.abandon()])
             here = self._processes.setdefault(os.getpid(), (_new_pool(self._options), _Resolver(self._options)))
-            here[0].is_closed = self._is_closed
+            if self._is_closed:
+                here[0].is_closed = True
         return here
 
     def _send(
@@ -108,16 +110,18 @@ class PooledTransport(httpx.BaseTransport):
     ) -> httpx.Response:
         origin = Origin.of(request.url)
         key = (origin, self._options.needs_httpx or is_intercepted(is_async=False))
-        while True:
-            is_usable, used = pool.take(lease, key), lease.connection
-            if used is None:
-                break
-            if is_usable:
-                try:
-                    return used.send(request, timer, lease)
-                except _RACES:
-                    if used.has_received or lease.is_closed:
-                        raise
+        while not pool.take(lease, key) and lease.connection is not None:
+            lease.connection.close()
+            lease.connection = None
+        used = lease.connection
+        if used is not None:
+            try:
+                return used.send(request, timer, lease)
+            except TimeoutError:
+                raise
+            except _RACES:
+                if used.has_received or lease.is_closed:
+                    raise
             used.close()
             lease.connection = None
         timer.begin("connect")
@@ -198,9 +202,10 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
             return here[0]
         pool: _AsyncPool = _new_pool(self._options)
         pool.is_closed = self._is_closed
-        for other, (others, _, _) in tuple(self._loops.items()):
-            if _has_ended(others, other[1]):
-                self._loops.pop(other, None)
+        for other, (left, _, _) in tuple(self._loops.items()):
+            if other[0] != key[0] or _has_ended(left, other[1]):
+                for connection in left.abandon():
+                    connection.drop()
         end = _close_at_end(pool)
         self._loops[key] = pool, token, end
         await anext(end)
@@ -211,16 +216,16 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
     ) -> httpx.Response:
         origin = Origin.of(request.url)
         key = (origin, self._options.needs_httpx or is_intercepted(is_async=True))
-        while True:
-            is_usable, used = pool.take(lease, key), lease.connection
-            if used is None:
-                break
-            if is_usable:
-                try:
-                    return await used.send(request, steps)
-                except _RACES:
-                    if used.has_received:
-                        raise
+        while not pool.take(lease, key) and lease.connection is not None:
+            await lease.connection.aclose()
+            lease.connection = None
+        used = lease.connection
+        if used is not None:
+            try:
+                return await used.send(request, steps)
+            except _RACES:
+                if used.has_received:
+                    raise
             await used.aclose()
             lease.connection = None
         steps.begin_step("connect")

@@ -86,7 +86,7 @@ class Command(click.Command):
 class CommandGroup(Command, click.Group):
     """The same for a command of commands."""
 
-    command_class = Command
+    command_class: type[click.Command] | None = Command
 
 
 def info_option(text: Callable[[click.Context], str], *names: str, about: str) -> click.Option:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import socket
 import ssl
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final
 
@@ -15,6 +20,7 @@ import anyio
 import httpx
 import pytest
 import trustme
+from anyio.abc import SocketAttribute
 
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from codepipeline_client._http import connection as module
@@ -348,3 +354,123 @@ def test_what_tls_has_received_unread_is_noticed() -> None:
     with suppress(ssl.SSLWantReadError):
         server.unwrap()
     assert module.has_unread(client)
+
+
+@pytest.mark.parametrize("idle", [1, 3])
+def test_a_silent_server_gets_a_request_once(serve: Callable[..., str], idle: int) -> None:
+    """Over an idle connection too: a timeout is no race with a server that closes it."""
+    requests: list[int] = []
+    may_respond = threading.Semaphore(0)
+
+    def responds_once(sock: socket.socket) -> None:
+        read_head(sock)
+        assert may_respond.acquire(timeout=10)
+        sock.sendall(OK)
+        read_head(sock)
+        requests.append(1)
+        sock.recv(1)
+
+    url = serve(responds_once)
+    with PooledTransport(TransportOptions()) as transport, ThreadPoolExecutor(idle) as threads:
+
+        def ask(read: float) -> httpx.Response:
+            extensions = {"timeout": {"read": read}}
+            return transport.handle_request(httpx.Request("POST", url, content=b"ask", extensions=extensions))
+
+        calls = [threads.submit(ask, 10.0) for _ in range(idle)]
+        for _ in calls:
+            may_respond.release()
+        assert [call.result().status_code for call in calls] == [200] * idle
+        with pytest.raises(httpx.ReadTimeout):
+            ask(0.2)
+    assert len(requests) == 1
+
+
+TWO_LOOPS: Final = """
+import asyncio, sys, httpx
+from codepipeline_client._http import AsyncPooledTransport, TransportOptions
+
+transport = AsyncPooledTransport(TransportOptions())
+
+def ask():
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(transport.handle_async_request(httpx.Request("POST", sys.argv[1], content=b"ask")))
+    loop.close()
+
+ask()
+print("first", flush=True)
+sys.stdin.readline()
+ask()
+print("second", flush=True)
+sys.stdin.readline()
+"""
+"""In a process of its own: asyncio warns of a transport that its loop did not close, whenever that is destroyed."""
+
+
+def test_what_a_closed_event_loop_has_left_is_closed_at_the_next_use(serve: Callable[..., str]) -> None:
+    over = threading.Event()
+
+    def counts(sock: socket.socket) -> None:
+        with suppress(OSError):
+            answers(sock)
+        over.set()
+
+    command = [sys.executable, "-c", TWO_LOOPS, serve(counts)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline() == "first\n"
+        assert not over.is_set()
+        print(file=program.stdin, flush=True)
+        assert program.stdout.readline() == "second\n"
+        assert over.wait(10)
+
+
+def test_what_cannot_be_replaced_is_left_to_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows."""
+    ours, theirs = socket.socketpair()
+
+    class Stream:
+        def extra(self, attribute: object, default: object = None) -> object:
+            return ours if attribute is SocketAttribute.raw_socket else default
+
+    stream: Any = Stream()
+    connection = module.AsyncConnection("key", stream, stream, stream)
+    with monkeypatch.context() as patch:
+        patch.delattr(os, "fork", raising=False)
+        connection.drop()
+    ours.sendall(b"still there")
+    assert theirs.recv(20) == b"still there"
+    connection.drop()
+    assert theirs.recv(1) == b""
+    ours.close()
+    connection.drop()
+    theirs.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_keeps_no_connection_of_its_parent(serve: Callable[..., str]) -> None:
+    """So the server sees the parent's close when it happens."""
+    over = threading.Event()
+
+    def counts(sock: socket.socket) -> None:
+        with suppress(OSError):
+            answers(sock)
+        over.set()
+
+    transport, url = PooledTransport(TransportOptions()), serve(counts)
+    transport.handle_request(httpx.Request("POST", url, content=b"ask"))
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        transport.close()  # its first use there
+        os.read(reader, 1)
+        os._exit(0)
+    time.sleep(0.1)
+    transport.close()
+    assert over.wait(10)
+    os.write(writer, b"x")
+    os.waitpid(child, 0)
+    os.close(reader)
+    os.close(writer)

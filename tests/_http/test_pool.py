@@ -224,6 +224,16 @@ def test_a_connection_that_is_kept_after_the_close_is_to_be_closed() -> None:
     assert pool.expired() == [used]
 
 
+def test_an_abandoned_pool_gives_all_connections_whoever_holds_the_lock() -> None:
+    pool, kept, used = new_pool(max_connections=3), FakeConnection(), FakeConnection()
+    idle(pool, kept)
+    holders = [granted(pool, used), granted(pool)]
+    assert pool.abandon() == [used, kept]
+    assert pool.abandon() == [used]
+    assert pool.is_closed
+    assert holders
+
+
 @pytest.mark.parametrize("act", ["enter", "release", "keep", "take", "expired"])
 def test_a_signal_handler_may_close_the_pool_that_it_interrupts(act: str) -> None:
     """At any line: no deadlock, and whoever comes later is told."""

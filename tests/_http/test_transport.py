@@ -942,7 +942,7 @@ async def storm(pool: AsyncPooledTransport, url: str, calls: int, seed: int) -> 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_after_a_storm_of_cancelled_calls_all_is_as_before(backend: str) -> None:
-    """`python tests/test_connections.py 10000` makes the storm five times as long."""
+    """`python -m tests._http.test_transport 10000` makes the storm five times as long."""
     assert weathered(backend, 2_000) <= 10
 
 
