@@ -28,6 +28,7 @@ from tests.loops import LOOPS
 
 BIG: Final = b"x" * 30_000_000
 OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CHUNKED: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 LONG: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 58000\r\n\r\n" + b"a" * 58_000
 AUTHORITY: Any = trustme.CA()
 
@@ -193,6 +194,18 @@ def test_a_goodbye_of_tls_ends_an_idle_connection(serve: Callable[..., str], sen
 
     outcomes = send(serve(says_goodbye, secure=True), count=2, verify=ca_file)
     assert [isinstance(outcome, httpx.Response) for outcome in outcomes] == [True, True]
+
+
+@pytest.mark.parametrize("sent", [OK[:-1], CHUNKED[:-5], CHUNKED[:-1]], ids=["length", "chunk", "last-chunk"])
+def test_a_response_that_tls_cuts_off_without_a_goodbye_is_no_success(
+    serve: Callable[..., str], send: Send, ca_file: str, sent: bytes
+) -> None:
+    def cuts_off(sock: socket.socket) -> None:
+        read_head(sock)
+        sock.sendall(sent)
+
+    (outcome,) = send(serve(cuts_off, secure=True), verify=ca_file)
+    assert isinstance(outcome, httpx.RemoteProtocolError)
 
 
 def answers(sock: socket.socket) -> None:
