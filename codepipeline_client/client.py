@@ -1,14 +1,11 @@
 """
-The clients: every public method, sync and async.
-
-How a call goes is in `_call`, and how executions are followed in `_polling`.
+The clients: every public method, sync and async. One call is in `_call`, many calls are in `_polling`.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Iterable, Iterator
-from types import TracebackType
 from typing import Self
 
 from ._call.base_client import BaseAsyncClient, BaseSyncClient
@@ -25,7 +22,7 @@ from .waiting import FollowedExecution, OnPoll, PipelineExecutionReference, Poll
 
 class CodePipelineClient(BaseSyncClient):
     """
-    Asks CodePipeline about executions, and follows them to their end. Threads may share one.
+    A client for CodePipeline executions. Safe to share between threads.
 
     Use it in a ``with`` block, or close it: it keeps connections open between calls.
     """
@@ -36,22 +33,22 @@ class CodePipelineClient(BaseSyncClient):
         """
         Return an execution as it is now: status, revisions, variables.
 
-        *timeout* is in seconds, for the whole call: else the client's. None for no limit.
+        *timeout* is in seconds, for the whole call; the client's by default. None for no limit.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
             ServiceError: The service refused or failed; each documented code has a class of its own.
-            ResponseDecodeError: The answer cannot be trusted.
-            TransportError: No answer came.
-            CredentialsError: There are no keys to sign with.
+            ResponseDecodeError: The response cannot be trusted.
+            TransportError: No response came.
+            CredentialsError: No credentials were found, or they could not be refreshed.
             ConfigurationError: A setting is missing or unusable.
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
-        asked = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return self._call(GET_PIPELINE_EXECUTION, asked, timeout)
+        request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
+        return self._call(GET_PIPELINE_EXECUTION, request, timeout)
 
     def wait_for_pipeline_execution(
         self,
@@ -195,12 +192,7 @@ class CodePipelineClient(BaseSyncClient):
         self._check_open()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         """Close the client."""
         self.close()
 
@@ -210,13 +202,13 @@ class CodePipelineClient(BaseSyncClient):
         return Watch(self._poll, PollLoop(schedule, self._clock, on_poll))
 
     def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        asked, limit = _input_of(reference), self._poll_timeout(timeout)
-        return self._call(GET_PIPELINE_EXECUTION, asked, limit, is_poll=True)
+        limit = self._poll_timeout(timeout)
+        return self._call(GET_PIPELINE_EXECUTION, _input_of(reference), limit, is_poll=True)
 
 
 class AsyncCodePipelineClient(BaseAsyncClient):
     """
-    Asks CodePipeline about executions, and follows them to their end, on asyncio or trio. Tasks may share one.
+    A client for CodePipeline executions, on asyncio and trio. Safe to share between tasks.
 
     Use it in an ``async with`` block, or close it: it keeps connections open between calls.
     """
@@ -227,22 +219,22 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Return an execution as it is now: status, revisions, variables.
 
-        *timeout* is in seconds, for the whole call: else the client's. None for no limit.
+        *timeout* is in seconds, for the whole call; the client's by default. None for no limit.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
             ServiceError: The service refused or failed; each documented code has a class of its own.
-            ResponseDecodeError: The answer cannot be trusted.
-            TransportError: No answer came.
-            CredentialsError: There are no keys to sign with.
+            ResponseDecodeError: The response cannot be trusted.
+            TransportError: No response came.
+            CredentialsError: No credentials were found, or they could not be refreshed.
             ConfigurationError: A setting is missing or unusable.
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
-        asked = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return await self._call(GET_PIPELINE_EXECUTION, asked, timeout)
+        request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
+        return await self._call(GET_PIPELINE_EXECUTION, request, timeout)
 
     async def wait_for_pipeline_execution(
         self,
@@ -386,12 +378,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         self._check_open()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         """Close the client."""
         await self.aclose()
 
@@ -402,8 +389,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         )
 
     async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        asked, limit = _input_of(reference), self._poll_timeout(timeout)
-        return await self._call(GET_PIPELINE_EXECUTION, asked, limit, is_poll=True)
+        limit = self._poll_timeout(timeout)
+        return await self._call(GET_PIPELINE_EXECUTION, _input_of(reference), limit, is_poll=True)
 
 
 def _input_of(reference: PipelineExecutionReference) -> GetPipelineExecutionInput:

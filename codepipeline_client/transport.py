@@ -46,7 +46,7 @@ class SigV4Transport(httpx.BaseTransport):
     """
     Signs each request and passes it on.
 
-    Sending raises CredentialsError when there are no keys to sign with, and whatever *transport* raises.
+    Sending raises CredentialsError when there are no credentials, and whatever *transport* raises.
 
     Args:
         transport: What sends the signed request. A new `httpx.HTTPTransport` when left out.
@@ -113,7 +113,7 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
     """
     Signs each request and passes it on.
 
-    Sending raises CredentialsError when there are no keys to sign with, and whatever *transport* raises.
+    Sending raises CredentialsError when there are no credentials, and whatever *transport* raises.
 
     Args:
         transport: What sends the signed request. A new `httpx.AsyncHTTPTransport` when left out.
