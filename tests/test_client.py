@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ from codepipeline_client import (
     ParameterValidationError,
     PipelineExecutionNotFoundException,
     PipelineNotFoundException,
+    RequestTimeoutError,
     UnrecognizedClientException,
     ValidationException,
 )
@@ -509,3 +511,37 @@ def test_a_first_answer_with_environment_keys_loads_no_botocore(service: LocalCo
         text=True,
     )
     assert (result.stdout, result.stderr) == ("[]\n", "")
+
+
+def test_a_sync_call_waits_for_the_settings_no_longer_than_its_time() -> None:
+    """Another thread reads them, from a file system that hangs, say."""
+    held, over = threading.Event(), threading.Event()
+    with CodePipelineClient(region_name="eu-west-1", credentials=KEYS, timeout=0.05) as client:
+
+        def hold() -> None:
+            with client._lock():  # pyright: ignore[reportPrivateUsage]
+                held.set()
+                over.wait(10)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert held.wait(10)
+        with pytest.raises(RequestTimeoutError, match="did not end within its timeout") as caught:
+            client.get_pipeline_execution(**ASKED)
+        over.set()
+        holder.join()
+    assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
+
+
+def test_without_a_thread_for_the_settings_an_async_call_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("codepipeline_client._call.base_client.run_in_thread", refuse)
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(region_name="eu-west-1", credentials=KEYS) as client:
+            await client.get_pipeline_execution(**ASKED)
+
+    with pytest.raises(ConfigurationError, match="no thread could be started to read the settings"):
+        anyio.run(main)

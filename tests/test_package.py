@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import pkgutil
 import pydoc
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
+from types import FunctionType
 from typing import Final, get_type_hints
 
 import pytest
@@ -68,3 +72,26 @@ def test_the_types_of_a_method_can_be_read_at_run_time() -> None:
     for _, method in inspect.getmembers(CodePipelineClient, inspect.isfunction):
         if not method.__name__.startswith("_"):
             assert get_type_hints(method)["return"] is not None
+
+
+def methods_of_protocols() -> Iterator[FunctionType]:
+    """Yield what the protocols of the package declare."""
+    for info in pkgutil.walk_packages(codepipeline_client.__path__, "codepipeline_client."):
+        if info.name.endswith("__main__"):
+            continue
+        module = import_module(info.name)
+        for found in vars(module).values():
+            if isinstance(found, type) and getattr(found, "_is_protocol", False) and found.__module__ == info.name:
+                members = [each.fget if isinstance(each, property) else each for each in vars(found).values()]
+                own = [each for each in members if isinstance(each, FunctionType)]
+                yield from (each for each in own if each.__module__ == info.name)
+
+
+def test_a_protocol_only_asks() -> None:
+    """Whoever inherits from one inherits no behaviour."""
+    methods = list(methods_of_protocols())
+    assert methods
+    for method in methods:
+        parameters = inspect.signature(method).parameters.values()
+        named = {each.name: None for each in parameters if each.kind is each.KEYWORD_ONLY}
+        assert method(*[None] * (len(parameters) - len(named)), **named) is None

@@ -343,8 +343,6 @@ def has_unread(tls: ssl.SSLObject) -> bool:
     """Return whether anything was received that was not read, the end of TLS included."""
     try:
         tls.read(1)
-    except ssl.SSLWantReadError:
-        return False
-    except ssl.SSLError:
-        return True
+    except ssl.SSLError as error:
+        return not isinstance(error, ssl.SSLWantReadError)
     return True

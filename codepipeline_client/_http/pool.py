@@ -109,11 +109,13 @@ class ConnectionPool(Generic[ConnectionT]):
 
         If it cannot, close it and ask again.
         """
-        with suppress(IndexError):
-            since, lease.connection = self._idle.pop()
-            if self._monotonic() - since < self._idle_seconds:
-                return lease.connection.key == key and lease.connection.is_usable
-        return False
+        try:
+            since, connection = self._idle.pop()
+        except IndexError:
+            return False
+        lease.connection = connection
+        is_young = self._monotonic() - since < self._idle_seconds
+        return is_young and connection.key == key and connection.is_usable
 
     def keep(self, lease: Lease[ConnectionT]) -> None:
         """Take the connection of *lease* for the next call."""

@@ -159,6 +159,15 @@ def test_without_an_idle_connection_there_is_none() -> None:
     assert lease.connection is None
 
 
+def test_a_call_without_a_connection_leaves_none_behind() -> None:
+    """An interrupt may have taken it before the call could give it back."""
+    pool = new_pool()
+    lease = granted(pool)
+    pool.keep(lease)
+    pool.release(lease)
+    assert not pool.take(granted(pool), "here")
+
+
 @pytest.mark.parametrize(
     "unusable", [FakeConnection(is_usable=False), FakeConnection(key="elsewhere")], ids=["broken", "elsewhere"]
 )

@@ -452,3 +452,11 @@ def test_whatever_happens_each_ends_exactly_once(
     else:
         pytest.fail("it went on for ever")
     assert sorted(ended, key=references(number).index) == references(number)
+
+
+def test_an_execution_that_an_interrupt_left_in_the_queue_twice_ends_once() -> None:
+    scheduler = batch([A])
+    (schedule,) = scheduler._remaining.values()  # pyright: ignore[reportPrivateUsage] - as an interrupt leaves it
+    scheduler._push(schedule, 0.0)  # pyright: ignore[reportPrivateUsage]
+    scheduler.fail(CredentialsError("none"))
+    assert [end.reference for end in scheduler.ended] == [A]

@@ -560,6 +560,32 @@ def test_polls_are_in_flight_only_while_the_next_is_awaited(backend: str, monkey
 
 
 @BACKENDS
+def test_polls_that_end_soon_after_another_are_recorded(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each ends when the one before it has been reported, and none is made again."""
+    monkeypatch.setattr(drivers, "_GRACE", 100.0)
+
+    async def main() -> None:
+        turns = {reference: anyio.Event() for reference in REFERENCES}
+        following = iter([turns[B], turns[C], anyio.Event()])
+        polled: list[PipelineExecutionReference] = []
+
+        async def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+            polled.append(reference)
+            if len(polled) == len(REFERENCES):
+                turns[A].set()
+            await turns[reference].wait()
+            return output(reference, "Succeeded")
+
+        polls = batch(
+            clock=SystemClock(), rate=1000.0, poll_interval=0.01, on_poll=lambda report: next(following).set()
+        )
+        assert [each.reference async for each in TaskDriver(call, polls)] == [A, B, C]
+        assert Counter(polled) == {A: 1, B: 1, C: 1}
+
+    anyio.run(main, backend=backend)
+
+
+@BACKENDS
 def test_a_poll_that_hangs_has_its_grace_once(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After that it is cancelled soon when others end. No pause in between is as long as the graces are here."""
     monkeypatch.setattr(drivers, "_GRACE", 100.0)

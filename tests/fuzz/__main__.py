@@ -6,8 +6,8 @@ A coverage-guided fuzzer for what comes over a connection.
 
 runs it for 20 minutes, from the root of the repository. It starts from the inputs of `seeds`, and fails for what
 `Target.check` fails for: an error that is not typed, a secret in an outcome, a response that is left to the next call,
-an input that takes more than a second of CPU. More than 512 MiB of memory are a failure, too. Arguments are libFuzzer's, and
-``python -m tests.fuzz FILE`` runs one input again, such as one that failed, of which the path is printed.
+an input that takes more than a second of CPU. More than 512 MiB of memory are a failure, too. Arguments are
+libFuzzer's, and ``python -m tests.fuzz FILE`` runs one input again: of one that failed, the path is printed.
 """
 
 from __future__ import annotations
