@@ -815,7 +815,8 @@ def test_one_byte_after_the_other_does_not_pass_the_deadline(
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout if connects else httpx.ConnectTimeout):
             sender.ask(url, 0.3)
-        assert 0.3 <= time.monotonic() - began < 1.5  # a busy machine is late; test_faults has the bound that counts
+        # uvloop counts in milliseconds. A busy machine is late; test_faults has the bound that counts.
+        assert 0.29 <= time.monotonic() - began < 1.5
         sender.close()
 
 
