@@ -274,11 +274,11 @@ class AttemptReport:
 
 
 OnAttempt = Callable[[AttemptReport], object]
-"""A function that is told of each attempt. It is called in the thread or the task of the call, and must not block."""
+"""Called with the report of each attempt, in the thread or the task of the call. It must not block."""
 
 
 class AttemptReporter(NamedTuple):
-    """Who is told of the attempts of one client."""
+    """Reports the attempts of one client to its `on_attempt` and to the log."""
 
     host: str
     on_attempt: OnAttempt | None

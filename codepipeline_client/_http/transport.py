@@ -206,6 +206,8 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
             if other[0] != key[0] or _has_ended(left, other[1]):
                 for connection in left.abandon():
                     connection.drop()
+                if other[0] == key[0]:  # a parent's loop would be woken by what is destroyed
+                    self._loops.pop(other, None)
         end = _close_at_end(pool)
         self._loops[key] = pool, token, end
         await anext(end)

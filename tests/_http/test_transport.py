@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -1013,6 +1014,22 @@ async def asked(pool: AsyncPooledTransport, url: str) -> list[bytes]:
         answers.append(await response.aread())
         await response.aclose()
     return answers
+
+
+def test_event_loops_that_have_ended_are_forgotten() -> None:
+    """A function that calls asyncio.run for each event keeps one client, and must not keep all the loops."""
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+    with Peer(polite) as peer:
+        transport = AsyncPooledTransport(TransportOptions())
+
+        async def main() -> None:
+            loops.append(weakref.ref(asyncio.get_running_loop()))
+            assert await asked(transport, peer.url) == [b"ok", b"ok"]
+
+        for _ in range(5):
+            asyncio.run(main())
+        gc.collect()
+        assert [each() is None for each in loops] == [True] * 4 + [False]  # the last one is known until the next
 
 
 def test_one_pool_serves_two_event_loops_at_once() -> None:
