@@ -17,7 +17,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 from typing import Final
@@ -76,7 +76,8 @@ def test_every_block_of_the_page_runs(page: Path, reader: Reader) -> None:
     fences = re.findall(r"^\s*(?:`{3}|~{3})", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(fences) == 2 * len(blocks(page)), "a fence is not closed, or not seen"
     assert not re.search(r"\n\n(?: {4}|\t)", prose(page)), "a block without a fence has no kind"
-    with aws():
+    # Not for the others: over httpx's transports, which a mock needs, a close does not end the call in flight.
+    with aws() if page.stem == "signing-transport" else nullcontext():
         reader.follow(page)
     assert reader.runs == len(blocks(page))
 
