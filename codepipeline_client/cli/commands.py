@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from .._protocol.user_agent import __version__
+from ..client import CodePipelineClient
 from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError
 from ..models import PipelineExecution, ResponseMetadata
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
-from .options import EXECUTION_OPTIONS, WAIT_OPTIONS, CommandGroup, ExecutionOptions, WaitOptions, info_option
+from .options import EXECUTION_OPTIONS, WAIT_OPTIONS, CommandGroup, info_option
 from .output import as_json, as_rows, as_table, complain, explain, prepared_streams, say, stdout_width
 from .progress import interruptible, wait_for_end, watch_to_end
 
@@ -68,7 +69,7 @@ codepipeline-client get web ID --profile work --output json
 codepipeline-client get web ID && echo it went live""",
 )
 @click.pass_obj
-def get(clock: Clock, /, **given: Any) -> ExitCode:
+def get(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
     """
     Show the execution ID of the pipeline NAME as it is now.
 
@@ -78,12 +79,9 @@ def get(clock: Clock, /, **given: Any) -> ExitCode:
     As json it is one object in one line: pipeline_execution with its fields as in Python and console_url, created in
     ISO 8601 and UTC, and response_metadata with request_id, http_status_code and attempts.
     """
-    options = ExecutionOptions(**given)
-    with options.client(clock) as client:
-        output = client.get_pipeline_execution(
-            pipeline_name=options.pipeline_name, pipeline_execution_id=options.pipeline_execution_id
-        )
-    return _result(output.pipeline_execution, output.response_metadata, options)
+    with _client(clock, options) as client:
+        output = client.get_pipeline_execution(**options)
+    return _show_result(output.pipeline_execution, output.response_metadata, output_format)
 
 
 @commands.command(
@@ -95,7 +93,7 @@ codepipeline-client wait web ID && ./announce
 codepipeline-client wait web ID --output json | jq .pipeline_execution.status""",
 )
 @click.pass_obj
-def wait(clock: Clock, /, **given: Any) -> ExitCode:
+def wait(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
     """
     Wait until the execution ID of the pipeline NAME has ended, and show it.
 
@@ -105,11 +103,9 @@ def wait(clock: Clock, /, **given: Any) -> ExitCode:
     How it goes on is shown on stderr: drawn on a terminal, else as a line for each change and one a minute.
     The end is shown on stdout, as get does; the json has no response_metadata. Ctrl-C ends the wait only.
     """
-    options = WaitOptions(**given)
-    pace = options.pace
-    with interruptible(options.reference), options.client(clock) as client:
-        execution = wait_for_end(client, options.reference, pace, clock)
-    return _result(execution, None, options)
+    with _client(clock, options) as client, interruptible(options):
+        execution = wait_for_end(client, clock, options)
+    return _show_result(execution, None, output_format)
 
 
 @commands.command(
@@ -119,17 +115,15 @@ codepipeline-client watch web ID
 codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execution.status""",
 )
 @click.pass_obj
-def watch(clock: Clock, /, **given: Any) -> ExitCode:
+def watch(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
     """
     Show each change of the execution ID of the pipeline NAME, until it has ended.
 
     It is like wait, but each change goes to stdout as it comes: a line, or as json the whole execution in one line.
     It is over early when nobody reads stdout any more.
     """
-    options = WaitOptions(**given)
-    pace = options.pace
-    with interruptible(options.reference), options.client(clock) as client:
-        return watch_to_end(client, options.reference, pace, clock, in_json=options.output_format == "json")
+    with _client(clock, options) as client, interruptible(options):
+        return watch_to_end(client, clock, options, in_json=output_format == "json")
 
 
 @commands.command()
@@ -177,7 +171,12 @@ def demo(clock: Clock) -> ExitCode:
     return ExitCode.SUCCEEDED
 
 
-def _result(execution: PipelineExecution, metadata: ResponseMetadata | None, options: ExecutionOptions) -> ExitCode:
-    """Write what a command was asked for, and return the exit code for it."""
-    say(as_json(execution, metadata) if options.output_format == "json" else as_table(as_rows(execution)))
+def _client(clock: Clock, options: dict[str, Any]) -> CodePipelineClient:
+    """Return a client with the settings among *options*. They are removed: what is left are the arguments of a call."""
+    settings = {name: options.pop(name) for name in ("region_name", "profile_name", "endpoint_url")}
+    return CodePipelineClient(clock=clock, **settings)
+
+
+def _show_result(execution: PipelineExecution, metadata: ResponseMetadata | None, output_format: str) -> ExitCode:
+    say(as_json(execution, metadata) if output_format == "json" else as_table(as_rows(execution)))
     return of_status(execution.status)

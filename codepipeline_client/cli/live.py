@@ -18,7 +18,7 @@ from rich.text import Text
 from ..clock import Clock
 from ..errors import printable
 from ..models import PipelineExecution
-from ..waiting import PipelineExecutionReference, PollReport
+from ..waiting import PollReport
 from . import output
 
 _FRAMES_PER_SECOND: Final = 8
@@ -35,24 +35,17 @@ class LiveView:
     Nothing is drawn before the first poll is over: until then the client may ask for an MFA code on the terminal.
     """
 
-    def __init__(self, reference: PipelineExecutionReference, clock: Clock, stream: TextIO) -> None:
+    def __init__(self, clock: Clock, stream: TextIO) -> None:
         """Prepare to draw on *stream*, which must be a terminal's."""
         self.last: PollReport | None = None
         """The last poll."""
-        self._which = printable(f"{reference.pipeline_name} {reference.pipeline_execution_id}")
         self._clock = clock
         self._began = clock.monotonic()
+        self._which = ""
         self._seen: PipelineExecution | None = None
         self._clear: Callable[[], object] | None = None
         self._stream = stream
-        self._console = Console(
-            file=stream,
-            force_terminal=True,
-            force_interactive=True,
-            no_color=not output.has_colours(stream),
-            highlight=False,
-            soft_wrap=True,
-        )
+        self._console = Console(file=stream, force_terminal=True)  # it knows NO_COLOR itself
 
     def close(self) -> None:
         """Clear the view, and show the cursor."""
@@ -61,7 +54,8 @@ class LiveView:
 
     def polled(self, report: PollReport) -> None:
         """Show what the poll has brought."""
-        self.last = report
+        self.last, reference = report, report.reference
+        self._which = printable(f"{reference.pipeline_name} {reference.pipeline_execution_id}")
         self._seen = report.execution or self._seen
         if self._clear is None and report.pause is not None:
             self._draw()
@@ -94,17 +88,15 @@ class LiveView:
 
         seen, seconds, report = self._seen, self._clock.monotonic() - self._began, self.last
         spinner = _ASCII_SPINNER if options.ascii_only else _SPINNER
+        status = output.status_words(seen.status) if seen else "asking"
+        style = output.status_colour(seen.status) if seen else ""
         frame = spinner[int(seconds * _FRAMES_PER_SECOND) % len(spinner)]
-        status, style = (
-            (output.status_words(seen.status), output.status_colour(seen.status)) if seen else ("asking", "")
-        )
         yield text(f"{frame} {status}", style) + text(f"  {output.elapsed(seconds)}  {self._which}")
         if seen is not None:
             trigger = (seen.trigger.trigger_type, seen.trigger.trigger_detail) if seen.trigger else ()
             cause = "  ".join(printable(part) for part in trigger if part)
-            for line in (output.revision_words(seen), cause, output.first_line(seen.status_summary)):
-                if line:
-                    yield text(f"  {line}")
+            facts = output.revision_words(seen), cause, output.first_line(seen.status_summary)
+            yield from (text(f"  {fact}") for fact in facts if fact)
         if report is not None and report.failure is not None and report.pause is not None:
             again = output.remaining(report.seconds + report.pause - seconds)
             yield text(f"  {output.failure_words(report.failure)}, asking again in {again}", "yellow")

@@ -9,73 +9,61 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import click
-from attrs import evolve
+from attrs import asdict, evolve
 
-from .. import models
 from .._call.context import AttemptReport
 from .._config.endpoint import check_region
 from ..client import CodePipelineClient
 from ..clock import Clock
-from ..models import ExecutionType, PipelineExecution, PipelineExecutionStatus, TriggerType
+from ..models import PipelineExecution, PipelineExecutionStatus
 from ..testing import LocalCodePipeline, Shown, make_pipeline_execution
-from ..waiting import PollConfig
 from .exit_codes import PROGRAM
 from .output import Row, as_rows, as_table, elapsed, fitted, say
 from .progress import stop_signals_raise, wait_for_end
 
 _COMMIT: Final = "c81e728d9d4c2f636f067f89cc14862c1f0e3dad"
-_SUCCEEDED: Final = make_pipeline_execution(
-    pipeline_execution_id="7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31",
-    pipeline_version=3,
-    variables=[{"name": "BRANCH", "resolved_value": "main"}],
-)
-_FAILED: Final = evolve(
-    _SUCCEEDED,
+_sample = partial(make_pipeline_execution, pipeline_version=3, variables=[{"name": "BRANCH", "resolved_value": "main"}])
+_SUCCEEDED: Final = _sample()
+_FAILED: Final = _sample(
     pipeline_execution_id="e90c47b6-58d2-4a1b-b3f7-06d5a8e2c914",
-    status=PipelineExecutionStatus.FAILED,
+    status="Failed",
     status_summary="The action Smoke of the stage Deploy failed: 1 of 24 checks",
 )
 SAMPLES: Final = (
     _SUCCEEDED,
-    evolve(
-        _SUCCEEDED,
+    _sample(
         pipeline_execution_id="b24d9e07-3c1f-4f5a-8e62-91a7c0d4f583",
-        status=PipelineExecutionStatus.IN_PROGRESS,
-        artifact_revisions=(
-            models.ArtifactRevision(
-                name="SourceArtifact",
-                revision_id=_COMMIT,
-                revision_summary="Ask less often\n\nThe page shows minutes, so it need not ask every second.",
-                revision_url=f"https://github.com/example/web/commit/{_COMMIT}",
-            ),
-        ),
+        status="InProgress",
+        artifact_revisions=[
+            {
+                "name": "SourceArtifact",
+                "revision_id": _COMMIT,
+                "revision_summary": "Ask less often\n\nThe page shows minutes, so it need not ask every second.",
+                "revision_url": f"https://github.com/example/web/commit/{_COMMIT}",
+            }
+        ],
     ),
     _FAILED,
-    evolve(
-        _SUCCEEDED,
+    _sample(
         pipeline_execution_id="1d6b83fa-c720-49e5-9f08-e4b35a7d2c60",
-        trigger=models.ExecutionTrigger(
-            trigger_type=TriggerType.AUTOMATED_ROLLBACK,
-            trigger_detail=f"FailedPipelineExecutionId: {_FAILED.pipeline_execution_id}",
-        ),
-        execution_type=ExecutionType.ROLLBACK,
-        rollback_metadata=models.PipelineRollbackMetadata(
-            rollback_target_pipeline_execution_id=_SUCCEEDED.pipeline_execution_id
-        ),
+        trigger={
+            "trigger_type": "AutomatedRollback",
+            "trigger_detail": f"FailedPipelineExecutionId: {_FAILED.pipeline_execution_id}",
+        },
+        execution_type="ROLLBACK",
+        rollback_metadata={"rollback_target_pipeline_execution_id": _SUCCEEDED.pipeline_execution_id},
     ),
-    evolve(
-        _SUCCEEDED,
+    _sample(
         pipeline_execution_id="5a0f2e91-d843-4b7c-a6d5-3e9c71b08f24",
-        status=PipelineExecutionStatus.STOPPED,
+        status="Stopped",
         status_summary="Stopped by hand: the wrong branch",
-        artifact_revisions=(),
-        trigger=models.ExecutionTrigger(
-            trigger_type=TriggerType.START_PIPELINE_EXECUTION, trigger_detail="arn:aws:iam::111122223333:user/alex"
-        ),
+        artifact_revisions=[],
+        trigger={"trigger_type": "StartPipelineExecution", "trigger_detail": "arn:aws:iam::111122223333:user/alex"},
     ),
 )
 """One execution of the pipeline ``web`` for each way that it can go."""
@@ -86,7 +74,6 @@ SCRIPTED_SAMPLES: Final = {
 }
 """Executions of the pipeline ``web`` to wait for: how many seconds each is InProgress, and how it ends."""
 
-_PACE: Final = PollConfig(timeout=60.0, poll_interval=0.5, max_poll_interval=0.5, not_found_grace=0.0)
 _SLEEP: Final = 1.0
 """Seconds that the main thread sleeps at a time: a signal just before a sleep is handled only after it."""
 _MAX_REQUESTS: Final = 100
@@ -102,17 +89,15 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
     for seconds, end in SCRIPTED_SAMPLES.values():
         endpoint.script_execution(_steps(seconds, end))
     try:
-        with stop_signals_raise(), ExitStack() as running:
-            try:
-                running.enter_context(endpoint)
-            except OSError as error:
-                words = f"port {port} of this machine cannot be listened on: {error.strerror}"
-                raise click.ClickException(f"{words}: choose another with --port") from error
+        with stop_signals_raise(), endpoint:
             say(instructions(endpoint.endpoint_url, endpoint.environ, windows=os.name == "nt"))
             while True:
                 clock.sleep(_SLEEP)
     except KeyboardInterrupt:
         say("\nStopped.")
+    except OSError as error:
+        words = f"port {port} of this machine cannot be listened on: {error.strerror}: choose another with --port"
+        raise click.ClickException(words) from error
 
 
 def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:
@@ -150,19 +135,17 @@ def demonstrate(clock: Clock) -> None:
             clock=clock,
             on_attempt=attempts.append,
         )
+        pace = {"timeout": 60.0, "poll_interval": 0.5, "max_poll_interval": 0.5}
         began = clock.monotonic()
         with client, stop_signals_raise():
-            execution = wait_for_end(client, reference, _PACE, clock)
-        seconds = clock.monotonic() - began
+            execution = wait_for_end(client, clock, asdict(reference) | pace)
+        asked = f"{len(endpoint.requests)} times in {elapsed(clock.monotonic() - began)}, until it had ended"
         request, attempt = endpoint.requests[-1], attempts[-1]
-        parts = dict(part.split("=", 1) for part in request.headers["authorization"].partition(" ")[2].split(", "))
-        _, _, region_name, service_name, _ = parts["Credential"].split("/")
-        asked = f"{len(endpoint.requests)} times in {elapsed(seconds)}, until it had ended"
-        signed = parts["SignedHeaders"].replace(";", ", ")
+        signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].replace(";", ", ")
         answered = f"HTTP {attempt.http_status_code}, the signature was right"
         happened: list[Row] = [
             ("Asked", [asked]),
-            ("Signed", [f"AWS Signature Version 4 for {service_name} in {region_name}", f"over {signed}"]),
+            ("Signed", [f"AWS Signature Version 4 for codepipeline in {endpoint.region_name}", f"over {signed}"]),
             ("Sent", [f"over HTTP to {endpoint.endpoint_url}", request.headers["x-amz-target"]]),
             ("Answered", [answered, f"request id {attempt.request_id}"]),
             ("Typed", [f"{type(execution).__name__}, {execution.status!r}"]),

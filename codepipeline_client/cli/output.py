@@ -18,7 +18,6 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
-from itertools import chain, repeat
 from math import ceil
 from typing import Final, TextIO
 
@@ -76,20 +75,22 @@ def as_json(execution: PipelineExecution, metadata: ResponseMetadata | None = No
     return json.dumps(shown)
 
 
+def _plain(_instance: object, _field: object, value: object) -> object:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
 def as_table(rows: Iterable[Row]) -> str:
     """Return the *rows* that have lines for stdout, with the labels in a column, or above on a narrow terminal."""
     shown = [(label, lines) for label, lines in rows if lines]
     width = stdout_width()
-    narrow = width is not None and width < _NARROW
-    column = _GAP if narrow else max(len(label) for label, _ in shown) + _GAP
+    is_narrow = width is not None and width < _NARROW
+    margin = " " * (_GAP if is_narrow else max(len(label) for label, _ in shown) + _GAP)
     text: list[str] = []
     for label, lines in shown:
-        pieces = [piece for line in lines for piece in fitted(line, margin=column)]
-        if narrow:
-            text.append(label)
-        margins = chain(["" if narrow else label], repeat(""))
-        text += [f"{margin:<{column}}{piece}".rstrip() for margin, piece in zip(margins, pieces, strict=False)]
-    return "\n".join(text)
+        pieces = [piece for line in lines for piece in fitted(line, margin=len(margin))]
+        begin = f"{label}\n{margin}" if is_narrow else label.ljust(len(margin))
+        text += (begin + f"\n{margin}".join(pieces)).split("\n")
+    return "\n".join(line.rstrip() for line in text)
 
 
 def fitted(line: str, *, margin: int = 0) -> list[str]:
@@ -108,12 +109,11 @@ def fitted(line: str, *, margin: int = 0) -> list[str]:
     return [piece.plain.rstrip() for piece in pieces]
 
 
-def with_coloured_status(line: str, status: PipelineExecutionStatus, stream: TextIO | None) -> str:
-    """Return *line* with the first word that is the *status* in its colour, if *stream* has colours."""
-    colour = status_colour(status)
-    if not colour or not has_colours(stream):
-        return line
-    return line.replace(status.value, click.style(status.value, fg=colour), 1)
+def with_coloured_status(line: str, status: PipelineExecutionStatus) -> str:
+    """Return *line* with the first word that is the *status* in its colour, which is dropped where none is wanted."""
+    return (
+        line.replace(status.value, click.style(status.value, fg=status_colour(status)), 1) if status.is_known else line
+    )
 
 
 def status_words(status: PipelineExecutionStatus) -> str:
@@ -141,7 +141,7 @@ def first_line(text: str | None) -> str:
 def as_rows(execution: PipelineExecution) -> Iterator[Row]:
     """Yield what there is to say about *execution*: rows without lines for what is absent."""
     trigger, rollback = execution.trigger, execution.rollback_metadata
-    status = with_coloured_status(status_words(execution.status), execution.status, sys.stdout)
+    status = with_coloured_status(status_words(execution.status), execution.status)
     yield "Pipeline", [printable(execution.pipeline_name)]
     yield "Execution", [printable(execution.pipeline_execution_id)]
     yield "Status", [status]
@@ -166,13 +166,7 @@ def _escaped(*texts: str | None) -> list[str]:
     return [printable(text) for text in texts if text]
 
 
-def _plain(_instance: object, _field: object, value: object) -> object:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value
-
-
-def change_line(execution: PipelineExecution, before: PipelineExecution | None, *, now: float, seconds: float) -> str:
+def change_line(execution: PipelineExecution, before: PipelineExecution | None, now: float, seconds: float) -> str:
     """Return the line about a change: when, which status, after how long, and what else is new."""
     after = "" if before is None else f"after {elapsed(seconds)}"
     parts = (timestamp(now), status_words(execution.status), after, _news(execution, before))
@@ -183,9 +177,8 @@ def failure_words(failure: errors.CodePipelineError) -> str:
     """Return what a poll failed with, in a few words."""
     if isinstance(failure, errors.ServiceError) and failure.is_throttling:
         return "throttled"
-    words = next((words for kind, words in _FAILURES if isinstance(failure, kind)), None)
     code = failure.code if isinstance(failure, errors.ServiceError) else type(failure).__name__
-    return words or printable(code)[:_CODE]
+    return next((words for kind, words in _FAILURES if isinstance(failure, kind)), printable(code)[:_CODE])
 
 
 def revision_words(execution: PipelineExecution) -> str:
@@ -193,8 +186,9 @@ def revision_words(execution: PipelineExecution) -> str:
     if not execution.artifact_revisions:
         return ""
     first, *others = execution.artifact_revisions
-    shown = printable(short_id(first.commit_id or first.revision_id or ""))
-    which = " ".join(part for part in (shown, f"(+{len(others)})" if others else "") if part)
+    which = " ".join(
+        _escaped(short_id(first.commit_id or first.revision_id or ""), f"(+{len(others)})" if others else None)
+    )
     return "  ".join(part for part in (which, first_line(first.commit_message)) if part)
 
 
@@ -230,8 +224,9 @@ def _news(execution: PipelineExecution, before: PipelineExecution | None) -> str
 
 
 def _facts(execution: PipelineExecution) -> list[str]:
-    trigger = printable((execution.trigger and execution.trigger.trigger_type) or "")
-    return [fact for fact in (first_line(execution.status_summary), revision_words(execution), trigger) if fact]
+    trigger = execution.trigger.trigger_type if execution.trigger else None
+    summary, revision = first_line(execution.status_summary), revision_words(execution)
+    return [fact for fact in (summary, revision, *_escaped(trigger)) if fact]
 
 
 def say(text: str) -> bool:
@@ -298,12 +293,8 @@ def prepared_streams() -> Generator[None]:
     if isinstance(stdout, TextIOWrapper):
         stdout.reconfigure(errors="backslashreplace")
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
         yield
-
-
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    complain(f"warning: {message}")
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -19,32 +19,24 @@ import click
 from ..client import CodePipelineClient
 from ..clock import Clock
 from ..models import PipelineExecution
-from ..waiting import PipelineExecutionReference, PollConfig, PollReport
+from ..waiting import PollReport
 from . import output
 from .exit_codes import ExitCode, of_status
 
 if TYPE_CHECKING:
     from .live import LiveView
 
-_NO_CURSOR: Final = ("dumb", "unknown")
-"""What TERM is for a terminal that cannot be drawn on."""
 _HEARTBEAT: Final = 60.0
 """Seconds after which a line says that nothing has changed: some build servers end a command that is silent."""
-_STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
-"""The last is Ctrl-Break, and Windows' own."""
 
 
-def wait_for_end(
-    client: CodePipelineClient, reference: PipelineExecutionReference, pace: PollConfig, clock: Clock
-) -> PipelineExecution:
+def wait_for_end(client: CodePipelineClient, clock: Clock, arguments: Mapping[str, Any]) -> PipelineExecution:
     """Return the execution when it has ended, and show its progress on stderr until then."""
-    with _progress_on_stderr(reference, clock, has_changes=True) as progress:
-        return client.wait_for_pipeline_execution(**_arguments(reference, pace), on_poll=progress.polled)
+    with _progress_on_stderr(clock, has_changes=True) as progress:
+        return client.wait_for_pipeline_execution(**arguments, on_poll=progress.polled)
 
 
-def watch_to_end(
-    client: CodePipelineClient, reference: PipelineExecutionReference, pace: PollConfig, clock: Clock, *, in_json: bool
-) -> ExitCode:
+def watch_to_end(client: CodePipelineClient, clock: Clock, arguments: Mapping[str, Any], *, in_json: bool) -> ExitCode:
     """
     Write each change to stdout as it comes, until the execution has ended or nobody reads any more.
 
@@ -52,12 +44,11 @@ def watch_to_end(
     """
     began = clock.monotonic()
     code, before = ExitCode.NOT_TERMINAL, None
-    with _progress_on_stderr(reference, clock, has_changes=False) as progress:
-        for execution in client.watch_pipeline_execution(**_arguments(reference, pace), on_poll=progress.polled):
+    with _progress_on_stderr(clock, has_changes=False) as progress:
+        for execution in client.watch_pipeline_execution(**arguments, on_poll=progress.polled):
             code = of_status(execution.status)
-            line = output.change_line(execution, before, now=clock.time(), seconds=clock.monotonic() - began)
-            pieces = output.fitted(line, margin=2)
-            text = output.with_coloured_status("\n  ".join(pieces), execution.status, sys.stdout)
+            line = output.change_line(execution, before, clock.time(), clock.monotonic() - began)
+            text = output.with_coloured_status("\n  ".join(output.fitted(line, margin=2)), execution.status)
             before = execution
             with progress.paused():
                 is_read = output.say(output.as_json(execution) if in_json else text)
@@ -66,30 +57,17 @@ def watch_to_end(
     return code
 
 
-def _arguments(reference: PipelineExecutionReference, pace: PollConfig) -> dict[str, Any]:
-    """Return the arguments that both methods of the client have, which are of several types."""
-    return {
-        "pipeline_name": reference.pipeline_name,
-        "pipeline_execution_id": reference.pipeline_execution_id,
-        "timeout": pace.timeout,
-        "poll_interval": pace.poll_interval,
-        "max_poll_interval": pace.max_poll_interval,
-        "not_found_grace": pace.not_found_grace,
-    }
-
-
 @contextmanager
-def _progress_on_stderr(
-    reference: PipelineExecutionReference, clock: Clock, *, has_changes: bool
-) -> Generator[ProgressLines | LiveView]:
+def _progress_on_stderr(clock: Clock, *, has_changes: bool) -> Generator[ProgressLines | LiveView]:
     """
     Show the progress of a wait in the way that suits stderr: drawn on a terminal, else in lines.
 
     With *has_changes* False the changes go to stdout. Then nothing is drawn if stdout is a pipe, since its reader may
     write to the same terminal at any time.
     """
-    can_draw = os.environ.get("CI", "").lower() in ("", "0", "false") and os.environ.get("TERM") not in _NO_CURSOR
-    if not (can_draw and output.is_terminal(sys.stderr) and (has_changes or output.is_terminal(sys.stdout))):
+    is_server = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    can_draw = output.is_terminal(sys.stderr) and os.environ.get("TERM") not in ("dumb", "unknown")
+    if is_server or not can_draw or not (has_changes or output.is_terminal(sys.stdout)):
         try:
             yield ProgressLines(clock, has_changes=has_changes)
         except KeyboardInterrupt:
@@ -99,12 +77,13 @@ def _progress_on_stderr(
         return
     from .live import LiveView
 
-    with closing(LiveView(reference, clock, sys.stderr)) as view, _suspended_within(view.paused):
+    with closing(LiveView(clock, sys.stderr)) as view, _suspended_within(view.paused):
         yield view
     if has_changes and view.last is not None and view.last.execution is not None:
         status = view.last.execution.status
-        line = f"{output.timestamp(clock.time())}  {status.value}  after {output.elapsed(view.last.seconds)}"
-        output.explain(output.with_coloured_status(line, status, sys.stderr))
+        after = f"after {output.elapsed(view.last.seconds)}"
+        line = f"{output.timestamp(clock.time())}  {status.value}  {after}"
+        output.explain(output.with_coloured_status(line, status))
 
 
 class ProgressLines:
@@ -120,7 +99,12 @@ class ProgressLines:
     def polled(self, report: PollReport) -> None:
         """Write a line, if there is something new or nothing has been written for a minute."""
         if report.execution is not None:
-            self._saw(report.execution, report.seconds)
+            before, self._seen, self._failure = self._seen, report.execution, ""
+            if report.execution != before:
+                self._written_at = report.seconds
+                if self._has_changes:
+                    line = output.change_line(report.execution, before, self._clock.time(), report.seconds)
+                    output.explain(output.with_coloured_status(line, report.execution.status))
         if report.pause is None:  # what a wait ends with is written by its caller
             return
         if report.failure is not None and (words := output.failure_words(report.failure)) != self._failure:
@@ -133,15 +117,6 @@ class ProgressLines:
         """Do nothing: nothing is drawn."""
         return nullcontext()
 
-    def _saw(self, execution: PipelineExecution, seconds: float) -> None:
-        before, self._seen = self._seen, execution
-        self._failure = ""
-        if execution != before:
-            if self._has_changes:
-                line = output.change_line(execution, before, now=self._clock.time(), seconds=seconds)
-                output.explain(output.with_coloured_status(line, execution.status, sys.stderr))
-            self._written_at = seconds
-
     def _write(self, words: str, seconds: float) -> None:
         status = output.status_words(self._seen.status) if self._seen else "not seen yet"
         output.explain(f"{output.timestamp(self._clock.time())}  {status}  {words}")
@@ -149,13 +124,13 @@ class ProgressLines:
 
 
 @contextmanager
-def interruptible(reference: PipelineExecutionReference) -> Generator[None]:
+def interruptible(arguments: Mapping[str, Any]) -> Generator[None]:
     """Exit with the code for a signal that comes within this, and say that the execution itself goes on."""
     with stop_signals_raise() as received:
         try:
             yield
         except KeyboardInterrupt:
-            which = f"execution {reference.pipeline_execution_id} of pipeline {reference.pipeline_name}"
+            which = f"execution {arguments['pipeline_execution_id']} of pipeline {arguments['pipeline_name']}"
             output.complain(f"no longer following {which}: the execution itself goes on")
             code = ExitCode.TERMINATED if received == [signal.SIGTERM] else ExitCode.INTERRUPTED
             raise click.exceptions.Exit(code) from None
@@ -176,28 +151,29 @@ def stop_signals_raise() -> Generator[list[int]]:
             received.append(number)
             raise KeyboardInterrupt
 
-    with ExitStack() as restored:
-        for each in _STOP_SIGNALS:
-            before = signal.getsignal(each)
-            if before not in (signal.SIG_IGN, None):  # None: not set from Python, so it cannot be set back
-                signal.signal(each, stop)
-                restored.callback(signal.signal, each, before)
+    with _handled(stop, "SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Ctrl-Break, and Windows' own
         yield received
 
 
 @contextmanager
 def _suspended_within(paused: Callable[[], AbstractContextManager[None]]) -> Generator[None]:
-    """Within this, Ctrl-Z suspends the process within *paused*. Windows has no such signal."""
-    if not hasattr(signal, "SIGTSTP"):
-        yield
-        return
+    """Within this, Ctrl-Z suspends the process within *paused*."""
 
     def suspend(_number: int, _frame: FrameType | None) -> None:
         with paused():
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    before = signal.signal(signal.SIGTSTP, suspend)
-    try:
+    with _handled(suspend, "SIGTSTP"):
         yield
-    finally:
-        signal.signal(signal.SIGTSTP, before)
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None], *names: str) -> Generator[None]:
+    """Within this, the signals of these *names* call *handler*, unless they are ignored or the system has no such."""
+    with ExitStack() as restored:
+        for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+            before = signal.getsignal(number)
+            if before not in (signal.SIG_IGN, None):  # None: not set from Python, so it cannot be set back
+                signal.signal(number, handler)
+                restored.callback(signal.signal, number, before)
+        yield

@@ -253,7 +253,7 @@ def test_a_terminal_of_few_rows_has_the_first_lines(account: Account, opened: Op
 )
 def test_no_line_can_break_the_view(text: str, columns: int, seconds: float) -> None:
     """Whatever the service said, and with characters of any width: nothing but text, and no line too long."""
-    view = LiveView(PipelineExecutionReference(text, WEB[1]), FakeClock(), sys.stderr)
+    view = LiveView(FakeClock(), sys.stderr)
     failure = ServiceError(
         text, code=f"New{text}", http_status_code=500, request_id=None, operation_name="GetPipelineExecution"
     )
