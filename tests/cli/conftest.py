@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from typing import TextIO
 
 import pytest
@@ -26,13 +26,7 @@ def ordinary_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def shell(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """Run a command in an environment without settings."""
-
-    def run_in_shell(*args: str) -> Ended:
-        code = run(args)
-        printed = capfd.readouterr()
-        return Ended(code, printed.out, printed.err)
-
-    return run_in_shell
+    return lambda *args: Ended(run(args), *capfd.readouterr())
 
 
 @pytest.fixture
@@ -49,26 +43,20 @@ def account(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Terminal]]:
-    """Open a terminal for stdout and stderr both."""
-    terminals: list[Terminal] = []
-    streams: list[TextIO] = []
+    """Open a terminal for stderr, and for stdout unless there is another one."""
+    with ExitStack() as at_end:
+        at_end.callback(monkeypatch.undo)
 
-    def open_one(
-        columns: int = 80, rows: int = 24, *, encoding: str = "utf-8", stdout: TextIO | None = None
-    ) -> Terminal:
-        terminal = Terminal(columns, rows)
-        terminals.append(terminal)
-        for name, stream in (("stdout", stdout or terminal.open(encoding)), ("stderr", terminal.open(encoding))):
-            streams.append(stream)
-            monkeypatch.setattr(sys, name, stream)
-        monkeypatch.setenv("COLUMNS", str(columns))  # the process has another terminal, or none
-        monkeypatch.setenv("LINES", str(rows))
-        return terminal
+        def open_one(
+            columns: int = 80, rows: int = 24, encoding: str = "utf-8", stdout: TextIO | None = None
+        ) -> Terminal:
+            terminal = Terminal(columns, rows)
+            monkeypatch.setattr(sys, "stdout", stdout or terminal.open(encoding))
+            monkeypatch.setattr(sys, "stderr", terminal.open(encoding))
+            monkeypatch.setenv("COLUMNS", str(columns))  # the process has another terminal, or none
+            monkeypatch.setenv("LINES", str(rows))
+            for stream in (terminal, sys.stdout, sys.stderr):
+                at_end.callback(stream.close)
+            return terminal
 
-    yield open_one
-    monkeypatch.undo()
-    for stream in streams:
-        with suppress(OSError):  # its terminal has hung up
-            stream.close()
-    for terminal in terminals:
-        terminal.close()
+        yield open_one

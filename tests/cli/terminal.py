@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import select
+import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Final, TextIO
 
 import pyte
@@ -36,10 +37,9 @@ class Ended:
     @property
     def complaint(self) -> str:
         """What it said on stderr, which must be one line of the program's, with nothing on stdout."""
-        assert self.stdout == ""
-        assert self.stderr.startswith("codepipeline-client: ")
-        assert self.stderr.count("\n") == 1
-        return self.stderr.removeprefix("codepipeline-client: ").rstrip("\n")
+        begin, _, complaint = self.stderr.partition(" ")
+        assert (self.stdout, begin, complaint.count("\n")) == ("", "codepipeline-client:", 1)
+        return complaint.rstrip("\n")
 
 
 class Clock(FakeClock):
@@ -101,6 +101,17 @@ class Terminal:
         """Return a stream that is this terminal."""
         return os.fdopen(os.dup(self.descriptor), "w", encoding=encoding, errors="backslashreplace")
 
+    @contextmanager
+    def start(self, *args: str, environ: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
+        """Run a command in a process of its own, whose terminal this is. It does not outlive a test that fails."""
+        program = "import os, sys; os.login_tty(0); from codepipeline_client.__main__ import main; sys.exit(main())"
+        command, tty = [sys.executable, "-c", program, *args], self.descriptor
+        with subprocess.Popen(command, env=os.environ | dict(environ), stdin=tty, stdout=tty, stderr=tty) as process:
+            try:
+                yield process
+            finally:
+                process.kill()  # if it has not ended
+
     def type(self, keys: bytes) -> None:
         """Press *keys*."""
         os.write(self._reading, keys)
@@ -130,11 +141,11 @@ class Terminal:
     def hang_up(self) -> None:
         """Go away, as a terminal does whose window is closed."""
         os.close(self._reading)
+        self._reading = os.dup(self.descriptor)
 
     def close(self) -> None:
-        for descriptor in (self._reading, self.descriptor):
-            with suppress(OSError):  # it has hung up
-                os.close(descriptor)
+        os.close(self._reading)
+        os.close(self.descriptor)
 
     @property
     def lines(self) -> list[str]:

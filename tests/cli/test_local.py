@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from codepipeline_client.cli.commands import run
-from codepipeline_client.cli.local import SCRIPTED_SAMPLES, instructions
+from codepipeline_client.cli.local import instructions
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
 from tests.cli.terminal import Clock, Ended
 
@@ -27,19 +24,9 @@ def ctrl_c() -> None:
     raise KeyboardInterrupt
 
 
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that presses Ctrl-C when someone sleeps."""
-    clock = Clock()
-    clock.on_sleep = ctrl_c
-    return clock
-
-
-def test_serve_is_there_as_it_says(
-    clock: Clock, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The printed settings and the printed command, as a shell takes them, get the printed executions."""
-    codes: dict[str, int] = {}
+def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The printed settings and commands, as a shell takes them, get the printed executions."""
+    clock, codes = Clock(), dict[str, int]()
 
     def try_it() -> None:
         clock.on_sleep = ctrl_c
@@ -47,18 +34,13 @@ def test_serve_is_there_as_it_says(
         with monkeypatch.context() as shell:
             for line in lines:
                 if line.startswith("export "):
-                    name, _, value = shlex.split(line)[1].partition("=")
-                    shell.setenv(name, value)
-            get, wait = (line for line in lines if line.startswith("codepipeline-client "))
-            assert run(shlex.split(get)[1:], clock=clock) == 0
-            assert wait.split()[1:] == [
-                "wait",
-                "web",
-                SCRIPTED_SAMPLES["Succeeds in a minute"][1].pipeline_execution_id,
-            ]
+                    shell.setenv(*shlex.split(line)[1].split("=", 1))
+            get, wait = (shlex.split(line)[1:] for line in lines if line.startswith("codepipeline-client "))
+            assert run(get, clock=clock) == 0
             for line in lines[lines.index("The executions of the pipeline web:") + 2 :]:
                 kind, _, execution_id = line.rpartition("  ")
                 codes[kind.strip()] = run(["get", "web", execution_id], clock=clock)
+                assert (wait == ["wait", "web", execution_id]) == (kind == "Succeeds in a minute ")
         capfd.readouterr()
 
     clock.on_sleep = try_it
@@ -74,8 +56,11 @@ def test_serve_is_there_as_it_says(
     assert clock.slept == (1.0,)
 
 
-def test_serve_listens_and_signs_as_it_is_told(clock: Clock, capfd: pytest.CaptureFixture[str]) -> None:
-    """A fixed port and region, for settings that stay."""
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
+def test_serve_ends_well_when_it_is_told_to(sent: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
+    """And until then it listens where it is told to, for the region that it is told."""
+    clock = Clock()
+    clock.on_sleep = lambda: signal.raise_signal(sent)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -83,6 +68,7 @@ def test_serve_listens_and_signs_as_it_is_told(clock: Clock, capfd: pytest.Captu
     printed = capfd.readouterr().out
     assert f"export AWS_ENDPOINT_URL_CODEPIPELINE=http://127.0.0.1:{port}\n" in printed
     assert "export AWS_REGION=eu-west-1\n" in printed
+    assert printed.endswith("\nStopped.\n")
 
 
 def test_a_port_that_is_taken_is_one_line(local_codepipeline: LocalCodePipeline, shell: Shell) -> None:
@@ -108,38 +94,6 @@ def test_the_settings_are_printed_for_the_shells_of_windows() -> None:
     assert {"set AWS_REGION=us-east-1", "set AWS_SESSION_TOKEN="} <= set(lines)
     assert {"$env:AWS_REGION = 'us-east-1'", "$env:AWS_SESSION_TOKEN = ''"} <= set(lines)
     assert not any(line.startswith("export") for line in lines)
-
-
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
-def test_a_real_serve_ends_well_when_it_is_told_to(sent: signal.Signals) -> None:
-    """A process, a pipe and a signal."""
-    with command("serve") as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("CodePipeline on this machine: http://127.0.0.1:")
-        process.send_signal(sent)
-        stdout, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stderr) == (0, "")
-    assert stdout.endswith("\nStopped.\n")
-
-
-@contextlib.contextmanager
-def command(*args: str) -> Generator[subprocess.Popen[str]]:
-    """Start the command in a process of its own, which does not outlive a test that fails."""
-    program = (
-        "import signal, sys\n"
-        # A shell that started the tests in the background may have taken Ctrl-C from all below it.
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from codepipeline_client.__main__ import main\n"
-        "sys.exit(main())\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        except BaseException:
-            process.kill()
-            raise
 
 
 # ---- Demo
@@ -175,8 +129,9 @@ def test_demo_tells_what_happened_and_shows_the_result(capfd: pytest.CaptureFixt
     )
 
 
-def test_demo_can_be_stopped(clock: Clock, capfd: pytest.CaptureFixture[str]) -> None:
-    """There is nothing that goes on."""
+def test_demo_can_be_stopped(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing goes on."""
+    clock = Clock()
     clock.on_sleep = lambda: signal.raise_signal(signal.SIGINT)
     assert run(["demo"], clock=clock) == 130
     assert "Traceback" not in capfd.readouterr().err
@@ -188,14 +143,8 @@ def test_demo_does_not_mind_how_the_machine_is_set_up(
     """It is the first thing that people run, and settings that it needs none of may be broken. They are left alone."""
     broken = tmp_path / "config"
     broken.write_text("[default\nregion")
-    settings = {
-        "AWS_CONFIG_FILE": str(broken),
-        "AWS_PROFILE": "absent",
-        "AWS_USE_FIPS_ENDPOINT": "true",
-        "AWS_REGION": "not a region",
-        "HTTP_PROXY": "http://proxy.invalid:1",
-    }
-    for name, value in settings.items():
+    settings = {"AWS_CONFIG_FILE": str(broken), "AWS_PROFILE": "absent", "AWS_USE_FIPS_ENDPOINT": "true"}
+    for name, value in {**settings, "AWS_REGION": "not a region", "HTTP_PROXY": "http://proxy.invalid:1"}.items():
         monkeypatch.setenv(name, value)
     before = dict(os.environ)
     assert run(["demo"], clock=FakeClock()) == 0
