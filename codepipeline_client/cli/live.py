@@ -62,7 +62,7 @@ class LiveView:
 
     @contextmanager
     def paused(self) -> Generator[None]:
-        """Clear the view, and draw it again afterwards, below what was written meanwhile."""
+        """Clear the view, and draw it again afterwards, below what was written within this."""
         clear, self._clear = self._clear, None
         if clear is None:  # nothing is drawn, or this is within another one
             yield
@@ -103,7 +103,7 @@ class LiveView:
 
     def _draw(self) -> None:
         is_over, is_cleared = Event(), Event()
-        # What is written to stderr meanwhile appears above. Results are on stdout, see paused.
+        # What is written to stderr while it is drawn appears above. Results are on stdout, see paused.
         live = Live(self, console=self._console, transient=True, auto_refresh=False, redirect_stdout=False)
 
         def run() -> None:

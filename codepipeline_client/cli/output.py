@@ -46,8 +46,6 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
 """
 _UNKNOWN: Final = "(not given)"
-_CODE: Final = 60
-"""Characters of an error code that are shown at most."""
 _FAILURES: Final[tuple[tuple[type[errors.CodePipelineError], str], ...]] = (
     (errors.PipelineNotFoundException, "no such pipeline yet"),
     (errors.PipelineExecutionNotFoundException, "no such execution yet"),
@@ -111,9 +109,8 @@ def fitted(line: str, *, margin: int = 0) -> list[str]:
 
 def with_coloured_status(line: str, status: PipelineExecutionStatus) -> str:
     """Return *line* with the first word that is the *status* in its colour, which is dropped where none is wanted."""
-    return (
-        line.replace(status.value, click.style(status.value, fg=status_colour(status)), 1) if status.is_known else line
-    )
+    coloured = click.style(status.value, fg=status_colour(status)) if status.is_known else status.value
+    return line.replace(status.value, coloured, 1)
 
 
 def status_words(status: PipelineExecutionStatus) -> str:
@@ -178,7 +175,7 @@ def failure_words(failure: errors.CodePipelineError) -> str:
     if isinstance(failure, errors.ServiceError) and failure.is_throttling:
         return "throttled"
     code = failure.code if isinstance(failure, errors.ServiceError) else type(failure).__name__
-    return next((words for kind, words in _FAILURES if isinstance(failure, kind)), printable(code)[:_CODE])
+    return next((words for kind, words in _FAILURES if isinstance(failure, kind)), printable(code))
 
 
 def revision_words(execution: PipelineExecution) -> str:
@@ -186,9 +183,8 @@ def revision_words(execution: PipelineExecution) -> str:
     if not execution.artifact_revisions:
         return ""
     first, *others = execution.artifact_revisions
-    which = " ".join(
-        _escaped(short_id(first.commit_id or first.revision_id or ""), f"(+{len(others)})" if others else None)
-    )
+    count = f"(+{len(others)})" if others else ""
+    which = " ".join(_escaped(short_id(first.commit_id or first.revision_id or ""), count))
     return "  ".join(part for part in (which, first_line(first.commit_message)) if part)
 
 
@@ -293,8 +289,12 @@ def prepared_streams() -> Generator[None]:
     if isinstance(stdout, TextIOWrapper):
         stdout.reconfigure(errors="backslashreplace")
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
+        warnings.showwarning = _show_warning
         yield
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    complain(f"warning: {message}")
 
 
 def _write(stream: TextIO | None, text: str) -> None:

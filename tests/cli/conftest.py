@@ -26,7 +26,13 @@ def ordinary_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def shell(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """Run a command in an environment without settings."""
-    return lambda *args: Ended(run(args), *capfd.readouterr())
+
+    def run_in_shell(*args: str) -> Ended:
+        code = run(args)
+        printed = capfd.readouterr()
+        return Ended(code, printed.out, printed.err)
+
+    return run_in_shell
 
 
 @pytest.fixture

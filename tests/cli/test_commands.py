@@ -363,16 +363,20 @@ def test_help_fits_any_terminal(account: Account, columns: int) -> None:
 def test_a_reader_that_has_gone_changes_nothing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """``| head -1`` closes the pipe: the exit code tells the status all the same, and there is no complaint."""
     account.service.put_execution(make_pipeline_execution(status="Failed"))
-    reading, writing = os.pipe()
-    os.close(reading)
-    with io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True) as stream:
-        for each in (stream, None):  # None after ``>&-``, and in pythonw
-            monkeypatch.setattr(sys, "stdout", each)
+    with pipe_without_reader() as stdout, pipe_without_reader() as stderr:
+        for out, err in ((stdout, stderr), (None, None)):  # None after ``>&-``, and in pythonw
+            monkeypatch.setattr(sys, "stdout", out)
+            monkeypatch.setattr(sys, "stderr", err)
             assert run(["get", *WEB], clock=account.clock) == ExitCode.FAILED
             assert run(["--help"]) == 0
-            monkeypatch.setattr(sys, "stderr", each)
             assert run(["get"]) == ExitCode.USAGE
-        stream.flush()  # as Python does at its end
+
+
+def pipe_without_reader() -> io.TextIOWrapper:
+    """Return the writing end of a pipe that nobody reads from any more. Its end flushes it, as Python does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True)
 
 
 def test_output_that_cannot_be_written_is_a_failure(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
