@@ -12,14 +12,12 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from functools import partial
 from threading import RLock, Thread
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    import asyncio
-
-    import trio
-    from anyio.lowlevel import EventLoopToken
+import anyio
+from anyio.lowlevel import EventLoopToken, current_token
 
 T = TypeVar("T")
 
@@ -39,11 +37,6 @@ class SharedFuture(Future[T]):
         with suppress(InvalidStateError):
             self.set_result(result)
 
-    def settle_with(self, error: BaseException) -> None:
-        """Set the exception, unless the future is done."""
-        with suppress(InvalidStateError):
-            self.set_exception(error)
-
 
 def _call_all(wakers: set[Callable[[], None]]) -> None:
     for wake in tuple(wakers):
@@ -61,7 +54,8 @@ def _run(work: Callable[[], T], future: SharedFuture[T]) -> None:
     try:
         future.settle(work())
     except BaseException as error:  # noqa: BLE001 - raised again for those who wait
-        future.settle_with(error)
+        with suppress(InvalidStateError):
+            future.set_exception(error)
 
 
 async def wait(future: SharedFuture[T]) -> T:
@@ -71,22 +65,8 @@ async def wait(future: SharedFuture[T]) -> T:
     A cancelled wait does not cancel the future. The event loop may end before the future is done.
     """
     if not future.done():
-        # The libraries' own events: the first use of anyio's loads much of anyio, which would hold up the event loop.
-        event: asyncio.Event | trio.Event
-        call_soon: Callable[[Callable[[], None]], object]
-        if running_library() == "asyncio":
-            import asyncio
-
-            event, call_soon = asyncio.Event(), asyncio.get_running_loop().call_soon_threadsafe
-        else:
-            import trio
-
-            event, call_soon = trio.Event(), trio.lowlevel.current_trio_token().run_sync_soon
-
-        def wake() -> None:
-            with suppress(RuntimeError):  # the event loop has ended
-                call_soon(event.set)
-
+        event, token = anyio.Event(), current_token()
+        wake = partial(call_soon, token, event.set)
         future.wakers.add(wake)
         try:
             if not future.done():
@@ -112,17 +92,6 @@ def call_soon(token: EventLoopToken, action: Callable[[], object]) -> None:
         (loop.call_soon_threadsafe if hasattr(loop, "call_soon_threadsafe") else loop.run_sync_soon)(action)
 
 
-def running_library() -> Literal["asyncio", "trio"]:
-    """Return what the current task runs on. Not by the running loop alone: trio can be the guest of asyncio's."""
-    import asyncio
-
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        task = None
-    return "trio" if task is None else "asyncio"
-
-
 class ProcessLock:
     """
     One lock for each process: a forked child has no thread that would release what a thread of the parent held.
@@ -131,13 +100,9 @@ class ProcessLock:
     come between the statements of an ``__enter__`` in Python, and then nothing would release the lock.
     """
 
-    __slots__ = ("_locks",)
-
     def __init__(self) -> None:
-        self._locks = {os.getpid(): RLock()}
+        self._locks: dict[int, RLock] = {}
 
     def __call__(self) -> RLock:
         """Return the lock, for a ``with`` statement."""
-        own = os.getpid()
-        lock = self._locks.get(own)
-        return self._locks.setdefault(own, RLock()) if lock is None else lock
+        return self._locks.setdefault(os.getpid(), RLock())

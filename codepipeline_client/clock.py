@@ -19,7 +19,7 @@ from . import _threads
 T = TypeVar("T")
 
 _LONGEST_WAIT: Final = 1.0
-"""Seconds that a thread waits at once: on Windows, Ctrl-C does not reach it meanwhile."""
+"""Seconds that a thread waits at once: on Windows, Ctrl-C does not interrupt it."""
 
 DEADLINE: Final = "codepipeline_client.deadline"
 """Request extension: the `Deadline` of the call that the request is part of."""
@@ -27,23 +27,19 @@ DEADLINE: Final = "codepipeline_client.deadline"
 
 @runtime_checkable
 class Clock(Protocol):
-    """What tells the time and waits. Give a client your own to test without waiting."""
+    """Tells the time and waits. Give a client your own to test without waiting."""
 
     def time(self) -> float:
         """Return the time of day, in seconds since the epoch. Signatures carry it."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds that never run backwards. Limits are measured with it."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait in this thread."""
-        ...
 
     def sleep_async(self, seconds: float) -> Awaitable[None]:
         """Wait in this task, on asyncio or trio."""
-        ...
 
 
 class SystemClock:
@@ -67,7 +63,7 @@ class SystemClock:
 
 
 class Deadline:
-    """When a call must have ended."""
+    """The moment at which a call must have ended."""
 
     __slots__ = ("_at", "_monotonic", "seconds")
 
@@ -103,45 +99,39 @@ class ClosableClock:
 
     def __init__(self, clock: Clock) -> None:
         self.time: Final = clock.time
-        """Tells the time of day, in seconds since the epoch."""
+        """Returns the time of day, in seconds since the epoch."""
         self.monotonic: Final = clock.monotonic
-        """Tells seconds that never run backwards."""
+        """Returns seconds that never run backwards."""
         self.is_closed: bool = False
-        """Whether the client has been closed."""
         self._clock = clock
-        # Queues, whose `put` a signal handler may call at any moment: an event's `set` would wait for its own lock.
-        self._sleepers: set[SimpleQueue[None]] = set()
+        # A queue, since a signal handler may call its `put` at any moment: an event's `set` would wait for its own lock.
+        self._closed = SimpleQueue[None]()
         self._scopes: dict[anyio.CancelScope, EventLoopToken] = {}
 
     def close(self) -> None:
-        """End all pauses, and all that tasks `wait` for."""
+        """End all sleeps, and all that tasks `wait` for."""
         self.is_closed = True
-        for sleeper in tuple(self._sleepers):
-            sleeper.put(None)
+        self._closed.put(None)
         for scope, token in tuple(self._scopes.items()):
             _threads.call_soon(token, scope.cancel)
 
     def sleep(self, seconds: float) -> None:
-        """Wait in this thread. A clock that is not the machine's has the wait to itself, to its end."""
+        """Wait in this thread. A user's own clock sleeps to the end."""
         if not isinstance(self._clock, SystemClock):
             self._clock.sleep(seconds)
             return
-        woken = SimpleQueue[None]()
-        self._sleepers.add(woken)
-        try:
-            ends = time.monotonic() + seconds
-            while not self.is_closed and (left := ends - time.monotonic()) > 0:
-                with suppress(Empty):
-                    woken.get(timeout=min(left, _LONGEST_WAIT))
-        finally:
-            self._sleepers.discard(woken)
+        ends = time.monotonic() + seconds
+        while not self.is_closed and (left := ends - time.monotonic()) > 0:
+            with suppress(Empty):
+                self._closed.get(timeout=min(left, _LONGEST_WAIT))
+                self._closed.put(None)  # for the next thread that sleeps
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait in this task."""
         await self.wait(self._clock.sleep_async(seconds), inf)
 
     async def wait(self, work: Awaitable[T], seconds: float) -> T | None:
-        """Wait in this task for *work*; None when it takes longer than *seconds*, or the client is closed."""
+        """Wait in this task for *work*. Return None when it takes longer than *seconds*, or the client is closed."""
         with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
             self._scopes[scope] = current_token()
             try:

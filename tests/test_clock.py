@@ -1,80 +1,236 @@
-"""Clocks and deadlines: the time of the machine, and how much of it a call has left."""
+"""Clocks and deadlines, and how closing a client ends what waits."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
 import time
+from collections.abc import Awaitable
 from math import inf
-from typing import Any
 
 import anyio
 import pytest
 
-from codepipeline_client.clock import Clock, Deadline, SystemClock
+from codepipeline_client.clock import Clock, ClosableClock, Deadline, SystemClock
+from codepipeline_client.testing import FakeClock
 
-
-class Ticking:
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
+SOON = 10
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
 
 @pytest.mark.parametrize(
-    ("seconds", "passed", "left", "over"),
+    ("seconds", "passed", "left"),
     [
-        pytest.param(None, 1e9, inf, False, id="no-limit"),
-        pytest.param(3.0, 0.0, 3.0, False, id="fresh"),
-        pytest.param(3.0, 2.0, 1.0, False, id="some-left"),
-        pytest.param(3.0, 3.0, 0.0, True, id="over"),
-        pytest.param(3.0, 5.0, -2.0, True, id="long-over"),
+        pytest.param(None, 1e9, inf, id="no-limit"),
+        pytest.param(3.0, 2.0, 1.0, id="some-left"),
+        pytest.param(3.0, 3.0, 0.0, id="over"),
+        pytest.param(3.0, 5.0, -2.0, id="long-over"),
     ],
 )
-def test_a_deadline_tells_what_is_left(seconds: float | None, passed: float, left: float, over: bool) -> None:
-    clock = Ticking()
+def test_a_deadline_says_how_much_time_is_left(seconds: float | None, passed: float, left: float) -> None:
+    clock = FakeClock()
     deadline = Deadline(seconds, clock.monotonic)
-    clock.now += passed
-    assert deadline.left() == left
-    assert deadline.has_passed is over
-    assert deadline.seconds == seconds
+    clock.sleep(passed)
+    assert (deadline.left(), deadline.has_passed, deadline.seconds) == (left, left <= 0, seconds)
 
 
 @pytest.mark.parametrize(
-    ("left", "wanted", "may"),
+    ("left", "limit", "expected"),
     [
         pytest.param(None, None, None, id="no-limit-at-all"),
         pytest.param(None, 5.0, 5.0, id="only-the-steps-own"),
         pytest.param(3.0, None, 3.0, id="only-the-calls"),
         pytest.param(3.0, 5.0, 3.0, id="the-call-ends-first"),
         pytest.param(3.0, 1.0, 1.0, id="the-step-ends-first"),
+        pytest.param(-8.0, 5.0, 0.0, id="over"),
     ],
 )
-def test_a_step_may_take_the_smaller_of_the_two(left: float | None, wanted: float | None, may: float | None) -> None:
-    assert Deadline(left, Ticking().monotonic).within(wanted) == may
+def test_a_step_has_its_own_limit_or_what_is_left(
+    left: float | None, limit: float | None, expected: float | None
+) -> None:
+    assert Deadline(left, lambda: 0.0).within(limit) == expected
 
 
-def test_a_step_after_the_end_may_take_no_time_but_never_less() -> None:
-    clock = Ticking()
-    deadline = Deadline(1.0, clock.monotonic)
-    clock.now += 9.0
-    assert deadline.within(None) == deadline.within(5.0) == 0.0
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_the_system_clock_tells_the_machines_time_and_sleeps(backend: str) -> None:
+@BACKENDS
+def test_the_system_clock_is_the_machines(backend: str) -> None:
     clock: Clock = SystemClock()
+    assert isinstance(clock, Clock)
+    assert not isinstance(time, Clock)
     assert abs(clock.time() - time.time()) < 60
     before = clock.monotonic()
     clock.sleep(0.01)
     anyio.run(clock.sleep_async, 0.01, backend=backend)
     assert clock.monotonic() - before >= 0.02
-    assert isinstance(clock, Clock)
-    assert not isinstance(time, Clock)
 
 
-def test_a_clock_that_inherits_from_the_protocol_inherits_no_behaviour() -> None:
-    class Bare(Clock):
-        pass
+# Sleeps that a close ends
 
-    kind: Any = Bare
-    clock = kind()
-    assert [clock.time(), clock.monotonic(), clock.sleep(1), clock.sleep_async(1)] == [None] * 4
+
+class Sleepless(SystemClock):
+    """The machine's clock, if nobody ends its sleeps."""
+
+    def sleep_async(self, seconds: float) -> Awaitable[None]:
+        return anyio.sleep_forever()
+
+
+def test_a_close_ends_the_sleep_of_each_thread() -> None:
+    clock = ClosableClock(SystemClock())
+    threads = [threading.Thread(target=clock.sleep, args=(1e6,), daemon=True) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    clock.close()
+    for thread in threads:
+        thread.join(SOON)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+@BACKENDS
+@pytest.mark.parametrize("closes_elsewhere", [False, True])
+def test_a_close_ends_the_sleep_of_each_task(backend: str, closes_elsewhere: bool) -> None:
+    """From its event loop, and from a thread that has none."""
+    clock = ClosableClock(Sleepless())
+
+    async def main() -> None:
+        with anyio.fail_after(SOON):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(clock.sleep_async, 1e6)
+                await anyio.wait_all_tasks_blocked()
+                if closes_elsewhere:
+                    threading.Thread(target=clock.close).start()
+                else:
+                    clock.close()
+
+    anyio.run(main, backend=backend)
+
+
+def test_a_close_does_not_mind_an_event_loop_that_has_stopped() -> None:
+    clock, loop = ClosableClock(Sleepless()), asyncio.new_event_loop()
+    task = loop.create_task(clock.sleep_async(1e6))
+    loop.run_until_complete(asyncio.sleep(0))
+    clock.close()
+    loop.run_until_complete(task)
+    loop.close()
+
+
+@BACKENDS
+def test_after_a_close_nothing_is_waited_for(backend: str) -> None:
+    clock = ClosableClock(SystemClock())
+    clock.close()
+    clock.sleep(1e6)
+
+    async def main() -> None:
+        with anyio.fail_after(SOON):
+            await clock.sleep_async(1e6)
+            assert await clock.wait(work("never", seconds=SOON), inf) is None
+
+    anyio.run(main, backend=backend)
+
+
+def test_a_users_own_clock_sleeps_itself() -> None:
+    clock = FakeClock()
+    ClosableClock(clock).sleep(1e6)
+    assert clock.slept == (1e6,)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_closes_its_own_copy() -> None:
+    """Though a thread of the parent sleeps, which the child does not have."""
+    clock = ClosableClock(SystemClock())
+    asleep = threading.Thread(target=clock.sleep, args=(1e6,), daemon=True)
+    asleep.start()
+    child = os.fork()
+    if child == 0:
+        threading.Timer(SOON, os._exit, (1,)).start()
+        clock.close()
+        clock.sleep(1e6)
+        os._exit(0 if clock.is_closed else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not clock.is_closed
+    assert asleep.is_alive()
+    clock.close()
+    asleep.join(SOON)
+    assert not asleep.is_alive()
+
+
+# Work that is waited for
+
+
+async def work(result: object, *, seconds: float = 0.0) -> object:
+    await anyio.sleep(seconds)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+@BACKENDS
+def test_work_is_cut_off_at_its_time(backend: str) -> None:
+    """Its own TimeoutError is no cutoff."""
+
+    async def main() -> None:
+        wait = ClosableClock(SystemClock()).wait
+        assert await wait(work("never", seconds=SOON), 0.01) is None
+        assert await wait(work("in time"), SOON) == "in time"
+        assert await wait(work("no limit"), inf) == "no limit"
+        with pytest.raises(TimeoutError, match="the work's own"):
+            await wait(work(TimeoutError("the work's own")), SOON)
+
+    anyio.run(main, backend=backend)
+
+
+@BACKENDS
+def test_work_that_lingers_is_cut_off_again(backend: str) -> None:
+    """A transport may wait again when it is cancelled: for a goodbye, say."""
+    ends = list[str]()
+
+    async def linger() -> None:
+        try:
+            await anyio.sleep(SOON)
+        finally:
+            ends.append("cancelled")
+            await anyio.sleep(10 * SOON)
+            ends.append("lingered")
+
+    async def main() -> object:
+        with anyio.fail_after(SOON):
+            return await ClosableClock(SystemClock()).wait(linger(), 0.01)
+
+    assert anyio.run(main, backend=backend) is None
+    assert ends == ["cancelled"]
+
+
+@BACKENDS
+def test_a_cancellation_from_outside_is_passed_on_and_leaves_nothing(backend: str) -> None:
+    """A client lives for months, so no cancel scope is kept."""
+    clock = ClosableClock(SystemClock())
+
+    async def main() -> None:
+        with anyio.move_on_after(0.01) as scope:
+            await clock.wait(work("never", seconds=SOON), SOON)
+            raise AssertionError("it was not cancelled")
+        assert scope.cancelled_caught
+
+    anyio.run(main, backend=backend)
+    assert clock._scopes == {}  # pyright: ignore[reportPrivateUsage] - nothing else shows it
+
+
+def test_a_close_that_comes_as_the_work_ends_is_too_late() -> None:
+    """It finds nothing to cut off, and the event loop has nothing to complain of."""
+    complaints = list[dict[str, object]]()
+
+    async def main() -> str | None:
+        loop, clock = asyncio.get_running_loop(), ClosableClock(SystemClock())
+        loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
+        result = loop.create_future()
+        waiting = asyncio.ensure_future(clock.wait(result, SOON))
+        await asyncio.sleep(0)
+        result.set_result("whole")
+        clock.close()
+        came = await waiting
+        await asyncio.sleep(0)
+        return came
+
+    assert asyncio.run(main()) == "whole"
+    assert complaints == []
