@@ -36,6 +36,8 @@ class Operation(NamedTuple, Generic[InputT, OutputT]):
     """From the members on the wire to the output, which may tell the region that it came from."""
     errors: tuple[type[ServiceError], ...]
     """The errors that are documented for the operation, beside those common to all."""
+    is_read_only: bool = False
+    """Whether it changes nothing. If not, a request that the service may have received is not sent again."""
 
 
 GET_PIPELINE_EXECUTION: Final = Operation(
@@ -44,4 +46,5 @@ GET_PIPELINE_EXECUTION: Final = Operation(
     to_wire=GetPipelineExecutionInput.to_wire,
     from_wire=GetPipelineExecutionOutput.from_wire,
     errors=GET_PIPELINE_EXECUTION_ERRORS,
+    is_read_only=True,
 )
