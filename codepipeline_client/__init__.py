@@ -4,7 +4,7 @@ The typed way to read an AWS CodePipeline execution: one operation, GetPipelineE
 Every public name of the package is here, except the test kit, which is in `codepipeline_client.testing`.
 """
 
-from ._call.context import AttemptReport, OnAttempt
+from ._call.reports import AttemptReport, OnAttempt
 from ._credentials import AsyncCredentialsLike, AsyncCredentialsProvider, CredentialsLike, CredentialsProvider
 from ._protocol.sigv4 import Credentials
 from ._protocol.user_agent import __version__

@@ -202,8 +202,7 @@ class CodePipelineClient(BaseSyncClient):
         return Watch(self._poll, PollLoop(schedule, self._clock, on_poll))
 
     def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        limit = self._poll_timeout(timeout)
-        return self._call(GET_PIPELINE_EXECUTION, _input_of(reference), limit, is_poll=True)
+        return self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)
 
 
 class AsyncCodePipelineClient(BaseAsyncClient):
@@ -389,8 +388,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         )
 
     async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        limit = self._poll_timeout(timeout)
-        return await self._call(GET_PIPELINE_EXECUTION, _input_of(reference), limit, is_poll=True)
+        return await self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)
 
 
 def _input_of(reference: PipelineExecutionReference) -> GetPipelineExecutionInput:

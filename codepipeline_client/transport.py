@@ -18,28 +18,13 @@ import anyio
 import httpx
 
 from ._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
+from ._protocol.messages import Attempt
 from ._protocol.sigv4 import Credentials, replaced, sign
 from .clock import DEADLINE, Deadline
 from .errors import ConfigurationError, RequestTimeoutError
 
-STALE_CREDENTIALS: Final = "codepipeline_client.stale_credentials"
-"""Request extension: the credentials not to sign with, see `Attempt.stale`."""
-SKEW: Final = "codepipeline_client.skew"
-"""Request extension: how far to sign ahead of this machine's clock, in seconds."""
-SIGNED_WITH: Final = "codepipeline_client.signed_with"
-"""Response extension: the credentials that signed the request."""
-SENDING: Final = "codepipeline_client.sending"
-"""Request extension: the `Sending` that is told when the request is signed and sent."""
-
-
-class Sending:
-    """How far the sending of one request has come."""
-
-    __slots__ = ("began",)
-
-    def __init__(self) -> None:
-        self.began: float | None = None
-        """When it was signed and sent, in seconds since the epoch. None while there are no credentials."""
+ATTEMPT: Final = "codepipeline_client.attempt"
+"""Request extension: the `Attempt` that the request is, which records when it was sent and with what credentials."""
 
 
 class SigV4Transport(httpx.BaseTransport):
@@ -77,9 +62,7 @@ class SigV4Transport(httpx.BaseTransport):
         request.read()
         credentials = self._get(request)
         self._signer.sign(request, credentials)
-        response = self._transport.handle_request(request)
-        response.extensions[SIGNED_WITH] = credentials
-        return response
+        return self._transport.handle_request(request)
 
     def close(self) -> None:
         """Close the transport that sends."""
@@ -148,9 +131,7 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
             await request.aread()
         credentials = await self._get(request)
         self._signer.sign(request, credentials)
-        response = await self._transport.handle_async_request(request)
-        response.extensions[SIGNED_WITH] = credentials
-        return response
+        return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
         """Close the transport that sends."""
@@ -194,8 +175,8 @@ class _RequestSigner:
         self._replaced = frozenset([name.encode() for name in replaced(service_name)])
 
     def sign(self, request: httpx.Request, credentials: Credentials) -> None:
-        """Put the signature into the headers of *request*, and take note that it is sent now."""
-        now, skew, sending = self._now(), request.extensions.get(SKEW), request.extensions.get(SENDING)
+        """Put the signature into the headers of *request*, and record that it is sent now."""
+        now, attempt = self._now(), _attempt(request)
         kept = [pair for pair in request.headers.raw if pair[0].lower() not in self._replaced]
         signature = sign(
             method=request.method,
@@ -205,17 +186,22 @@ class _RequestSigner:
             credentials=credentials,
             region_name=self._region_name,
             service_name=self._service_name,
-            now=now + skew if isinstance(skew, float) else now,
+            now=now if attempt is None else now + attempt.skew,
         )
         # All at once: each header that is set or dropped by itself makes httpx look through all the others.
         request.headers = httpx.Headers([*kept, *((name.encode("ascii"), value.encode()) for name, value in signature)])
-        if isinstance(sending, Sending):
-            sending.began = now
+        if attempt is not None:
+            attempt.sent_at, attempt.credentials = now, credentials
+
+
+def _attempt(request: httpx.Request) -> Attempt | None:
+    attempt = request.extensions.get(ATTEMPT)
+    return attempt if isinstance(attempt, Attempt) else None
 
 
 def _stale(request: httpx.Request) -> Credentials | None:
-    stale = request.extensions.get(STALE_CREDENTIALS)
-    return stale if isinstance(stale, Credentials) else None
+    attempt = _attempt(request)
+    return None if attempt is None else attempt.stale
 
 
 def _time_left(request: httpx.Request) -> float | None:

@@ -1,8 +1,7 @@
-"""The clients: what they are told, what they do at once and what later, and how they end."""
+"""The clients: their arguments and settings, what they do at once and what later, and how they are closed."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -44,7 +43,9 @@ ASKED: dict[str, Any] = {
     "pipeline_name": EXECUTION.pipeline_name,
     "pipeline_execution_id": EXECUTION.pipeline_execution_id,
 }
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
 KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
+GOOD = httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
 Client = CodePipelineClient | AsyncCodePipelineClient
 Ask = Callable[..., GetPipelineExecutionOutput]
 
@@ -93,7 +94,7 @@ def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
     }
 
 
-# The answer
+# Calls
 
 
 def test_a_call_gets_the_execution(ask: Ask, service: LocalCodePipeline) -> None:
@@ -109,6 +110,7 @@ def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -
     with LocalCodePipeline(credentials=keys) as endpoint:
         endpoint.put_execution(EXECUTION)
         ask(**pointed_at(endpoint, user_agent_app_id="my-gate"))
+        host = endpoint.endpoint_url.removeprefix("http://")
     (received,) = endpoint.requests
     headers = dict(received.headers)
     assert received.method == "POST"
@@ -119,7 +121,7 @@ def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -
     assert len(headers.pop("amz-sdk-invocation-id")) == 36
     assert headers.pop("x-amz-date").endswith("Z")
     assert headers == {
-        "host": endpoint_host(received.headers),
+        "host": host,
         "content-type": "application/x-amz-json-1.1",
         "x-amz-target": "CodePipeline_20150709.GetPipelineExecution",
         "x-amz-security-token": "token",
@@ -130,53 +132,44 @@ def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -
     assert received.headers["user-agent"].endswith(" app/my-gate")
 
 
-def endpoint_host(headers: Any) -> str:
-    host: str = headers["host"]
-    assert host.startswith("127.0.0.1:")
-    return host
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_calls_at_once_and_one_after_the_other_share_a_client(service: LocalCodePipeline, backend: str) -> None:
+    """The settings are read once. Each call is an invocation of its own."""
 
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**pointed_at(service, connect_timeout=None, read_timeout=None)) as client:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(50):
+                    tasks.start_soon(lambda: client.get_pipeline_execution(**ASKED))
+            await client.get_pipeline_execution(**ASKED)
 
-def test_each_call_is_an_invocation_of_its_own(service: LocalCodePipeline) -> None:
-    with CodePipelineClient(**pointed_at(service)) as client:
-        client.get_pipeline_execution(**ASKED)
-        client.get_pipeline_execution(**ASKED)
-    assert len({received.headers["amz-sdk-invocation-id"] for received in service.requests}) == 2
+    anyio.run(main, backend=backend)
+    assert [received.error_code for received in service.requests] == [None] * 51
+    assert len({received.headers["amz-sdk-invocation-id"] for received in service.requests}) == 51
 
 
 @pytest.mark.parametrize(
-    ("asked", "error"),
+    ("wrong", "options", "error"),
     [
-        pytest.param({**ASKED, "pipeline_name": "other"}, PipelineNotFoundException, id="pipeline"),
-        pytest.param(
-            {**ASKED, "pipeline_execution_id": "00000000-0000-0000-0000-000000000000"},
-            PipelineExecutionNotFoundException,
-            id="execution",
-        ),
+        pytest.param({"pipeline_name": "other"}, {}, PipelineNotFoundException, id="pipeline"),
+        pytest.param({"pipeline_execution_id": UNKNOWN}, {}, PipelineExecutionNotFoundException, id="execution"),
+        pytest.param({}, {"credentials": KEYS}, UnrecognizedClientException, id="access-key"),
+        pytest.param({"pipeline_name": "?"}, {"parameter_validation": False}, ValidationException, id="input"),
     ],
 )
 def test_a_documented_error_is_raised_as_its_class(
-    ask: Ask, service: LocalCodePipeline, asked: dict[str, str], error: type[Exception]
+    ask: Ask, service: LocalCodePipeline, wrong: dict[str, str], options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error) as caught:
-        ask(asked=asked, **pointed_at(service))
+        ask(asked={**ASKED, **wrong}, **pointed_at(service, **options))
     assert vars(caught.value)["operation_name"] == "GetPipelineExecution"
     assert vars(caught.value)["attempts"] == 1
-
-
-def test_a_wrong_key_is_told(ask: Ask, service: LocalCodePipeline) -> None:
-    with pytest.raises(UnrecognizedClientException):
-        ask(**pointed_at(service, credentials=KEYS))
 
 
 def test_a_bad_input_does_not_leave_the_machine(ask: Ask, service: LocalCodePipeline) -> None:
     with pytest.raises(ParameterValidationError, match=r"pipeline_name .*; pipeline_execution_id "):
         ask(asked={"pipeline_name": "", "pipeline_execution_id": "x"}, **pointed_at(service))
     assert service.requests == ()
-
-
-def test_a_bad_input_is_left_to_the_service_when_told_so(ask: Ask, service: LocalCodePipeline) -> None:
-    with pytest.raises(ValidationException):
-        ask(asked={**ASKED, "pipeline_name": "?"}, **pointed_at(service, parameter_validation=False))
 
 
 # Settings
@@ -219,18 +212,13 @@ def test_missing_keys_are_told(ask: Ask) -> None:
         pytest.param({"region_name": "eu west 1"}, "region_name 'eu west 1' is not a region", id="region"),
         pytest.param({"endpoint_url": "ftp://a"}, "endpoint_url", id="endpoint"),
         pytest.param({"connect_timeout": 0}, "connect_timeout must be a number of seconds, above 0", id="zero"),
-        pytest.param({"read_timeout": -1}, "read_timeout must be", id="negative"),
-        pytest.param({"read_timeout": float("nan")}, "read_timeout must be", id="nan"),
         pytest.param({"read_timeout": "5"}, "read_timeout must be .* not '5'", id="text"),
-        pytest.param({"read_timeout": True}, "read_timeout must be", id="boolean"),
         pytest.param({"read_timeout": 1e300}, "read_timeout must be", id="longer-than-any-clock"),
         pytest.param({"read_timeout": 10**400}, "read_timeout must be", id="longer-than-any-float"),
         pytest.param({"clock": object()}, "clock must have time", id="clock"),
         pytest.param({"parameter_validation": "no"}, "parameter_validation must be True or False", id="validation"),
         pytest.param({"endpoint_url": "https://10.0.0.256"}, "its host or its port is not valid", id="no-address"),
         pytest.param({"max_connections": 0}, "max_connections must be a whole number from 1, not 0", id="none"),
-        pytest.param({"max_connections": 1.5}, "max_connections must be", id="fraction"),
-        pytest.param({"max_connections": True}, "max_connections must be", id="true"),
         pytest.param({"verify": False}, "verify", id="no-verification"),
         pytest.param({"proxy": "nonsense://x"}, "proxy", id="proxy"),
         pytest.param({"transport": object()}, "transport must be an httpx", id="transport"),
@@ -287,25 +275,30 @@ def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no network here")
 
+    options = {"region_name": "a", "credentials": KEYS, "endpoint_url": "http://other.test"}
     with (
         pytest.warns(InsecureEndpointWarning, match=r"http://other\.test unencrypted") as warned,
         pytest.raises(ConnectionError),
     ):
-        ask(region_name="a", credentials=KEYS, endpoint_url="http://other.test", transport=httpx.MockTransport(refuse))
+        ask(**options, transport=httpx.MockTransport(refuse))
     assert warned[0].filename == __file__, "it points at the line that calls"
 
 
-def test_a_warning_may_be_made_an_error_without_a_hang(ask: Ask) -> None:
-    with warnings.catch_warnings():
+def test_a_warning_that_is_an_error_stops_every_call() -> None:
+    """Nothing is sent."""
+    transport = httpx.MockTransport(lambda _: pytest.fail("it was sent"))
+    options: dict[str, Any] = {"region_name": "a", "credentials": KEYS, "transport": transport}
+    with warnings.catch_warnings(), CodePipelineClient(endpoint_url="http://other.test", **options) as client:
         warnings.simplefilter("error", InsecureEndpointWarning)
-        with pytest.raises(InsecureEndpointWarning):
-            ask(region_name="a", credentials=KEYS, endpoint_url="http://other.test")
+        for _ in range(2):
+            with pytest.raises(InsecureEndpointWarning):
+                client.get_pipeline_execution(**ASKED)
 
 
 def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}}))
-    with CodePipelineClient(region_name="eu-west-1", credentials=KEYS, transport=answer) as client:
+    transport = httpx.MockTransport(lambda _: GOOD)
+    with CodePipelineClient(region_name="eu-west-1", credentials=KEYS, transport=transport) as client:
         with pytest.raises(ConfigurationError, match=r"ca\.pem"):
             client.get_pipeline_execution(**ASKED)
         (tmp_path / "ca.pem").touch()
@@ -315,23 +308,25 @@ def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch
 # Credentials that expire
 
 
-def test_expired_keys_are_fetched_anew_once(ask: Ask) -> None:
+def test_expired_credentials_are_refreshed_once(ask: Ask) -> None:
     keys = [Credentials(access_key_id=f"KEY{number}", secret_access_key="s") for number in range(9)]
     signed_with: list[str] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def handle(request: httpx.Request) -> httpx.Response:
         signed_with.append(request.headers["authorization"].partition("Credential=")[2].partition("/")[0])
         if signed_with[-1] == "KEY0":
             return httpx.Response(403, json={"__type": "ExpiredTokenException"})
-        return httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
+        return GOOD
 
-    output = ask(region_name="eu-west-1", credentials=lambda: keys.pop(0), transport=httpx.MockTransport(answer))
+    output = ask(region_name="eu-west-1", credentials=lambda: keys.pop(0), transport=httpx.MockTransport(handle))
     assert output.response_metadata.attempts == 2
     assert signed_with == ["KEY0", "KEY1"]
     assert len(keys) == 7
 
 
-def test_expired_keys_that_do_not_change_are_an_error_after_one_attempt(ask: Ask, service: LocalCodePipeline) -> None:
+def test_expired_credentials_that_do_not_change_are_an_error_after_one_attempt(
+    ask: Ask, service: LocalCodePipeline
+) -> None:
     service.put_error("ExpiredTokenException", "expired", times=9)
     with pytest.raises(ExpiredTokenException) as caught:
         ask(**pointed_at(service))
@@ -340,38 +335,27 @@ def test_expired_keys_that_do_not_change_are_an_error_after_one_attempt(ask: Ask
     assert isinstance(caught.value.__cause__, CredentialsError)
 
 
-# One client, many calls
-
-
-def test_calls_one_after_the_other_share_what_the_first_has_read(service: LocalCodePipeline) -> None:
-    async def main() -> None:
-        async with AsyncCodePipelineClient(**pointed_at(service, connect_timeout=None, read_timeout=None)) as client:
-            for _ in range(2):
-                assert (await client.get_pipeline_execution(**ASKED)).pipeline_execution == EXECUTION
-
-    for backend in ("asyncio", "trio"):
-        anyio.run(main, backend=backend)
-    assert service.requests[0].headers["user-agent"] == service.requests[-1].headers["user-agent"]
-
-
-def test_fifty_calls_at_once_are_one_reading_of_settings(service: LocalCodePipeline) -> None:
-    async def main() -> None:
-        async with AsyncCodePipelineClient(**pointed_at(service)) as client, anyio.create_task_group() as tasks:
-            for _ in range(50):
-                tasks.start_soon(lambda: client.get_pipeline_execution(**ASKED))
-
-    for backend in ("asyncio", "trio"):
-        anyio.run(main, backend=backend)
-    assert len(service.requests) == 100
-    assert {received.error_code for received in service.requests} == {None}
-
-
 # The end
 
 
-def test_a_closed_client_says_so(service: LocalCodePipeline) -> None:
-    client = CodePipelineClient(**pointed_at(service))
-    client.get_pipeline_execution(**ASKED)
+def test_a_closed_client_says_so(make: Callable[..., Client], kind: str, service: LocalCodePipeline) -> None:
+    """Also one that was never used. To close it again does nothing."""
+
+    async def main() -> None:
+        client = make(**pointed_at(service))
+        assert isinstance(client, AsyncCodePipelineClient)
+        await client.aclose()
+        await client.aclose()
+        with pytest.raises(ConfigurationError, match="this AsyncCodePipelineClient is closed"):
+            await client.get_pipeline_execution(**ASKED)
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.__aenter__()
+
+    if kind != "sync":
+        anyio.run(main, backend=kind)
+        return
+    client = make(**pointed_at(service))
+    assert isinstance(client, CodePipelineClient)
     client.close()
     client.close()
     with pytest.raises(ConfigurationError, match="this CodePipelineClient is closed"):
@@ -379,19 +363,14 @@ def test_a_closed_client_says_so(service: LocalCodePipeline) -> None:
     with pytest.raises(ConfigurationError, match="closed"), client:
         pass
 
-    async def main() -> None:
-        other = AsyncCodePipelineClient(**pointed_at(service))
-        await other.aclose()
-        with pytest.raises(ConfigurationError, match="this AsyncCodePipelineClient is closed"):
-            await other.get_pipeline_execution(**ASKED)
-        with pytest.raises(ConfigurationError, match="closed"):
-            await other.__aenter__()
-
-    asyncio.run(main())
-
 
 class Closing(httpx.MockTransport):
+    """Counts how often it is closed. It has a length, so it counts as false."""
+
     closed = 0
+
+    def __len__(self) -> int:
+        return 0
 
     def close(self) -> None:
         self.closed += 1
@@ -400,27 +379,22 @@ class Closing(httpx.MockTransport):
         self.closed += 1
 
 
-@pytest.mark.parametrize("used", [True, False])
-def test_a_users_own_transport_is_used_and_closed(kind: str, used: bool) -> None:
-    transport = Closing(lambda _: httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}}))
-    options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": KEYS, "transport": transport}
+def test_a_users_own_transport_is_used_and_closed(ask: Ask) -> None:
+    transport = Closing(lambda _: GOOD)
+    output = ask(region_name="eu-west-1", credentials=KEYS, transport=transport)
+    assert output.pipeline_execution.status == "Failed"
+    assert transport.closed == 1
 
-    async def main() -> None:
-        async with AsyncCodePipelineClient(**options) as client:
-            if used:
-                assert (await client.get_pipeline_execution(**ASKED)).pipeline_execution.status == "Failed"
 
-    if kind == "sync":
-        with CodePipelineClient(**options) as client:
-            if used:
-                assert client.get_pipeline_execution(**ASKED).pipeline_execution.status == "Failed"
-    else:
-        anyio.run(main, backend=kind)
+def test_a_users_own_transport_is_closed_if_it_was_not_used(ask: Ask) -> None:
+    transport = Closing(lambda _: GOOD)
+    with pytest.raises(ParameterValidationError):
+        ask(asked={**ASKED, "pipeline_name": ""}, transport=transport)
     assert transport.closed == 1
 
 
 class Asleep(httpx.AsyncBaseTransport):
-    """A transport that never answers, and heeds neither limits nor its own end."""
+    """A transport that never responds, and heeds neither limits nor its own end."""
 
     def __init__(self, asked: Callable[[], object]) -> None:
         self._asked = asked
@@ -452,19 +426,6 @@ def test_closing_ends_a_call_over_a_transport_of_ones_own(backend: str) -> None:
     anyio.run(main, backend=backend)
 
 
-class Empty(httpx.MockTransport):
-    """A transport that counts as false: it has a length, and nothing in it yet."""
-
-    def __len__(self) -> int:
-        return 0
-
-
-def test_a_transport_that_looks_empty_is_used_all_the_same(ask: Ask) -> None:
-    transport = Empty(lambda _: httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}}))
-    output = ask(region_name="eu-west-1", credentials=KEYS, transport=transport)
-    assert output.pipeline_execution.status == "Failed"
-
-
 def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
     service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -474,62 +435,52 @@ def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
         client.close()
         return resolve(arguments, environ)
 
-    monkeypatch.setattr("codepipeline_client._call.runtime.resolve", closing)
+    monkeypatch.setattr("codepipeline_client._call.base_client.resolve", closing)
     with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
         client.get_pipeline_execution(**ASKED)
     assert (caught.value.may_pass, caught.value.attempts) == (False, 0)
     assert service.requests == ()
 
 
-def test_a_client_that_was_never_used_has_nothing_to_close(make: Callable[..., Client], kind: str) -> None:
-    client = make()
-    if isinstance(client, CodePipelineClient):
-        client.close()
-    else:
-        anyio.run(client.aclose, backend=kind)
-
-
-def test_the_repr_tells_where_and_nothing_secret(make: Callable[..., Client]) -> None:
+def test_the_repr_says_where_to_and_nothing_secret(make: Callable[..., Client]) -> None:
     shown = repr(make(region_name="eu-west-1", credentials=KEYS, proxy="http://u:planted@127.0.0.1"))
     assert "region_name='eu-west-1'" in shown
     assert "planted" not in shown
     assert "secret" not in shown
 
 
-def test_a_first_answer_with_environment_keys_loads_no_botocore(service: LocalCodePipeline) -> None:
+def test_a_first_response_with_credentials_of_the_environment_loads_no_botocore(service: LocalCodePipeline) -> None:
     program = (
         "import sys, codepipeline_client as c\n"
         f"o = c.CodePipelineClient().get_pipeline_execution(**{ASKED!r})\n"
         "assert o.pipeline_execution.status.is_successful\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('botocore', 'asyncio')])"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        check=False,
-        env={**os.environ, **service.environ},
-        text=True,
-    )
+    command, environ = [sys.executable, "-c", program], {**os.environ, **service.environ}
+    result = subprocess.run(command, capture_output=True, check=False, env=environ, text=True)
     assert (result.stdout, result.stderr) == ("[]\n", "")
 
 
-def test_a_sync_call_waits_for_the_settings_no_longer_than_its_time() -> None:
+def test_a_sync_call_waits_for_the_settings_no_longer_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread reads them, from a file system that hangs, say."""
-    held, over = threading.Event(), threading.Event()
-    with CodePipelineClient(region_name="eu-west-1", credentials=KEYS, timeout=0.05) as client:
+    reading, over = threading.Event(), threading.Event()
 
-        def hold() -> None:
-            with client._lock():  # pyright: ignore[reportPrivateUsage]
-                held.set()
-                over.wait(10)
+    def hang(arguments: ClientArguments, environ: Environment) -> Settings:
+        reading.set()
+        over.wait(10)
+        return resolve(arguments, environ)
 
-        holder = threading.Thread(target=hold)
-        holder.start()
-        assert held.wait(10)
+    monkeypatch.setattr("codepipeline_client._call.base_client.resolve", hang)
+    transport = httpx.MockTransport(lambda _: GOOD)
+    with CodePipelineClient(region_name="eu-west-1", credentials=KEYS, transport=transport) as client:
+        reader = threading.Thread(target=lambda: client.get_pipeline_execution(**ASKED))
+        reader.start()
+        assert reading.wait(10)
         with pytest.raises(RequestTimeoutError, match="did not end within its timeout") as caught:
-            client.get_pipeline_execution(**ASKED)
+            client.get_pipeline_execution(**ASKED, timeout=0.05)
         over.set()
-        holder.join()
+        reader.join()
+        assert client.get_pipeline_execution(**ASKED).response_metadata.attempts == 1
     assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
 
 

@@ -41,7 +41,7 @@ from codepipeline_client import (
     ServiceError,
     ThrottlingException,
 )
-from codepipeline_client._call import runtime
+from codepipeline_client._call import base_client
 from codepipeline_client._call.retry import RetryPolicy
 from codepipeline_client._http import TransportOptions
 from codepipeline_client._protocol.messages import Response
@@ -638,8 +638,8 @@ def test_closing_ends_a_wait_for_keys(service: LocalCodePipeline, kind: str) -> 
 @pytest.mark.parametrize(
     ("kind", "work"),
     [
-        pytest.param("asyncio", (runtime, "resolve"), id="asyncio-settings"),
-        pytest.param("trio", (runtime, "resolve"), id="trio-settings"),
+        pytest.param("asyncio", (base_client, "resolve"), id="asyncio-settings"),
+        pytest.param("trio", (base_client, "resolve"), id="trio-settings"),
         pytest.param("sync", (TransportOptions, "tls_context"), id="sync-ca-files"),
         pytest.param("asyncio", (TransportOptions, "tls_context"), id="asyncio-ca-files"),
         pytest.param("trio", (TransportOptions, "tls_context"), id="trio-ca-files"),

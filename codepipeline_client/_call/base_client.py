@@ -7,39 +7,42 @@ Making a client reads no file: the first call reads the settings, once for all c
 from __future__ import annotations
 
 import os
+import random
 import ssl
 import warnings
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
+from uuid import uuid4
 
 import httpx
 
 from .._config.arguments import ClientArguments, NotGiven, RetryMode, check, count_of, seconds_of
+from .._config.settings import resolve
 from .._config.sources import Environment
 from .._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
 from .._http import AsyncPooledTransport, PooledTransport, TransportOptions
+from .._protocol.user_agent import user_agent
 from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
 from ..clock import Clock, ClosableClock, Deadline, SystemClock
 from ..errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
 from ..operations import InputT, Operation, OutputT
 from ..transport import AsyncSigV4Transport, SigV4Transport
-from .context import CallContext, Limits, OnAttempt, closed, invocation_id, late
-from .driver import drive, drive_async
-from .exchange import exchange
-from .runtime import ClientRuntime, new_runtime
+from .driver import CallContext, ClientRuntime, TransportT, closed, drive, drive_async, late
+from .exchange import CallDefaults, Skew, exchange
+from .reports import OnAttempt
+from .retry import RetryPolicy
 
-TransportT = TypeVar("TransportT")
 CredentialsT = TypeVar("CredentialsT")
 
-_SIGNING_NAME: Final = "codepipeline"
 _MOST_CONNECTIONS: Final = 64
 
 
-class BaseClient(ABC, Generic[TransportT, CredentialsT]):
+class BaseClient(Generic[TransportT, CredentialsT]):
     """The arguments of a client, and what follows from them without waiting."""
 
     _transport_kind: type[httpx.BaseTransport | httpx.AsyncBaseTransport]
-    """What a transport must be."""
+    _pooled_transport: Callable[[TransportOptions], TransportT]
+    _signing_transport: Callable[..., TransportT]
     _accepts_async_providers: bool
 
     def __init__(
@@ -145,9 +148,8 @@ class BaseClient(ABC, Generic[TransportT, CredentialsT]):
         if parameter_validation not in (True, False):
             raise ConfigurationError(f"parameter_validation must be True or False, not {parameter_validation!r}")
         self._timeout = seconds_of("timeout", timeout)
-        self._limits = Limits(
-            connect=seconds_of("connect_timeout", connect_timeout), read=seconds_of("read_timeout", read_timeout)
-        )
+        self._connect_timeout = seconds_of("connect_timeout", connect_timeout)
+        self._read_timeout = seconds_of("read_timeout", read_timeout)
         self._max_connections = count_of("max_connections", max_connections)
         self._environ = Environment(os.environ)
         self._parameter_validation = parameter_validation
@@ -162,60 +164,81 @@ class BaseClient(ABC, Generic[TransportT, CredentialsT]):
         told = self._arguments
         return f"{type(self).__name__}(region_name={told.region_name!r}, profile_name={told.profile_name!r})"
 
-    @abstractmethod
-    def _signing_transport(self, options: TransportOptions, region_name: str) -> TransportT:
-        """Return what signs and sends, through the user's transport or over connections by *options*."""
-
     def _new_runtime(self) -> ClientRuntime[TransportT]:
-        self._runtime = runtime = new_runtime(
-            self._arguments,
-            self._environ,
-            clock=self._clock,
-            limits=self._limits,
+        """Read the settings. Raises ConfigurationError when one is missing or unusable."""
+        settings = resolve(self._arguments, self._environ)
+        endpoint, monotonic = settings.endpoint, self._clock.monotonic
+        try:
+            host = httpx.URL(endpoint.url).host  # httpx refuses some only when it is asked for them
+        except (httpx.InvalidURL, ValueError):
+            host = ""
+        if not host:
+            raise ConfigurationError("endpoint_url cannot be used: its host or its length is not valid")
+        options = TransportOptions(
+            verify=settings.ca_file or self._arguments.verify,
+            proxy=settings.proxy_url,
             max_connections=self._max_connections,
+            monotonic=monotonic,
+        )
+        self._runtime = runtime = ClientRuntime(
+            defaults=CallDefaults(
+                url=endpoint.url,
+                headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
+                retry=RetryPolicy(
+                    settings.retry_mode,
+                    max_attempts=settings.max_attempts,
+                    chance=random.random,
+                    monotonic=monotonic,
+                ),
+                skew=Skew() if settings.correct_clock_skew else None,
+                lifetime=lambda: self._clock.time() + (self._read_timeout or 0.0),
+                region_name=settings.region_name,
+            ),
+            transport=self._signing_transport(
+                self._pooled_transport(options) if self._transport is None else self._transport,
+                service_name="codepipeline",
+                region_name=settings.region_name,
+                credentials=self._credentials,
+                now=self._clock.time,
+            ),
+            clock=self._clock,
+            connect_timeout=self._connect_timeout,
+            read_timeout=self._read_timeout,
+            host=endpoint.host,
             on_attempt=self._on_attempt,
-            transport=self._signing_transport,
+            is_insecure=endpoint.scheme == "http" and not endpoint.is_loopback,
         )
         return runtime
 
-    def _deadline(self, timeout: float | NotGiven | None) -> Deadline:
+    def _deadline(self, timeout: float | NotGiven | None, *, is_poll: bool) -> Deadline:
+        """Return the deadline of a call. A poll may take as long as a call, but no longer than its *timeout*."""
         seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
+        if is_poll and self._timeout is not None:
+            seconds = self._timeout if seconds is None else min(seconds, self._timeout)
         return Deadline(seconds, self._clock.monotonic)
-
-    def _poll_timeout(self, left: float | None) -> float | None:
-        """Return how many seconds a poll may take: as many as a call, and not more than are *left* of the wait."""
-        limits = [limit for limit in (left, self._timeout) if limit is not None]
-        return min(limits, default=None)
 
     def _context(
         self,
         operation: Operation[InputT, OutputT],
-        asked: InputT,
+        operation_input: InputT,
         runtime: ClientRuntime[TransportT],
         deadline: Deadline,
         *,
         is_poll: bool,
-    ) -> CallContext[OutputT]:
+    ) -> CallContext[TransportT, OutputT]:
         if runtime.is_insecure:
             warnings.warn(
                 f"requests go to {runtime.defaults.url} unencrypted: use https, or http with a loopback address only",
                 InsecureEndpointWarning,
                 stacklevel=6 if is_poll else 4,
             )
-        defaults = runtime.poll_defaults if is_poll else runtime.defaults
-        return CallContext(
-            operation_name=operation.name,
-            exchange=exchange(operation, asked, defaults, invocation_id=invocation_id()),
-            clock=self._clock,
-            limits=self._limits,
-            deadline=deadline,
-            reporter=runtime.reporter,
-        )
+        attempts = exchange(operation, operation_input, runtime.defaults, invocation_id=str(uuid4()), is_poll=is_poll)
+        return CallContext(operation.name, attempts, deadline, runtime)
 
-    def _check(self, operation: Operation[InputT, OutputT], asked: InputT) -> None:
+    def _check(self, operation: Operation[InputT, OutputT], operation_input: InputT) -> None:
         """Refuse what needs no waiting to be refused."""
         self._check_open()
-        violations = operation.violations(asked, self._parameter_validation)
+        violations = operation.violations(operation_input, self._parameter_validation)
         if violations:
             raise ParameterValidationError(operation.name, violations)
 
@@ -234,18 +257,20 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
     """How a call begins in a thread."""
 
     _transport_kind = httpx.BaseTransport
+    _pooled_transport = PooledTransport
+    _signing_transport = SigV4Transport
     _accepts_async_providers = False
 
     def _call(
         self,
         operation: Operation[InputT, OutputT],
-        asked: InputT,
+        operation_input: InputT,
         timeout: float | NotGiven | None,
         *,
         is_poll: bool = False,
     ) -> OutputT:
-        self._check(operation, asked)
-        deadline = self._deadline(timeout)
+        self._check(operation, operation_input)
+        deadline = self._deadline(timeout, is_poll=is_poll)
         runtime = self._runtime
         if runtime is None:
             lock, left = self._lock(), deadline.within(None)
@@ -255,37 +280,30 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
                 runtime = self._runtime or self._new_runtime()
             finally:
                 lock.release()
-        return drive(self._context(operation, asked, runtime, deadline, is_poll=is_poll), runtime.transport)
-
-    def _signing_transport(self, options: TransportOptions, region_name: str) -> httpx.BaseTransport:
-        return SigV4Transport(
-            PooledTransport(options) if self._transport is None else self._transport,
-            service_name=_SIGNING_NAME,
-            region_name=region_name,
-            credentials=self._credentials,
-            now=self._clock.time,
-        )
+        return drive(self._context(operation, operation_input, runtime, deadline, is_poll=is_poll))
 
 
 class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
     """How a call begins in a task."""
 
     _transport_kind = httpx.AsyncBaseTransport
+    _pooled_transport = AsyncPooledTransport
+    _signing_transport = AsyncSigV4Transport
     _accepts_async_providers = True
 
     async def _call(
         self,
         operation: Operation[InputT, OutputT],
-        asked: InputT,
+        operation_input: InputT,
         timeout: float | NotGiven | None,
         *,
         is_poll: bool = False,
     ) -> OutputT:
-        self._check(operation, asked)
-        deadline = self._deadline(timeout)
+        self._check(operation, operation_input)
+        deadline = self._deadline(timeout, is_poll=is_poll)
         runtime = self._runtime or await self._prepared(operation.name, deadline)
-        context = self._context(operation, asked, runtime, deadline, is_poll=is_poll)
-        return await drive_async(context, runtime.transport, keeps_deadline=self._transport is None)
+        context = self._context(operation, operation_input, runtime, deadline, is_poll=is_poll)
+        return await drive_async(context, keeps_deadline=self._transport is None)
 
     async def _prepared(self, operation_name: str, deadline: Deadline) -> ClientRuntime[httpx.AsyncBaseTransport]:
         """Return the runtime, which is made in a thread: settings may be in files."""
@@ -300,15 +318,6 @@ class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]
         if runtime is None:
             raise closed() if self._clock.is_closed else late(operation_name, deadline)
         return runtime
-
-    def _signing_transport(self, options: TransportOptions, region_name: str) -> httpx.AsyncBaseTransport:
-        return AsyncSigV4Transport(
-            AsyncPooledTransport(options) if self._transport is None else self._transport,
-            service_name=_SIGNING_NAME,
-            region_name=region_name,
-            credentials=self._credentials,
-            now=self._clock.time,
-        )
 
 
 def _clock(given: object) -> Clock:

@@ -1,84 +1,226 @@
 """
 Drive an exchange over a transport, in a thread or in a task: pause, send, read with a limit.
 
-What is decided is decided in `exchange`, and what is done between waits is in `context`.
+What to do next is decided in `exchange`. What both drivers do between waits is in `CallContext`.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Final
+from collections.abc import Generator
+from contextlib import closing
+from functools import lru_cache
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import httpx
+from attrs import frozen
 
 from .._http.response import MAX_BODY, read_body, read_body_async
 from .._protocol.messages import Attempt, Response
-from .._protocol.sigv4 import Credentials
-from ..clock import Clock
-from ..errors import CodePipelineError
+from ..clock import DEADLINE, ClosableClock, Deadline
+from ..errors import CodePipelineError, ConnectionFailedError, RequestTimeoutError, TransportError
 from ..operations import OutputT
-from ..transport import SENDING, SIGNED_WITH, Sending
-from .context import CallContext, Done, Failed
+from ..transport import ATTEMPT
+from .exchange import CallDefaults, Exchange
 from .failures import FAILURES, translated
+from .reports import OnAttempt, report_attempt
+
+TransportT = TypeVar("TransportT")
 
 _KEPT: Final = 4096
 """Bytes that are kept of a body beyond the limit: enough to say what it was."""
 
 
-def drive(context: CallContext[OutputT], transport: httpx.BaseTransport) -> OutputT:
-    """Make the attempts that the exchange asks for, until it returns its output or raises its error."""
-    step: Attempt | Done[OutputT] | Failed = next(context.exchange)
-    while isinstance(step, Attempt):
-        end = context.broken_off(step, before=step.delay)
-        if end is None and step.delay:
-            with context.pausing():
-                context.clock.sleep(step.delay)
-            end = context.broken_off(step)
-        if end is not None:
-            step = end
-            continue
-        began = context.clock.monotonic()
-        # No name for what came: an error that is raised here keeps this frame, which must not keep an answer.
-        sending = Sending()
-        step = context.advance(step, send(context.request(step, sending), transport, context.clock), sending, began)
-    return step.result()
+@frozen(kw_only=True, eq=False)
+class ClientRuntime(Generic[TransportT]):
+    """What the calls of one client share."""
+
+    defaults: CallDefaults
+    transport: TransportT
+    """Signs and sends."""
+    clock: ClosableClock
+    connect_timeout: float | None
+    read_timeout: float | None
+    """Between two pieces of the response, or of the request."""
+    host: str
+    on_attempt: OnAttempt | None = None
+    is_insecure: bool = False
+    """Whether requests go to another machine as plain http."""
 
 
-async def drive_async(
-    context: CallContext[OutputT], transport: httpx.AsyncBaseTransport, *, keeps_deadline: bool
-) -> OutputT:
+class CallContext(NamedTuple, Generic[TransportT, OutputT]):
+    """One call."""
+
+    operation_name: str
+    exchange: Exchange[OutputT]
+    deadline: Deadline
+    runtime: ClientRuntime[TransportT]
+
+    def steps(self) -> Generator[float | httpx.Request, Response | CodePipelineError | None, OutputT]:
+        """
+        Yield each pause and each request of the call; return the output, or raise what the call fails with.
+
+        The driver sends back what came of a request: None if it was cut off at the deadline or by a close.
+        """
+        monotonic = self.runtime.clock.monotonic
+        with closing(self.exchange):
+            attempt = next(self.exchange)
+            while True:
+                error = self._ended(before=attempt.delay)
+                if error is None and attempt.delay:
+                    yield attempt.delay
+                    error = self._ended()
+                began = monotonic()
+                outcome = error or self._checked((yield self._request(attempt)))
+                seconds = monotonic() - began
+                try:
+                    following = (
+                        self.exchange.send(outcome) if isinstance(outcome, Response) else self.exchange.throw(outcome)
+                    )
+                except StopIteration as end:
+                    self._report(attempt, outcome, None, seconds)
+                    output: OutputT = end.value
+                    return output
+                except CodePipelineError as failure:
+                    self._report(attempt, outcome, failure, seconds)
+                    raise
+                pause = following.delay if self.deadline.left() > following.delay else None
+                self._report(attempt, outcome, following.after, seconds, pause)
+                attempt = following
+
+    def _ended(self, *, before: float = 0.0) -> CodePipelineError | None:
+        """Return the error of a call whose client is closed, or whose time is over *before* so many seconds."""
+        if self.runtime.clock.is_closed:
+            return closed()
+        return late(self.operation_name, self.deadline) if self.deadline.left() <= before else None
+
+    def _checked(self, outcome: Response | CodePipelineError | None) -> Response | CodePipelineError:
+        """Return what came of a request. A failure after a close, or after the call's time, is due to that."""
+        if isinstance(outcome, Response):
+            return outcome
+        if self.runtime.clock.is_closed:
+            error: CodePipelineError = closed()
+        elif outcome is None or (isinstance(outcome, TransportError) and self.deadline.left() <= 0):
+            error = late(self.operation_name, self.deadline)
+        else:
+            return outcome
+        # The limit of a step may have been what was left of the call's: then the step's error names the wrong one.
+        error.__cause__ = None if isinstance(outcome, RequestTimeoutError) else outcome
+        return error
+
+    def _request(self, attempt: Attempt) -> httpx.Request:
+        """Return the request to send. No step of sending it may take longer than what is left of the call's time."""
+        within, url, content = self.deadline.within, _parsed(attempt.request.url), attempt.request.body
+        read = within(self.runtime.read_timeout)
+        timeouts = {"connect": within(self.runtime.connect_timeout), "read": read, "write": read, "pool": within(None)}
+        # The body as a stream, since httpx looks through all headers again and again to prepare a request for content.
+        request = httpx.Request(
+            attempt.request.method,
+            url,
+            headers=[
+                (b"Host", url.netloc),
+                *((name.encode("ascii"), value.encode("ascii")) for name, value in attempt.request.headers),
+                (b"Content-Length", b"%d" % len(content)),
+            ],
+            stream=httpx.ByteStream(content),
+            extensions={"timeout": timeouts, DEADLINE: self.deadline, ATTEMPT: attempt},
+        )
+        request.read()
+        return request
+
+    def _report(
+        self,
+        attempt: Attempt,
+        outcome: Response | CodePipelineError,
+        failure: CodePipelineError | None,
+        seconds: float,
+        pause: float | None = None,
+    ) -> None:
+        if attempt.sent_at is not None:
+            report_attempt(
+                self.runtime.on_attempt,
+                operation_name=self.operation_name,
+                host=self.runtime.host,
+                attempt=attempt.number,
+                outcome=outcome,
+                failure=failure,
+                seconds=seconds,
+                pause=pause,
+            )
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    parsed = httpx.URL(url)
+    return parsed.copy_with(raw_path=parsed.raw_path)  # "/" where it is empty, so that the exact URL of a mock matches
+
+
+def closed() -> ConnectionFailedError:
+    """Return the error of a call whose client was closed."""
+    error = ConnectionFailedError("the client was closed")
+    error.may_pass = False
+    return error
+
+
+def late(operation_name: str, deadline: Deadline) -> RequestTimeoutError:
+    """Return the error of a call that has used up its time."""
+    words = f"{operation_name} did not end within its timeout of {deadline.seconds} seconds"
+    return RequestTimeoutError(words, limit="timeout")
+
+
+def drive(context: CallContext[httpx.BaseTransport, OutputT]) -> OutputT:
+    """Make the call in this thread."""
+    runtime = context.runtime
+    with closing(context.steps()) as steps:
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, float):
+                    runtime.clock.sleep(step)
+                    step = next(steps)
+                else:
+                    step = steps.send(send(step, runtime.transport, runtime.clock))
+        except StopIteration as end:
+            output: OutputT = end.value
+            return output
+        except CodePipelineError as error:
+            raise error.with_traceback(None) from error.__cause__  # its frames hold the response
+
+
+async def drive_async(context: CallContext[httpx.AsyncBaseTransport, OutputT], *, keeps_deadline: bool) -> OutputT:
     """
-    Make the attempts that the exchange asks for, until it returns its output or raises its error.
+    Make the call in this task.
 
     *keeps_deadline* is True for a transport that ends in time by itself, and when the client is closed.
     """
-    step: Attempt | Done[OutputT] | Failed = next(context.exchange)
-    while isinstance(step, Attempt):
-        end = context.broken_off(step, before=step.delay)
-        if end is None and step.delay:
-            with context.pausing():
-                await context.clock.sleep_async(step.delay)
-            end = context.broken_off(step)
-        if end is not None:
-            step = end
-            continue
-        began = context.clock.monotonic()
-        sending = Sending()
-        sent = send_async(context.request(step, sending), transport, context.clock)
-        came = sent if keeps_deadline else context.clock.wait(sent, context.deadline.left())
-        step = context.advance(step, await came, sending, began)
-    return step.result()
+    runtime = context.runtime
+    with closing(context.steps()) as steps:
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, float):
+                    await runtime.clock.sleep_async(step)
+                    step = next(steps)
+                else:
+                    sent = send_async(step, runtime.transport, runtime.clock)
+                    came = sent if keeps_deadline else runtime.clock.wait(sent, context.deadline.left())
+                    step = steps.send(await came)
+        except StopIteration as end:
+            output: OutputT = end.value
+            return output
+        except CodePipelineError as error:
+            raise error.with_traceback(None) from error.__cause__  # its frames hold the response
 
 
 # A failure is returned, not raised: raised again, it would keep the frames and the context of the first, and with
 # them the signed headers.
 
 
-def send(request: httpx.Request, transport: httpx.BaseTransport, clock: Clock) -> Response | CodePipelineError:
-    before, asked = sys.exception(), clock.time()
+def send(request: httpx.Request, transport: httpx.BaseTransport, clock: ClosableClock) -> Response | CodePipelineError:
+    before = sys.exception()
     try:
         response = transport.handle_request(request)
-        return _response(response, read_body(response, request), _sent(request, asked), clock.time())
+        return _response(request, response, read_body(response, request), clock.time())
     except CodePipelineError as error:
         return error
     except FAILURES as error:
@@ -86,36 +228,29 @@ def send(request: httpx.Request, transport: httpx.BaseTransport, clock: Clock) -
 
 
 async def send_async(
-    request: httpx.Request, transport: httpx.AsyncBaseTransport, clock: Clock
+    request: httpx.Request, transport: httpx.AsyncBaseTransport, clock: ClosableClock
 ) -> Response | CodePipelineError:
-    before, asked = sys.exception(), clock.time()
+    before = sys.exception()
     try:
         response = await transport.handle_async_request(request)
-        return _response(response, await read_body_async(response), _sent(request, asked), clock.time())
+        return _response(request, response, await read_body_async(response), clock.time())
     except CodePipelineError as error:
         return error
     except FAILURES as error:
         return translated(error, request.url.netloc.decode("ascii"), before)
 
 
-def _sent(request: httpx.Request, asked: float) -> float:
-    """Return when the request went out: credentials may have been waited for until then."""
-    sending = request.extensions.get(SENDING)
-    return asked if not isinstance(sending, Sending) or sending.began is None else sending.began
-
-
-def _response(response: httpx.Response, body: bytes, sent: float, received: float) -> Response:
+def _response(request: httpx.Request, response: httpx.Response, body: bytes, received: float) -> Response:
+    attempt: Attempt = request.extensions[ATTEMPT]
     headers: dict[str, str] = {}
     for raw_name, raw_value in response.headers.raw:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    signed_with = response.extensions.get(SIGNED_WITH)
     return Response(
         status_code=response.status_code,
         headers=headers,
         body=body[:_KEPT] if len(body) > MAX_BODY else body,
         is_whole=len(body) <= MAX_BODY,
-        credentials=signed_with if isinstance(signed_with, Credentials) else None,
-        sent=sent,
+        credentials=attempt.credentials,
         received=received,
     )

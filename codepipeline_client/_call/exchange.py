@@ -1,8 +1,8 @@
 """
 One call, from input to output: the map of everything between.
 
-A plain generator: it yields the attempts to make, is sent each response or has the failure thrown in, and returns
-the output. Who drives it does the waiting; here is neither I/O nor clock.
+A plain generator: it yields the attempts to make, is sent each response or has the failure thrown in, and returns the
+output. The driver does the waiting; here is neither I/O nor clock.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from time import gmtime, strftime
 from typing import Final, NamedTuple
 
@@ -27,29 +26,29 @@ _EXPIRED: Final = frozenset({"ExpiredTokenException", "ExpiredToken"})
 Exchange = Generator[Attempt, Response, OutputT]
 
 
-class Unsent(BaseException):
-    """Thrown into an exchange by who drives it: the attempt will not be made, nor any other."""
-
-
 class CallDefaults(NamedTuple):
     """What all calls of a client have in common."""
 
     url: str
     """The endpoint."""
     headers: Headers
-    """What goes with every request: who is calling, and what the answer may be."""
+    """The headers of every request beside the protocol's."""
     retry: RetryPolicy
-    """When to try again."""
     skew: Skew | None
-    """The service's clock, as far as it is known. None to sign by this machine's clock, whatever the service says."""
+    """None to sign by this machine's clock, whatever the service says."""
     lifetime: Callable[[], float]
-    """Until when an attempt that is made now may go on, in seconds since the epoch, by this machine's clock."""
+    """Until when an attempt that is made now may last, in seconds since the epoch, by this machine's clock."""
     region_name: str | None = None
-    """The region that answers. None when nobody says."""
+    """The region that responds, if it is known."""
 
 
 def exchange(
-    operation: Operation[InputT, OutputT], asked: InputT, defaults: CallDefaults, *, invocation_id: str
+    operation: Operation[InputT, OutputT],
+    operation_input: InputT,
+    defaults: CallDefaults,
+    *,
+    invocation_id: str,
+    is_poll: bool = False,
 ) -> Exchange[OutputT]:
     """
     Encode, attempt, decide, decode.
@@ -57,78 +56,84 @@ def exchange(
     The input has been checked. *invocation_id* is the same for all attempts of the call, and for no other call.
     """
     headers = (*defaults.headers, ("amz-sdk-invocation-id", invocation_id))
-    request = awsjson.encode(operation.name, operation.to_wire(asked), url=defaults.url, headers=headers)
-    call = _Attempts(request=request, defaults=defaults)
-    attempt = call.first()
+    request = awsjson.encode(operation.name, operation.to_wire(operation_input), url=defaults.url, headers=headers)
+    retries = CallRetries(defaults.retry, is_read_only=operation.is_read_only, is_poll=is_poll)
+    attempts = _Attempts(request, defaults, retries)
+    attempt = attempts.first()
     while True:
         response: Response | None = None
         try:
             response = yield attempt
-            call.learn(response)
-            output = _read(operation, asked, response, attempt.number, defaults.region_name)
+            members = awsjson.decode(operation.name, response)
+            metadata = ResponseMetadata(
+                request_id=response.request_id,
+                http_status_code=response.status_code,
+                http_headers=response.headers,
+                attempts=attempt.number,
+            )
+            output = operation.from_wire(members, operation_input, metadata, defaults.region_name)
         except CodePipelineError as error:
             failure = error
-        except Unsent:
-            call.retries.unsent()
+        except GeneratorExit:
+            if attempt.sent_at is None:
+                retries.unsent()
             raise
         else:
-            call.retries.succeeded()
+            retries.succeeded()
             return output
-        attempt = call.next(attempt, failure, response)
+        attempt = attempts.next(attempt, failure, response)
 
 
 class _Attempts:
-    """One call's way from attempt to attempt."""
+    """The attempts of one call."""
 
-    __slots__ = ("defaults", "may_renew", "request", "retries")
+    __slots__ = ("_defaults", "_may_refresh", "_request", "_retries")
 
-    def __init__(self, *, request: Request, defaults: CallDefaults) -> None:
-        self.request = request
-        self.defaults = defaults
-        self.retries: CallRetries = defaults.retry.begin()
-        self.may_renew = True
-        """Keys that the service calls expired are fetched anew once in a call."""
+    def __init__(self, request: Request, defaults: CallDefaults, retries: CallRetries) -> None:
+        self._request = request
+        self._defaults = defaults
+        self._retries = retries
+        self._may_refresh = True
 
     def first(self) -> Attempt:
-        return self._attempt(1, self.retries.lead())
-
-    def learn(self, response: Response) -> None:
-        """Correct the client's idea of the service's clock."""
-        if self.defaults.skew is not None:
-            seen = seen_skew(response.headers, sent=response.sent, received=response.received)
-            if seen is not None:
-                self.defaults.skew.correct(seen)
+        return self._attempt(1, self._retries.first_delay())
 
     def next(self, attempt: Attempt, failure: CodePipelineError, response: Response | None) -> Attempt:
         """Return the attempt after one that failed, or raise what the call fails with."""
-        if isinstance(failure, CredentialsError):
-            self.retries.unsent()
-            if attempt.stale is not None and attempt.after is not None:
-                raise attempt.after from failure
+        if attempt.sent_at is None:
+            self._retries.unsent()
             failure.attempts = attempt.number - 1
-            raise failure
+            if attempt.stale is not None and attempt.after is not None and isinstance(failure, CredentialsError):
+                raise attempt.after from failure
+            raise failure from failure.__cause__ or attempt.after
         failure.attempts = attempt.number
         if isinstance(failure, RequestTimeoutError) and failure.limit == "timeout":
-            raise failure from attempt.after or failure.__cause__
-        failure.with_traceback(None)  # the frames that read the answer hold all of it
-        if response is not None and response.credentials is not None and self.may_renew and _is_expired(failure):
-            self.may_renew = False
-            return self._attempt(attempt.number + 1, self.retries.lead(), after=failure, stale=response.credentials)
-        pause = self.retries.pause(
+            raise failure from failure.__cause__ or attempt.after
+        failure.with_traceback(None)  # the frames that decoded the response hold all of it
+        if self._may_refresh and attempt.credentials is not None and _has_code(failure, _EXPIRED):
+            self._may_refresh = False  # once in a call
+            delay = self._retries.first_delay()
+            return self._attempt(attempt.number + 1, delay, after=failure, stale=attempt.credentials)
+        pause = self._retries.pause(
             failure,
             attempt.number,
-            retry_after=response.headers.get("x-amz-retry-after") if response is not None else None,
-            skewed=self._is_skewed(attempt, failure),
+            retry_after=None if response is None else response.headers.get("x-amz-retry-after"),
+            skewed=response is not None and self._learn_skew(attempt, failure, response),
         )
         if pause is None:
             raise failure
         return self._attempt(attempt.number + 1, pause, after=failure)
 
-    def _is_skewed(self, attempt: Attempt, failure: CodePipelineError) -> bool:
-        """Return whether the signature may have been refused for its time, which is known better by now."""
-        skew = self.defaults.skew
-        timely = isinstance(failure, ServiceError) and failure.code in SKEW_CODES
-        return skew is not None and timely and is_notable(attempt.skew, skew.seconds)
+    def _learn_skew(self, attempt: Attempt, failure: CodePipelineError, response: Response) -> bool:
+        """Correct the skew by a refusal that it may explain. Return whether it was wrong."""
+        skew = self._defaults.skew
+        if skew is None or attempt.sent_at is None or not _has_code(failure, SKEW_CODES):
+            return False
+        seconds = skew_of(response.headers, sent=attempt.sent_at, received=response.received)
+        if seconds is None or abs(seconds - attempt.skew) <= _TOLERATED:
+            return False
+        skew.seconds = seconds
+        return True
 
     def _attempt(
         self,
@@ -138,41 +143,28 @@ class _Attempts:
         after: CodePipelineError | None = None,
         stale: Credentials | None = None,
     ) -> Attempt:
-        skew = self.defaults.skew
-        turn = f"attempt={number}; max={max(number, self.defaults.retry.max_attempts)}"
-        if number > 1 and skew is not None and skew.is_known:
-            ends = gmtime(self.defaults.lifetime() + delay + skew.seconds)
-            turn = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {turn}"
-        request = self.request
-        headers = (*request.headers, ("amz-sdk-request", turn))
+        skew = self._defaults.skew
+        seconds = None if skew is None else skew.seconds
+        value = f"attempt={number}; max={max(number, self._defaults.retry.max_attempts)}"
+        if number > 1 and seconds is not None:
+            ends = gmtime(self._defaults.lifetime() + delay + seconds)
+            value = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
         return Attempt(
-            request=Request(method=request.method, url=request.url, headers=headers, body=request.body),
+            request=self._request._replace(headers=(*self._request.headers, ("amz-sdk-request", value))),
             number=number,
             delay=delay,
             stale=stale,
-            skew=0.0 if skew is None else skew.seconds,
+            skew=seconds or 0.0,
             after=after,
         )
 
 
-def _read(
-    operation: Operation[InputT, OutputT], asked: InputT, response: Response, number: int, region_name: str | None
-) -> OutputT:
-    members = awsjson.decode(operation.name, response)
-    metadata = ResponseMetadata(
-        request_id=response.request_id,
-        http_status_code=response.status_code,
-        http_headers=response.headers,
-        attempts=number,
-    )
-    return operation.from_wire(members, asked, metadata, region_name)
+def _has_code(failure: CodePipelineError, codes: frozenset[str]) -> bool:
+    return isinstance(failure, ServiceError) and failure.code in codes
 
 
-def _is_expired(failure: CodePipelineError) -> bool:
-    return isinstance(failure, ServiceError) and failure.code in _EXPIRED
-
-
-# How far the service's clock is ahead of this machine's
+# How far the service's clock is ahead of this machine's. It is learnt from refusals with one of these codes only: a
+# response that was accepted proves that the time was right, and a 5xx or the page of a proxy proves nothing.
 
 SKEW_CODES: Final = frozenset(
     {
@@ -180,30 +172,24 @@ SKEW_CODES: Final = frozenset(
         *("RequestTimeTooSkewed", "RequestExpired", "AccessDeniedException"),
     }
 )
-"""The codes of a request that was refused for its time, or for another reason."""
 
 _TOLERATED: Final = 4 * 60.0
 _TOO_SLOW: Final = 15 * 60.0
-_NEVER: Final = 32_503_680_000.0
-"""The year 3000: some systems cannot convert later times."""
+_YEAR_3000: Final = 32_503_680_000.0
+"""Some systems cannot convert later times."""
 
 
 class Skew:
-    """How far the service's clock is ahead of this machine's, in seconds, as last seen. Each client has one."""
+    """How far the service's clock is ahead of this machine's, in seconds. Each client has one."""
 
-    __slots__ = ("is_known", "seconds")
+    __slots__ = ("seconds",)
 
     def __init__(self) -> None:
-        self.seconds = 0.0
-        self.is_known = False
-
-    def correct(self, seen: float) -> None:
-        """Replace the skew by the one *seen* in a response."""
-        self.seconds = seen
-        self.is_known = True
+        self.seconds: float | None = None
+        """None while no refusal was due to it."""
 
 
-def seen_skew(headers: Mapping[str, str], *, sent: float, received: float) -> float | None:
+def skew_of(headers: Mapping[str, str], *, sent: float, received: float) -> float | None:
     """
     Return how far the service's clock is ahead, by the Date of its response.
 
@@ -217,16 +203,10 @@ def seen_skew(headers: Mapping[str, str], *, sent: float, received: float) -> fl
     return None if seconds is None else seconds - (sent + received) / 2
 
 
-def is_notable(believed: float, seen: float) -> bool:
-    """Return whether a signature with the skew *believed* may be refused when the skew is *seen*."""
-    return abs(believed - seen) > _TOLERATED
-
-
-@lru_cache(maxsize=16)
 def _parse(date: str) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
         seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         return None
-    return seconds if 0 <= seconds < _NEVER else None
+    return seconds if 0 <= seconds < _YEAR_3000 else None

@@ -1,7 +1,7 @@
 """
-Decide whether a failed attempt deserves another, and how long to wait first.
+Decide whether a failed attempt is retried, and how long to wait first.
 
-Knows errors and numbers. Never sleeps, never sends. The rules are those of the AWS SDKs' standard retry mode.
+Pure: knows errors and numbers, never sleeps, never sends. The rules are the AWS SDKs' of the standard retry mode.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
 
@@ -27,36 +27,17 @@ from ..errors import (
 from .rate_limiter import RateLimiter
 
 
-def policy(
-    mode: RetryMode, *, max_attempts: int, chance: Callable[[], float], monotonic: Callable[[], float]
-) -> RetryPolicy:
-    """
-    Return the policy of one client.
-
-    *chance* returns a number from 0 up to 1 that nobody can foresee, *monotonic* seconds that never run backwards.
-    """
-    return RetryPolicy(
-        max_attempts=1 if mode == "off" else max_attempts,
-        chance=chance,
-        quota=Quota(),
-        monotonic=monotonic,
-        limiter=RateLimiter(monotonic()) if mode == "adaptive" else None,
-    )
-
-
 class Kind(NamedTuple):
-    """A kind of failure that may pass."""
+    """A kind of failure that a retry may help against."""
 
     cost: int
-    """What a retry takes out of the quota."""
+    """The tokens that a retry takes from the quota."""
     base: float
     """The longest pause before the first retry, in seconds."""
 
 
 TRANSIENT: Final = Kind(cost=14, base=0.05)
-"""Something broke, and the same request may well succeed."""
 THROTTLING: Final = Kind(cost=5, base=1.0)
-"""The service asked for fewer calls."""
 
 TRANSIENT_CODES: Final = frozenset(
     {
@@ -66,18 +47,17 @@ TRANSIENT_CODES: Final = frozenset(
 )
 TRANSIENT_STATUSES: Final = frozenset({500, 502, 503, 504})
 PERMANENT_STATUSES: Final = frozenset({501, 505})
-"""What the server does not do at all. Never retried, whatever the code says."""
+"""The server does not offer this at all. Never retried, whatever the code says."""
 
 _ABOUT_THE_INPUT: Final = (ValidationException, PipelineNotFoundException, PipelineExecutionNotFoundException)
 _CEILING: Final = 20.0
 _BEYOND_CEILING: Final = 30
-"""A retry so late that its pause has long reached the ceiling; the power of a larger one overflows in the end."""
+"""A retry whose pause has reached the ceiling; a much larger power overflows."""
 _HEEDED: Final = 5.0
-"""How many seconds the service may add to a pause."""
 
 
 def classify(failure: CodePipelineError) -> Kind | None:
-    """Return of what kind *failure* is, or None when it would only happen again."""
+    """Return the kind of *failure*, or None when a retry would fail the same way."""
     if isinstance(failure, ServiceError):
         return _classify_response(failure)
     if isinstance(failure, ConnectionFailedError):
@@ -85,7 +65,7 @@ def classify(failure: CodePipelineError) -> Kind | None:
     elif isinstance(failure, RequestTimeoutError):
         may_pass = failure.limit != "timeout"  # which leaves no time for another attempt
     elif isinstance(failure, ResponseDecodeError):
-        may_pass = failure.http_status_code == 200  # the operations only read: asking again does no harm
+        may_pass = failure.http_status_code == 200
     else:
         may_pass = isinstance(failure, TransportError)
     return TRANSIENT if may_pass else None
@@ -105,15 +85,15 @@ def _classify_response(failure: ServiceError) -> Kind | None:
 
 
 def backoff(retry: int, *, base: float, chance: Callable[[], float]) -> float:
-    """Return the pause before *retry*, counted from 0, in seconds: spread, so that clients do not return together."""
+    """Return the seconds to wait before the given *retry*, counted from 0: exponential, with full jitter."""
     return chance() * min(base * 2.0 ** min(retry, _BEYOND_CEILING), _CEILING)
 
 
 def heed(retry_after: str | None, pause: float) -> float:
     """
-    Return *pause*, or the longer one that the service asks for, as far as it may.
+    Return *pause*, or the longer one that the service asks for: up to 5 seconds longer.
 
-    *retry_after* is whole milliseconds; anything else is taken for nothing.
+    *retry_after* is whole milliseconds; other values are ignored.
     """
     if retry_after is None:
         return pause
@@ -125,84 +105,81 @@ def heed(retry_after: str | None, pause: float) -> float:
 
 class Quota:
     """
-    What keeps the retries of all calls of a client from making an outage worse.
+    The retry quota of a client: it keeps the retries of all calls from making an outage worse.
 
-    Retries take from it, successes fill it; when it is empty, calls fail at once.
+    Retries take tokens, successes give them back; while there are too few, calls fail at once.
     """
 
     FULL: Final = 500
 
-    __slots__ = ("_left", "_lock")
+    __slots__ = ("_lock", "left")
 
     def __init__(self) -> None:
-        self._left = self.FULL
+        self.left = self.FULL
+        """How many tokens may be taken."""
         self._lock = ProcessLock()
 
-    @property
-    def left(self) -> int:
-        """How much may be taken."""
-        return self._left
-
     def take(self, cost: int) -> bool:
-        """Take *cost*; False when there is not enough, and then nothing is taken."""
+        """Take *cost* tokens, all or none. Return whether there were as many."""
         with self._lock():
-            if cost > self._left:
+            if cost > self.left:
                 return False
-            self._left -= cost
+            self.left -= cost
             return True
 
     def give_back(self, amount: int) -> None:
-        """Fill up by *amount*, as far as there is room."""
-        if self._left == self.FULL:  # as nearly always: no lock for that
-            return
-        with self._lock():
-            self._left = min(self._left + amount, self.FULL)
+        """Return tokens; those beyond `FULL` are lost."""
+        if self.left < self.FULL:  # mostly it is full, and needs no lock
+            with self._lock():
+                self.left = min(self.left + amount, self.FULL)
 
 
-class RetryPolicy(NamedTuple):
-    """The retry policy of every mode; the modes differ in its parts."""
+class RetryPolicy:
+    """The retry policy of one client. *chance* returns a random number from 0 up to 1."""
 
-    max_attempts: int
-    chance: Callable[[], float]
-    quota: Quota
-    monotonic: Callable[[], float]
-    limiter: RateLimiter | None
-    """Only in the adaptive mode."""
-    retries_throttling: bool = True
-    """False for the polls of a wait: the next poll comes later anyway."""
-
-    def begin(self) -> CallRetries:
-        """Return what a new call asks."""
-        return CallRetries(self)
+    def __init__(
+        self, mode: RetryMode, *, max_attempts: int, chance: Callable[[], float], monotonic: Callable[[], float]
+    ) -> None:
+        self.max_attempts = 1 if mode == "off" else max_attempts
+        self.chance = chance
+        self.monotonic = monotonic
+        self.quota = Quota()
+        self.limiter = RateLimiter(monotonic()) if mode == "adaptive" else None
 
 
 class CallRetries:
-    """What one call asks: before its first send, after each failed attempt, and at its end."""
+    """
+    The retries of one call.
 
-    __slots__ = ("_policy", "_reserved", "_taken")
+    If the call *is_poll* of a wait, throttling is left to the wait, which polls again later anyway.
+    """
 
-    def __init__(self, policy: RetryPolicy) -> None:
+    __slots__ = ("_has_token", "_is_poll", "_is_read_only", "_policy", "_taken")
+
+    def __init__(self, policy: RetryPolicy, *, is_read_only: bool, is_poll: bool = False) -> None:
         self._policy = policy
+        self._is_read_only = is_read_only
+        self._is_poll = is_poll
         self._taken = 0
-        self._reserved = False
+        self._has_token = False
 
-    def lead(self) -> float:
-        """Return the seconds to wait before a send that no failure led to."""
+    def first_delay(self) -> float:
+        """Return the seconds to wait before a request that is no retry."""
         limiter = self._policy.limiter
         return 0.0 if limiter is None else self._reserve(limiter)
 
     def pause(self, failure: CodePipelineError, attempt: int, *, retry_after: str | None, skewed: bool) -> float | None:
         """
-        Return the seconds to wait before the next send, or None to give up.
+        Return the seconds to wait before the next request, or None to give up.
 
         *attempt* is the number of the one that failed, from 1; *retry_after* the response's ``x-amz-retry-after``.
-        *skewed* is True when a wrong clock, corrected meanwhile, made it fail: that may pass, whatever the error.
+        *skewed* is True if the failure is due to a clock skew that is now corrected: then it may pass, whatever it is.
         """
         policy = self._policy
         kind = classify(failure) or (TRANSIENT if skewed else None)
         if policy.limiter is not None:
             policy.limiter.record(policy.monotonic(), throttled=kind is THROTTLING)
-        if kind is None or attempt >= policy.max_attempts or (kind is THROTTLING and not policy.retries_throttling):
+        if kind is None or attempt >= policy.max_attempts or not self._allows(kind, failure):
             return None
         if not policy.quota.take(kind.cost):
             return None
@@ -211,19 +188,24 @@ class CallRetries:
         return pause if policy.limiter is None else max(pause, self._reserve(policy.limiter))
 
     def succeeded(self) -> None:
-        """Take note that the call has its response."""
+        """Record that the call has its response."""
         policy = self._policy
         if policy.limiter is not None:
             policy.limiter.record(policy.monotonic(), throttled=False)
         policy.quota.give_back(self._taken or 1)
 
     def unsent(self) -> None:
-        """Take note that the send last asked for will not take place: others need not wait for it."""
-        if self._reserved and self._policy.limiter is not None:
+        """Record that the request last asked about is not sent: others need not wait for it."""
+        if self._has_token and self._policy.limiter is not None:
             self._policy.limiter.give_back()
-        self._reserved = False
+
+    def _allows(self, kind: Kind, failure: CodePipelineError) -> bool:
+        if kind is THROTTLING:
+            return not self._is_poll
+        # A request whose response was lost may have been carried out.
+        return self._is_read_only or isinstance(failure, ServiceError)
 
     def _reserve(self, limiter: RateLimiter) -> float:
         wait = limiter.reserve(self._policy.monotonic())
-        self._reserved = wait is not None
+        self._has_token = wait is not None
         return wait or 0.0

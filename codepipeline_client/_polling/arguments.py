@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, TypeAlias, cast
 
-from .._call.context import LOGGER
+from .._call.reports import LOGGER
 from .._config.arguments import plain_function
 from ..errors import ConfigurationError
 from ..models import PipelineExecution

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from ..errors import CodePipelineError
 from .sigv4 import Credentials
@@ -40,10 +40,8 @@ class Response:
     """False when the body was cut off at the size limit."""
     credentials: Credentials | None = field(default=None, repr=False)
     """What the request was signed with. None when a transport of the user's own signed it."""
-    sent: float = field(default=0.0, repr=False)
-    """When the request was sent, by this machine's clock, in seconds since the epoch."""
     received: float = field(default=0.0, repr=False)
-    """When the response had arrived, likewise."""
+    """When the response had arrived, by this machine's clock, in seconds since the epoch."""
 
     @property
     def request_id(self) -> str | None:
@@ -60,8 +58,9 @@ class Response:
         return text
 
 
-class Attempt(NamedTuple):
-    """One request to send, at once or after a pause."""
+@define(kw_only=True, eq=False)
+class Attempt:
+    """One request to send, at once or after a pause. The transport that signs it records how."""
 
     request: Request
     number: int
@@ -74,3 +73,7 @@ class Attempt(NamedTuple):
     """How far the service's clock is ahead of this machine's, in seconds: added to the time that is signed."""
     after: CodePipelineError | None = None
     """The failure of the attempt before. None for the first attempt."""
+    credentials: Credentials | None = None
+    """What the request was signed with."""
+    sent_at: float | None = None
+    """When it was signed and sent, in seconds since the epoch. None while there are no credentials."""

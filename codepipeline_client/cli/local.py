@@ -16,7 +16,7 @@ from typing import Final
 import click
 from attrs import asdict, evolve
 
-from .._call.context import AttemptReport
+from .._call.reports import AttemptReport
 from .._config.endpoint import check_region
 from ..client import CodePipelineClient
 from ..clock import Clock

@@ -1,4 +1,4 @@
-"""The driver: sends, reads, sleeps and translates; sync and async give the same from the same."""
+"""One call over a transport of one's own: what is sent, when, and what comes of it; in a thread and in tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import re
 import ssl
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -14,70 +14,49 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from attrs import asdict, evolve
+from attrs import evolve
 
 from codepipeline_client import (
+    AsyncCodePipelineClient,
     AttemptReport,
+    CodePipelineClient,
     CodePipelineError,
     ConnectionFailedError,
     Credentials,
     CredentialsError,
+    ExpiredTokenException,
+    GetPipelineExecutionOutput,
     PipelineNotFoundException,
     RequestTimeoutError,
+    ResponseDecodeError,
     ServiceError,
+    ThrottlingException,
     TransportError,
     printable,
 )
-from codepipeline_client._call.context import AttemptReporter, CallContext, Limits, invocation_id
-from codepipeline_client._call.driver import drive, drive_async
-from codepipeline_client._call.exchange import Exchange, Unsent
 from codepipeline_client._http.response import MAX_BODY
-from codepipeline_client._protocol.messages import Attempt, Request, Response
-from codepipeline_client.clock import DEADLINE, Clock, ClosableClock, Deadline, SystemClock
-from codepipeline_client.operations import OutputT
-from codepipeline_client.transport import SENDING, SIGNED_WITH, SKEW, STALE_CREDENTIALS
+from codepipeline_client.clock import DEADLINE, Deadline, SystemClock
+from codepipeline_client.testing import FakeClock
 
-KEYS = Credentials(access_key_id="AKID", secret_access_key="s")
-REQUEST = Request(method="POST", url="http://127.0.0.1:1/", headers=(("X-A", "1"), ("X-A", "2")), body=b"body")
-SIGNED_AT = 999.5
-LIMITS = Limits(connect=1.0, read=None)
-Answering = Callable[[httpx.Request], httpx.Response]
-
-
-class FakeClock:
-    """A clock that passes by sleeping only, and writes down how long."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-        self.now = 1000.0
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-    async def sleep_async(self, seconds: float) -> None:
-        self.sleep(seconds)
+WANTED = {"pipeline_name": "web", "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"}
+BODY = b'{"pipelineExecution":{"status":"Failed"}}'
+KEYS = Credentials(access_key_id="AKID", secret_access_key="wJalrXUtnFEMI/K7MDENG")
+Handler = Callable[[httpx.Request], httpx.Response]
+Outcome = GetPipelineExecutionOutput | CodePipelineError
+Ask = Callable[..., Outcome]
 
 
 class Both(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """The same answer for both kinds of client, and a list of what was asked. Tells when it has keys."""
+    """Handles the requests of both kinds of client, and keeps them."""
 
-    def __init__(self, answer: Answering, *, signs: bool = True) -> None:
-        self.answer = answer
-        self.signs = signs
+    def __init__(self, *handlers: Handler | httpx.Response) -> None:
+        self.handlers = handlers
         self.requests: list[httpx.Request] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        if self.signs:
-            request.extensions[SENDING].began = SIGNED_AT
-        return self.answer(request)
+        handler = self.handlers[min(len(self.requests), len(self.handlers)) - 1]
+        return handler if isinstance(handler, httpx.Response) else handler(request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return self.handle_request(request)
@@ -124,73 +103,128 @@ class PlainIterator(AsyncIterator[bytes]):
         raise StopAsyncIteration
 
 
-Outcome = Response | CodePipelineError
+def ask_in(kind: str, transport: Any, **options: Any) -> Outcome:
+    """Make one call, with retries off unless told otherwise, and return its output or its error."""
+    arguments: dict[str, Any] = {
+        "region_name": "eu-west-1",
+        "endpoint_url": "http://127.0.0.1:1",
+        "credentials": KEYS,
+        "retry_mode": "off",
+        "timeout": None,
+        "clock": FakeClock(),
+        **options,
+    }
 
+    async def main() -> GetPipelineExecutionOutput:
+        async with AsyncCodePipelineClient(transport=transport, **arguments) as client:
+            return await client.get_pipeline_execution(**WANTED)
 
-def script(*attempts: Attempt) -> Generator[Attempt, Response, list[Outcome]]:
-    """An exchange that makes the given attempts, and returns what came of each."""
-    seen: list[Outcome] = []
-    for attempt in attempts:
-        try:
-            seen.append((yield attempt))
-        except CodePipelineError as error:
-            seen.append(error)
-    return seen
-
-
-Go = Callable[..., list[Outcome]]
-
-
-def reporter_of(reports: list[AttemptReport] | None = None) -> AttemptReporter:
-    return AttemptReporter(host="127.0.0.1:1", on_attempt=None if reports is None else reports.append)
-
-
-def make_run(
-    exchange: Exchange[OutputT],
-    clock: Clock | None = None,
-    timeout: float | None = None,
-    reports: list[AttemptReport] | None = None,
-) -> CallContext[OutputT]:
-    clock = clock or FakeClock()
-    return CallContext(
-        operation_name="GetPipelineExecution",
-        exchange=exchange,
-        clock=clock if isinstance(clock, ClosableClock) else ClosableClock(clock),
-        limits=LIMITS,
-        deadline=Deadline(timeout, clock.monotonic),
-        reporter=reporter_of(reports),
-    )
-
-
-drive_tasks = partial(drive_async, keeps_deadline=False)
+    try:
+        if kind == "sync":
+            with CodePipelineClient(transport=transport, **arguments) as client:
+                return client.get_pipeline_execution(**WANTED)
+        return anyio.run(main, backend=kind)
+    except CodePipelineError as error:
+        return error
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
-def run(request: pytest.FixtureRequest) -> Go:
-    """Drive an exchange of attempts over a transport, in each of the ways there are."""
-
-    def go(transport: Both, *attempts: Attempt, **options: Any) -> list[Outcome]:
-        whole = make_run(script(*(attempts or (Attempt(request=REQUEST, number=1),))), **options)
-        try:
-            if request.param == "sync":
-                return drive(whole, transport)
-            return anyio.run(drive_tasks, whole, transport, backend=request.param)
-        except CodePipelineError as error:
-            return [error]
-
-    return go
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
-def test_a_request_goes_out_as_it_is_with_the_limits_beside_it(run: Go) -> None:
-    transport = Both(lambda _: httpx.Response(200))
-    run(transport, Attempt(request=REQUEST, number=2, stale=KEYS, skew=3600.0))
+@pytest.fixture
+def ask(kind: str) -> Ask:
+    return partial(ask_in, kind)
+
+
+def good(*, pieces: tuple[bytes, ...] = (BODY,), **options: Any) -> Handler:
+    return lambda _: httpx.Response(200, stream=Body(*pieces), **options)
+
+
+def refused(code: str, **headers: str) -> Handler:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda _: httpx.Response(400, json={"__type": code}, headers=named)
+
+
+def failing(failure: Exception, after: Callable[[], object] = lambda: None) -> Handler:
+    def fail(_: httpx.Request) -> httpx.Response:
+        after()
+        raise failure
+
+    return fail
+
+
+# What is sent
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        pytest.param("https://codepipeline.eu-west-1.amazonaws.com", "codepipeline.eu-west-1.amazonaws.com", id="aws"),
+        pytest.param("http://127.0.0.1:4566", "127.0.0.1:4566", id="port"),
+        pytest.param("https://127.0.0.1:443/way", "127.0.0.1", id="own-port"),
+        pytest.param("http://[::1]:4566/", "[::1]:4566", id="ipv6"),
+    ],
+)
+def test_a_request_is_as_httpx_would_make_it(ask: Ask, url: str, host: str) -> None:
+    """Its headers are set here, since httpx takes long for them. The limits and the deadline go beside it."""
+    transport = Both(good())
+    ask(transport, endpoint_url=url, connect_timeout=1.0, read_timeout=None)
     (sent,) = transport.requests
-    assert (sent.method, str(sent.url), sent.content) == ("POST", REQUEST.url, b"body")
-    assert sent.headers.get_list("X-A") == ["1", "2"]
+    theirs = httpx.Request("POST", url, headers=sent.headers, content=sent.content)
+    assert (sent.method, sent.url.scheme, sent.url.netloc) == ("POST", theirs.url.scheme, theirs.url.netloc)
+    assert sorted(sent.headers.raw) == sorted(theirs.headers.raw)
+    assert (sent.headers["Host"], sent.headers["Content-Length"]) == (host, str(len(sent.content)))
+    assert uuid.UUID(sent.headers["amz-sdk-invocation-id"]).version == 4
     assert sent.extensions["timeout"] == {"connect": 1.0, "read": None, "write": None, "pool": None}
-    assert sent.extensions[STALE_CREDENTIALS] is KEYS
-    assert sent.extensions[SKEW] == 3600.0
     assert isinstance(sent.extensions[DEADLINE], Deadline)
+
+
+def test_a_pause_is_slept(ask: Ask) -> None:
+    clock = FakeClock()
+    busy = refused("ThrottlingException", x_amz_retry_after="3000")
+    output = ask(Both(busy, busy, good()), retry_mode="standard", clock=clock)
+    assert isinstance(output, GetPipelineExecutionOutput)
+    assert clock.slept == (3.0, 3.0)
+
+
+# What comes
+
+
+def test_a_response_is_read_and_closed(ask: Ask) -> None:
+    body = Body(BODY[:5], b"", BODY[5:])
+    headers = [(b"X-Request", b"r"), (b"Warning", b"a"), (b"warning", b"b"), (b"X-Odd", b"\xe9")]
+    output = ask(Both(httpx.Response(201, headers=headers, stream=body)))
+    assert isinstance(output, GetPipelineExecutionOutput)
+    assert output.response_metadata.http_status_code == 201
+    assert output.response_metadata.http_headers == {"x-request": "r", "warning": "a, b", "x-odd": "\xe9"}
+    assert body.closed
+
+
+def test_a_response_that_a_mock_has_read_is_read_all_the_same(ask: Ask) -> None:
+    assert isinstance(ask(Both(httpx.Response(200, content=BODY))), GetPipelineExecutionOutput)
+
+
+@pytest.mark.parametrize("body_kind", [Body, Plain])
+def test_a_response_without_end_is_cut_off(ask: Ask, body_kind: type[Body]) -> None:
+    body, reports = body_kind(*[b"x" * 65536] * 1000), list[AttemptReport]()
+    response = httpx.Response(200, stream=body, headers={"x-amzn-requestid": "r"})
+    outcome = ask(Both(response), on_attempt=reports.append)
+    assert isinstance(outcome, ResponseDecodeError)
+    assert "it is larger than any execution" in str(outcome)
+    assert body.closed
+    assert [(each.http_status_code, each.request_id) for each in reports] == [(200, "r")]
+
+
+def test_the_end_of_a_large_error_is_not_read(ask: Ask) -> None:
+    outcome = ask(Both(lambda _: httpx.Response(502, stream=Body(b"<html>", b"x" * MAX_BODY, b"x"))))
+    assert isinstance(outcome, ServiceError)
+    assert outcome.message.startswith("<html>")
+
+
+SECRET_REQUEST = httpx.Request("POST", "http://127.0.0.1", headers={"x-amz-security-token": "planted"})
 
 
 class SilentTooLong(httpx.ReadError, TimeoutError):
@@ -202,154 +236,56 @@ class NotReachedInTime(httpx.NetworkError, httpx.ConnectTimeout):
 
 
 @pytest.mark.parametrize(
-    ("error", "limit"),
-    [(SilentTooLong("too long"), "read_timeout"), (NotReachedInTime("too far"), "connect_timeout")],
-    ids=["read", "connect"],
-)
-def test_a_failure_that_is_a_timeout_too_is_one(run: Go, error: httpx.TransportError, limit: str) -> None:
-    def refuse(_: httpx.Request) -> httpx.Response:
-        raise error
-
-    (outcome,) = run(Both(refuse), Attempt(request=REQUEST, number=1))
-    assert isinstance(outcome, RequestTimeoutError)
-    assert outcome.limit == limit
-
-
-@pytest.mark.parametrize(
-    ("url", "host"),
+    ("failure", "limit", "text"),
     [
-        pytest.param("https://codepipeline.eu-west-1.amazonaws.com/", "codepipeline.eu-west-1.amazonaws.com", id="aws"),
-        pytest.param("http://127.0.0.1:4566", "127.0.0.1:4566", id="port"),
-        pytest.param("https://127.0.0.1:443/way", "127.0.0.1", id="own-port"),
-        pytest.param("http://[::1]:4566/", "[::1]:4566", id="ipv6"),
-    ],
-)
-def test_a_request_has_the_headers_that_httpx_would_give_it(run: Go, url: str, host: str) -> None:
-    """They are set here, since httpx takes long for them."""
-    transport = Both(lambda _: httpx.Response(200))
-    run(transport, Attempt(request=REQUEST._replace(url=url), number=1))
-    (sent,) = transport.requests
-    theirs = httpx.Request("POST", url, headers=REQUEST.headers, content=REQUEST.body)
-    assert sorted(sent.headers.raw) == sorted(theirs.headers.raw)
-    assert (sent.headers["Host"], sent.headers["Content-Length"]) == (host, "4")
-
-
-def test_each_call_has_an_id_of_its_own() -> None:
-    """A random UUID, as uuid makes them."""
-    ids = [uuid.UUID(invocation_id()) for _ in range(100)]
-    assert len(set(ids)) == 100
-    assert {(each.version, each.variant) for each in ids} == {(4, uuid.RFC_4122)}
-
-
-def test_an_answer_comes_back_as_a_value(run: Go) -> None:
-    body = Body(b"he", b"", b"llo")
-    headers = [("X-Request", "r"), ("Warning", "a"), ("warning", "b"), ("X-Odd", "\xe9")]
-    answer = httpx.Response(
-        201,
-        headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-        stream=body,
-        extensions={SIGNED_WITH: KEYS},
-    )
-    (came,) = run(Both(lambda _: answer))
-    assert isinstance(came, Response)
-    assert asdict(came, recurse=False) == {
-        "status_code": 201,
-        "headers": {"x-request": "r", "warning": "a, b", "x-odd": "\xe9"},
-        "body": b"hello",
-        "is_whole": True,
-        "credentials": KEYS,
-        "sent": SIGNED_AT,
-        "received": 1000.0,
-    }
-    assert body.closed
-
-
-def test_an_answer_that_a_mock_has_read_is_read_all_the_same(run: Go) -> None:
-    (outcome,) = run(Both(lambda _: httpx.Response(200, content=b"read", extensions={SIGNED_WITH: "no keys"})))
-    assert isinstance(outcome, Response)
-    assert (outcome.body, outcome.credentials) == (b"read", None)
-
-
-@pytest.mark.parametrize("kind", [Body, Plain])
-def test_an_answer_without_end_is_cut_off(run: Go, kind: type[Body]) -> None:
-    body = kind(*[b"x" * 65536] * 1000)
-    (outcome,) = run(Both(lambda _: httpx.Response(200, stream=body)))
-    assert isinstance(outcome, Response)
-    assert not outcome.is_whole
-    assert 0 < len(outcome.body) < MAX_BODY
-    assert body.closed
-
-
-def test_pauses_are_slept_and_no_pause_is_not(run: Go) -> None:
-    clock = FakeClock()
-    attempts = [
-        Attempt(request=REQUEST, number=number, delay=delay) for number, delay in ((1, 0.0), (2, 0.5), (3, 2.0))
-    ]
-    run(Both(lambda _: httpx.Response(200)), *attempts, clock=clock)
-    assert clock.slept == [0.5, 2.0]
-
-
-SECRET_REQUEST = httpx.Request("POST", "http://127.0.0.1", headers={"x-amz-security-token": "planted"})
-
-
-@pytest.mark.parametrize(
-    ("failure", "kind", "text"),
-    [
-        pytest.param(httpx.ConnectTimeout("t"), RequestTimeoutError, "connect_timeout", id="connect-timeout"),
-        pytest.param(
-            httpx.PoolTimeout("t"), RequestTimeoutError, "no connection .* became free in time", id="pool-timeout"
-        ),
-        pytest.param(httpx.ReadTimeout("t"), RequestTimeoutError, "read_timeout", id="read-timeout"),
-        pytest.param(httpx.WriteTimeout("t"), RequestTimeoutError, "read_timeout", id="write-timeout"),
-        pytest.param(TimeoutError("t"), RequestTimeoutError, "read_timeout", id="a-transports-own-timeout"),
-        pytest.param(
-            httpx.ConnectError("refused"),
-            ConnectionFailedError,
-            "no connection .* could be made: refused",
-            id="refused",
-        ),
-        pytest.param(httpx.ReadError(""), ConnectionFailedError, "broke .*: ReadError", id="no-words"),
-        pytest.param(httpx.RemoteProtocolError("bad\n"), ConnectionFailedError, r"bad\\n", id="keep-alive-race"),
-        pytest.param(httpx.ProxyError("407"), ConnectionFailedError, "the proxy on the way .*: 407; check", id="proxy"),
-        pytest.param(httpx.StreamError("odd"), ConnectionFailedError, "odd", id="stream"),
-        pytest.param(ConnectionResetError("reset"), ConnectionFailedError, "reset", id="os"),
-        pytest.param(ssl.SSLError(1, "tls"), ConnectionFailedError, "tls", id="tls"),
-        pytest.param(anyio.BrokenResourceError(), ConnectionFailedError, "BrokenResourceError", id="anyio-broken"),
-        pytest.param(anyio.ClosedResourceError(), ConnectionFailedError, "ClosedResourceError", id="anyio-closed"),
-        pytest.param(anyio.EndOfStream(), ConnectionFailedError, "EndOfStream", id="anyio-end"),
+        pytest.param(httpx.ConnectTimeout("t"), "connect_timeout", "connect_timeout", id="connect-timeout"),
+        pytest.param(httpx.PoolTimeout("t"), "timeout", "no connection .* became free in time", id="pool-timeout"),
+        pytest.param(httpx.ReadTimeout("t"), "read_timeout", "read_timeout", id="read-timeout"),
+        pytest.param(httpx.WriteTimeout("t"), "read_timeout", "read_timeout", id="write-timeout"),
+        pytest.param(TimeoutError("t"), "read_timeout", "read_timeout", id="a-transports-own-timeout"),
+        pytest.param(SilentTooLong("t"), "read_timeout", "read_timeout", id="a-timeout-too"),
+        pytest.param(NotReachedInTime("t"), "connect_timeout", "connect_timeout", id="a-connect-timeout-too"),
+        pytest.param(httpx.ConnectError("refused"), None, "no connection .* could be made: refused", id="refused"),
+        pytest.param(httpx.ReadError(""), None, "broke .*: ReadError", id="no-words"),
+        pytest.param(httpx.RemoteProtocolError("bad\n"), None, r"bad\\n", id="keep-alive-race"),
+        pytest.param(httpx.ProxyError("407"), None, "the proxy on the way .*: 407; check", id="proxy"),
+        pytest.param(httpx.StreamError("odd"), None, "odd", id="stream"),
+        pytest.param(ConnectionResetError("reset"), None, "reset", id="os"),
+        pytest.param(ssl.SSLError(1, "tls"), None, "tls", id="tls"),
+        pytest.param(anyio.BrokenResourceError(), None, "BrokenResourceError", id="anyio-broken"),
+        pytest.param(anyio.ClosedResourceError(), None, "ClosedResourceError", id="anyio-closed"),
+        pytest.param(anyio.EndOfStream(), None, "EndOfStream", id="anyio-end"),
     ],
 )
 @pytest.mark.parametrize("place", ["before", "within"])
-def test_a_failure_becomes_one_of_ours_less_the_request(
-    run: Go, place: str, failure: Exception, kind: type[TransportError], text: str
+def test_a_failure_becomes_one_of_ours_without_the_request(
+    ask: Ask, place: str, failure: Exception, limit: str | None, text: str
 ) -> None:
     if isinstance(failure, httpx.RequestError):
         failure.request = SECRET_REQUEST
-    body = Body(b"some", failure)
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        if place == "before":
-            raise failure
-        return httpx.Response(200, stream=body)
-
+    body, reports = Body(b"some", failure), list[AttemptReport]()
+    transport = Both(failing(failure) if place == "before" else httpx.Response(200, stream=body))
     try:
         raise FileNotFoundError("what the caller is busy with is no cause")
     except FileNotFoundError:
-        (outcome,) = run(Both(answer))
-    assert type(outcome) is kind
-    assert place == "before" or body.closed
+        outcome = ask(transport, on_attempt=reports.append)
+    assert type(outcome) is (RequestTimeoutError if limit else ConnectionFailedError)
     assert isinstance(outcome, TransportError)
+    assert getattr(outcome, "limit", None) == limit
     assert re.search(text, str(outcome))
     assert printable(str(failure)) in str(outcome)
+    assert place == "before" or body.closed
     cause = outcome.__cause__
     assert cause is not None
-    assert type(cause) is type(failure)
+    own = isinstance(failure, SilentTooLong | NotReachedInTime)
+    assert type(cause) is (httpx.HTTPError if own else type(failure))
     assert (cause.__traceback__, cause.__context__, cause.__cause__) == (None, None, None)
     assert "planted" not in f"{vars(cause)}"
+    assert [(each.http_status_code, each.request_id) for each in reports] == [(None, None)]
 
 
-def test_a_failure_without_words_borrows_those_of_what_caused_it(run: Go) -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
+def test_a_failure_without_words_borrows_those_of_its_cause(ask: Ask) -> None:
+    def handle(_: httpx.Request) -> httpx.Response:
         try:
             try:
                 raise ssl.SSLError(1, "certificate verify failed")
@@ -358,7 +294,7 @@ def test_a_failure_without_words_borrows_those_of_what_caused_it(run: Go) -> Non
         except anyio.BrokenResourceError as error:
             raise httpx.ConnectError("") from error
 
-    (outcome,) = run(Both(answer))
+    outcome = ask(Both(handle))
     assert "could be made: certificate verify failed" in str(outcome).replace("[Errno 1] ", "")
     assert isinstance(outcome, ConnectionFailedError)
     assert isinstance(outcome.__cause__, httpx.ConnectError)
@@ -371,11 +307,8 @@ def test_a_failure_without_words_borrows_those_of_what_caused_it(run: Go) -> Non
     ("words", "may_pass"),
     [("407 Who are you?", False), ("403 No", False), ("429 Busy", True), ("502 Bad", True)],
 )
-def test_a_proxy_that_refuses_is_not_asked_again(run: Go, words: str, may_pass: bool) -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        raise httpx.ProxyError(words)
-
-    (outcome,) = run(Both(answer))
+def test_a_proxy_that_refuses_is_not_asked_again(ask: Ask, words: str, may_pass: bool) -> None:
+    outcome = ask(Both(failing(httpx.ProxyError(words))))
     assert isinstance(outcome, ConnectionFailedError)
     assert outcome.may_pass is may_pass
 
@@ -385,31 +318,16 @@ class OwnError(httpx.TransportError):
         super().__init__(reason, request=request)
 
 
-def test_an_error_of_a_transports_own_kind_is_cut_down_to_httpxs(run: Go) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        raise OwnError(reason="odd", request=request)
-
-    (outcome,) = run(Both(answer))
+def test_an_error_of_a_transports_own_kind_is_cut_down_to_httpxs(ask: Ask) -> None:
+    outcome = ask(Both(failing(OwnError(reason="odd", request=SECRET_REQUEST))))
     assert isinstance(outcome, ConnectionFailedError)
     assert type(outcome.__cause__) is httpx.HTTPError
     assert str(outcome.__cause__) == "odd"
 
 
-def test_missing_keys_are_passed_on_as_they_are(run: Go) -> None:
-    missing = CredentialsError("none")
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        raise missing
-
-    assert run(Both(answer)) == [missing]
-
-
-def test_a_defect_is_not_taken_for_a_failure_of_the_network(run: Go) -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        raise ZeroDivisionError
-
+def test_a_defect_is_not_taken_for_a_failure_of_the_network(ask: Ask) -> None:
     with pytest.raises(ZeroDivisionError):
-        run(Both(answer))
+        ask(Both(failing(ZeroDivisionError())))
 
 
 class AsyncOnly(httpx.AsyncByteStream):
@@ -422,323 +340,192 @@ class SyncOnly(httpx.SyncByteStream):
         return iter([b""])
 
 
-def test_a_transport_of_the_wrong_kind_is_told() -> None:
-    attempt = Attempt(request=REQUEST, number=1)
-    (outcome,) = drive(make_run(script(attempt)), Both(lambda _: httpx.Response(200, stream=AsyncOnly())))
+def test_a_response_of_the_wrong_kind_is_refused() -> None:
+    outcome = ask_in("sync", Both(httpx.Response(200, stream=AsyncOnly())))
     assert "async response to a sync client" in str(outcome)
-    transport = Both(lambda _: httpx.Response(200, stream=SyncOnly()))
-    (outcome,) = anyio.run(drive_tasks, make_run(script(attempt)), transport)
+    outcome = ask_in("asyncio", Both(httpx.Response(200, stream=SyncOnly())))
     assert "sync response to an async client" in str(outcome)
 
 
 # The time of a call
 
 
-def test_each_step_gets_what_is_left_of_the_time_at_most(run: Go) -> None:
-    transport = Both(lambda _: httpx.Response(200))
-    attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=2.5)]
-    run(transport, *attempts, timeout=3.0)
+def test_each_step_gets_what_is_left_of_the_time_at_most(ask: Ask) -> None:
+    busy = refused("ThrottlingException", x_amz_retry_after="2500")
+    transport = Both(busy, good())
+    ask(transport, retry_mode="standard", timeout=3.0, connect_timeout=1.0)
     first, second = (sent.extensions["timeout"] for sent in transport.requests)
     assert first == {"connect": 1.0, "read": 3.0, "write": 3.0, "pool": 3.0}
     assert second == {"connect": 0.5, "read": 0.5, "write": 0.5, "pool": 0.5}
 
 
-def test_a_pause_that_does_not_fit_is_not_begun(run: Go) -> None:
-    clock = FakeClock()
-    transport = Both(lambda _: httpx.Response(200))
-    attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=3.0)]
-    (error,) = run(transport, *attempts, clock=clock, timeout=3.0)
-    assert isinstance(error, RequestTimeoutError)
-    assert str(error) == "GetPipelineExecution did not end within its timeout of 3.0 seconds"
-    assert (error.limit, error.attempts) == ("timeout", 1)
-    assert clock.slept == []
-    assert len(transport.requests) == 1
+def test_a_pause_that_does_not_fit_is_neither_begun_nor_reported(ask: Ask) -> None:
+    clock, reports = FakeClock(), list[AttemptReport]()
+    transport = Both(refused("ThrottlingException", x_amz_retry_after="3000"))
+    outcome = ask(transport, retry_mode="standard", clock=clock, timeout=3.0, on_attempt=reports.append)
+    assert isinstance(outcome, RequestTimeoutError)
+    assert str(outcome) == "GetPipelineExecution did not end within its timeout of 3.0 seconds"
+    assert (outcome.limit, outcome.attempts) == ("timeout", 1)
+    assert isinstance(outcome.__cause__, ThrottlingException)
+    assert clock.slept == ()
+    assert [each.pause for each in reports] == [None]
 
 
 @pytest.mark.parametrize("failure", [httpx.ReadTimeout("slow"), httpx.ReadError("reset")], ids=["slow", "reset"])
-def test_a_failure_at_the_end_of_the_time_is_the_end_of_the_time(run: Go, failure: Exception) -> None:
+def test_a_failure_at_the_end_of_the_time_is_the_end_of_the_time(ask: Ask, failure: Exception) -> None:
     clock = FakeClock()
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        clock.now += 3.0
-        raise failure
-
-    (outcome,) = run(Both(answer), clock=clock, timeout=3.0)
+    outcome = ask(Both(failing(failure, lambda: clock.advance(3.0))), clock=clock, timeout=3.0)
     assert isinstance(outcome, RequestTimeoutError)
     assert outcome.limit == "timeout"
     is_reset = isinstance(failure, httpx.ReadError)  # a step's limit may only have been what was left of the call's
     assert isinstance(outcome.__cause__, ConnectionFailedError if is_reset else type(None))
 
 
-def test_an_answer_at_the_end_of_the_time_is_an_answer(run: Go) -> None:
+def test_a_response_at_the_end_of_the_time_is_a_response(ask: Ask) -> None:
     clock = FakeClock()
 
-    def answer(_: httpx.Request) -> httpx.Response:
-        clock.now += 3.0
-        return httpx.Response(200)
+    def handle(_: httpx.Request) -> httpx.Response:
+        clock.advance(3.0)
+        return httpx.Response(200, content=BODY)
 
-    (outcome,) = run(Both(answer), clock=clock, timeout=3.0)
-    assert isinstance(outcome, Response)
+    assert isinstance(ask(Both(handle), clock=clock, timeout=3.0), GetPipelineExecutionOutput)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_transport_that_knows_no_limit_is_cut_off_in_a_task(backend: str) -> None:
     class Endless(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            request.extensions[SENDING].began = SIGNED_AT
             await anyio.sleep_forever()
             raise AssertionError
 
-    whole = make_run(script(Attempt(request=REQUEST, number=1)), clock=SystemClock(), timeout=0.05)
-    (outcome,) = anyio.run(drive_tasks, whole, Endless(), backend=backend)
+    outcome = ask_in(backend, Endless(), clock=SystemClock(), timeout=0.05)
     assert isinstance(outcome, RequestTimeoutError)
-    assert outcome.limit == "timeout"
+    assert (outcome.limit, outcome.attempts) == ("timeout", 1)
 
 
-def test_a_body_that_comes_slowly_over_a_transport_of_ones_own_ends_too() -> None:
+def test_a_slow_body_over_a_transport_of_ones_own_is_cut_off_in_a_thread() -> None:
     clock = FakeClock()
 
     class Slow(Body):
         def __iter__(self) -> Iterator[bytes]:
             for piece in super().__iter__():
-                clock.now += 0.4
+                clock.advance(0.4)
                 yield piece
 
-    answer = httpx.Response(200, stream=Slow(*[b"x"] * 20))
-    whole = make_run(script(Attempt(request=REQUEST, number=1)), clock=clock, timeout=1.0)
-    (outcome,) = drive(whole, Both(lambda _: answer))
+    began = clock.monotonic()
+    outcome = ask_in("sync", Both(httpx.Response(200, stream=Slow(*[b"x"] * 20))), clock=clock, timeout=1.0)
     assert isinstance(outcome, RequestTimeoutError)
     assert outcome.limit == "timeout"
-    assert clock.now < 1002
+    assert clock.monotonic() - began < 2
 
 
-def test_a_client_that_is_closed_in_a_pause_sends_nothing_more(run: Go) -> None:
-    transport = Both(lambda _: httpx.Response(200))
-    reports: list[AttemptReport] = []
-
-    class Closing(FakeClock):
-        def sleep(self, seconds: float) -> None:
-            pauses.close()
-
-    pauses = ClosableClock(Closing())
-
-    before = ConnectionFailedError("reset")
-    attempts = [Attempt(request=REQUEST, number=1), Attempt(request=REQUEST, number=2, delay=1.0, after=before)]
-    (outcome,) = run(transport, *attempts, clock=pauses, reports=reports)
-    assert isinstance(outcome, ConnectionFailedError)
-    assert not outcome.may_pass
-    assert (outcome.attempts, outcome.__cause__) == (1, before)
-    assert (len(transport.requests), len(reports)) == (1, 1)
+# Pauses that are broken off
 
 
-def test_a_pause_that_is_broken_off_is_told_to_the_exchange() -> None:
+@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
+def test_an_interrupted_pause_delays_no_other_call(kind: str) -> None:
+    """The token that the retry would have used is given back. At the lowest rate there is one in two seconds."""
+
     class Interrupted(FakeClock):
         def sleep(self, seconds: float) -> None:
+            pauses.append(seconds)
             raise KeyboardInterrupt
 
-    told: list[type[BaseException]] = []
+    pauses: list[float] = []
+    transport = Both(refused("ThrottlingException"))
+    options: dict[str, Any] = {"retry_mode": "adaptive", "clock": Interrupted(), "credentials": KEYS}
 
-    def waiting() -> Exchange[str]:
-        try:
-            yield Attempt(request=REQUEST, number=1, delay=1.0)
-        except BaseException as error:
-            told.append(type(error))
-            raise
-        return "never"
+    async def main() -> None:
+        client = AsyncCodePipelineClient(region_name="eu-west-1", transport=transport, **options)
+        for _ in range(3):
+            with suppress(KeyboardInterrupt):
+                await client.get_pipeline_execution(**WANTED)
 
-    transport = Both(lambda _: httpx.Response(200))
-    with pytest.raises(KeyboardInterrupt):
-        drive(make_run(waiting(), clock=Interrupted()), transport)
-    for backend in ("asyncio", "trio"):
-        with pytest.raises(KeyboardInterrupt):
-            anyio.run(drive_tasks, make_run(waiting(), clock=Interrupted()), transport, backend=backend)
-    assert told == [Unsent] * 3
-
-
-# Who is told
-
-
-def judge(*ends: CodePipelineError | None) -> Exchange[str]:
-    """An exchange that makes of each answer what it is told to; the last end is the call's."""
-    after: CodePipelineError | None = None
-    for number, end in enumerate(ends, 1):
-        yield Attempt(request=REQUEST, number=number, delay=0.25 if number > 1 else 0.0, after=after)
-        after = end
-    if after is not None:
-        raise after
-    return "output"
+    if kind == "sync":
+        client = CodePipelineClient(region_name="eu-west-1", transport=transport, **options)
+        for _ in range(3):
+            with suppress(KeyboardInterrupt):
+                client.get_pipeline_execution(**WANTED)
+    else:
+        anyio.run(main, backend=kind)
+    assert pauses == [pytest.approx(2.0)] * 3
+    assert len(transport.requests) == 1
 
 
-GONE = PipelineNotFoundException(
-    "gone\n", code="PipelineNotFoundException", http_status_code=400, request_id="r", operation_name="o"
-)
-LOST = ConnectionFailedError("lost")
+# Reports
 
 
-@pytest.mark.parametrize("backend", ["sync", "asyncio", "trio"])
-def test_each_attempt_is_reported(backend: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
+def test_each_attempt_is_reported(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     reports: list[AttemptReport] = []
-    transport = Both(lambda _: httpx.Response(200, headers={"x-amzn-requestid": "r\n1"}))
-    whole = make_run(judge(LOST, None), reports=reports)
+    busy = refused("ThrottlingException", x_amz_retry_after="2500", x_amzn_requestid="r\n1")
     with caplog.at_level(logging.DEBUG, "codepipeline_client"):
-        if backend == "sync":
-            assert drive(whole, transport) == "output"
-        else:
-            assert anyio.run(drive_tasks, whole, transport, backend=backend) == "output"
+        ask_in(kind, Both(busy, good()), retry_mode="standard", on_attempt=reports.append)
     first = AttemptReport(
         operation_name="GetPipelineExecution",
         attempt=1,
         host="127.0.0.1:1",
-        http_status_code=200,
-        error_code="ConnectionFailedError",
+        http_status_code=400,
+        error_code="ThrottlingException",
         request_id="r\\n1",
         seconds=0.0,
-        pause=0.25,
+        pause=2.5,
     )
-    assert reports == [first, evolve(first, attempt=2, error_code=None, pause=None)]
-    to = "to 127.0.0.1:1: 200"
-    lost = f"GetPipelineExecution attempt 1 {to} ConnectionFailedError, request id r\\n1, 0 ms"
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("DEBUG", lost),
-        ("INFO", f"{lost}: again in 0.250 s"),
-        ("DEBUG", f"GetPipelineExecution attempt 2 {to} ok, request id r\\n1, 0 ms"),
+    second = evolve(first, attempt=2, http_status_code=200, error_code=None, request_id=None, pause=None)
+    assert reports == [first, second]
+    throttled = "GetPipelineExecution attempt 1 to 127.0.0.1:1: 400 ThrottlingException, request id r\\n1, 0 ms"
+    ours = [record for record in caplog.records if record.name == "codepipeline_client"]
+    assert [(record.levelname, record.getMessage()) for record in ours] == [
+        ("DEBUG", throttled),
+        ("INFO", f"{throttled}: again in 2.500 s"),
+        ("DEBUG", "GetPipelineExecution attempt 2 to 127.0.0.1:1: 200 ok, request id none, 0 ms"),
     ]
 
 
 @pytest.mark.parametrize(
-    ("failure", "code"),
-    [(GONE, "PipelineNotFoundException"), (LOST, "ConnectionFailedError")],
-    ids=["service", "network"],
-)
-def test_a_call_that_fails_is_reported_too(failure: CodePipelineError, code: str) -> None:
-    reports: list[AttemptReport] = []
-    with pytest.raises(type(failure)):
-        drive(make_run(judge(failure), reports=reports), Both(lambda _: httpx.Response(400)))
-    assert [(each.error_code, each.http_status_code, each.pause) for each in reports] == [(code, 400, None)]
-
-
-def test_a_bare_status_is_not_logged_twice(caplog: pytest.LogCaptureFixture) -> None:
-    """A service error without a code has the status in its place."""
-    bare = ServiceError("", code="503", http_status_code=503, request_id=None, operation_name="o")
-    with caplog.at_level(logging.DEBUG, "codepipeline_client"), pytest.raises(ServiceError):
-        drive(make_run(judge(bare)), Both(lambda _: httpx.Response(503)))
-    assert [record.getMessage() for record in caplog.records] == [
-        "GetPipelineExecution attempt 1 to 127.0.0.1:1: 503 without a code, request id none, 0 ms"
-    ]
-
-
-def test_an_attempt_without_an_answer_has_no_status_and_one_too_large_has_its_id() -> None:
-    reports: list[AttemptReport] = []
-
-    def refuse(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused")
-
-    drive(make_run(script(Attempt(request=REQUEST, number=1)), reports=reports), Both(refuse))
-    large = httpx.Response(200, stream=Body(b"x" * (MAX_BODY + 1)), headers={"x-amzn-requestid": "r"})
-    drive(make_run(script(Attempt(request=REQUEST, number=1)), reports=reports), Both(lambda _: large))
-    assert [(each.http_status_code, each.request_id) for each in reports] == [(None, None), (200, "r")]
-
-
-def test_an_attempt_without_keys_was_none_and_is_not_reported() -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        raise CredentialsError("none")
-
-    reports: list[AttemptReport] = []
-    drive(make_run(script(Attempt(request=REQUEST, number=1)), reports=reports), Both(answer, signs=False))
-    assert reports == []
-
-
-def test_a_call_whose_time_ends_before_there_are_keys_has_sent_nothing(run: Go) -> None:
-    """Nor has one whose client is closed then; what it failed with before is the cause."""
-    clock, before, reports = FakeClock(), ConnectionFailedError("reset"), list[AttemptReport]()
-    pauses = ClosableClock(clock)
-
-    def wait_for_keys(_: httpx.Request) -> httpx.Response:
-        clock.now += 3.0
-        raise httpx.ReadTimeout("slow")
-
-    def close(_: httpx.Request) -> httpx.Response:
-        pauses.close()
-        raise CredentialsError("not wanted any more")
-
-    for answer, kind in ((wait_for_keys, RequestTimeoutError), (close, ConnectionFailedError)):
-        again = Attempt(request=REQUEST, number=2, after=before)
-        (outcome,) = run(Both(answer, signs=False), again, clock=pauses, timeout=3.0, reports=reports)
-        assert isinstance(outcome, kind)
-        assert isinstance(outcome, CodePipelineError)
-        assert (outcome.attempts, outcome.__cause__) == (1, before)
-    assert reports == []
-
-
-@pytest.mark.parametrize(
-    ("keys", "pauses"),
+    ("handler", "result"),
     [
-        pytest.param("same", [None], id="unchanged"),
-        pytest.param("late", [None], id="too-late"),
-        pytest.param("new", [0.0, None], id="renewed"),
+        pytest.param(refused("PipelineNotFoundException"), "400 PipelineNotFoundException", id="service"),
+        pytest.param(failing(httpx.ReadError("lost")), "no response ConnectionFailedError", id="network"),
+        pytest.param(httpx.Response(503), "503 without a code", id="bare-status"),
     ],
 )
-def test_a_renewal_is_reported_as_a_pause_only_once_there_are_keys(keys: str, pauses: list[float | None]) -> None:
-    """Before, it is not known whether the attempt was the last."""
+def test_a_call_that_fails_is_reported_too(handler: Handler, result: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "codepipeline_client"):
+        ask_in("sync", Both(handler))
+    ours = [record.getMessage() for record in caplog.records if record.name == "codepipeline_client"]
+    assert ours == [f"GetPipelineExecution attempt 1 to 127.0.0.1:1: {result}, request id none, 0 ms"]
+
+
+def test_a_call_without_credentials_made_no_attempt(ask: Ask) -> None:
+    reports, missing = list[AttemptReport](), CredentialsError("none")
+
+    def provider() -> Credentials:
+        raise missing
+
+    outcome = ask(Both(), credentials=provider, on_attempt=reports.append)
+    assert isinstance(outcome, CredentialsError)
+    assert outcome.attempts == 0
+    assert reports == []
+
+
+def test_the_service_error_of_expired_credentials_is_reported_once(ask: Ask) -> None:
+    """There are no others, so no other attempt is made."""
     reports: list[AttemptReport] = []
-    clock = FakeClock()
-
-    class Renewing(Both):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            self.signs = not self.requests or keys == "new"
-            return super().handle_request(request)
-
-    transport = Renewing(lambda _: httpx.Response(200))
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        if len(transport.requests) == 2 and keys == "same":
-            raise CredentialsError("no others")
-        if len(transport.requests) == 2 and keys == "late":
-            clock.now += 9.0
-            raise httpx.ReadTimeout("slow")
-        return httpx.Response(200)
-
-    transport.answer = answer
-    renewal = Attempt(request=REQUEST, number=2, stale=KEYS, after=GONE)
-    whole = make_run(script(Attempt(request=REQUEST, number=1), renewal), clock=clock, timeout=5.0, reports=reports)
-    with suppress(RequestTimeoutError):
-        drive(whole, transport)
-    assert [report.pause for report in reports] == pauses
+    outcome = ask(Both(refused("ExpiredTokenException")), on_attempt=reports.append)
+    assert isinstance(outcome, ExpiredTokenException)
+    assert [(each.error_code, each.pause) for each in reports] == [("ExpiredTokenException", 0.0)]
 
 
-def test_a_pause_that_will_not_be_made_is_not_reported() -> None:
-    reports: list[AttemptReport] = []
-    with pytest.raises(RequestTimeoutError):
-        drive(make_run(judge(LOST, None), timeout=0.25, reports=reports), Both(lambda _: httpx.Response(200)))
-    assert [each.pause for each in reports] == [None]
-
-
-def test_a_listener_that_raises_harms_no_call(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_on_attempt_that_raises_harms_no_call(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     def listen(_: AttemptReport) -> None:
         raise ZeroDivisionError
 
-    whole = make_run(judge(None))
-    whole.reporter = AttemptReporter(host="h", on_attempt=listen)
-    assert drive(whole, Both(lambda _: httpx.Response(200))) == "output"
+    assert isinstance(ask(Both(good()), on_attempt=listen), GetPipelineExecutionOutput)
     assert "on_attempt raised an error" in caplog.text
 
 
-def test_nothing_is_reported_when_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged_at_the_usual_level(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "codepipeline_client"):
-        assert drive(make_run(judge(None)), Both(lambda _: httpx.Response(200))) == "output"
+        assert isinstance(ask(Both(refused("PipelineNotFoundException"))), PipelineNotFoundException)
     assert caplog.records == []
-
-
-def test_the_system_clock_is_a_clock() -> None:
-    clock: Clock = SystemClock()
-    assert clock.time() > 1.7e9
-    before = clock.monotonic()
-    clock.sleep(0.0)
-    anyio.run(clock.sleep_async, 0.0)
-    assert clock.monotonic() >= before
-
-
-def test_awaitables_of_a_clock_may_be_of_any_kind() -> None:
-    waiting: Awaitable[None] = FakeClock().sleep_async(1)
-    assert hasattr(waiting, "__await__")
-    anyio.run(lambda: waiting)

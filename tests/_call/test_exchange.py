@@ -1,14 +1,15 @@
-"""The exchange, driven by hand: what it asks for, and what it makes of each answer."""
+"""The exchange, driven by hand: the attempts that it asks for, and what it makes of each outcome."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codepipeline_client import (
     CodePipelineError,
@@ -18,227 +19,203 @@ from codepipeline_client import (
     ExpiredTokenException,
     GetPipelineExecutionInput,
     GetPipelineExecutionOutput,
+    InvalidSignatureException,
     PipelineNotFoundException,
     RequestTimeoutError,
     ResponseDecodeError,
+    ServiceError,
 )
-from codepipeline_client._call.exchange import CallDefaults, Exchange, Skew, Unsent, exchange
-from codepipeline_client._call.retry import policy
-from codepipeline_client._protocol.messages import Response
+from codepipeline_client._call.exchange import CallDefaults, Exchange, Skew, exchange, skew_of
+from codepipeline_client._call.retry import RetryPolicy
+from codepipeline_client._protocol.messages import Attempt, Response
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 
-ASKED = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id="3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e")
-OFF = policy("off", max_attempts=3, chance=lambda: 0.0, monotonic=lambda: 0.0)
+INPUT = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id="3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
-DEFAULTS = CallDefaults(
-    url="https://codepipeline.eu-west-1.amazonaws.com",
-    headers=(("User-Agent", "me"),),
-    retry=OFF,
-    skew=None,
-    lifetime=lambda: NOON + 20,
-)
 KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
-GOOD = Response(status_code=200, headers={"x-amzn-requestid": "r-1"}, body=b'{"pipelineExecution":{"status":"Failed"}}')
+GOOD = Response(
+    status_code=200,
+    headers={"x-amzn-requestid": "r-1"},
+    body=b'{"pipelineExecution":{"status":"Failed"}}',
+    received=NOON + 2,
+)
+LOST = ConnectionFailedError("reset")
+LATE = RequestTimeoutError("late", limit="timeout")
 
 
-class Stubborn:
-    """Tries again after whatever failure, as often as it may, with a pause that tells the attempt."""
+class Call:
+    """An exchange whose attempts are signed at noon, and what came of it."""
 
-    def __init__(self, max_attempts: int) -> None:
-        self.max_attempts = max_attempts
-        self.told: list[tuple[object, ...]] = []
+    def __init__(self, max_attempts: int = 3, *, is_read_only: bool = True, skew: Skew | None = None) -> None:
+        retry = RetryPolicy("standard", max_attempts=max_attempts, chance=lambda: 1.0, monotonic=lambda: 0.0)
+        self.running: Exchange[GetPipelineExecutionOutput] = exchange(
+            GET_PIPELINE_EXECUTION._replace(is_read_only=is_read_only),
+            INPUT,
+            CallDefaults(
+                url="https://codepipeline.eu-west-1.amazonaws.com",
+                headers=(("User-Agent", "me"),),
+                retry=retry,
+                skew=skew,
+                lifetime=lambda: NOON + 20,
+            ),
+            invocation_id="i-1",
+        )
+        self.attempt: Attempt = next(self.running)
 
-    def begin(self) -> Any:
-        self.told.append(("begin",))
-        return self
+    def go_on(self, outcome: Response | CodePipelineError, *, credentials: Credentials | None = KEYS) -> Attempt:
+        self.attempt.sent_at, self.attempt.credentials = NOON, credentials
+        return self.go_on_unsent(outcome)
 
-    def lead(self) -> float:
-        self.told.append(("lead",))
-        return 0.0
+    def go_on_unsent(self, outcome: Response | CodePipelineError) -> Attempt:
+        is_failure = isinstance(outcome, CodePipelineError)
+        self.attempt = self.running.throw(outcome) if is_failure else self.running.send(outcome)
+        return self.attempt
 
-    def pause(self, failure: CodePipelineError, attempt: int, *, retry_after: str | None, skewed: bool) -> float | None:
-        self.told.append((type(failure).__name__, attempt, retry_after, skewed))
-        return attempt / 10 if attempt < self.max_attempts else None
-
-    def succeeded(self) -> None:
-        self.told.append(("succeeded",))
-
-    def unsent(self) -> None:
-        self.told.append(("unsent",))
-
-
-def begin(retry: Any = OFF, skew: Skew | None = None) -> Exchange[GetPipelineExecutionOutput]:
-    defaults = DEFAULTS._replace(retry=retry, skew=skew)
-    return exchange(GET_PIPELINE_EXECUTION, ASKED, defaults, invocation_id="i-1")
-
-
-def refusal(code: str, credentials: Credentials | None = None) -> Response:
-    return Response(status_code=400, headers={}, body=json.dumps({"__type": code}).encode(), credentials=credentials)
-
-
-def altered(response: Response, **members: Any) -> Response:
-    return evolve(response, **members)
+    def finish(self, response: Response = GOOD) -> GetPipelineExecutionOutput:
+        with pytest.raises(StopIteration) as end:
+            self.go_on(response)
+        output: GetPipelineExecutionOutput = end.value.value
+        return output
 
 
-def finished(running: Exchange[GetPipelineExecutionOutput], response: Response) -> GetPipelineExecutionOutput:
-    with pytest.raises(StopIteration) as end:
-        running.send(response)
-    output: GetPipelineExecutionOutput = end.value.value
-    return output
+def refusal(code: str, status: int = 400, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = json.dumps({"__type": code}).encode()
+    return Response(status_code=status, headers=named, body=body, received=NOON + 2)
 
 
-def test_a_good_answer_is_the_output_after_one_attempt() -> None:
-    running = begin()
-    attempt = next(running)
-    assert (attempt.number, attempt.delay, attempt.stale) == (1, 0.0, None)
-    assert attempt.request.url == DEFAULTS.url
-    assert attempt.request.headers == (
+def test_a_good_response_is_the_output_after_one_attempt() -> None:
+    call = Call()
+    assert (call.attempt.number, call.attempt.delay, call.attempt.stale) == (1, 0.0, None)
+    assert call.attempt.request.url == "https://codepipeline.eu-west-1.amazonaws.com"
+    assert call.attempt.request.headers == (
         ("Content-Type", "application/x-amz-json-1.1"),
         ("X-Amz-Target", "CodePipeline_20150709.GetPipelineExecution"),
         ("User-Agent", "me"),
         ("amz-sdk-invocation-id", "i-1"),
-        ("amz-sdk-request", "attempt=1; max=1"),
+        ("amz-sdk-request", "attempt=1; max=3"),
     )
-    output = finished(running, GOOD)
+    output = call.finish()
     assert output.pipeline_execution.status == "Failed"
     metadata = output.response_metadata
     assert (metadata.request_id, metadata.http_status_code, metadata.attempts) == ("r-1", 200, 1)
     assert metadata.http_headers == GOOD.headers
 
 
-FAILURES = [
-    pytest.param(refusal("PipelineNotFoundException"), PipelineNotFoundException, id="service-error"),
-    pytest.param(altered(GOOD, body=b"<html>"), ResponseDecodeError, id="no-json"),
-    pytest.param(altered(GOOD, body=b"{}"), ResponseDecodeError, id="no-execution"),
-    pytest.param(ConnectionFailedError("refused"), ConnectionFailedError, id="no-answer"),
-]
-
-
-def fail(running: Exchange[GetPipelineExecutionOutput], outcome: Response | CodePipelineError) -> float:
-    again = running.throw(outcome) if isinstance(outcome, CodePipelineError) else running.send(outcome)
-    return again.delay
-
-
-@pytest.mark.parametrize(("outcome", "kind"), FAILURES)
-def test_a_failure_is_raised_when_the_policy_gives_up(
-    outcome: Response | CodePipelineError, kind: type[CodePipelineError]
-) -> None:
-    running = begin()
-    next(running)
-    with pytest.raises(kind) as caught:
-        fail(running, outcome)
-    assert caught.value.attempts == 1
-    assert caught.value.__context__ is None
-
-
-@pytest.mark.parametrize(("outcome", "kind"), FAILURES)
-def test_a_failure_is_tried_again_as_the_policy_says(
-    outcome: Response | CodePipelineError, kind: type[CodePipelineError]
-) -> None:
-    patience = Stubborn(3)
-    running = begin(patience)
-    assert next(running).request.headers[-1] == ("amz-sdk-request", "attempt=1; max=3")
-    assert fail(running, outcome) == 0.1
-    assert fail(running, outcome) == 0.2
-    assert finished(running, GOOD).response_metadata.attempts == 3
-    asked = [(kind.__name__, 1, None, False), (kind.__name__, 2, None, False)]
-    assert patience.told == [("begin",), ("lead",), *asked, ("succeeded",)]
-
-
 def test_all_attempts_of_a_call_are_one_invocation() -> None:
-    running = begin(Stubborn(2))
-    first = next(running)
-    second = running.throw(ConnectionFailedError("refused"))
-    assert second.number == 2
-    assert second.request.headers[-1] == ("amz-sdk-request", "attempt=2; max=2")
-    assert second.request.headers[:-1] == first.request.headers[:-1]
+    call = Call()
+    first, second = call.attempt, call.go_on(LOST)
+    assert (second.number, second.delay, second.after) == (2, 0.05, LOST)
+    assert second.request.headers == (*first.request.headers[:-1], ("amz-sdk-request", "attempt=2; max=3"))
     assert second.request.body == first.request.body
-
-
-def test_expired_keys_are_renewed_once_whatever_the_policy() -> None:
-    running = begin()
-    next(running)
-    again = running.send(refusal("ExpiredTokenException", KEYS))
-    assert (again.number, again.delay, again.stale) == (2, 0.0, KEYS)
-    assert finished(running, GOOD).response_metadata.attempts == 2
-
-
-def test_keys_that_are_expired_again_are_an_error() -> None:
-    running = begin()
-    next(running)
-    running.send(refusal("ExpiredTokenException", KEYS))
-    with pytest.raises(ExpiredTokenException) as caught:
-        running.send(refusal("ExpiredTokenException", evolve(KEYS, access_key_id="AKID2")))
-    assert caught.value.attempts == 2
-
-
-def test_keys_that_cannot_be_renewed_leave_the_services_own_error() -> None:
-    running = begin()
-    next(running)
-    running.send(refusal("ExpiredTokenException", KEYS))
-    unchanged = CredentialsError("the same keys again")
-    with pytest.raises(ExpiredTokenException) as caught:
-        running.throw(unchanged)
-    assert caught.value.attempts == 1
-    assert caught.value.__cause__ is unchanged
-
-
-def test_keys_that_nobody_knows_cannot_be_renewed() -> None:
-    running = begin()
-    next(running)
-    with pytest.raises(ExpiredTokenException) as caught:
-        running.send(refusal("ExpiredTokenException", None))
-    assert caught.value.attempts == 1
-
-
-def test_no_keys_is_an_error_before_the_first_request() -> None:
-    running = begin()
-    next(running)
-    with pytest.raises(CredentialsError) as caught:
-        running.throw(CredentialsError("none"))
-    assert caught.value.attempts == 0
-
-
-def test_a_retry_after_renewed_keys_signs_as_usual() -> None:
-    running = begin(Stubborn(4))
-    next(running)
-    running.send(refusal("ExpiredTokenException", KEYS))
-    third = running.throw(ConnectionFailedError("reset"))
-    assert (third.number, third.stale) == (3, None)
-
-
-# Time
-
-
-def dated(response: Response, *, ahead: float, sent: float = NOON, received: float = NOON + 2) -> Response:
-    """The same answer, from a service whose clock is *ahead* seconds ahead."""
-    date = formatdate((sent + received) / 2 + ahead, usegmt=True)
-    return altered(response, headers={**response.headers, "date": date}, sent=sent, received=received)
-
-
-def test_the_time_that_an_answer_tells_is_kept_for_the_next_call() -> None:
-    skew = Skew()
-    running = begin(skew=skew)
-    assert next(running).skew == 0.0
-    finished(running, dated(GOOD, ahead=3600))
-    assert (skew.seconds, skew.is_known) == (3600, True)
-    assert next(begin(skew=skew)).skew == 3600
-
-
-def test_a_wrong_belief_is_healed_by_any_answer() -> None:
-    skew = Skew()
-    skew.correct(-7200)
-    running = begin(skew=skew)
-    next(running)
-    with pytest.raises(PipelineNotFoundException):
-        running.send(dated(refusal("PipelineNotFoundException"), ahead=0))
-    assert skew.seconds == 0
+    assert call.finish().response_metadata.attempts == 2
 
 
 @pytest.mark.parametrize(
-    ("code", "ahead", "skewed"),
+    ("outcome", "kind", "attempts"),
     [
-        pytest.param("InvalidSignatureException", 3600, True, id="signature-an-hour-ahead"),
+        pytest.param(refusal("PipelineNotFoundException"), PipelineNotFoundException, 1, id="for-good"),
+        pytest.param(refusal("InternalFailure", 500), ServiceError, 2, id="server-error"),
+        pytest.param(evolve(GOOD, body=b"<html>"), ResponseDecodeError, 2, id="no-json"),
+        pytest.param(evolve(GOOD, body=b"{}"), ResponseDecodeError, 2, id="no-execution"),
+        pytest.param(LOST, ConnectionFailedError, 2, id="no-response"),
+        pytest.param(RequestTimeoutError("slow", limit="read_timeout"), RequestTimeoutError, 2, id="slow"),
+        pytest.param(LATE, RequestTimeoutError, 1, id="late"),
+    ],
+)
+def test_a_failure_is_raised_when_there_is_no_other_attempt(
+    outcome: Response | CodePipelineError, kind: type[CodePipelineError], attempts: int
+) -> None:
+    call = Call(max_attempts=2)
+    if attempts > 1:
+        call.go_on(outcome)
+    with pytest.raises(kind) as caught:
+        call.go_on(outcome)
+    assert caught.value.attempts == attempts
+    assert caught.value.__context__ is None
+
+
+def test_what_may_have_been_carried_out_is_sent_again_only_if_it_only_reads() -> None:
+    """Unless the service says itself that it failed."""
+    assert Call().go_on(LOST).number == 2
+    with pytest.raises(ConnectionFailedError):
+        Call(is_read_only=False).go_on(LOST)
+    with pytest.raises(ResponseDecodeError):
+        Call(is_read_only=False).go_on(evolve(GOOD, body=b"{}"))
+    assert Call(is_read_only=False).go_on(refusal("InternalFailure", 500)).number == 2
+
+
+def test_the_service_may_ask_for_a_longer_pause() -> None:
+    assert Call().go_on(refusal("ThrottlingException", x_amz_retry_after="1500")).delay == 1.5
+
+
+# Credentials
+
+
+def test_expired_credentials_are_refreshed_once_whatever_the_policy() -> None:
+    call = Call(max_attempts=1)
+    again = call.go_on(refusal("ExpiredTokenException"))
+    assert (again.number, again.delay, again.stale) == (2, 0.0, KEYS)
+    with pytest.raises(ExpiredTokenException) as caught:
+        call.go_on(refusal("ExpiredTokenException"), credentials=evolve(KEYS, access_key_id="AKID2"))
+    assert caught.value.attempts == 2
+
+
+def test_a_retry_after_a_refresh_signs_as_usual() -> None:
+    call = Call()
+    call.go_on(refusal("ExpiredTokenException"))
+    assert (call.go_on(LOST).number, call.attempt.stale) == (3, None)
+
+
+def test_credentials_that_cannot_be_refreshed_leave_the_services_own_error() -> None:
+    call, unchanged = Call(), CredentialsError("the same credentials again")
+    call.go_on(refusal("ExpiredTokenException"))
+    with pytest.raises(ExpiredTokenException) as caught:
+        call.go_on_unsent(unchanged)
+    assert (caught.value.attempts, caught.value.__cause__) == (1, unchanged)
+
+
+def test_expired_credentials_that_nobody_knows_are_an_error() -> None:
+    """A transport of the user's own has signed."""
+    with pytest.raises(ExpiredTokenException) as caught:
+        Call().go_on(refusal("ExpiredTokenException"), credentials=None)
+    assert caught.value.attempts == 1
+
+
+@pytest.mark.parametrize("failure", [CredentialsError("none"), LATE, ConnectionFailedError("the client was closed")])
+def test_what_was_not_sent_is_no_attempt(failure: CodePipelineError) -> None:
+    """The failure of the attempt before is the cause."""
+    call = Call()
+    call.go_on(LOST)
+    with pytest.raises(type(failure)) as caught:
+        call.go_on_unsent(failure)
+    assert (caught.value.attempts, caught.value.__cause__) == (1, LOST)
+
+
+def test_time_that_ends_in_an_attempt_keeps_what_it_broke_off() -> None:
+    late = RequestTimeoutError("late", limit="timeout")
+    late.__cause__ = LOST
+    with pytest.raises(RequestTimeoutError) as caught:
+        Call().go_on(late)
+    assert (caught.value.__cause__, caught.value.attempts) == (LOST, 1)
+
+
+# Clock skew
+
+
+def date(seconds: float) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
+def dated(response: Response, *, ahead: float) -> Response:
+    """The same response, from a service whose clock is *ahead* seconds ahead."""
+    return evolve(response, headers={**response.headers, "date": date(NOON + 1 + ahead)})
+
+
+@pytest.mark.parametrize(
+    ("code", "ahead", "is_skewed"),
+    [
+        pytest.param("InvalidSignatureException", 3600, True, id="an-hour-ahead"),
         pytest.param("RequestTimeTooSkewed", -3600, True, id="an-hour-behind"),
         pytest.param("RequestExpired", 241, True, id="just-notable"),
         pytest.param("AccessDeniedException", 240, False, id="not-notable"),
@@ -247,85 +224,83 @@ def test_a_wrong_belief_is_healed_by_any_answer() -> None:
         pytest.param("PipelineNotFoundException", 3600, False, id="not-about-time"),
     ],
 )
-def test_a_refusal_is_blamed_on_the_clocks_when_they_differ(code: str, ahead: float, skewed: bool) -> None:
-    patience = Stubborn(2)
-    running = begin(patience, Skew())
-    next(running)
-    again = running.send(dated(refusal(code), ahead=ahead))
-    assert patience.told[-1][-1] is skewed
-    assert again.skew == ahead
+def test_a_refusal_for_its_time_is_retried_with_the_services_time(code: str, ahead: float, is_skewed: bool) -> None:
+    skew = Skew()
+    call = Call(skew=skew)
+    if is_skewed:
+        assert call.go_on(dated(refusal(code), ahead=ahead)).skew == ahead
+        assert Call(skew=skew).attempt.skew == ahead
+    else:
+        with pytest.raises(ServiceError):
+            call.go_on(dated(refusal(code), ahead=ahead))
+        assert skew.seconds is None
 
 
-def test_a_refusal_without_a_date_blames_nobody() -> None:
-    patience = Stubborn(2)
-    running = begin(patience, Skew())
-    next(running)
-    running.send(refusal("InvalidSignatureException"))
-    assert patience.told[-1][-1] is False
+@pytest.mark.parametrize("skewed_before", [None, -7200.0])
+def test_only_a_refusal_for_its_time_changes_the_skew(skewed_before: float | None) -> None:
+    """Any other response may come from a balancer or a proxy, whose clock is its own."""
+    skew = Skew()
+    skew.seconds = skewed_before
+    for response in (refusal("ServiceUnavailable", 503), refusal("ThrottlingException"), evolve(GOOD, body=b"<html>")):
+        assert Call(skew=skew).go_on(dated(response, ahead=3600)).skew == (skewed_before or 0.0)
+    Call(skew=skew).finish(dated(GOOD, ahead=3600))
+    assert skew.seconds == skewed_before
 
 
-def test_without_correction_this_machines_clock_stands() -> None:
-    patience = Stubborn(2)
-    running = begin(patience, None)
-    next(running)
-    again = running.send(dated(refusal("InvalidSignatureException"), ahead=3600))
-    assert patience.told[-1][-1] is False
-    assert again.skew == 0.0
-    assert again.request.headers[-1] == ("amz-sdk-request", "attempt=2; max=2")
+def test_a_wrong_skew_heals_with_the_next_refusal() -> None:
+    skew = Skew()
+    skew.seconds = -7200.0
+    assert Call(skew=skew).go_on(dated(refusal("InvalidSignatureException"), ahead=0)).skew == 0.0
 
 
-def test_a_retry_says_until_when_it_may_be_answered_once_the_services_time_is_known() -> None:
-    running = begin(Stubborn(3), Skew())
-    next(running)
-    unknown = running.throw(ConnectionFailedError("reset"))
-    assert unknown.request.headers[-1] == ("amz-sdk-request", "attempt=2; max=3")
-    known = running.send(dated(refusal("ThrottlingException"), ahead=3600))
-    assert known.delay == 0.2
-    assert known.request.headers[-1] == ("amz-sdk-request", "ttl=20261122T130020Z; attempt=3; max=3")
+def test_a_skew_learnt_by_another_call_is_used_for_the_retry() -> None:
+    skew = Skew()
+    call = Call(skew=skew)
+    skew.seconds = 3600.0
+    assert call.go_on(dated(refusal("InvalidSignatureException"), ahead=3600)).skew == 3600.0
 
 
-def test_the_service_may_ask_for_a_pause() -> None:
-    patience = Stubborn(2)
-    running = begin(patience)
-    next(running)
-    running.send(altered(refusal("ThrottlingException"), headers={"x-amz-retry-after": "1500"}))
-    assert patience.told[-1] == ("ThrottlingException", 1, "1500", False)
+@pytest.mark.parametrize("skew", [None, Skew()], ids=["turned-off", "no-date"])
+def test_without_a_date_or_correction_a_refusal_is_an_error(skew: Skew | None) -> None:
+    response = refusal("InvalidSignatureException")
+    with pytest.raises(InvalidSignatureException):
+        Call(skew=skew).go_on(response if skew else dated(response, ahead=3600))
 
 
-# The end of the time
+def test_a_retry_says_how_long_it_may_last_once_the_services_time_is_known() -> None:
+    call = Call(skew=Skew())
+    assert call.go_on(LOST).request.headers[-1] == ("amz-sdk-request", "attempt=2; max=3")
+    again = call.go_on(dated(refusal("InvalidSignatureException"), ahead=3600))
+    assert again.request.headers[-1] == ("amz-sdk-request", "ttl=20261122T130020Z; attempt=3; max=3")
 
 
-def test_time_that_ends_in_the_first_attempt_keeps_what_it_broke_off() -> None:
-    running = begin(Stubborn(3))
-    next(running)
-    late = RequestTimeoutError("late", limit="timeout")
-    late.__cause__ = ConnectionFailedError("slow")
-    with pytest.raises(RequestTimeoutError) as caught:
-        running.throw(late)
-    assert (str(caught.value.__cause__), caught.value.attempts) == ("slow", 1)
+@pytest.mark.parametrize(
+    ("headers", "sent", "received", "skew"),
+    [
+        pytest.param({"date": date(NOON)}, NOON, NOON, 0.0, id="in-step"),
+        pytest.param({"date": date(NOON + 3600)}, NOON - 1, NOON + 1, 3600.0, id="ahead-of-the-midpoint"),
+        pytest.param({"date": date(NOON - 3600)}, NOON, NOON, -3600.0, id="behind"),
+        pytest.param({}, NOON, NOON, None, id="no-date"),
+        pytest.param({"date": date(NOON), "age": "0"}, NOON, NOON, None, id="from-a-cache"),
+        pytest.param({"date": date(NOON)}, NOON - 450, NOON + 449, 0.5, id="just-in-time"),
+        pytest.param({"date": date(NOON)}, NOON - 450, NOON + 450, None, id="took-15-minutes"),
+        pytest.param({"date": date(NOON)}, NOON + 1, NOON, None, id="our-clock-was-set-back"),
+        pytest.param({"date": "Wed, 31 Dec 1969 23:59:59 GMT"}, NOON, NOON, None, id="before-1970"),
+        pytest.param({"date": "Fri, 31 Dec 2999 23:59:59 GMT"}, 0.0, 0.0, 32_503_679_999.0, id="before-3000"),
+        pytest.param({"date": "Wed, 01 Jan 3000 00:00:00 GMT"}, 0.0, 0.0, None, id="3000"),
+        pytest.param({"date": "yesterday"}, NOON, NOON, None, id="no-such-date"),
+        pytest.param({"date": "Sun, 22 Nov 2026 12:00:00 -0000"}, NOON, NOON, 0.0, id="no-zone-is-gmt"),
+        pytest.param({"date": "Sun, 22 Nov 2026 13:00:00 +0100"}, NOON, NOON, 0.0, id="another-zone"),
+        pytest.param({"date": "Sun, 22 Nov 2026 12:00:00 +99999999999999"}, NOON, NOON, None, id="no-such-zone"),
+        pytest.param({"date": f"{date(NOON)}, {date(NOON)}"}, NOON, NOON, 0.0, id="two-dates-the-first-counts"),
+    ],
+)
+def test_a_response_tells_the_services_time(
+    headers: dict[str, str], sent: float, received: float, skew: float | None
+) -> None:
+    assert skew_of(headers, sent=sent, received=received) == skew
 
 
-def test_another_timeout_is_a_failure_like_any_other() -> None:
-    running = begin(Stubborn(3))
-    next(running)
-    assert running.throw(RequestTimeoutError("slow", limit="read_timeout")).number == 2
-
-
-def test_a_pause_that_is_broken_off_gives_back_what_was_reserved() -> None:
-    patience = Stubborn(3)
-    running = begin(patience)
-    next(running)
-    with pytest.raises(Unsent):
-        running.throw(Unsent())
-    assert patience.told[-1] == ("unsent",)
-
-
-def test_time_that_ends_after_sending_gives_nothing_back() -> None:
-    patience = Stubborn(3)
-    running = begin(patience)
-    next(running)
-    late = RequestTimeoutError("late", limit="timeout")
-    late.attempts = 1
-    with pytest.raises(RequestTimeoutError):
-        running.throw(late)
-    assert patience.told[-1] == ("lead",)
+@given(st.text(max_size=40))
+def test_no_date_raises(text: str) -> None:
+    assert isinstance(skew_of({"date": text}, sent=NOON, received=NOON), float | None)

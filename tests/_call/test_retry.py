@@ -1,20 +1,17 @@
-"""CallRetries: by the numbers of the AWS SDKs' standard mode, as botocore has them, for every order of outcomes."""
+"""Retries: by the numbers of the AWS SDKs' standard and adaptive modes, as botocore has them."""
 
 from __future__ import annotations
 
-import pickle
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from itertools import product, repeat
-from random import Random
 from time import sleep
 from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client._call.retry import (
@@ -28,7 +25,6 @@ from codepipeline_client._call.retry import (
     backoff,
     classify,
     heed,
-    policy,
 )
 from codepipeline_client._config.arguments import RetryMode as Mode
 from codepipeline_client.errors import (
@@ -82,12 +78,12 @@ def hopeless() -> ConnectionFailedError:
     return failure
 
 
-def never() -> float:
-    raise AssertionError("nobody asked for chance or time")
-
-
 def made(mode: Mode = "standard", *, max_attempts: int = 3, chance: Callable[[], float] = lambda: 0.5) -> RetryPolicy:
-    return policy(mode, max_attempts=max_attempts, chance=chance, monotonic=lambda: 1000.0)
+    return RetryPolicy(mode, max_attempts=max_attempts, chance=chance, monotonic=lambda: 1000.0)
+
+
+def begin(policy: RetryPolicy, *, is_read_only: bool = True, is_poll: bool = False) -> CallRetries:
+    return CallRetries(policy, is_read_only=is_read_only, is_poll=is_poll)
 
 
 def asked(
@@ -145,14 +141,8 @@ def asked(
 def test_only_failures_that_may_pass_are_tried_again(failure: CodePipelineError, kind: Kind | None) -> None:
     """Code before status, and nothing on a guess."""
     assert classify(failure) is kind
-    again = asked(made().begin(), failure)
+    again = asked(begin(made()), failure)
     assert again == (None if kind is None else kind.base / 2)
-
-
-def test_what_may_not_pass_survives_pickling() -> None:
-    """A failure that comes back from a worker is judged as there."""
-    assert ConnectionFailedError("refused").may_pass
-    assert not pickle.loads(pickle.dumps(hopeless())).may_pass
 
 
 @pytest.mark.parametrize(
@@ -166,9 +156,9 @@ def test_what_may_not_pass_survives_pickling() -> None:
 def test_what_a_wrong_clock_caused_is_tried_again(failure: CodePipelineError, base: float, cost: int) -> None:
     """At the normal price, and once more is one attempt more."""
     ours = made(max_attempts=2)
-    assert asked(ours.begin(), failure, skewed=True) == base / 2
+    assert asked(begin(ours), failure, skewed=True) == base / 2
     assert ours.quota.left == 500 - cost
-    assert asked(ours.begin(), failure, 2, skewed=True) is None
+    assert asked(begin(ours), failure, 2, skewed=True) is None
 
 
 # After how long
@@ -224,7 +214,7 @@ def test_pauses_double_up_to_a_ceiling_and_are_spread(retry: int, base: float, l
 def test_the_service_may_ask_for_a_longer_pause(retry_after: str | None, pause: float, expected: float) -> None:
     """Whole milliseconds, up to five seconds more than ours; all else is as if it were absent."""
     assert heed(retry_after, pause) == about(expected)
-    assert asked(made(chance=lambda: pause).begin(), refused(), retry_after=retry_after) == about(expected)
+    assert asked(begin(made(chance=lambda: pause)), refused(), retry_after=retry_after) == about(expected)
 
 
 @given(st.text(), st.floats(0.0, 20.0))
@@ -253,22 +243,10 @@ def test_a_call_sends_no_more_than_it_may(mode: Mode, max_attempts: int, sends: 
     assert sends_of(ours, repeat(refused("500", 500))) == sends
 
 
-def test_off_asks_neither_chance_nor_time() -> None:
-    """And takes nothing, whatever happens."""
-    ours = policy("off", max_attempts=3, chance=never, monotonic=never)
-    retries = ours.begin()
-    assert retries.lead() == 0.0
-    assert asked(retries, refused(), retry_after="100") is None
-    assert asked(ours.begin(), refused("RequestExpired"), skewed=True) is None
-    retries.unsent()
-    retries.succeeded()
-    assert ours.quota.left == 500
-
-
 def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) -> int:
     """Make a call whose attempts end as told, None for well, and return how many there were."""
-    retries = ours.begin()
-    retries.lead()
+    retries = begin(ours)
+    retries.first_delay()
     for attempt, failure in enumerate(failures, 1):
         if failure is None:
             retries.succeeded()
@@ -300,13 +278,6 @@ def test_retries_take_and_successes_give_back(outcomes: list[str | None], left: 
     assert ours.quota.left == left
 
 
-def test_timeouts_cost_what_other_failures_cost() -> None:
-    """There is no special price for them."""
-    ours = made()
-    assert asked(ours.begin(), RequestTimeoutError("silent", limit="read_timeout")) is not None
-    assert ours.quota.left == 486
-
-
 @pytest.mark.parametrize(
     ("code", "status", "room"),
     [pytest.param("500", 500, 14, id="transient"), pytest.param("SlowDown", 400, 5, id="throttle")],
@@ -315,30 +286,11 @@ def test_an_empty_quota_ends_a_call_at_once(code: str, status: int, room: int) -
     """The last tokens are used; where they are too few, none is."""
     ours = made()
     assert ours.quota.take(500 - room)
-    assert asked(ours.begin(), refused(code, status)) is not None
+    assert asked(begin(ours), refused(code, status)) is not None
     assert ours.quota.left == 0
     ours.quota.give_back(room - 1)
-    assert asked(ours.begin(), refused(code, status)) is None
+    assert asked(begin(ours), refused(code, status)) is None
     assert ours.quota.left == room - 1
-
-
-def test_a_full_quota_stays_full() -> None:
-    """Good times do not add up to more than it holds."""
-    quota = Quota()
-    quota.give_back(1)
-    assert quota.left == 500
-    assert quota.take(3)
-    quota.give_back(14)
-    assert quota.left == 500
-
-
-def test_what_was_not_sent_stays_paid() -> None:
-    """A call that ends in its pause is a failed one: it gives nothing back."""
-    ours = made()
-    retries = ours.begin()
-    asked(retries, refused("500", 500))
-    retries.unsent()
-    assert ours.quota.left == 486
 
 
 @pytest.mark.parametrize("threads", [1, 8])
@@ -380,71 +332,6 @@ EVENTS: Final = st.lists(
 )
 
 
-@given(EVENTS, st.integers(1, 5), st.integers(0, 500))
-@example([(0, "down", 0.5, None, False)] * 100, 5, 100)
-def test_for_any_order_of_outcomes_the_arithmetic_is_exact(
-    events: list[tuple[int, str, float, str | None, bool]], max_attempts: int, quota: int
-) -> None:
-    """Calls that overlap, against the rules written out once more."""
-    chances: list[float] = []
-    ours = made(max_attempts=max_attempts, chance=chances.pop)
-    ours.quota.take(500 - quota)
-    left = quota
-    live: dict[int, tuple[CallRetries, int, int]] = {}
-    for call, outcome, chance, retry_after, skewed in events:
-        retries, attempt, taken = live.pop(call) if call in live else (ours.begin(), 1, 0)
-        assert retries.lead() == 0.0
-        failure = OUTCOMES[outcome]
-        if failure is None:
-            retries.succeeded()
-            left = min(left + (taken or 1), 500)
-        else:
-            chances[:] = [chance]
-            pause = asked(retries, failure, attempt, retry_after=retry_after, skewed=skewed)
-            cost, base = (5, 1.0) if outcome == "throttled" else (14, 0.05)
-            if (outcome == "wrong" and not skewed) or attempt == max_attempts or left < cost:
-                assert pause is None
-                assert chances == [chance]
-            else:
-                left -= cost
-                least = chance * min(base * 2 ** (attempt - 1), 20)
-                heeded = int(retry_after) / 1000 if retry_after is not None and retry_after != "-1" else 0.0
-                assert pause == max(least, min(heeded, least + 5))
-                assert least <= pause <= least + 5
-                live[call] = retries, attempt + 1, cost
-        assert ours.quota.left == left
-        assert 0 <= left <= 500
-
-
-@pytest.fixture
-def hasty_threads() -> Iterator[None]:
-    """Threads take turns as often as they can."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(usual)
-
-
-@pytest.mark.usefixtures("hasty_threads")
-@pytest.mark.parametrize("mode", ["standard", "adaptive"])
-def test_fifty_threads_lose_no_token(mode: Mode) -> None:
-    """In a stretch where the quota is neither full nor empty, every token can be told for."""
-    ours = made(mode)
-    assert ours.quota.take(100)
-
-    def calls(thread: int) -> int:
-        again: list[CodePipelineError | None] = [refused(), None]
-        ends: list[list[CodePipelineError | None]] = [again] * 98
-        ends.append([None])
-        ends.append([refused(), refused("ValidationException")] if thread < 10 else again)
-        return sum(sends_of(ours, iter(outcomes)) for outcomes in ends)
-
-    with ThreadPoolExecutor(50) as pool:
-        sent = sum(pool.map(calls, range(50)))
-    assert sent == 50 * (98 * 2 + 1 + 2)
-    assert ours.quota.left == 400 + 50 - 10 * 5
-
-
 class Polite(int):
     """A number that lets other threads go first whenever it is reckoned with."""
 
@@ -467,121 +354,68 @@ def test_no_thread_comes_between_a_look_and_a_grasp() -> None:
         assert quota.left == 500 % 14 + 400
 
 
-@pytest.mark.usefixtures("hasty_threads")
-def test_threads_at_the_edges_keep_the_bounds() -> None:
-    """Full or empty, whoever comes first."""
-    ours = made(max_attempts=5)
-    seen: list[int] = []
+# What a lost response may have done
 
-    def calls(thread: int) -> int:
-        random = Random(thread)
-        sent = 0
-        for _ in range(100):
-            failures = (random.choice([refused(), odd(200), None]) for _ in range(5))
-            sent += sends_of(ours, failures)
-            seen.append(ours.quota.left)
-        return sent
 
-    with ThreadPoolExecutor(50) as pool:
-        sent = sum(pool.map(calls, range(50)))
-    assert 5000 <= sent <= 5000 * 5
-    assert 0 <= min(seen) <= max(seen) <= 500
+@pytest.mark.parametrize(
+    ("failure", "is_retried"),
+    [
+        pytest.param(ConnectionFailedError("reset"), False, id="lost"),
+        pytest.param(RequestTimeoutError("silent", limit="read_timeout"), False, id="silent"),
+        pytest.param(odd(200), False, id="odd-200"),
+        pytest.param(refused("500", 500), True, id="server-error"),
+        pytest.param(refused(), True, id="throttled"),
+    ],
+)
+def test_what_may_have_been_carried_out_is_not_sent_again(failure: CodePipelineError, is_retried: bool) -> None:
+    """Unless the operation only reads."""
+    assert (asked(begin(made(), is_read_only=False), failure) is not None) is is_retried
+    assert asked(begin(made()), failure) is not None
 
 
 # The adaptive mode's limiter, as a call meets it
 
 
-class Time:
-    """Seconds that pass when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+@pytest.fixture
+def adaptive() -> RetryPolicy:
+    return made("adaptive")
 
 
-def adaptive(time: Time, chance: float = 0.5) -> RetryPolicy:
-    return policy("adaptive", max_attempts=3, chance=lambda: chance, monotonic=time.monotonic)
-
-
-def test_up_to_the_first_throttle_there_is_no_limit() -> None:
+def test_up_to_the_first_throttle_there_is_no_limit(adaptive: RetryPolicy) -> None:
     """Other failures do not begin it."""
-    time = Time()
-    ours = adaptive(time)
-    calls = [ours.begin() for _ in range(100)]
-    assert {retries.lead() for retries in calls} == {0.0}
+    calls = [begin(adaptive) for _ in range(100)]
+    assert {retries.first_delay() for retries in calls} == {0.0}
     assert asked(calls[0], refused("500", 500)) == 0.025
     for retries in calls[1:]:
         retries.succeeded()
-    assert ours.begin().lead() == 0.0
+    assert begin(adaptive).first_delay() == 0.0
 
 
-def test_after_a_throttle_each_send_waits_for_its_token() -> None:
+def test_after_a_throttle_each_request_waits_for_its_token(adaptive: RetryPolicy) -> None:
     """The retry first, then those that come after it; at the lowest rate one every two seconds."""
-    time = Time()
-    ours = adaptive(time)
-    throttled, lost, first = ours.begin(), ours.begin(), ours.begin()
-    assert throttled.lead() == lost.lead() == first.lead() == 0.0
-    assert asked(throttled, refused()) == about(2.0)
-    assert asked(lost, ConnectionFailedError("reset")) == about(4.0)
-    assert ours.begin().lead() == about(6.0)
-    time.now += 1.0
-    assert ours.begin().lead() == about(7.0)
+    assert asked(begin(adaptive), refused()) == about(2.0)
+    assert asked(begin(adaptive), ConnectionFailedError("reset")) == about(4.0)
+    assert begin(adaptive).first_delay() == about(6.0)
 
 
-def test_a_retry_waits_for_the_longer_of_pause_and_token() -> None:
+def test_a_retry_waits_for_the_longer_of_pause_and_token(adaptive: RetryPolicy) -> None:
     """The token is there when the pause ends, or the pause is longer."""
-    time = Time()
-    ours = adaptive(time, chance=0.75)
-    assert asked(ours.begin(), refused(), 2, retry_after="4000") == 4.0
-    assert asked(ours.begin(), refused(), 2, retry_after="1000") == about(4.0)
-    assert asked(ours.begin(), refused("500", 500)) == about(6.0)
+    assert asked(begin(adaptive), refused(), 2, retry_after="4000") == 4.0
+    assert asked(begin(adaptive), refused(), 2, retry_after="1000") == about(4.0)
+    assert asked(begin(adaptive), refused("500", 500)) == about(6.0)
 
 
-def test_who_gives_up_waits_for_no_token() -> None:
-    """An error that ends its call, even a throttle that does, takes none."""
-    ours = adaptive(Time())
-    assert asked(ours.begin(), refused(), 3) is None
-    assert asked(ours.begin(), refused("ValidationException")) is None
-    assert ours.begin().lead() == about(2.0)
-
-
-def test_a_send_that_will_not_take_place_delays_nobody() -> None:
-    """Calls that are cancelled while they wait leave no debt to those that come later."""
-    ours = adaptive(Time())
-    asked(ours.begin(), refused(), 3)
-    for _ in range(1000):
-        retries = ours.begin()
-        assert retries.lead() == about(2.0)
-        retries.unsent()
-        retries.unsent()
-    assert ours.begin().lead() == about(2.0)
-
-
-def test_what_took_no_token_gives_none_back() -> None:
-    """A call that began before there was a limit."""
-    ours = adaptive(Time())
-    early = ours.begin()
-    assert early.lead() == 0.0
-    asked(ours.begin(), refused(), 3)
+def test_a_request_that_is_not_sent_delays_no_other(adaptive: RetryPolicy) -> None:
+    """A call that gives up takes no token; one that is cancelled while it waits gives its own back, if it has one."""
+    early = begin(adaptive)
+    assert early.first_delay() == 0.0
+    assert asked(begin(adaptive), refused(), 3) is None
+    assert asked(begin(adaptive), refused("ValidationException")) is None
     early.unsent()
-    assert ours.begin().lead() == about(2.0)
-
-
-def test_successes_raise_the_rate() -> None:
-    """What was a wait becomes none, and the quota is kept as in the standard mode."""
-    time = Time()
-    ours = adaptive(time)
-    asked(ours.begin(), refused(), 2)
-    assert ours.quota.left == 495
     for _ in range(100):
-        time.now += 0.1
-        ours.begin().succeeded()
-    assert ours.quota.left == 500
-    assert ours.begin().lead() == 0.0
-    assert ours.limiter is not None
-    assert ours.limiter.rate > 10.0
+        retries = begin(adaptive)
+        assert retries.first_delay() == about(2.0)
+        retries.unsent()
 
 
 # Polls of a wait, which comes again later anyway
@@ -590,18 +424,17 @@ def test_successes_raise_the_rate() -> None:
 @pytest.mark.parametrize("mode", ["standard", "adaptive", "off"])
 @pytest.mark.parametrize("code", ["ThrottlingException", "429"])
 def test_a_throttled_poll_is_not_retried_and_takes_nothing(mode: Mode, code: str) -> None:
-    """Whatever the service asks for. The limiter hears of it: the next send waits for its token."""
-    ours = policy(mode, max_attempts=3, chance=lambda: 0.5, monotonic=Time().monotonic)
-    polls = ours._replace(retries_throttling=False)
-    assert asked(polls.begin(), refused(code, 429), retry_after="100") is None
+    """Whatever the service asks for. The limiter records it: the next request waits for its token."""
+    ours = made(mode)
+    assert asked(begin(ours, is_poll=True), refused(code, 429), retry_after="100") is None
     assert ours.quota.left == 500
-    assert ours.begin().lead() == about(2.0 if mode == "adaptive" else 0.0)
+    assert begin(ours).first_delay() == about(2.0 if mode == "adaptive" else 0.0)
 
 
 def test_other_failures_of_a_poll_are_retried_as_those_of_a_call() -> None:
     """And from the same quota."""
-    ours = policy("standard", max_attempts=3, chance=lambda: 0.5, monotonic=Time().monotonic)
-    retries = ours._replace(retries_throttling=False).begin()
+    ours = made()
+    retries = begin(ours, is_poll=True)
     assert asked(retries, refused("500", 500)) == 0.025
     assert ours.quota.left == 486
     retries.succeeded()
@@ -665,28 +498,6 @@ def test_the_lists_of_codes_are_botocores() -> None:
 
 
 @needs_the_rules_of_2026
-@given(
-    st.integers(1, 40),
-    st.floats(0.0, 1.0),
-    st.sampled_from(["SlowDown", "500"]),
-    st.none() | st.text("0123456789 -+.ex", max_size=8),
-)
-def test_pauses_are_botocores(attempt: int, chance: float, code: str, retry_after: str | None) -> None:
-    """With and without the service's wish; but botocore also takes a plus sign for part of the number."""
-    status = 500 if code == "500" else 400
-    if retry_after is not None and "+" in retry_after:
-        retry_after = None
-    adapter = botocore_standard.RetryEventAdapter()
-    theirs = botocore_standard.ExponentialBackoff(
-        random=lambda: chance,
-        service_name="codepipeline",
-        throttling_detector=botocore_standard.ThrottlingErrorDetector(adapter),
-    ).delay_amount(adapter.create_retry_context(**context(code, status, attempt, retry_after)))
-    ours = made(max_attempts=100, chance=lambda: chance).begin()
-    assert asked(ours, refused(code, status), attempt, retry_after=retry_after) == about(theirs)
-
-
-@needs_the_rules_of_2026
 @given(EVENTS, st.integers(1, 5), st.integers(0, 500))
 def test_verdicts_pauses_and_quota_are_botocores(
     events: list[tuple[int, str, float, str | None, bool]], max_attempts: int, quota: int
@@ -713,7 +524,7 @@ def test_verdicts_pauses_and_quota_are_botocores(
     )
     live: dict[int, tuple[CallRetries, int, dict[str, Any]]] = {}
     for call, outcome, chance, retry_after, _ in events:
-        retries, attempt, taken = live.pop(call) if call in live else (ours.begin(), 1, {})
+        retries, attempt, taken = live.pop(call) if call in live else (begin(ours), 1, {})
         chances[:] = [chance]
         failure = OUTCOMES[outcome]
         if failure is None:
