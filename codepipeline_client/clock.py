@@ -104,7 +104,7 @@ class ClosableClock:
         """Returns seconds that never run backwards."""
         self.is_closed: bool = False
         self._clock = clock
-        # A queue, since a signal handler may call its `put` at any moment: an event's `set` would wait for its own lock.
+        # A queue: a signal handler may call its `put` at any moment. An event's `set` would wait for its own lock.
         self._closed = SimpleQueue[None]()
         self._scopes: dict[anyio.CancelScope, EventLoopToken] = {}
 

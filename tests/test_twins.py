@@ -70,19 +70,6 @@ def test_twins_have_the_same_methods(sync_kind: type, async_kind: type) -> None:
         assert in_sync_words(inspect.getdoc(method)) == in_sync_words(inspect.getdoc(theirs[name])), name
 
 
-@pytest.mark.parametrize(
-    ("async_words", "sync_words"),
-    [
-        pytest.param("Use it in an ``async with`` block.", "Use it in an ``with`` block.", id="with"),
-        pytest.param("``await client.aclose()``", "``client.close()``", id="await"),
-        pytest.param("An `AsyncCodePipelineClient`", "An `CodePipelineClient`", id="class"),
-    ],
-)
-def test_words_differ_by_what_waits_only(async_words: str, sync_words: str) -> None:
-    """How the comparison reads a docstring."""
-    assert in_sync_words(async_words) == sync_words
-
-
 def test_each_operation_is_a_file_a_row_and_a_method_on_both_clients() -> None:
     """A second operation is found where the first one is."""
     files = {module.name for module in pkgutil.iter_modules(operations.__path__)}

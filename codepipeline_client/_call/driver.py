@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import httpx
@@ -63,6 +63,7 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
         The driver sends back what came of a request: None if it was cut off at the deadline or by a close.
         """
         monotonic = self.runtime.clock.monotonic
+        report = partial(report_attempt, self.runtime.on_attempt, self.operation_name, self.runtime.host)
         with closing(self.exchange):
             attempt = next(self.exchange)
             while True:
@@ -74,18 +75,19 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
                 outcome = error or self._checked((yield self._request(attempt)))
                 seconds = monotonic() - began
                 try:
-                    following = (
-                        self.exchange.send(outcome) if isinstance(outcome, Response) else self.exchange.throw(outcome)
-                    )
+                    if isinstance(outcome, Response):
+                        following = self.exchange.send(outcome)
+                    else:
+                        following = self.exchange.throw(outcome)
                 except StopIteration as end:
-                    self._report(attempt, outcome, None, seconds)
+                    report(attempt, outcome, None, seconds=seconds, pause=None)
                     output: OutputT = end.value
                     return output
                 except CodePipelineError as failure:
-                    self._report(attempt, outcome, failure, seconds)
+                    report(attempt, outcome, failure, seconds=seconds, pause=None)
                     raise
                 pause = following.delay if self.deadline.left() > following.delay else None
-                self._report(attempt, outcome, following.after, seconds, pause)
+                report(attempt, outcome, following.after, seconds=seconds, pause=pause)
                 attempt = following
 
     def _ended(self, *, before: float = 0.0) -> CodePipelineError | None:
@@ -127,26 +129,6 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
         )
         request.read()
         return request
-
-    def _report(
-        self,
-        attempt: Attempt,
-        outcome: Response | CodePipelineError,
-        failure: CodePipelineError | None,
-        seconds: float,
-        pause: float | None = None,
-    ) -> None:
-        if attempt.sent_at is not None:
-            report_attempt(
-                self.runtime.on_attempt,
-                operation_name=self.operation_name,
-                host=self.runtime.host,
-                attempt=attempt.number,
-                outcome=outcome,
-                failure=failure,
-                seconds=seconds,
-                pause=pause,
-            )
 
 
 @lru_cache(maxsize=64)

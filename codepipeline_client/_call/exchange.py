@@ -30,7 +30,6 @@ class CallDefaults(NamedTuple):
     """What all calls of a client have in common."""
 
     url: str
-    """The endpoint."""
     headers: Headers
     """The headers of every request beside the protocol's."""
     retry: RetryPolicy
@@ -39,7 +38,6 @@ class CallDefaults(NamedTuple):
     lifetime: Callable[[], float]
     """Until when an attempt that is made now may last, in seconds since the epoch, by this machine's clock."""
     region_name: str | None = None
-    """The region that responds, if it is known."""
 
 
 def exchange(

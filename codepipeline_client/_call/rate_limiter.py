@@ -31,24 +31,19 @@ class RateLimiter:
     A token bucket with one token per request, whose rate adapts to throttling. Threads may share it.
 
     A throttle cuts the rate by 30 %. Then the rate grows as in TCP CUBIC: fast, slowly near the rate that was too
-    much, and fast again.
-
-    Without arguments it is the limiter of the AWS SDKs' adaptive mode: it does not limit before the first throttle,
-    and never allows more than twice the measured rate.
+    much, and fast again. Without *max_rate* it is the limiter of the AWS SDKs' adaptive mode: it does not limit before
+    the first throttle, and never allows more than twice the measured rate.
     """
 
     def __init__(
         self, now: float = 0.0, *, max_rate: float = inf, burst: float | None = None, recovery: float | None = None
     ) -> None:
         """
-        Begin at *now*.
+        Begin at *now*, with at most *max_rate* requests per second.
 
-        Args:
-            now: The present moment.
-            max_rate: Requests per second at most. Infinite for the adaptive mode.
-            burst: How many tokens the bucket holds. None for those of a second, and at least one.
-            recovery: Seconds until the rate is back at what was too much. None for the AWS SDKs' curve, on which a
-                low rate is back so soon that every other request is throttled.
+        The bucket holds *burst* tokens: by default those of a second, and at least one. *recovery* is how many seconds
+        after a throttle the rate is back at what was too much. None for the AWS SDKs' curve, on which a low rate is
+        back so soon that every other request is throttled.
         """
         self.throttled_at = -inf if max_rate < inf else now
         """When the rate was last cut."""
@@ -78,11 +73,7 @@ class RateLimiter:
             return self._wait(now)
 
     def reserve(self, now: float) -> float | None:
-        """
-        Take a token, and return the seconds until the request may be sent.
-
-        None, and no token is taken, without a limit.
-        """
+        """Take a token, and return the seconds until the request may be sent. None without a limit."""
         if not self._is_limiting:
             return None
         with self._lock():

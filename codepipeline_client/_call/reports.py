@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
-from .._protocol.messages import Response
+from .._protocol.messages import Attempt, Response
 from ..errors import CodePipelineError, ServiceError, printable
 
 LOGGER: Final = logging.getLogger("codepipeline_client")
@@ -52,23 +52,23 @@ OnAttempt = Callable[[AttemptReport], object]
 
 def report_attempt(
     on_attempt: OnAttempt | None,
-    *,
     operation_name: str,
     host: str,
-    attempt: int,
+    attempt: Attempt,
     outcome: Response | CodePipelineError,
     failure: CodePipelineError | None,
+    *,
     seconds: float,
     pause: float | None,
 ) -> None:
     """Report an attempt: *outcome* is what came of the request, *failure* what the call makes of that."""
-    if on_attempt is None and not LOGGER.isEnabledFor(logging.INFO):
+    if attempt.sent_at is None or not (on_attempt is not None or LOGGER.isEnabledFor(logging.INFO)):
         return
     request_id = outcome.request_id if isinstance(outcome, Response) else None
     code = None if failure is None else type(failure).__name__
     report = AttemptReport(
         operation_name=operation_name,
-        attempt=attempt,
+        attempt=attempt.number,
         host=host,
         http_status_code=outcome.status_code if isinstance(outcome, Response) else None,
         error_code=printable(failure.code) if isinstance(failure, ServiceError) else code,

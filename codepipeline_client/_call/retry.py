@@ -16,13 +16,10 @@ from ..errors import (
     THROTTLING_CODES,
     CodePipelineError,
     ConnectionFailedError,
-    PipelineExecutionNotFoundException,
-    PipelineNotFoundException,
     RequestTimeoutError,
     ResponseDecodeError,
     ServiceError,
     TransportError,
-    ValidationException,
 )
 from .rate_limiter import RateLimiter
 
@@ -49,7 +46,9 @@ TRANSIENT_STATUSES: Final = frozenset({500, 502, 503, 504})
 PERMANENT_STATUSES: Final = frozenset({501, 505})
 """The server does not offer this at all. Never retried, whatever the code says."""
 
-_ABOUT_THE_INPUT: Final = (ValidationException, PipelineNotFoundException, PipelineExecutionNotFoundException)
+_ABOUT_THE_INPUT: Final = frozenset(
+    {"ValidationException", "PipelineNotFoundException", "PipelineExecutionNotFoundException"}
+)
 _CEILING: Final = 20.0
 _BEYOND_CEILING: Final = 30
 """A retry whose pause has reached the ceiling; a much larger power overflows."""
@@ -59,7 +58,7 @@ _HEEDED: Final = 5.0
 def classify(failure: CodePipelineError) -> Kind | None:
     """Return the kind of *failure*, or None when a retry would fail the same way."""
     if isinstance(failure, ServiceError):
-        return _classify_response(failure)
+        return _classify_response(failure.code, failure.http_status_code)
     if isinstance(failure, ConnectionFailedError):
         may_pass = failure.may_pass
     elif isinstance(failure, RequestTimeoutError):
@@ -71,17 +70,15 @@ def classify(failure: CodePipelineError) -> Kind | None:
     return TRANSIENT if may_pass else None
 
 
-def _classify_response(failure: ServiceError) -> Kind | None:
+def _classify_response(code: str, status: int) -> Kind | None:
     """Judge by the code; by the HTTP status only where the code says nothing."""
-    if failure.http_status_code in PERMANENT_STATUSES:
+    if status in PERMANENT_STATUSES:
         return None
-    if failure.code in THROTTLING_CODES:
+    if code in THROTTLING_CODES:
         return THROTTLING
-    if failure.code in TRANSIENT_CODES or failure.http_status_code in TRANSIENT_STATUSES:
+    if code in TRANSIENT_CODES or status in TRANSIENT_STATUSES:
         return TRANSIENT
-    if failure.http_status_code == 429 and not isinstance(failure, _ABOUT_THE_INPUT):
-        return THROTTLING
-    return None
+    return THROTTLING if status == 429 and code not in _ABOUT_THE_INPUT else None
 
 
 def backoff(retry: int, *, base: float, chance: Callable[[], float]) -> float:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from itertools import product, repeat
-from time import sleep
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -20,7 +19,6 @@ from codepipeline_client._call.retry import (
     TRANSIENT_CODES,
     CallRetries,
     Kind,
-    Quota,
     RetryPolicy,
     backoff,
     classify,
@@ -189,24 +187,18 @@ def test_pauses_double_up_to_a_ceiling_and_are_spread(retry: int, base: float, l
         pytest.param(None, 0.3, 0.3, id="absent"),
         pytest.param("1500", 0.3, 1.5, id="asked-for"),
         pytest.param(" 1500 ", 0.3, 1.5, id="spaces-around"),
-        pytest.param("01500", 0.3, 1.5, id="leading-zero"),
         pytest.param("200", 0.3, 0.3, id="shorter-than-ours"),
-        pytest.param("0", 0.3, 0.3, id="zero"),
         pytest.param("5300", 0.3, 5.3, id="all-that-is-heeded"),
         pytest.param("5301", 0.3, 5.3, id="more-than-is-heeded"),
         pytest.param("86400000", 20.0, 25.0, id="a-day"),
-        pytest.param("9" * 400, 0.3, 5.3, id="more-than-a-float"),
         pytest.param("9" * 5000, 0.3, 5.3, id="more-than-int-reads"),
         pytest.param("", 0.3, 0.3, id="empty"),
         pytest.param("-1500", 0.3, 0.3, id="negative"),
         pytest.param("+1500", 0.3, 0.3, id="sign"),
         pytest.param("1500.0", 0.3, 0.3, id="fraction"),
-        pytest.param("1e3", 0.3, 0.3, id="exponent"),
         pytest.param("1_500", 0.3, 0.3, id="underscore"),
         pytest.param("1500, 1500", 0.3, 0.3, id="twice"),
-        pytest.param("1500ms", 0.3, 0.3, id="unit"),
         pytest.param("inf", 0.3, 0.3, id="inf"),
-        pytest.param("nan", 0.3, 0.3, id="nan"),
         pytest.param("\xb2", 0.3, 0.3, id="a-digit-that-is-no-number"),
         pytest.param("Fri, 31 Dec 1999 23:59:59 GMT", 0.3, 0.3, id="date"),
     ],
@@ -308,50 +300,6 @@ def test_an_outage_is_not_made_worse(failure: CodePipelineError, retries: int, t
     with ThreadPoolExecutor(threads) as pool:
         sent = sum(pool.map(sends_of, repeat(ours, 1000), repeat(repeat(failure))))
     assert sent == 1000 + retries
-
-
-# Any order of outcomes
-
-OUTCOMES: Final[dict[str, CodePipelineError | None]] = {
-    "well": None,
-    "throttled": refused(),
-    "down": refused("503", 503),
-    "lost": ConnectionFailedError("reset"),
-    "odd": odd(200),
-    "wrong": refused("ValidationException"),
-}
-EVENTS: Final = st.lists(
-    st.tuples(
-        st.integers(0, 4),
-        st.sampled_from(sorted(OUTCOMES)),
-        st.floats(0.0, 1.0, exclude_max=True),
-        st.none() | st.integers(-1, 100_000).map(str),
-        st.booleans(),
-    ),
-    max_size=200,
-)
-
-
-class Polite(int):
-    """A number that lets other threads go first whenever it is reckoned with."""
-
-    def __gt__(self, other: int) -> bool:
-        sleep(0)
-        return int(self) > other
-
-    def __radd__(self, other: int) -> int:
-        sleep(0)
-        return other + int(self)
-
-
-def test_no_thread_comes_between_a_look_and_a_grasp() -> None:
-    """Threads that change at the worst moment take no more than there is, and give back all."""
-    quota = Quota()
-    with ThreadPoolExecutor(50) as pool:
-        assert sum(pool.map(quota.take, repeat(Polite(14), 1000))) == 500 // 14
-        assert quota.left == 500 % 14
-        assert list(pool.map(quota.give_back, repeat(Polite(1), 400))) == [None] * 400
-        assert quota.left == 500 % 14 + 400
 
 
 # What a lost response may have done
@@ -497,10 +445,29 @@ def test_the_lists_of_codes_are_botocores() -> None:
     assert {"PriorRequestNotComplete"} == BOTOCORE_TRANSIENT - TRANSIENT_CODES
 
 
+OUTCOMES: Final[dict[str, CodePipelineError | None]] = {
+    "well": None,
+    "throttled": refused(),
+    "down": refused("503", 503),
+    "lost": ConnectionFailedError("reset"),
+    "odd": odd(200),
+    "wrong": refused("ValidationException"),
+}
+EVENTS: Final = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        st.sampled_from(sorted(OUTCOMES)),
+        st.floats(0.0, 1.0, exclude_max=True),
+        st.none() | st.integers(-1, 100_000).map(str),
+    ),
+    max_size=200,
+)
+
+
 @needs_the_rules_of_2026
 @given(EVENTS, st.integers(1, 5), st.integers(0, 500))
 def test_verdicts_pauses_and_quota_are_botocores(
-    events: list[tuple[int, str, float, str | None, bool]], max_attempts: int, quota: int
+    events: list[tuple[int, str, float, str | None]], max_attempts: int, quota: int
 ) -> None:
     """The two side by side through the same outcomes of the same overlapping calls."""
     chances: list[float] = [0.0]
@@ -523,7 +490,7 @@ def test_verdicts_pauses_and_quota_are_botocores(
         service_name="codepipeline",
     )
     live: dict[int, tuple[CallRetries, int, dict[str, Any]]] = {}
-    for call, outcome, chance, retry_after, _ in events:
+    for call, outcome, chance, retry_after in events:
         retries, attempt, taken = live.pop(call) if call in live else (begin(ours), 1, {})
         chances[:] = [chance]
         failure = OUTCOMES[outcome]
