@@ -53,7 +53,7 @@ def run_in_thread(work: Callable[[], T], *, name: str) -> SharedFuture[T]:
 def _run(work: Callable[[], T], future: SharedFuture[T]) -> None:
     try:
         future.settle(work())
-    except BaseException as error:  # noqa: BLE001 - raised again for those who wait
+    except BaseException as error:  # noqa: BLE001 - raised again in `outcome`
         with suppress(InvalidStateError):
             future.set_exception(error)
 
@@ -85,7 +85,7 @@ def outcome(future: Future[T]) -> T:
 
 
 def call_soon(token: EventLoopToken, action: Callable[[], object]) -> None:
-    """Run *action* soon in the event loop of *token*, from any thread; never if that loop has ended."""
+    """Run *action* soon in the event loop of *token*, from any thread. Do nothing if that loop is closed."""
     loop: Any = token.native_token  # asyncio's or trio's
     # anyio.from_thread waits for the loop, which is a deadlock when the loop's own thread calls it.
     with suppress(RuntimeError):

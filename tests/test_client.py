@@ -39,12 +39,12 @@ from codepipeline_client._config.sources import Environment
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 EXECUTION = make_pipeline_execution()
-ASKED: dict[str, Any] = {
+WANTED: dict[str, Any] = {
     "pipeline_name": EXECUTION.pipeline_name,
     "pipeline_execution_id": EXECUTION.pipeline_execution_id,
 }
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
-KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
+CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret")
 GOOD = httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
 Client = CodePipelineClient | AsyncCodePipelineClient
 Ask = Callable[..., GetPipelineExecutionOutput]
@@ -71,14 +71,14 @@ def make(kind: str) -> Callable[..., Client]:
 def ask(kind: str) -> Ask:
     """Make one call with a new client, and close it."""
 
-    def go(*, asked: dict[str, Any] = ASKED, **options: Any) -> GetPipelineExecutionOutput:
+    def go(*, request: dict[str, Any] = WANTED, **options: Any) -> GetPipelineExecutionOutput:
         if kind == "sync":
             with CodePipelineClient(**options) as client:
-                return client.get_pipeline_execution(**asked)
+                return client.get_pipeline_execution(**request)
 
         async def main() -> GetPipelineExecutionOutput:
             async with AsyncCodePipelineClient(**options) as client:
-                return await client.get_pipeline_execution(**asked)
+                return await client.get_pipeline_execution(**request)
 
         return anyio.run(main, backend=kind)
 
@@ -106,8 +106,8 @@ def test_a_call_gets_the_execution(ask: Ask, service: LocalCodePipeline) -> None
 
 
 def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -> None:
-    keys = Credentials(access_key_id="AKID", secret_access_key="s", session_token="token")
-    with LocalCodePipeline(credentials=keys) as endpoint:
+    credentials = Credentials(access_key_id="AKID", secret_access_key="s", session_token="token")
+    with LocalCodePipeline(credentials=credentials) as endpoint:
         endpoint.put_execution(EXECUTION)
         ask(**pointed_at(endpoint, user_agent_app_id="my-gate"))
         host = endpoint.endpoint_url.removeprefix("http://")
@@ -140,8 +140,8 @@ def test_calls_at_once_and_one_after_the_other_share_a_client(service: LocalCode
         async with AsyncCodePipelineClient(**pointed_at(service, connect_timeout=None, read_timeout=None)) as client:
             async with anyio.create_task_group() as tasks:
                 for _ in range(50):
-                    tasks.start_soon(lambda: client.get_pipeline_execution(**ASKED))
-            await client.get_pipeline_execution(**ASKED)
+                    tasks.start_soon(lambda: client.get_pipeline_execution(**WANTED))
+            await client.get_pipeline_execution(**WANTED)
 
     anyio.run(main, backend=backend)
     assert [received.error_code for received in service.requests] == [None] * 51
@@ -153,7 +153,7 @@ def test_calls_at_once_and_one_after_the_other_share_a_client(service: LocalCode
     [
         pytest.param({"pipeline_name": "other"}, {}, PipelineNotFoundException, id="pipeline"),
         pytest.param({"pipeline_execution_id": UNKNOWN}, {}, PipelineExecutionNotFoundException, id="execution"),
-        pytest.param({}, {"credentials": KEYS}, UnrecognizedClientException, id="access-key"),
+        pytest.param({}, {"credentials": CREDENTIALS}, UnrecognizedClientException, id="access-key"),
         pytest.param({"pipeline_name": "?"}, {"parameter_validation": False}, ValidationException, id="input"),
     ],
 )
@@ -161,14 +161,14 @@ def test_a_documented_error_is_raised_as_its_class(
     ask: Ask, service: LocalCodePipeline, wrong: dict[str, str], options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error) as caught:
-        ask(asked={**ASKED, **wrong}, **pointed_at(service, **options))
+        ask(request={**WANTED, **wrong}, **pointed_at(service, **options))
     assert vars(caught.value)["operation_name"] == "GetPipelineExecution"
     assert vars(caught.value)["attempts"] == 1
 
 
 def test_a_bad_input_does_not_leave_the_machine(ask: Ask, service: LocalCodePipeline) -> None:
     with pytest.raises(ParameterValidationError, match=r"pipeline_name .*; pipeline_execution_id "):
-        ask(asked={"pipeline_name": "", "pipeline_execution_id": "x"}, **pointed_at(service))
+        ask(request={"pipeline_name": "", "pipeline_execution_id": "x"}, **pointed_at(service))
     assert service.requests == ()
 
 
@@ -185,10 +185,10 @@ def test_a_profile_is_enough(
     ask: Ask, service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
-    keys = service.credentials
+    given = service.credentials
     config.write_text(
         f"[profile gate]\nregion = {service.region_name}\nendpoint_url = {service.endpoint_url}\n"
-        f"aws_access_key_id = {keys.access_key_id}\naws_secret_access_key = {keys.secret_access_key}\n"
+        f"aws_access_key_id = {given.access_key_id}\naws_secret_access_key = {given.secret_access_key}\n"
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     assert ask(profile_name="gate").pipeline_execution == EXECUTION
@@ -197,7 +197,7 @@ def test_a_profile_is_enough(
 def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[..., Client]) -> None:
     make()
     with pytest.raises(ConfigurationError, match="region"):
-        ask(credentials=KEYS)
+        ask(credentials=CREDENTIALS)
 
 
 def test_missing_keys_are_told(ask: Ask) -> None:
@@ -268,14 +268,14 @@ def test_what_a_transport_of_ones_own_would_not_heed_is_refused_beside_it(
 )
 def test_an_address_that_nobody_can_send_to_is_told(ask: Ask, options: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="cannot be used: its host"):
-        ask(region_name="eu-west-1", credentials=KEYS, **options)
+        ask(region_name="eu-west-1", credentials=CREDENTIALS, **options)
 
 
 def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no network here")
 
-    options = {"region_name": "a", "credentials": KEYS, "endpoint_url": "http://other.test"}
+    options = {"region_name": "a", "credentials": CREDENTIALS, "endpoint_url": "http://other.test"}
     with (
         pytest.warns(InsecureEndpointWarning, match=r"http://other\.test unencrypted") as warned,
         pytest.raises(ConnectionError),
@@ -287,29 +287,29 @@ def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
 def test_a_warning_that_is_an_error_stops_every_call() -> None:
     """Nothing is sent."""
     transport = httpx.MockTransport(lambda _: pytest.fail("it was sent"))
-    options: dict[str, Any] = {"region_name": "a", "credentials": KEYS, "transport": transport}
+    options: dict[str, Any] = {"region_name": "a", "credentials": CREDENTIALS, "transport": transport}
     with warnings.catch_warnings(), CodePipelineClient(endpoint_url="http://other.test", **options) as client:
         warnings.simplefilter("error", InsecureEndpointWarning)
         for _ in range(2):
             with pytest.raises(InsecureEndpointWarning):
-                client.get_pipeline_execution(**ASKED)
+                client.get_pipeline_execution(**WANTED)
 
 
 def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     transport = httpx.MockTransport(lambda _: GOOD)
-    with CodePipelineClient(region_name="eu-west-1", credentials=KEYS, transport=transport) as client:
+    with CodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport) as client:
         with pytest.raises(ConfigurationError, match=r"ca\.pem"):
-            client.get_pipeline_execution(**ASKED)
+            client.get_pipeline_execution(**WANTED)
         (tmp_path / "ca.pem").touch()
-        assert client.get_pipeline_execution(**ASKED).pipeline_execution.status == "Failed"
+        assert client.get_pipeline_execution(**WANTED).pipeline_execution.status == "Failed"
 
 
 # Credentials that expire
 
 
 def test_expired_credentials_are_refreshed_once(ask: Ask) -> None:
-    keys = [Credentials(access_key_id=f"KEY{number}", secret_access_key="s") for number in range(9)]
+    credentials = [Credentials(access_key_id=f"KEY{number}", secret_access_key="s") for number in range(9)]
     signed_with: list[str] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -318,10 +318,10 @@ def test_expired_credentials_are_refreshed_once(ask: Ask) -> None:
             return httpx.Response(403, json={"__type": "ExpiredTokenException"})
         return GOOD
 
-    output = ask(region_name="eu-west-1", credentials=lambda: keys.pop(0), transport=httpx.MockTransport(handle))
+    output = ask(region_name="eu-west-1", credentials=lambda: credentials.pop(0), transport=httpx.MockTransport(handle))
     assert output.response_metadata.attempts == 2
     assert signed_with == ["KEY0", "KEY1"]
-    assert len(keys) == 7
+    assert len(credentials) == 7
 
 
 def test_expired_credentials_that_do_not_change_are_an_error_after_one_attempt(
@@ -347,7 +347,7 @@ def test_a_closed_client_says_so(make: Callable[..., Client], kind: str, service
         await client.aclose()
         await client.aclose()
         with pytest.raises(ConfigurationError, match="this AsyncCodePipelineClient is closed"):
-            await client.get_pipeline_execution(**ASKED)
+            await client.get_pipeline_execution(**WANTED)
         with pytest.raises(ConfigurationError, match="closed"):
             await client.__aenter__()
 
@@ -359,7 +359,7 @@ def test_a_closed_client_says_so(make: Callable[..., Client], kind: str, service
     client.close()
     client.close()
     with pytest.raises(ConfigurationError, match="this CodePipelineClient is closed"):
-        client.get_pipeline_execution(**ASKED)
+        client.get_pipeline_execution(**WANTED)
     with pytest.raises(ConfigurationError, match="closed"), client:
         pass
 
@@ -381,7 +381,7 @@ class Closing(httpx.MockTransport):
 
 def test_a_users_own_transport_is_used_and_closed(ask: Ask) -> None:
     transport = Closing(lambda _: GOOD)
-    output = ask(region_name="eu-west-1", credentials=KEYS, transport=transport)
+    output = ask(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport)
     assert output.pipeline_execution.status == "Failed"
     assert transport.closed == 1
 
@@ -389,18 +389,18 @@ def test_a_users_own_transport_is_used_and_closed(ask: Ask) -> None:
 def test_a_users_own_transport_is_closed_if_it_was_not_used(ask: Ask) -> None:
     transport = Closing(lambda _: GOOD)
     with pytest.raises(ParameterValidationError):
-        ask(asked={**ASKED, "pipeline_name": ""}, transport=transport)
+        ask(request={**WANTED, "pipeline_name": ""}, transport=transport)
     assert transport.closed == 1
 
 
 class Asleep(httpx.AsyncBaseTransport):
     """A transport that never responds, and heeds neither limits nor its own end."""
 
-    def __init__(self, asked: Callable[[], object]) -> None:
-        self._asked = asked
+    def __init__(self, on_request: Callable[[], object]) -> None:
+        self._on_request = on_request
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._asked()
+        self._on_request()
         await anyio.sleep_forever()
         raise AssertionError("nobody wakes it")
 
@@ -408,19 +408,19 @@ class Asleep(httpx.AsyncBaseTransport):
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_closing_ends_a_call_over_a_transport_of_ones_own(backend: str) -> None:
     async def main() -> None:
-        asked = anyio.Event()
-        options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": KEYS, "timeout": None}
-        client = AsyncCodePipelineClient(transport=Asleep(asked.set), **options)
+        requested = anyio.Event()
+        options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "timeout": None}
+        client = AsyncCodePipelineClient(transport=Asleep(requested.set), **options)
 
         async def call() -> None:
             with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
-                await client.get_pipeline_execution(**ASKED)
+                await client.get_pipeline_execution(**WANTED)
             assert (caught.value.may_pass, caught.value.attempts) == (False, 1)
 
         with anyio.fail_after(10):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(call)
-                await asked.wait()
+                await requested.wait()
                 await client.aclose()
 
     anyio.run(main, backend=backend)
@@ -437,13 +437,13 @@ def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
 
     monkeypatch.setattr("codepipeline_client._call.base_client.resolve", closing)
     with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
-        client.get_pipeline_execution(**ASKED)
+        client.get_pipeline_execution(**WANTED)
     assert (caught.value.may_pass, caught.value.attempts) == (False, 0)
     assert service.requests == ()
 
 
 def test_the_repr_says_where_to_and_nothing_secret(make: Callable[..., Client]) -> None:
-    shown = repr(make(region_name="eu-west-1", credentials=KEYS, proxy="http://u:planted@127.0.0.1"))
+    shown = repr(make(region_name="eu-west-1", credentials=CREDENTIALS, proxy="http://u:planted@127.0.0.1"))
     assert "region_name='eu-west-1'" in shown
     assert "planted" not in shown
     assert "secret" not in shown
@@ -452,7 +452,7 @@ def test_the_repr_says_where_to_and_nothing_secret(make: Callable[..., Client]) 
 def test_a_first_response_with_credentials_of_the_environment_loads_no_botocore(service: LocalCodePipeline) -> None:
     program = (
         "import sys, codepipeline_client as c\n"
-        f"o = c.CodePipelineClient().get_pipeline_execution(**{ASKED!r})\n"
+        f"o = c.CodePipelineClient().get_pipeline_execution(**{WANTED!r})\n"
         "assert o.pipeline_execution.status.is_successful\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('botocore', 'asyncio')])"
     )
@@ -472,15 +472,15 @@ def test_a_sync_call_waits_for_the_settings_no_longer_than_its_time(monkeypatch:
 
     monkeypatch.setattr("codepipeline_client._call.base_client.resolve", hang)
     transport = httpx.MockTransport(lambda _: GOOD)
-    with CodePipelineClient(region_name="eu-west-1", credentials=KEYS, transport=transport) as client:
-        reader = threading.Thread(target=lambda: client.get_pipeline_execution(**ASKED))
+    with CodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport) as client:
+        reader = threading.Thread(target=lambda: client.get_pipeline_execution(**WANTED))
         reader.start()
         assert reading.wait(10)
         with pytest.raises(RequestTimeoutError, match="did not end within its timeout") as caught:
-            client.get_pipeline_execution(**ASKED, timeout=0.05)
+            client.get_pipeline_execution(**WANTED, timeout=0.05)
         over.set()
         reader.join()
-        assert client.get_pipeline_execution(**ASKED).response_metadata.attempts == 1
+        assert client.get_pipeline_execution(**WANTED).response_metadata.attempts == 1
     assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
 
 
@@ -491,8 +491,8 @@ def test_without_a_thread_for_the_settings_an_async_call_says_so(monkeypatch: py
     monkeypatch.setattr("codepipeline_client._call.base_client.run_in_thread", refuse)
 
     async def main() -> None:
-        async with AsyncCodePipelineClient(region_name="eu-west-1", credentials=KEYS) as client:
-            await client.get_pipeline_execution(**ASKED)
+        async with AsyncCodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS) as client:
+            await client.get_pipeline_execution(**WANTED)
 
     with pytest.raises(ConfigurationError, match="no thread could be started to read the settings"):
         anyio.run(main)

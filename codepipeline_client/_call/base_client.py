@@ -78,7 +78,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         Args:
             region_name: The region, such as ``eu-west-1``. Else ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile's.
             profile_name: The profile of the shared config files. Else ``AWS_DEFAULT_PROFILE`` (first in
-                botocore, too), ``AWS_PROFILE``, or ``default``. One that is named here wins over keys in the
+                botocore, too), ``AWS_PROFILE``, or ``default``. One that is named here wins over credentials in the
                 environment.
             credentials: A `Credentials`, a function that returns one (for the async client an async one will do),
                 or botocore's credentials object. Else the environment, and then botocore's chain of sources, as the
@@ -91,7 +91,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             retry_mode: ``standard``, ``adaptive`` (also slows down by itself when it is throttled) or ``off``. Else
                 ``AWS_RETRY_MODE``, the profile's, or ``standard``.
             max_attempts: How many requests a call may send, the first one included; one more if the service calls
-                the keys expired, and there are others. Else ``AWS_MAX_ATTEMPTS``, the profile's, or 3.
+                the credentials expired, and there are others. Else ``AWS_MAX_ATTEMPTS``, the profile's, or 3.
             timeout: How long a whole call may take, in seconds: credentials, every attempt and every pause included.
                 None for no limit.
             connect_timeout: How long making a connection may take, in seconds. None for no limit.
@@ -106,7 +106,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                 profile's.
             transport: An httpx transport to send through, in the place of the client's own connections. Closing the
                 client closes it.
-            clock: What tells the time and sleeps, in the place of the machine's clock.
+            clock: A `Clock` that tells the time and sleeps, in the place of the machine's clock.
             on_attempt: A function that is called with an `AttemptReport` after each attempt, in the thread or the
                 task of the call. An error in it is logged, and harms no call.
         """
@@ -160,16 +160,16 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         self._pending: dict[int, SharedFuture[ClientRuntime[TransportT]]] = {}
 
     def __repr__(self) -> str:
-        """Return what the client was told about where to call; nothing that could be secret."""
-        told = self._arguments
-        return f"{type(self).__name__}(region_name={told.region_name!r}, profile_name={told.profile_name!r})"
+        """Return the region and the profile; nothing that could be secret."""
+        given = self._arguments
+        return f"{type(self).__name__}(region_name={given.region_name!r}, profile_name={given.profile_name!r})"
 
     def _new_runtime(self) -> ClientRuntime[TransportT]:
         """Read the settings. Raises ConfigurationError when one is missing or unusable."""
         settings = resolve(self._arguments, self._environ)
         endpoint, monotonic = settings.endpoint, self._clock.monotonic
         try:
-            host = httpx.URL(endpoint.url).host  # httpx refuses some only when it is asked for them
+            host = httpx.URL(endpoint.url).host  # httpx refuses some hosts only here
         except (httpx.InvalidURL, ValueError):
             host = ""
         if not host:

@@ -157,11 +157,11 @@ def drive(context: CallContext[httpx.BaseTransport, OutputT]) -> OutputT:
         try:
             step = next(steps)
             while True:
-                if isinstance(step, float):
+                if isinstance(step, httpx.Request):
+                    step = steps.send(send(step, runtime.transport, runtime.clock))
+                else:
                     runtime.clock.sleep(step)
                     step = next(steps)
-                else:
-                    step = steps.send(send(step, runtime.transport, runtime.clock))
         except StopIteration as end:
             output: OutputT = end.value
             return output
@@ -180,13 +180,13 @@ async def drive_async(context: CallContext[httpx.AsyncBaseTransport, OutputT], *
         try:
             step = next(steps)
             while True:
-                if isinstance(step, float):
-                    await runtime.clock.sleep_async(step)
-                    step = next(steps)
-                else:
+                if isinstance(step, httpx.Request):
                     sent = send_async(step, runtime.transport, runtime.clock)
                     came = sent if keeps_deadline else runtime.clock.wait(sent, context.deadline.left())
                     step = steps.send(await came)
+                else:
+                    await runtime.clock.sleep_async(step)
+                    step = next(steps)
         except StopIteration as end:
             output: OutputT = end.value
             return output

@@ -38,8 +38,8 @@ _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
     (TimeoutError, "read_timeout", "{host} was silent for longer than read_timeout"),
     (httpx.ProxyError, None, "the proxy on the way to {host} refused: {reason}; check its URL and password"),
     (httpx.ConnectError, None, "no connection to {host} could be made: {reason}"),
-    (Exception, None, "the connection to {host} broke before the response was complete: {reason}"),
 )
+_OTHER: Final = (Exception, None, "the connection to {host} broke before the response was complete: {reason}")
 
 # OpenSSL's names. All come from servers that speak another TLS than we do, or none.
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
@@ -63,7 +63,7 @@ def translated(error: Exception, host: str, before: BaseException | None) -> Tra
     *before* is what the caller was handling when it called: no part of this.
     """
     root = _root(error, before)
-    kind, limit, words = next(row for row in _TABLE if isinstance(error, row[0]))
+    kind, limit, words = next((row for row in _TABLE if isinstance(error, row[0])), _OTHER)
     message = words.format(host=host, reason=_reason(error, root))
     if limit is not None:
         failure: TransportError = RequestTimeoutError(f"{message}: {error}" if str(error) else message, limit=limit)

@@ -40,7 +40,7 @@ from codepipeline_client.testing import FakeClock
 
 WANTED: dict[str, Any] = {"pipeline_name": "web", "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"}
 BODY = b'{"pipelineExecution":{"status":"Failed"}}'
-KEYS = Credentials(access_key_id="AKID", secret_access_key="wJalrXUtnFEMI/K7MDENG")
+CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="wJalrXUtnFEMI/K7MDENG")
 Handler = Callable[[httpx.Request], httpx.Response]
 Outcome = GetPipelineExecutionOutput | CodePipelineError
 Ask = Callable[..., Outcome]
@@ -104,11 +104,11 @@ class PlainIterator(AsyncIterator[bytes]):
 
 
 def ask_in(kind: str, transport: Any, **options: Any) -> Outcome:
-    """Make one call, with retries off unless told otherwise, and return its output or its error."""
+    """Make one call, with retries off by default, and return its output or its error."""
     arguments: dict[str, Any] = {
         "region_name": "eu-west-1",
         "endpoint_url": "http://127.0.0.1:1",
-        "credentials": KEYS,
+        "credentials": CREDENTIALS,
         "retry_mode": "off",
         "timeout": None,
         "clock": FakeClock(),
@@ -424,7 +424,7 @@ def test_an_interrupted_pause_delays_no_other_call(kind: str) -> None:
 
     pauses: list[float] = []
     transport = Both(refused("ThrottlingException"))
-    options: dict[str, Any] = {"retry_mode": "adaptive", "clock": Interrupted(), "credentials": KEYS}
+    options: dict[str, Any] = {"retry_mode": "adaptive", "clock": Interrupted(), "credentials": CREDENTIALS}
 
     async def main() -> None:
         client = AsyncCodePipelineClient(region_name="eu-west-1", transport=transport, **options)

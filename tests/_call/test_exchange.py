@@ -32,7 +32,7 @@ from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 
 INPUT = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id="3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
-KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
+CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret")
 GOOD = Response(
     status_code=200,
     headers={"x-amzn-requestid": "r-1"},
@@ -62,7 +62,7 @@ class Call:
         )
         self.attempt: Attempt = next(self.running)
 
-    def go_on(self, outcome: Response | CodePipelineError, *, credentials: Credentials | None = KEYS) -> Attempt:
+    def go_on(self, outcome: Response | CodePipelineError, *, credentials: Credentials | None = CREDENTIALS) -> Attempt:
         self.attempt.sent_at, self.attempt.credentials = NOON, credentials
         return self.go_on_unsent(outcome)
 
@@ -153,9 +153,9 @@ def test_the_service_may_ask_for_a_longer_pause() -> None:
 def test_expired_credentials_are_refreshed_once_whatever_the_policy() -> None:
     call = Call(max_attempts=1)
     again = call.go_on(refusal("ExpiredTokenException"))
-    assert (again.number, again.delay, again.stale) == (2, 0.0, KEYS)
+    assert (again.number, again.delay, again.stale) == (2, 0.0, CREDENTIALS)
     with pytest.raises(ExpiredTokenException) as caught:
-        call.go_on(refusal("ExpiredTokenException"), credentials=evolve(KEYS, access_key_id="AKID2"))
+        call.go_on(refusal("ExpiredTokenException"), credentials=evolve(CREDENTIALS, access_key_id="AKID2"))
     assert caught.value.attempts == 2
 
 

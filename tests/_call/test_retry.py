@@ -84,7 +84,7 @@ def begin(policy: RetryPolicy, *, is_read_only: bool = True, is_poll: bool = Fal
     return CallRetries(policy, is_read_only=is_read_only, is_poll=is_poll)
 
 
-def asked(
+def pause_of(
     retries: CallRetries,
     failure: CodePipelineError,
     attempt: int = 1,
@@ -139,7 +139,7 @@ def asked(
 def test_only_failures_that_may_pass_are_tried_again(failure: CodePipelineError, kind: Kind | None) -> None:
     """Code before status, and nothing on a guess."""
     assert classify(failure) is kind
-    again = asked(begin(made()), failure)
+    again = pause_of(begin(made()), failure)
     assert again == (None if kind is None else kind.base / 2)
 
 
@@ -154,9 +154,9 @@ def test_only_failures_that_may_pass_are_tried_again(failure: CodePipelineError,
 def test_what_a_wrong_clock_caused_is_tried_again(failure: CodePipelineError, base: float, cost: int) -> None:
     """At the normal price, and once more is one attempt more."""
     ours = made(max_attempts=2)
-    assert asked(begin(ours), failure, skewed=True) == base / 2
+    assert pause_of(begin(ours), failure, skewed=True) == base / 2
     assert ours.quota.left == 500 - cost
-    assert asked(begin(ours), failure, 2, skewed=True) is None
+    assert pause_of(begin(ours), failure, 2, skewed=True) is None
 
 
 # After how long
@@ -185,7 +185,7 @@ def test_pauses_double_up_to_a_ceiling_and_are_spread(retry: int, base: float, l
     ("retry_after", "pause", "expected"),
     [
         pytest.param(None, 0.3, 0.3, id="absent"),
-        pytest.param("1500", 0.3, 1.5, id="asked-for"),
+        pytest.param("1500", 0.3, 1.5, id="longer-than-ours"),
         pytest.param(" 1500 ", 0.3, 1.5, id="spaces-around"),
         pytest.param("200", 0.3, 0.3, id="shorter-than-ours"),
         pytest.param("5300", 0.3, 5.3, id="all-that-is-heeded"),
@@ -206,7 +206,7 @@ def test_pauses_double_up_to_a_ceiling_and_are_spread(retry: int, base: float, l
 def test_the_service_may_ask_for_a_longer_pause(retry_after: str | None, pause: float, expected: float) -> None:
     """Whole milliseconds, up to five seconds more than ours; all else is as if it were absent."""
     assert heed(retry_after, pause) == about(expected)
-    assert asked(begin(made(chance=lambda: pause)), refused(), retry_after=retry_after) == about(expected)
+    assert pause_of(begin(made(chance=lambda: pause)), refused(), retry_after=retry_after) == about(expected)
 
 
 @given(st.text(), st.floats(0.0, 20.0))
@@ -236,14 +236,14 @@ def test_a_call_sends_no_more_than_it_may(mode: Mode, max_attempts: int, sends: 
 
 
 def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) -> int:
-    """Make a call whose attempts end as told, None for well, and return how many there were."""
+    """Make a call whose attempts end in *failures*, None for success, and return how many there were."""
     retries = begin(ours)
     retries.first_delay()
     for attempt, failure in enumerate(failures, 1):
         if failure is None:
             retries.succeeded()
             return attempt
-        if asked(retries, failure, attempt) is None:
+        if pause_of(retries, failure, attempt) is None:
             return attempt
     raise AssertionError("the call did not end")
 
@@ -278,10 +278,10 @@ def test_an_empty_quota_ends_a_call_at_once(code: str, status: int, room: int) -
     """The last tokens are used; where they are too few, none is."""
     ours = made()
     assert ours.quota.take(500 - room)
-    assert asked(begin(ours), refused(code, status)) is not None
+    assert pause_of(begin(ours), refused(code, status)) is not None
     assert ours.quota.left == 0
     ours.quota.give_back(room - 1)
-    assert asked(begin(ours), refused(code, status)) is None
+    assert pause_of(begin(ours), refused(code, status)) is None
     assert ours.quota.left == room - 1
 
 
@@ -317,8 +317,8 @@ def test_an_outage_is_not_made_worse(failure: CodePipelineError, retries: int, t
 )
 def test_what_may_have_been_carried_out_is_not_sent_again(failure: CodePipelineError, is_retried: bool) -> None:
     """Unless the operation only reads."""
-    assert (asked(begin(made(), is_read_only=False), failure) is not None) is is_retried
-    assert asked(begin(made()), failure) is not None
+    assert (pause_of(begin(made(), is_read_only=False), failure) is not None) is is_retried
+    assert pause_of(begin(made()), failure) is not None
 
 
 # The adaptive mode's limiter, as a call meets it
@@ -333,7 +333,7 @@ def test_up_to_the_first_throttle_there_is_no_limit(adaptive: RetryPolicy) -> No
     """Other failures do not begin it."""
     calls = [begin(adaptive) for _ in range(100)]
     assert {retries.first_delay() for retries in calls} == {0.0}
-    assert asked(calls[0], refused("500", 500)) == 0.025
+    assert pause_of(calls[0], refused("500", 500)) == 0.025
     for retries in calls[1:]:
         retries.succeeded()
     assert begin(adaptive).first_delay() == 0.0
@@ -341,24 +341,24 @@ def test_up_to_the_first_throttle_there_is_no_limit(adaptive: RetryPolicy) -> No
 
 def test_after_a_throttle_each_request_waits_for_its_token(adaptive: RetryPolicy) -> None:
     """The retry first, then those that come after it; at the lowest rate one every two seconds."""
-    assert asked(begin(adaptive), refused()) == about(2.0)
-    assert asked(begin(adaptive), ConnectionFailedError("reset")) == about(4.0)
+    assert pause_of(begin(adaptive), refused()) == about(2.0)
+    assert pause_of(begin(adaptive), ConnectionFailedError("reset")) == about(4.0)
     assert begin(adaptive).first_delay() == about(6.0)
 
 
 def test_a_retry_waits_for_the_longer_of_pause_and_token(adaptive: RetryPolicy) -> None:
     """The token is there when the pause ends, or the pause is longer."""
-    assert asked(begin(adaptive), refused(), 2, retry_after="4000") == 4.0
-    assert asked(begin(adaptive), refused(), 2, retry_after="1000") == about(4.0)
-    assert asked(begin(adaptive), refused("500", 500)) == about(6.0)
+    assert pause_of(begin(adaptive), refused(), 2, retry_after="4000") == 4.0
+    assert pause_of(begin(adaptive), refused(), 2, retry_after="1000") == about(4.0)
+    assert pause_of(begin(adaptive), refused("500", 500)) == about(6.0)
 
 
 def test_a_request_that_is_not_sent_delays_no_other(adaptive: RetryPolicy) -> None:
     """A call that gives up takes no token; one that is cancelled while it waits gives its own back, if it has one."""
     early = begin(adaptive)
     assert early.first_delay() == 0.0
-    assert asked(begin(adaptive), refused(), 3) is None
-    assert asked(begin(adaptive), refused("ValidationException")) is None
+    assert pause_of(begin(adaptive), refused(), 3) is None
+    assert pause_of(begin(adaptive), refused("ValidationException")) is None
     early.unsent()
     for _ in range(100):
         retries = begin(adaptive)
@@ -374,7 +374,7 @@ def test_a_request_that_is_not_sent_delays_no_other(adaptive: RetryPolicy) -> No
 def test_a_throttled_poll_is_not_retried_and_takes_nothing(mode: Mode, code: str) -> None:
     """Whatever the service asks for. The limiter records it: the next request waits for its token."""
     ours = made(mode)
-    assert asked(begin(ours, is_poll=True), refused(code, 429), retry_after="100") is None
+    assert pause_of(begin(ours, is_poll=True), refused(code, 429), retry_after="100") is None
     assert ours.quota.left == 500
     assert begin(ours).first_delay() == about(2.0 if mode == "adaptive" else 0.0)
 
@@ -383,7 +383,7 @@ def test_other_failures_of_a_poll_are_retried_as_those_of_a_call() -> None:
     """And from the same quota."""
     ours = made()
     retries = begin(ours, is_poll=True)
-    assert asked(retries, refused("500", 500)) == 0.025
+    assert pause_of(retries, refused("500", 500)) == 0.025
     assert ours.quota.left == 486
     retries.succeeded()
     assert ours.quota.left == 500
@@ -399,11 +399,11 @@ def context(
     retry_after: str | None = None,
     taken: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return what botocore's handlers are told of a failure: an answer's code and status, or a lost connection."""
+    """Return what botocore's handlers get of a failure: a response's code and status, or a lost connection."""
     headers = {} if retry_after is None else {"x-amz-retry-after": retry_after}
-    answer = (SimpleNamespace(status_code=status, headers=headers), {"Error": {"Code": code}})
+    response = (SimpleNamespace(status_code=status, headers=headers), {"Error": {"Code": code}})
     return {
-        "response": None if status is None else answer,
+        "response": None if status is None else response,
         "operation": OPERATION_MODEL,
         "attempts": attempt,
         "caught_exception": botocore_exceptions.ConnectionClosedError(endpoint_url="x") if status is None else None,
@@ -503,7 +503,7 @@ def test_verdicts_pauses_and_quota_are_botocores(
                 code, status = failure.code, failure.http_status_code
             wish = None if status is None else retry_after
             theirs = handler.needs_retry(**context(code, status, attempt, wish, taken))
-            pause = asked(retries, failure, attempt, retry_after=wish)
+            pause = pause_of(retries, failure, attempt, retry_after=wish)
             assert pause == (None if theirs is None else about(theirs))
             if pause is not None:
                 live[call] = retries, attempt + 1, taken
