@@ -36,7 +36,8 @@ from codepipeline_client import (
 from codepipeline_client._config.arguments import ClientArguments
 from codepipeline_client._config.settings import Settings, resolve
 from codepipeline_client._config.sources import Environment
-from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+from codepipeline_client.operations import GET_PIPELINE_EXECUTION
+from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
 
 EXECUTION = make_pipeline_execution()
 WANTED: dict[str, Any] = {
@@ -170,6 +171,35 @@ def test_a_bad_input_does_not_leave_the_machine(ask: Ask, service: LocalCodePipe
     with pytest.raises(ParameterValidationError, match=r"pipeline_name .*; pipeline_execution_id "):
         ask(request={"pipeline_name": "", "pipeline_execution_id": "x"}, **pointed_at(service))
     assert service.requests == ()
+
+
+@pytest.mark.parametrize("is_read_only", [True, False])
+def test_a_lost_connection_is_replaced_only_if_the_operation_only_reads(
+    kind: str, service: LocalCodePipeline, is_read_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may close an idle connection at the same moment, or after it has carried the request out."""
+    operation = GET_PIPELINE_EXECUTION._replace(is_read_only=is_read_only)
+    monkeypatch.setattr("codepipeline_client.client.GET_PIPELINE_EXECUTION", operation)
+    service.inject_by(lambda request: faults.CloseBeforeAnswer() if request.number == 2 else None)
+
+    async def main() -> int:
+        async with AsyncCodePipelineClient(**pointed_at(service)) as client:
+            await client.get_pipeline_execution(**WANTED)
+            return (await client.get_pipeline_execution(**WANTED)).response_metadata.attempts
+
+    def call_twice() -> int:
+        if kind != "sync":
+            return anyio.run(main, backend=kind)
+        with CodePipelineClient(**pointed_at(service)) as client:
+            client.get_pipeline_execution(**WANTED)
+            return client.get_pipeline_execution(**WANTED).response_metadata.attempts
+
+    if is_read_only:
+        assert call_twice() == 1
+    else:
+        with pytest.raises(ConnectionFailedError):
+            call_twice()
+    assert len(service.requests) == (3 if is_read_only else 2)
 
 
 # Settings

@@ -233,7 +233,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                 stacklevel=6 if is_poll else 4,
             )
         attempts = exchange(operation, operation_input, runtime.defaults, invocation_id=str(uuid4()), is_poll=is_poll)
-        return CallContext(operation.name, attempts, deadline, runtime)
+        return CallContext(operation.name, operation.is_read_only, attempts, deadline, runtime)
 
     def _check(self, operation: Operation[InputT, OutputT], operation_input: InputT) -> None:
         """Refuse what needs no waiting to be refused."""

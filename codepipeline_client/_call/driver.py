@@ -19,7 +19,7 @@ from .._http.response import MAX_BODY, read_body, read_body_async
 from .._protocol.messages import Attempt, Response
 from ..clock import DEADLINE, ClosableClock, Deadline
 from ..errors import CodePipelineError, ConnectionFailedError, RequestTimeoutError, TransportError
-from ..operations import OutputT
+from ..operations import READ_ONLY, OutputT
 from ..transport import ATTEMPT
 from .exchange import CallDefaults, Exchange
 from .failures import FAILURES, translated
@@ -52,6 +52,7 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
     """One call."""
 
     operation_name: str
+    is_read_only: bool
     exchange: Exchange[OutputT]
     deadline: Deadline
     runtime: ClientRuntime[TransportT]
@@ -125,7 +126,7 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
                 (b"Content-Length", b"%d" % len(content)),
             ],
             stream=httpx.ByteStream(content),
-            extensions={"timeout": timeouts, DEADLINE: self.deadline, ATTEMPT: attempt},
+            extensions={"timeout": timeouts, DEADLINE: self.deadline, READ_ONLY: self.is_read_only, ATTEMPT: attempt},
         )
         request.read()
         return request

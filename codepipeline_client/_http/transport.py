@@ -21,6 +21,7 @@ import httpx
 from anyio.lowlevel import EventLoopToken, current_token
 
 from .._threads import SharedFuture, call_soon, wait
+from ..operations import READ_ONLY
 from .connection import AsyncConnection, Connection, connect, connect_async, wait_for_wake, wait_in_thread
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
 from .lookup import Lookups, in_thread
@@ -120,7 +121,7 @@ class PooledTransport(httpx.BaseTransport):
             except TimeoutError:
                 raise
             except _RACES:
-                if used.has_received or lease.is_closed:
+                if used.has_received or lease.is_closed or not request.extensions.get(READ_ONLY, True):
                     raise
             used.close()
             lease.connection = None
@@ -226,7 +227,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
             try:
                 return await used.send(request, steps)
             except _RACES:
-                if used.has_received:
+                if used.has_received or not request.extensions.get(READ_ONLY, True):
                     raise
             await used.aclose()
             lease.connection = None

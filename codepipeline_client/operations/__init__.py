@@ -23,6 +23,10 @@ InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
 
 
+READ_ONLY: Final = "codepipeline_client.read_only"
+"""Request extension: `Operation.is_read_only` of the operation that the request is for."""
+
+
 class Operation(NamedTuple, Generic[InputT, OutputT]):
     """What an exchange has to know of an operation."""
 
