@@ -1,7 +1,7 @@
 """
-Check a client's arguments, and hold those that the environment and the config files may give too.
+A client's arguments and their checks.
 
-Reads neither of them: how a setting is looked up is in `settings`.
+Reads neither the environment nor the config files: that is in `settings`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import inspect
 import ssl
 from collections.abc import Mapping
 from enum import Enum, auto
-from types import NoneType
-from typing import Final, Literal
+from types import UnionType
+from typing import Final, Literal, get_type_hints
 
 from attrs import field, frozen
+from attrs.converters import optional
 
 from ..errors import ConfigurationError
 from . import endpoint, proxy
+from .sources import ResolvedSetting, SecretText
 
 RetryMode = Literal["standard", "adaptive", "off"]
 RETRY_MODES: Final[Mapping[str, RetryMode]] = {"standard": "standard", "adaptive": "adaptive", "off": "off"}
-LONGEST: Final = 365 * 86400.0
-"""The longest time limit, in seconds: a year."""
+LONGEST: Final = 365 * 86400.0  # seconds
 
 
 class NotGiven(Enum):
@@ -33,31 +34,16 @@ class NotGiven(Enum):
 NOT_GIVEN: Final = NotGiven.NOT_GIVEN
 
 
-class SecretText(str):
-    """A string that may hold a password: its repr, which tracebacks with local variables show, hides it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        """Return the same for every string."""
-        return "'***'"
-
-
-def _secret(value: str | None) -> str | None:
-    # What is not a string is refused by `check`.
-    return SecretText(value) if isinstance(value, str) else value
-
-
 @frozen(kw_only=True, eq=False)
 class ClientArguments:
     """The arguments of a client that can be set elsewhere too. None is an argument that was not given."""
 
     region_name: str | None = None
     profile_name: str | None = None
-    endpoint_url: str | None = field(default=None, repr=False, converter=_secret)
+    endpoint_url: str | None = field(default=None, repr=False, converter=optional(SecretText))
     use_fips_endpoint: bool | None = None
     use_dualstack_endpoint: bool | None = None
-    proxy: str | None = field(default=None, repr=False, converter=_secret)
+    proxy: str | None = field(default=None, repr=False, converter=optional(SecretText))
     trust_env: bool = True
     """False to ignore proxies and CA files of the environment. Its other variables still count."""
     verify: bool | str | ssl.SSLContext = True
@@ -66,30 +52,18 @@ class ClientArguments:
     max_attempts: int | None = None
 
 
-_TYPES: Final = (
-    ("region_name", (str, NoneType), "a string"),
-    ("profile_name", (str, NoneType), "a string"),
-    ("endpoint_url", (str, NoneType), "a string"),
-    ("use_fips_endpoint", (bool, NoneType), "True or False"),
-    ("use_dualstack_endpoint", (bool, NoneType), "True or False"),
-    ("proxy", (str, NoneType), "a string"),
-    ("trust_env", (bool,), "True or False"),
-    ("verify", (bool, str, ssl.SSLContext), "True, the path of a CA file as text, or an ssl.SSLContext"),
-    ("user_agent_app_id", (str, NoneType), "a string"),
-    ("max_attempts", (int, NoneType), "a whole number from 1"),
-)
+_TYPES: Final[Mapping[str, type | UnionType]] = get_type_hints(ClientArguments)
 
 
 def check(arguments: ClientArguments) -> None:
     """Raise ConfigurationError for an argument that is unusable whatever the environment and the files say."""
-    for name, types, expected in _TYPES:
-        kind: type[object] = getattr(arguments, name).__class__
-        if not issubclass(kind, types):
-            raise ConfigurationError(f"{name} must be {expected}, not {kind.__name__}")
+    for name, expected in _TYPES.items():
+        kind = type(getattr(arguments, name))  # not the value, which a traceback with local variables would show
+        if name != "retry_mode" and not issubclass(kind, expected):
+            types = ClientArguments.__annotations__[name].replace(" | ", " or ")
+            raise ConfigurationError(f"{name} must be {types}, not {kind.__name__}")
     if arguments.verify is False:
-        raise ConfigurationError(
-            "verify=False is not offered: give the path of a CA file that vouches for the endpoint"
-        )
+        raise ConfigurationError("verify=False is not offered: give the path of the CA file to trust")
     if arguments.retry_mode is not None and arguments.retry_mode not in RETRY_MODES:
         raise ConfigurationError(f"retry_mode must be {', '.join(RETRY_MODES)}, not {arguments.retry_mode!r}")
     if arguments.max_attempts is not None:
@@ -98,13 +72,13 @@ def check(arguments: ClientArguments) -> None:
         endpoint.check_region(arguments.region_name)
     if arguments.endpoint_url is not None:
         endpoint.resolve(
-            region_name="us-east-1",  # any region: it does not matter beside a URL
-            use_fips=arguments.use_fips_endpoint is True,
-            use_dualstack=arguments.use_dualstack_endpoint is True,
-            endpoint_url=arguments.endpoint_url,
+            "us-east-1",  # any region: it does not matter beside a URL
+            fips=ResolvedSetting("use_fips_endpoint", arguments.use_fips_endpoint is True),
+            dualstack=ResolvedSetting("use_dualstack_endpoint", arguments.use_dualstack_endpoint is True),
+            url=ResolvedSetting("endpoint_url", arguments.endpoint_url),
         )
-    if arguments.proxy is not None and (problem := proxy.problem(arguments.proxy)):
-        raise ConfigurationError(f"proxy cannot be used: {problem}")
+    if arguments.proxy is not None:
+        proxy.parse(arguments.proxy, "proxy")
 
 
 def seconds_of(name: str, value: object) -> float | None:

@@ -20,27 +20,13 @@ T = TypeVar("T")
 Section = Mapping[str, str | Mapping[str, str]]
 
 
-def _copy(variables: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(variables)
+class SecretText(str):
+    """A string that may hold a password: its repr, which tracebacks with local variables show, hides it."""
 
+    __slots__ = ()
 
-@frozen(eq=False)
-class Environment:
-    """A snapshot of the environment variables. Not a mapping: tools that show local variables look into those."""
-
-    variables: Mapping[str, str] = field(converter=_copy, repr=False)
-
-
-@frozen(eq=False)
-class Setting(Generic[T]):
-    """One setting, and the places where it is looked up."""
-
-    name: str
-    places: tuple[str, ...]
-    """In order. Environment variables are in upper case, keys of the profile in lower case."""
-    read: Callable[[str], T | None]
-    """Return the value of a text, None for a text that breaks the rule."""
-    rule: str = ""
+    def __repr__(self) -> str:
+        return "'***'"
 
 
 @frozen(eq=False)
@@ -49,86 +35,97 @@ class ResolvedSetting(Generic[T]):
 
     name: str
     value: T = field(repr=False)
-    source: str | None
-    """None for an argument of the client."""
+    origin: str = ""
+    """What a message says of where it was found. Empty for an argument of the client, and for the default."""
 
 
-@frozen(kw_only=True, eq=False)
-class Sources:
-    """The places where settings are looked up."""
+def _copy(variables: Mapping[str, str]) -> Mapping[str, str]:
+    return dict(variables)
 
-    environ: Mapping[str, str] = field(repr=False)
-    profile_name: str | None = None
-    """None when no profile was named: then "default" counts, if there is one."""
+
+@frozen(eq=False)
+class Environment:
+    """
+    A snapshot of the environment variables, and the profile that they or the client name.
+
+    Not a mapping: tools that show local variables look into those. A *place* is the name of a variable in upper case,
+    or a key of the profile in lower case.
+    """
+
+    variables: Mapping[str, str] = field(converter=_copy, repr=False)
+    profile_name: str = "default"
     profiles: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
     services: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
 
-    def find(self, setting: Setting[T], argument: T | None = None) -> ResolvedSetting[T] | None:
-        """Return the argument, or the value from the first place that has one. An empty text is no value."""
-        if argument is not None:
-            return ResolvedSetting(setting.name, argument, None)
-        for place in setting.places:
-            if text := self._text(place):
-                source, value = self.called(place), setting.read(text)
-                if value is None:
-                    raise ConfigurationError(
-                        f"{setting.name} {text!r} cannot be used (from {source}): {setting.rule} is expected"
-                    )
-                return ResolvedSetting(setting.name, value, source)
-        return None
+    def text(self, name: str, given: str | None, *places: str) -> ResolvedSetting[str | None]:
+        """Return the argument, the first text in one of the *places*, or None. An empty variable is not set."""
+        for place in places if given is None else ():
+            if text := self._get(place):
+                return ResolvedSetting(name, text, f" (from {self.called(place)})")
+        return ResolvedSetting(name, given)
+
+    def value(
+        self, name: str, given: T | None, default: T, read: Callable[[str], T | None], rule: str
+    ) -> ResolvedSetting[T]:
+        """Return the argument, what *read* makes of ``AWS_<name>`` or of the profile's key, or the *default*."""
+        text = self.text(name, None, f"AWS_{name.upper()}", name)
+        if given is not None or text.value is None:
+            return ResolvedSetting(name, default if given is None else given)
+        value = read(text.value)
+        if value is None:
+            raise ConfigurationError(f"{name} {text.value!r} cannot be used{text.origin}: {rule} is expected")
+        return ResolvedSetting(name, value, text.origin)
+
+    def switch(self, name: str, given: bool | None = None) -> ResolvedSetting[bool]:
+        """Return what is true or false: False if no place has it."""
+        values = {"true": True, "false": False}
+        return self.value(name, given, False, lambda text: values.get(text.lower()), "true or false")
 
     def called(self, place: str) -> str:
         """Return what a message calls a place."""
-        return place if place.isupper() else f"{place} in profile {self.profile_name or 'default'!r}"
+        return place if place.isupper() else f"{place} in profile {self.profile_name!r}"
 
-    def _text(self, place: str) -> str | None:
+    def _get(self, place: str) -> str | None:
         if place.isupper():
-            return self.environ.get(place)
-        section, _, key = place.rpartition(".")
-        value = (self._service(section) if section else self._profile).get(key)
+            return self.variables.get(place)
+        *service, key = place.split(".")
+        value = (self._service(*service) if service else self.profiles.get(self.profile_name, {})).get(key)
         if isinstance(value, Mapping):
             raise ConfigurationError(f"{self.called(place)} has indented lines below it: one value is expected")
         return value
 
-    @property
-    def _profile(self) -> Section:
-        return self.profiles.get(self.profile_name or "default", {})
-
-    def _service(self, place: str) -> Section:
-        """Return the settings of one service: *place* is "services.<service>"."""
-        key, _, service = place.partition(".")
-        name = self._text(key)
+    def _service(self, key: str, service: str) -> Section:
+        name = self._get(key)
         if not name:
             return {}
-        section = self.services.get(name)
-        if not section:
+        if not self.services.get(name):
             raise ConfigurationError(f"[services {name}] is not in the config file (from {self.called(key)})")
-        settings = section.get(service) or {}
+        settings = self.services[name].get(service) or {}
         if isinstance(settings, str):
             raise ConfigurationError(f"{service} in [services {name}] has a value: indented lines below are expected")
         return settings
 
-    def with_profile(self, named: ResolvedSetting[str] | None) -> Sources:
-        """Add the shared files, and choose the *named* profile, which must exist, or else "default"."""
-        config = self.environ.get("AWS_CONFIG_FILE") or "~/.aws/config"
-        credentials = self.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
-        found = self._with_files(_parse("load_config", config), _parse("raw_config_parse", credentials))
-        if named is None:
-            return found
-        if named.value not in found.profiles:
-            source = f" (from {named.source})" if named.source else ""
+    def with_profile(self, profile_name: str | None) -> Environment:
+        """Add the shared files, and choose the profile: the one that is named, which must exist, or "default"."""
+        # botocore looks into AWS_DEFAULT_PROFILE before AWS_PROFILE for credentials, so the settings must too.
+        named = self.text("profile_name", profile_name, "AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+        config_file = self.variables.get("AWS_CONFIG_FILE") or "~/.aws/config"
+        credentials_file = self.variables.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+        found = self._with_files(config_file, credentials_file, named.value or "default")
+        if named.value is not None and named.value not in found.profiles:
             known = ", ".join(map(repr, found.profiles)) or "no profiles"
             raise ConfigurationError(
-                f"profile_name {named.value!r} does not exist{source}: {config} and {credentials} have {known}"
+                f"profile_name {named.value!r} does not exist{named.origin}: "
+                f"{config_file} and {credentials_file} have {known}"
             )
-        return evolve(found, profile_name=named.value)
+        return found
 
-    def _with_files(self, config: Mapping[str, Any], credentials: Mapping[str, Section]) -> Sources:
-        """Add the profiles and services of the files. The credentials file comes before the config file."""
+    def _with_files(self, config_file: str, credentials_file: str, profile_name: str) -> Environment:
+        config, credentials = _parse("load_config", config_file), _parse("raw_config_parse", credentials_file)
         profiles: Mapping[str, Section] = config.get("profiles", {})
         names = sorted({*profiles, *credentials})
         merged = {name: {**profiles.get(name, {}), **credentials.get(name, {})} for name in names}
-        return evolve(self, profiles=merged, services=config.get("services", {}))
+        return evolve(self, profile_name=profile_name, profiles=merged, services=config.get("services", {}))
 
 
 def _parse(reader: str, path: str) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Arguments: each has its range, an error names it, and secrets hide themselves."""
+"""Arguments: each has its range, and an error names it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,14 @@ from typing import Any
 
 import pytest
 
-from codepipeline_client._config.arguments import (
-    LONGEST,
-    SecretText,
-    count_of,
-    interval_of,
-    plain_function,
-    seconds_of,
-)
+from codepipeline_client._config.arguments import LONGEST, count_of, interval_of, plain_function, seconds_of
 from codepipeline_client.errors import ConfigurationError
 
 
 @pytest.mark.parametrize("value", [1, 0.001, LONGEST])
 def test_a_number_of_seconds_becomes_a_float(value: float) -> None:
-    found = interval_of("timeout", value)
+    found = seconds_of("timeout", value)
     assert (found, type(found)) == (value, float)
-    assert seconds_of("timeout", value) == value
 
 
 def test_none_is_no_limit_and_zero_is_allowed_where_it_means_something() -> None:
@@ -53,10 +45,6 @@ def test_a_count_is_a_whole_number_from_1(value: Any) -> None:
     assert str(caught.value) == f"max_connections must be a whole number from 1, not {value!r}"
 
 
-class Caller:
-    def __call__(self) -> None: ...
-
-
 class AsyncCaller:
     async def __call__(self) -> None: ...
 
@@ -64,19 +52,8 @@ class AsyncCaller:
 async def coroutine() -> None: ...
 
 
-@pytest.mark.parametrize("value", [print, Caller(), functools.partial(print, 1)])
-def test_a_callback_is_anything_that_can_be_called(value: Any) -> None:
-    plain_function("on_poll", value)
-
-
 @pytest.mark.parametrize("value", [coroutine, AsyncCaller(), None, "print"])
 def test_a_callback_is_not_async(value: Any) -> None:
+    plain_function("on_poll", functools.partial(print, 1))
     with pytest.raises(ConfigurationError, match="on_poll must be a plain function, not an async one or anything else"):
         plain_function("on_poll", value)
-
-
-def test_a_secret_text_is_a_string_whose_repr_hides_it() -> None:
-    text = SecretText("http://me:planted@proxy.example")
-    assert text == "http://me:planted@proxy.example"
-    assert repr(text) == repr(SecretText("other"))
-    assert "planted" not in f"{[text]} {text!r}"
