@@ -168,12 +168,6 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         """Read the settings. Raises ConfigurationError when one is missing or unusable."""
         settings = resolve(self._arguments, self._environ)
         endpoint, monotonic = settings.endpoint, self._clock.monotonic
-        try:
-            host = httpx.URL(endpoint.url).host  # httpx refuses some hosts only here
-        except (httpx.InvalidURL, ValueError):
-            host = ""
-        if not host:
-            raise ConfigurationError("endpoint_url cannot be used: its host or its length is not valid")
         options = TransportOptions(
             verify=settings.ca_file or self._arguments.verify,
             proxy=settings.proxy_url,
