@@ -23,7 +23,7 @@ PASSWORD = "planted-password"
 PLANTED = (SECRET_KEY, TOKEN, PASSWORD, "planted")
 KEYS = Credentials(access_key_id="AKID", secret_access_key=SECRET_KEY, session_token=TOKEN)
 EXECUTION = make_pipeline_execution()
-ASKED: dict[str, Any] = {
+WANTED: dict[str, Any] = {
     "pipeline_name": EXECUTION.pipeline_name,
     "pipeline_execution_id": EXECUTION.pipeline_execution_id,
 }
@@ -54,44 +54,38 @@ def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
     """Make one call, and return everything that a log, a crash report or a queue could hold of it."""
 
     def go(**options: Any) -> str:
-        asked = options.pop("asked", ASKED)
         kept: list[object] = []
 
         def sync() -> None:
             with CodePipelineClient(**options) as client:
-                kept.append(client)
-                kept.append(client.get_pipeline_execution(**asked))
+                kept.append(repr(client))
+                kept.append(client.get_pipeline_execution(**WANTED))
 
         async def main() -> None:
             async with AsyncCodePipelineClient(**options) as client:
-                kept.append(client)
-                kept.append(await client.get_pipeline_execution(**asked))
+                kept.append(repr(client))
+                kept.append(await client.get_pipeline_execution(**WANTED))
 
         shown: list[str] = []
         try:
             sync() if request.param == "sync" else anyio.run(main, backend=request.param)
         except (CodePipelineError, TypeError) as error:
-            kept.append(error)
-            shown += traceback.TracebackException.from_exception(error, capture_locals=True).format()
             inner: BaseException | None = error
             while inner is not None:
-                shown += [repr(inner), str(inner), repr(vars(inner))]
-                # Whoever reports crashes may show the context too, where Python itself would leave it out.
+                kept += [inner, repr(vars(inner))]
                 shown += traceback.TracebackException.from_exception(inner, capture_locals=True).format()
                 shown += inside_variables(inner)
-                inner = inner.__cause__ or inner.__context__
-        for thing in kept:
-            shown += [repr(thing), str(thing)]
-            if not isinstance(thing, CodePipelineClient | AsyncCodePipelineClient):
-                shown.append(pickle.dumps(thing, protocol=0).decode("latin-1"))
+                inner = inner.__cause__ or inner.__context__  # which a crash reporter may show, unlike Python itself
         assert kept
+        for thing in kept:
+            shown += [repr(thing), str(thing), pickle.dumps(thing, protocol=0).decode("latin-1")]
         return "\n".join(shown)
 
     return go
 
 
 def inside_variables(error: BaseException) -> Iterator[str]:
-    """Yield what reporters show that look into the collections in a frame, whatever these say of themselves."""
+    """Yield what reporters show that look into the collections in a frame of the package."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if f"{os.sep}codepipeline_client{os.sep}" in frame.f_code.co_filename:
             yield from inside(tuple(frame.f_locals.values()))
@@ -113,7 +107,7 @@ def at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
     return {"region_name": service.region_name, "endpoint_url": service.endpoint_url, "credentials": KEYS, **more}
 
 
-def test_a_good_answer_tells_nothing(
+def test_a_good_response_tells_nothing(
     seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture
 ) -> None:
     text = seen(**at(service))
@@ -124,12 +118,9 @@ def test_a_good_answer_tells_nothing(
 @pytest.mark.parametrize(
     "plan",
     [
-        pytest.param({"status_code": 400, "body": b'{"__type":"ValidationException"}'}, id="error"),
         pytest.param({"status_code": 403, "body": f"You sent {TOKEN}".encode()}, id="a-page-that-quotes"),
         pytest.param({"body": f"<html>{TOKEN} {SECRET_KEY}".encode()}, id="no-json-that-quotes"),
         pytest.param({"body": f'{{"pipelineExecution": {{"status": ["{TOKEN}"]}}}}'.encode()}, id="wrong-type"),
-        pytest.param({"body": b'{"pipelineExecution": {'}, id="cut-short"),
-        pytest.param({"headers": {"Content-Encoding": "gzip"}, "body": b"x"}, id="encoded"),
         pytest.param({"status_code": 400, "body": f'{{"__type":"{TOKEN}"}}'.encode()}, id="a-code-that-quotes"),
         pytest.param(
             {"body": f'{{"pipelineExecution": {{"status": "Failed", "pipelineName": "{TOKEN}"}}}}'.encode()},
@@ -140,7 +131,7 @@ def test_a_good_answer_tells_nothing(
         pytest.param({"headers": {"Transfer-Encoding": "chunked"}, "body": b"zz\r\n"}, id="bad-chunk"),
     ],
 )
-def test_a_bad_answer_tells_nothing(
+def test_a_bad_response_tells_nothing(
     seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture, plan: dict[str, Any]
 ) -> None:
     service.put_response(**plan, times=3)
@@ -156,7 +147,7 @@ def test_a_bad_answer_tells_nothing(
 def test_a_header_that_quotes_tells_nothing(
     seen: Callable[..., str], service: LocalCodePipeline, name: str, status: int
 ) -> None:
-    """Logs are left out: httpcore's own logger writes the headers of an answer, whatever they are."""
+    """Logs are left out: httpcore's own logger writes the headers of a response."""
     service.put_response(status_code=status, headers={name: TOKEN}, body=b"x", times=3)
     text = seen(**at(service))
     assert "Error" in text
@@ -196,14 +187,11 @@ def test_a_silent_service_tells_nothing(seen: Callable[..., str], service: Local
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9"}, id="refused"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:nine"}, id="bad-port"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@10.0.0.256:9"}, id="bad-address"),
-        pytest.param({"proxy": f"ftp://user:{PASSWORD}@127.0.0.1"}, id="bad-scheme"),
-        pytest.param({"proxy": f"http://user:{PASSWORD}@"}, id="no-host"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "region_name": "no region"}, id="bad-region"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "read_timeout": 0}, id="bad-timeout"),
-        pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "retry_mode": "weird"}, id="bad-mode"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "verify": "/absent.pem"}, id="no-ca-file"),
         pytest.param({"proxy": f"http://user:{PASSWORD}@127.0.0.1:9", "credentials": 3}, id="bad-credentials"),
-        pytest.param({"credentials": {"secret_access_key": SECRET_KEY}}, id="keys-in-a-dictionary"),
+        pytest.param({"credentials": {"secret_access_key": SECRET_KEY}}, id="credentials-in-a-dictionary"),
         pytest.param({"aws_session_token": TOKEN}, id="an-argument-of-boto3"),
         pytest.param({"endpoint_url": f"https://user:{PASSWORD}@localhost:9"}, id="in-the-endpoint"),
     ],

@@ -1,5 +1,5 @@
 """
-Credentials in memory, and who refreshes them.
+Credentials in memory, when they are refreshed, and who refreshes them.
 
 One refresh at a time serves all callers that need it. It runs in a thread of its own, so a caller that is cancelled or
 times out cancels nobody else's, and an early refresh delays no call.
@@ -7,37 +7,58 @@ times out cancels nobody else's, and an early refresh delays no call.
 
 from __future__ import annotations
 
-import copy
 import os
-import time
+import re
 from collections.abc import Callable
+from datetime import datetime
 from math import inf
-from threading import RLock
-from typing import Final, TypeAlias
+from time import monotonic
+from typing import Final, NamedTuple
 
 from anyio.lowlevel import EventLoopToken, current_token
 from attrs import Factory, define, evolve
 
 from .._protocol.sigv4 import Credentials
-from .._threads import SharedFuture, run_in_thread, wait
-from ..errors import CredentialsError
-from .expiry import ExpiryState, FetchedCredentials
-from .providers import Provider, provider_of, validated
-from .redaction import credentials_error, redact
+from .._threads import ProcessLock, SharedFuture, outcome, run_in_thread, wait
+from ..errors import ConfigurationError, CredentialsError
+from .providers import provider_of
 
-_Outcome: TypeAlias = Credentials | CredentialsError
+_ADVISORY_WINDOW: Final = 15 * 60.0
+"""Seconds before the expiry from which on credentials are refreshed in the background, as in botocore."""
+_MANDATORY_WINDOW: Final = 10 * 60.0
+"""Seconds before the expiry from which on callers wait for the refresh."""
+_RETRY_INTERVAL: Final = 30.0
 
-_HANGS_AFTER: Final = 300.0
-_CLOSED: Final = CredentialsError("the client was closed while credentials were being fetched")
+
+class FetchedCredentials(NamedTuple):
+    """Credentials in the cache. All times are in seconds since the epoch."""
+
+    credentials: Credentials
+    expires: float
+    """Infinite if they do not expire."""
+    tried: float
+    """When they were fetched, or when the last refresh failed."""
+
+    def are_fresh(self, now: float) -> bool:
+        """Return whether no refresh is due. Until they expire, refreshes have a minimum interval."""
+        left = self.expires - now
+        return left >= _ADVISORY_WINDOW or (left > 0 and 0 <= now - self.tried < _RETRY_INTERVAL)
+
+
+@define(eq=False)
+class _Refresh:
+    """A refresh in progress."""
+
+    loop: EventLoopToken | None
+    """Where an async provider runs."""
+    started: float
+    patience: float = 300.0
+    """After how many seconds the source is asked again: twice as many each time, since each costs a thread."""
+    outcome: SharedFuture[Credentials] = Factory(SharedFuture[Credentials])
 
 
 class CachedCredentials:
-    """
-    The credentials of one source. Threads, event loops and forked processes may share it.
-
-    Raises ConfigurationError if nothing can be fetched from *source*. *monotonic* is real time even where *now* is
-    not: it tells how long a fetch hangs.
-    """
+    """The credentials of one source, for all threads, event loops and forked processes that use it."""
 
     def __init__(
         self,
@@ -46,24 +67,24 @@ class CachedCredentials:
         profile_name: str | None = None,
         region_name: str | None = None,
         now: Callable[[], float],
-        monotonic: Callable[[], float] = time.monotonic,
         allow_async: bool,
     ) -> None:
         provider = provider_of(source, profile_name, region_name, now, allow_async=allow_async)
-        if not isinstance(provider, Provider):
+        if isinstance(provider, ConfigurationError):
             del source  # may be bare secrets, which must not be among the variables of the traceback
             raise provider
         self._provider: Final = provider
         self._now: Final = now
-        self._monotonic: Final = monotonic
+        self._lock: Final = ProcessLock()
         self._cached: FetchedCredentials | None = None
-        self._processes: dict[int, _Process] = {}
+        self._refreshes: dict[tuple[int, EventLoopToken | None], _Refresh] = {}
+        """By process, since a forked child has none of its parent's threads, and by event loop for async providers."""
         self._is_closed = False
 
     def fresh(self) -> Credentials | None:
         """Return the cached credentials. None if a refresh is due, or there are none. Never waits, takes no lock."""
         cached = self._cached
-        return cached.credentials if cached and cached.state(self._now()) is ExpiryState.FRESH else None
+        return cached.credentials if cached and cached.are_fresh(self._now()) else None
 
     def get(self, *, stale: Credentials | None = None, timeout: float | None = None) -> Credentials:
         """
@@ -73,125 +94,120 @@ class CachedCredentials:
         if there are none, TimeoutError if they do not come in time.
         """
         found = self._find(stale, None)
-        return self._checked(found.result(timeout) if isinstance(found, SharedFuture) else found, stale)
+        if isinstance(found, SharedFuture):
+            found.exception(timeout)
+            found = outcome(found)
+        return self._unless_stale(found, stale)
 
     async def get_async(self, *, stale: Credentials | None = None) -> Credentials:
         """Return credentials to sign with, for tasks on asyncio or trio. As `get`, but the caller limits the time."""
-        loop = None
-        if self._provider.may_be_async:
-            loop = current_token()
-        found = self._find(stale, loop)
-        return self._checked(await wait(found) if isinstance(found, SharedFuture) else found, stale)
+        found = self._find(stale, current_token() if self._provider.is_custom else None)
+        return self._unless_stale(await wait(found) if isinstance(found, SharedFuture) else found, stale)
 
     def close(self) -> None:
         """Fetch nothing more. Callers that wait get a CredentialsError at once."""
-        process = self._process()
-        with process.lock:
+        with self._lock():
             self._is_closed = True
-            refreshes = list(process.refreshes.values())
+            refreshes = [refresh for (pid, _), refresh in self._refreshes.items() if pid == os.getpid()]
         for refresh in refreshes:
-            refresh.outcome.settle(_CLOSED)
+            refresh.outcome.settle_with(_closed())
 
-    def _find(self, stale: Credentials | None, loop: EventLoopToken | None) -> _Outcome | SharedFuture[_Outcome]:
+    def _find(self, stale: Credentials | None, loop: EventLoopToken | None) -> Credentials | SharedFuture[Credentials]:
         """Return the credentials, or the outcome of a refresh to wait for."""
-        process = self._process()
-        with process.lock:
+        with self._lock():
             cached = self._cached
             if cached and stale and _sign_alike(cached.credentials, stale):
                 cached = self._cached = cached._replace(expires=-inf)
-            state = cached.state(self._now()) if cached else ExpiryState.MANDATORY
-            if cached and state is ExpiryState.FRESH:
+            now = self._now()
+            if cached and cached.are_fresh(now):
                 return cached.credentials
             immediate = self._provider.call_at_once()
             if immediate is not None:
-                return self._kept(immediate)
+                return self._keep(immediate)
             if self._is_closed:
-                return _CLOSED
-            refresh, must_start = process.join(loop, self._monotonic())
+                raise _closed()
+            refresh, must_start = self._join(loop)
         if must_start:  # without the lock: under gevent, to start a thread is to switch to one that may want the lock
             try:
                 run_in_thread(lambda: self._run(refresh, self._provider.fetch), name="codepipeline_client-credentials")
             except RuntimeError as error:  # a limit of the system, or the interpreter is ending
-                failure = credentials_error(
-                    "no thread could be started to fetch credentials", error.with_traceback(None)
-                )
+                failure = CredentialsError(f"no thread could be started to fetch credentials: {error}")
                 self._run(refresh, lambda _: failure)
-        return cached.credentials if cached and state is ExpiryState.ADVISORY else refresh.outcome
+        return cached.credentials if cached and cached.expires - now >= _MANDATORY_WINDOW else refresh.outcome
+
+    def _join(self, loop: EventLoopToken | None) -> tuple[_Refresh, bool]:
+        """Return the refresh to wait for, and whether the caller must start it: it is new, or it hangs."""
+        key, now = (os.getpid(), loop), monotonic()
+        for other, known in list(self._refreshes.items()):
+            if other[0] != key[0] or known.outcome.done():
+                del self._refreshes[other]
+        refresh = self._refreshes.get(key)
+        if refresh is None:
+            refresh = self._refreshes[key] = _Refresh(loop, now)
+        elif now - refresh.started < refresh.patience:
+            return refresh, False
+        else:
+            refresh.started, refresh.patience = now, 2 * refresh.patience
+        return refresh, True
 
     def _run(self, refresh: _Refresh, fetch: Callable[[EventLoopToken | None], object]) -> None:
-        process = self._process()
         try:
             fetched = fetch(refresh.loop)
-            with process.lock:
-                outcome = self._kept(fetched)
-        except BaseException as error:  # noqa: BLE001 - the user's clock may fail, and callers wait for the outcome
-            outcome = credentials_error("the refresh of the credentials broke off", redact(error))
-        with process.lock:
-            if process.refreshes.get(refresh.loop) is refresh:
-                del process.refreshes[refresh.loop]
-        refresh.outcome.settle(outcome)
+            with self._lock():
+                found = self._keep(fetched)
+            refresh.outcome.settle(found)
+        except BaseException as error:  # noqa: BLE001 - callers wait for the outcome
+            refresh.outcome.settle_with(error.with_traceback(None))
 
-    def _kept(self, fetched: object) -> _Outcome:
+    def _keep(self, fetched: object) -> Credentials:
         """Put what was fetched into the cache. If it is unusable, the cached credentials are used until they expire."""
         now, cached = self._now(), self._cached
-        usable = validated(fetched, self._provider.name, now)
-        if isinstance(usable, FetchedCredentials):
-            self._cached = usable
-            return usable.credentials
-        if cached and cached.expires > now:
-            self._cached = cached._replace(tried=now)
-            return cached.credentials
-        return usable
+        usable = _validated(fetched, self._provider.name, now)
+        if isinstance(usable, CredentialsError):
+            if cached is None or cached.expires <= now:
+                raise usable
+            usable = cached._replace(tried=now)
+        self._cached = usable
+        return usable.credentials
 
-    def _checked(self, outcome: _Outcome, stale: Credentials | None) -> Credentials:
-        if isinstance(outcome, CredentialsError):
-            # A copy for each caller: a shared error would collect the frames and the fields of all.
-            raise copy.copy(outcome) from outcome.__cause__
-        if stale and _sign_alike(outcome, stale):
+    def _unless_stale(self, found: Credentials, stale: Credentials | None) -> Credentials:
+        if stale and _sign_alike(found, stale):
             raise CredentialsError(
                 f"the service calls the credentials expired, and {self._provider.name} gives no others: "
                 "renew them there"
             )
-        return outcome
-
-    def _process(self) -> _Process:
-        # A forked child has neither its parent's threads, nor one that would release the locks they held.
-        return self._processes.setdefault(os.getpid(), _Process())
+        return found
 
 
-@define(eq=False)
-class _Refresh:
-    """A refresh in progress."""
+def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | CredentialsError:
+    """Return what the provider of that *name* gave, for the cache. An error, which shows none of it, if unusable."""
+    if isinstance(fetched, CredentialsError):
+        return fetched
+    if not isinstance(fetched, Credentials):
+        return CredentialsError(f"{name} gave a {type(fetched).__name__}, not Credentials of codepipeline_client")
+    texts: dict[str, object] = {"access_key_id": fetched.access_key_id, "secret_access_key": fetched.secret_access_key}
+    if fetched.session_token is not None:
+        texts["session_token"] = fetched.session_token
+    problems = [
+        f"{field} must be visible ASCII without spaces, and not empty"
+        for field, text in texts.items()
+        if not isinstance(text, str) or not re.fullmatch("[!-~]+", text)
+    ]
+    expires_at: object = fetched.expires_at
+    if not (expires_at is None or (isinstance(expires_at, datetime) and expires_at.utcoffset() is not None)):
+        problems.append("expires_at must be a datetime with a time zone, or None")
+    if problems:
+        return CredentialsError(f"{name} gave credentials that cannot be used: {'; '.join(problems)}")
+    expires = fetched.expires_at.timestamp() if fetched.expires_at else inf
+    if expires <= now:
+        return CredentialsError(
+            f"{name} gave credentials that ended at {expires_at}: get new ones, or correct this machine's clock"
+        )
+    return FetchedCredentials(fetched, expires, tried=now)
 
-    loop: EventLoopToken | None
-    """The event loop that it depends on, if any."""
-    began: float
-    attempts: int = 1
-    outcome: SharedFuture[_Outcome] = Factory(SharedFuture[_Outcome])
 
-
-class _Process:
-    """The refreshes of one process: one for all callers, or one for each event loop if the provider may need it."""
-
-    def __init__(self) -> None:
-        self.lock = RLock()  # reentrant, since a signal handler may close the cache
-        self.refreshes: dict[EventLoopToken | None, _Refresh] = {}
-
-    def join(self, loop: EventLoopToken | None, now: float) -> tuple[_Refresh, bool]:
-        """
-        Return the refresh to wait for, and whether the caller must start it.
-
-        One that hangs is started again after some minutes. The minutes double each time, so that a source that never
-        responds occupies few threads.
-        """
-        refresh = self.refreshes.get(loop)
-        if refresh is None:
-            refresh = self.refreshes[loop] = _Refresh(loop, now)
-        elif now - refresh.began < _HANGS_AFTER * 2 ** (refresh.attempts - 1):
-            return refresh, False
-        else:
-            refresh.began, refresh.attempts = now, refresh.attempts + 1
-        return refresh, True
+def _closed() -> CredentialsError:
+    return CredentialsError("the client was closed while credentials were being fetched")
 
 
 def _sign_alike(credentials: Credentials, others: Credentials) -> bool:

@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime
-from math import inf
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from anyio import from_thread, get_cancelled_exc_class
+from anyio.lowlevel import EventLoopToken
 from attrs import frozen
 
 from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError, CredentialsError
 from .botocore_chain import BotocoreCredentials, from_botocore, from_chain
-from .expiry import FetchedCredentials
-from .redaction import clear_variables, credentials_error, masked_message, redact, suppress_botocore_logs
-
-if TYPE_CHECKING:
-    from anyio.lowlevel import EventLoopToken
+from .redaction import masked_message, redact, suppress_botocore_logs
 
 CredentialsProvider: TypeAlias = Callable[[], Credentials]
 """A function that fetches credentials. It may block: it is called in a thread, and again before they expire."""
@@ -49,32 +44,25 @@ class Provider:
     call_at_once: Callable[[], Credentials | CredentialsError | None] = lambda: None
     """Returns credentials without blocking. None if it cannot."""
     is_custom: bool = False
-    """Whether *call* is the user's own function."""
-    may_be_async: bool = False
-    """Whether *call* may return something to await."""
+    """Whether *call* is the user's own function, which may return something to await."""
 
     def fetch(self, loop: EventLoopToken | None) -> object:
-        """
-        Fetch in this thread, which is not the one of the *loop* that awaits what is async.
-
-        Failures are returned: raised, they would carry frames that hold secrets.
-        """
+        """Fetch in this thread, or await on *loop*. Failures are returned: raised, their frames would hold secrets."""
         suppress_botocore_logs()
         try:
             return _awaited(self.call(), loop)
         except BaseException as error:  # noqa: BLE001 - a SystemExit too, since callers wait for the outcome
             kind = type(error).__name__
-            if self.is_custom:
-                return credentials_error(f"{self.name} raised {kind}", clear_variables(error))
-            return credentials_error(f"{self.name} failed with {kind}: {masked_message(error)}", redact(error))
+            told = f"raised {kind}" if self.is_custom else f"failed with {kind}: {masked_message(error)}"
+            failure = CredentialsError(f"{self.name} {told}")
+            failure.__cause__ = error if self.is_custom else redact(error)
+            return failure
 
 
 def _awaited(fetched: object, loop: EventLoopToken | None) -> object:
     try:
         if loop is None or not inspect.isawaitable(fetched):
             return fetched
-        from anyio import from_thread
-
         return from_thread.run(_awaited_on_loop, fetched, token=loop)
     finally:
         if inspect.iscoroutine(fetched):
@@ -82,8 +70,6 @@ def _awaited(fetched: object, loop: EventLoopToken | None) -> object:
 
 
 async def _awaited_on_loop(fetched: Awaitable[object]) -> object:
-    from anyio import get_cancelled_exc_class
-
     try:
         return await fetched
     except get_cancelled_exc_class():  # returned, since asyncio would log what is raised
@@ -91,17 +77,12 @@ async def _awaited_on_loop(fetched: Awaitable[object]) -> object:
 
 
 def provider_of(
-    source: object,
-    profile_name: str | None,
-    region_name: str | None,
-    now: Callable[[], float],
-    *,
-    allow_async: bool,
+    source: object, profile_name: str | None, region_name: str | None, now: Callable[[], float], *, allow_async: bool
 ) -> Provider | ConfigurationError:
     """Return the provider that *source* stands for, or an error that shows none of it."""
     if source is None:
         return Provider(
-            name=f"profile {profile_name!r}" if profile_name else "the default chain of sources",
+            name=f"profile {profile_name!r}" if profile_name else "the environment or botocore's chain of sources",
             call_at_once=(lambda: None) if profile_name else _from_environment,
             call=lambda: from_chain(profile_name, region_name, now),
         )
@@ -122,7 +103,7 @@ def provider_of(
         return ConfigurationError(
             "credentials cannot come from an async function in a sync client: use the async client, or a plain function"
         )
-    return Provider(name="the credentials provider", call=source, is_custom=True, may_be_async=allow_async)
+    return Provider(name="the credentials provider", call=source, is_custom=True)
 
 
 def _from_environment() -> Credentials | CredentialsError | None:
@@ -135,16 +116,12 @@ def _from_environment() -> Credentials | CredentialsError | None:
         return CredentialsError(
             "AWS_ACCESS_KEY_ID is in the environment without AWS_SECRET_ACCESS_KEY: set both, or none"
         )
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"):
-        if variable(name) and not _is_header_value(variable(name)):
-            return CredentialsError(f"{name} in the environment must be visible ASCII without spaces: correct it")
-    expiration, expires_at = variable("AWS_CREDENTIAL_EXPIRATION"), None
-    with suppress(ValueError):
+    expiration = variable("AWS_CREDENTIAL_EXPIRATION")
+    try:
         expires_at = datetime.fromisoformat(expiration) if expiration else None
-    if expiration and not _is_aware(expires_at):
+    except ValueError:
         return CredentialsError(
-            f"AWS_CREDENTIAL_EXPIRATION {expiration!r} is not a time with its zone, such as 2026-11-22T12:00:00Z: "
-            "correct or unset it"
+            f"AWS_CREDENTIAL_EXPIRATION {expiration!r} is not a time, such as 2026-11-22T12:00:00Z: correct or unset it"
         )
     return Credentials(
         access_key_id=access_key_id,
@@ -152,38 +129,3 @@ def _from_environment() -> Credentials | CredentialsError | None:
         session_token=variable("AWS_SECURITY_TOKEN") or variable("AWS_SESSION_TOKEN") or None,
         expires_at=expires_at,
     )
-
-
-def validated(fetched: object, name: str, now: float) -> FetchedCredentials | CredentialsError:
-    """Return what the provider of that *name* gave, for the cache. An error, which shows none of it, if unusable."""
-    if isinstance(fetched, CredentialsError):
-        return fetched
-    if not isinstance(fetched, Credentials):
-        return CredentialsError(f"{name} gave a {type(fetched).__name__}, not Credentials of codepipeline_client")
-    texts = {"access_key_id": fetched.access_key_id, "secret_access_key": fetched.secret_access_key}
-    if fetched.session_token is not None:
-        texts["session_token"] = fetched.session_token
-    problems = [
-        f"{field} must be visible ASCII without spaces, and not empty"
-        for field, text in texts.items()
-        if not _is_header_value(text)
-    ]
-    expires_at = fetched.expires_at
-    if expires_at is not None and not _is_aware(expires_at):
-        problems.append("expires_at must be a datetime with a time zone, or None")
-    if problems:
-        return CredentialsError(f"{name} gave credentials that cannot be used: {'; '.join(problems)}")
-    expires = inf if expires_at is None else expires_at.timestamp()
-    if expires <= now:
-        return CredentialsError(
-            f"{name} gave credentials that ended at {expires_at}: get new ones, or correct this machine's clock"
-        )
-    return FetchedCredentials(credentials=fetched, expires=expires, tried=now)
-
-
-def _is_header_value(text: object) -> bool:
-    return isinstance(text, str) and re.fullmatch("[!-~]+", text) is not None
-
-
-def _is_aware(value: object) -> bool:
-    return isinstance(value, datetime) and value.utcoffset() is not None

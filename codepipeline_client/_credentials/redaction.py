@@ -8,29 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
-import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import cast
-
-from ..errors import CredentialsError
-
-
-def credentials_error(message: str, cause: BaseException) -> CredentialsError:
-    """Return an error that has a cause without having been raised: raising would add frames."""
-    error = CredentialsError(message)
-    error.__cause__ = cause
-    return error
-
-
-def clear_variables(error: BaseException) -> BaseException:
-    """Return the *error* of a user's provider without its variables, which may hold secrets. The lines stay."""
-    related: list[BaseException] = [error]
-    for one in related:
-        traceback.clear_frames(one.__traceback__)
-        found = (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
-        related += [other for other in found if other is not None and other not in related]
-    return error
 
 
 def redact(error: BaseException) -> BaseException:
@@ -69,11 +49,8 @@ _is_fetching: ContextVar[bool] = ContextVar("codepipeline_client_is_fetching", d
 
 
 def suppress_botocore_logs() -> None:
-    """
-    Drop botocore's log records in this context, for its rest: at DEBUG botocore logs secrets.
-
-    Not by the level of its loggers, which would silence other threads and tasks too.
-    """
+    """Drop botocore's log records for the rest of this context: at DEBUG they hold secrets."""
+    # Not by the level of its loggers, which would silence other threads and tasks too.
     _is_fetching.set(True)
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in {"botocore", "aiobotocore", "urllib3"}:

@@ -44,25 +44,20 @@ def credentials(number: int = 1, *, minutes: float | None = None) -> Credentials
 
 
 def cache_of(source: object, now: Callable[[], float] = lambda: NOW, *, allow_async: bool = False) -> CachedCredentials:
-    """Return the cache of a client that is given *source*."""
     return CachedCredentials(source, now=now, allow_async=allow_async)
 
 
 def get(cache: CachedCredentials, stale: Credentials | None = None) -> Credentials:
-    """Return what a thread gets."""
     return cache.get(stale=stale, timeout=LIMIT)
 
 
 def wait_for_refreshes() -> None:
-    """Wait until no refresh is in progress."""
     for thread in threading.enumerate():
         if thread.name == "codepipeline_client-credentials":
             thread.join(LIMIT)
 
 
 class Frozen(NamedTuple):
-    """What botocore's frozen credentials look like."""
-
     access_key: str
     secret_key: str
     token: str | None
@@ -70,8 +65,6 @@ class Frozen(NamedTuple):
 
 @define
 class Clock:
-    """A time of day that only a test moves."""
-
     now: float = NOW
 
     def __call__(self) -> float:
@@ -110,7 +103,6 @@ def from_botocore(profile_name: str | None = None) -> Credentials:
 
 
 def run(program: str, **variables: str) -> str:
-    """Return what *program* prints in a fresh interpreter."""
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
@@ -164,6 +156,5 @@ class Records(logging.Handler):
 
 
 async def get_async(cache: CachedCredentials, stale: Credentials | None = None) -> Credentials:
-    """Return what a task gets."""
     with anyio.fail_after(LIMIT):
         return await cache.get_async(stale=stale)

