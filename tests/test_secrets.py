@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import pickle
 import socket
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,12 +14,13 @@ import pytest
 
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, CodePipelineError, Credentials
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+from tests._credentials.support import shown
 
 SECRET_KEY = "planted/secret+key"
 TOKEN = "planted/session+token=="
 PASSWORD = "planted-password"
 PLANTED = (SECRET_KEY, TOKEN, PASSWORD, "planted")
-KEYS = Credentials(access_key_id="AKID", secret_access_key=SECRET_KEY, session_token=TOKEN)
+CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key=SECRET_KEY, session_token=TOKEN)
 EXECUTION = make_pipeline_execution()
 WANTED: dict[str, Any] = {
     "pipeline_name": EXECUTION.pipeline_name,
@@ -44,7 +43,7 @@ def logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
 
 @pytest.fixture
 def service() -> Iterator[LocalCodePipeline]:
-    with LocalCodePipeline(credentials=KEYS) as endpoint:
+    with LocalCodePipeline(credentials=CREDENTIALS) as endpoint:
         endpoint.put_execution(EXECUTION)
         yield endpoint
 
@@ -53,66 +52,50 @@ def service() -> Iterator[LocalCodePipeline]:
 def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
     """Make one call, and return everything that a log, a crash report or a queue could hold of it."""
 
-    def go(**options: Any) -> str:
+    # Named as tests, whose variables are not looked at.
+    def test_call(**options: Any) -> str:
         kept: list[object] = []
 
-        def sync() -> None:
+        def test_sync() -> None:
             with CodePipelineClient(**options) as client:
                 kept.append(repr(client))
                 kept.append(client.get_pipeline_execution(**WANTED))
 
-        async def main() -> None:
+        async def test_async() -> None:
             async with AsyncCodePipelineClient(**options) as client:
                 kept.append(repr(client))
                 kept.append(await client.get_pipeline_execution(**WANTED))
 
-        shown: list[str] = []
         try:
-            sync() if request.param == "sync" else anyio.run(main, backend=request.param)
+            test_sync() if request.param == "sync" else anyio.run(test_async, backend=request.param)
         except (CodePipelineError, TypeError) as error:
-            inner: BaseException | None = error
-            while inner is not None:
-                kept += [inner, repr(vars(inner))]
-                shown += traceback.TracebackException.from_exception(inner, capture_locals=True).format()
-                shown += inside_variables(inner)
-                inner = inner.__cause__ or inner.__context__  # which a crash reporter may show, unlike Python itself
+            kept += shown(error)
         assert kept
-        for thing in kept:
-            shown += [repr(thing), str(thing), pickle.dumps(thing, protocol=0).decode("latin-1")]
-        return "\n".join(shown)
+        texts = [f"{thing!r} {thing} {pickle.dumps(thing, protocol=0).decode('latin-1')}" for thing in kept]
+        return "\n".join(texts)
 
-    return go
-
-
-def inside_variables(error: BaseException) -> Iterator[str]:
-    """Yield what reporters show that look into the collections in a frame of the package."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        if f"{os.sep}codepipeline_client{os.sep}" in frame.f_code.co_filename:
-            yield from inside(tuple(frame.f_locals.values()))
+    return test_call
 
 
-def inside(value: Any, depth: int = 6) -> Iterator[str]:
-    if depth and isinstance(value, tuple | list | set | frozenset):
-        for each in value:  # pyright: ignore[reportUnknownVariableType] - of anything
-            yield from inside(each, depth - 1)
-    else:
-        yield repr(value)
-
-
-def told(text: str) -> list[str]:
+def secrets_in(text: str) -> list[str]:
     return [secret for secret in PLANTED if secret in text]
 
 
 def at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
-    return {"region_name": service.region_name, "endpoint_url": service.endpoint_url, "credentials": KEYS, **more}
+    return {
+        "region_name": service.region_name,
+        "endpoint_url": service.endpoint_url,
+        "credentials": CREDENTIALS,
+        **more,
+    }
 
 
-def test_a_good_response_tells_nothing(
+def test_a_good_response_shows_no_secret(
     seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture
 ) -> None:
     text = seen(**at(service))
     assert "GetPipelineExecutionOutput" in text
-    assert told(text + logs.text) == []
+    assert secrets_in(text + logs.text) == []
 
 
 @pytest.mark.parametrize(
@@ -131,54 +114,54 @@ def test_a_good_response_tells_nothing(
         pytest.param({"headers": {"Transfer-Encoding": "chunked"}, "body": b"zz\r\n"}, id="bad-chunk"),
     ],
 )
-def test_a_bad_response_tells_nothing(
+def test_a_bad_response_shows_no_secret(
     seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture, plan: dict[str, Any]
 ) -> None:
     service.put_response(**plan, times=3)
     text = seen(**at(service))
     assert "Error" in text or "Exception" in text
-    assert told(text + logs.text) == []
+    assert secrets_in(text + logs.text) == []
 
 
 @pytest.mark.parametrize(
     "name", ["Content-Type", "Content-Encoding", "x-amzn-RequestId", "Location", "X-Amzn-Errortype"]
 )
 @pytest.mark.parametrize("status", [200, 302, 400])
-def test_a_header_that_quotes_tells_nothing(
+def test_a_header_that_quotes_shows_no_secret(
     seen: Callable[..., str], service: LocalCodePipeline, name: str, status: int
 ) -> None:
     """Logs are left out: httpcore's own logger writes the headers of a response."""
     service.put_response(status_code=status, headers={name: TOKEN}, body=b"x", times=3)
     text = seen(**at(service))
     assert "Error" in text
-    assert told(text) == []
+    assert secrets_in(text) == []
 
 
-def test_a_failing_network_tells_nothing(seen: Callable[..., str], logs: pytest.LogCaptureFixture) -> None:
+def test_a_failing_network_shows_no_secret(seen: Callable[..., str], logs: pytest.LogCaptureFixture) -> None:
     with LocalCodePipeline() as gone:
         url = gone.endpoint_url
-    text = seen(region_name="eu-west-1", endpoint_url=url, credentials=KEYS)
+    text = seen(region_name="eu-west-1", endpoint_url=url, credentials=CREDENTIALS)
     assert "ConnectionFailedError" in text
-    assert told(text + logs.text) == []
+    assert secrets_in(text + logs.text) == []
 
 
-def test_a_transport_that_blames_the_request_tells_nothing(seen: Callable[..., str]) -> None:
+def test_a_transport_that_blames_the_request_shows_no_secret(seen: Callable[..., str]) -> None:
     def fail(request: httpx.Request) -> httpx.Response:
         headers = dict(request.headers)
         assert TOKEN in headers.values()
         raise httpx.ReadError("gone", request=request)
 
-    text = seen(region_name="eu-west-1", credentials=KEYS, transport=httpx.MockTransport(fail))
+    text = seen(region_name="eu-west-1", credentials=CREDENTIALS, transport=httpx.MockTransport(fail))
     assert "ConnectionFailedError" in text
-    assert told(text) == []
+    assert secrets_in(text) == []
 
 
-def test_a_silent_service_tells_nothing(seen: Callable[..., str], service: LocalCodePipeline) -> None:
+def test_a_silent_service_shows_no_secret(seen: Callable[..., str], service: LocalCodePipeline) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         text = seen(**at(service, endpoint_url=url, read_timeout=0.05))
     assert "RequestTimeoutError" in text
-    assert told(text) == []
+    assert secrets_in(text) == []
 
 
 @pytest.mark.parametrize(
@@ -196,19 +179,18 @@ def test_a_silent_service_tells_nothing(seen: Callable[..., str], service: Local
         pytest.param({"endpoint_url": f"https://user:{PASSWORD}@localhost:9"}, id="in-the-endpoint"),
     ],
 )
-def test_an_argument_tells_no_password(
+def test_an_argument_shows_no_password(
     seen: Callable[..., str], options: dict[str, Any], logs: pytest.LogCaptureFixture
 ) -> None:
-    text = seen(**{"region_name": "eu-west-1", "credentials": KEYS, **options})
+    text = seen(**{"region_name": "eu-west-1", "credentials": CREDENTIALS, **options})
     assert "Error" in text
-    text = "\n".join(line for line in text.splitlines() if "options" not in line)  # the test's own variable
-    assert told(text + logs.text) == []
+    assert secrets_in(text + logs.text) == []
 
 
 def test_a_client_shows_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever shows an object's variables shows this client's snapshot of it."""
     monkeypatch.setenv("SOMETHING", PASSWORD)
-    assert told(repr(vars(CodePipelineClient()))) == []
+    assert secrets_in(repr(vars(CodePipelineClient()))) == []
 
 
 @pytest.mark.parametrize(
@@ -220,7 +202,7 @@ def test_a_client_shows_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param("AWS_SESSION_TOKEN", f"{TOKEN}\n", id="a-token-with-a-line-break"),
     ],
 )
-def test_the_environment_is_not_told(
+def test_the_environment_is_not_shown(
     seen: Callable[..., str],
     name: str,
     value: str,
@@ -233,4 +215,4 @@ def test_the_environment_is_not_told(
     monkeypatch.setenv(name, value)
     text = seen(region_name="eu-west-1")
     assert "Error" in text
-    assert told(text + logs.text) == []
+    assert secrets_in(text + logs.text) == []

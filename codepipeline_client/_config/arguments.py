@@ -52,16 +52,16 @@ class ClientArguments:
     max_attempts: int | None = None
 
 
-_TYPES: Final[Mapping[str, type | UnionType]] = get_type_hints(ClientArguments)
+_TYPES: Final[Mapping[str, type[object] | UnionType]] = get_type_hints(ClientArguments)
 
 
 def check(arguments: ClientArguments) -> None:
     """Raise ConfigurationError for an argument that is unusable whatever the environment and the files say."""
     for name, expected in _TYPES.items():
-        kind = type(getattr(arguments, name))  # not the value, which a traceback with local variables would show
-        if name != "retry_mode" and not issubclass(kind, expected):
-            types = ClientArguments.__annotations__[name].replace(" | ", " or ")
-            raise ConfigurationError(f"{name} must be {types}, not {kind.__name__}")
+        # The value is in no variable: a traceback might show it.
+        if name != "retry_mode" and not isinstance(getattr(arguments, name), expected):
+            types, kind = ClientArguments.__annotations__[name], getattr(arguments, name).__class__.__name__
+            raise ConfigurationError(f"{name} must be {types.replace(' | ', ' or ')}, not {kind}")
     if arguments.verify is False:
         raise ConfigurationError("verify=False is not offered: give the path of the CA file to trust")
     if arguments.retry_mode is not None and arguments.retry_mode not in RETRY_MODES:

@@ -30,7 +30,6 @@ class Settings:
     proxy_url: str | None = field(repr=False)
     """Begins with its scheme, and may hold a password."""
     ca_file: str | None
-    """The file or folder of the authorities to trust. None for the usual ones, and beside an SSL context."""
     user_agent_app_id: str | None
     retry_mode: RetryMode
     max_attempts: int

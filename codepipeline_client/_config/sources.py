@@ -46,10 +46,9 @@ def _copy(variables: Mapping[str, str]) -> Mapping[str, str]:
 @frozen(eq=False)
 class Environment:
     """
-    A snapshot of the environment variables, and the profile that they or the client name.
+    The environment variables of one moment, and a profile. No mapping: debuggers show what is in those.
 
-    Not a mapping: tools that show local variables look into those. A *place* is the name of a variable in upper case,
-    or a key of the profile in lower case.
+    A *place* is the name of a variable in upper case, or a key of the profile in lower case.
     """
 
     variables: Mapping[str, str] = field(converter=_copy, repr=False)

@@ -1,7 +1,7 @@
 """
 Credentials that botocore finds: in its chain of sources, or in a credentials object of its own.
 
-botocore is imported when its chain is asked, and not before.
+botocore is imported when its chain is needed, and not before.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ def from_chain(
     environment = "" if profile_name else "the environment (AWS_ACCESS_KEY_ID); "
     return CredentialsError(
         f"no credentials were found. Tried: {environment}the profile {session.profile or 'default'!r} of the shared "
-        "config and credentials files (keys, role, web identity, SSO, login, process); the container; the instance. "
-        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile that has keys, or give the client credentials="
+        "config and credentials files (access keys, role, web identity, SSO, login, process); the container; the "
+        "instance. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with credentials, or give "
+        "the client credentials="
     )
 
 

@@ -24,9 +24,9 @@ from ..errors import ConfigurationError, CredentialsError
 from .providers import provider_of
 
 _ADVISORY_WINDOW: Final = 15 * 60.0
-"""Seconds before the expiry from which on credentials are refreshed in the background, as in botocore."""
+"""Seconds before the expiry from which a refresh is due in the background, as in botocore."""
 _MANDATORY_WINDOW: Final = 10 * 60.0
-"""Seconds before the expiry from which on callers wait for the refresh."""
+"""Seconds before the expiry from which callers wait for it."""
 _RETRY_INTERVAL: Final = 30.0
 
 
@@ -50,7 +50,6 @@ class _Refresh:
     """A refresh in progress."""
 
     loop: EventLoopToken | None
-    """Where an async provider runs."""
     started: float
     patience: float = 300.0
     """After how many seconds the source is asked again: twice as many each time, since each costs a thread."""
@@ -193,17 +192,21 @@ def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | C
         for field, text in texts.items()
         if not isinstance(text, str) or not re.fullmatch("[!-~]+", text)
     ]
-    expires_at: object = fetched.expires_at
-    if not (expires_at is None or (isinstance(expires_at, datetime) and expires_at.utcoffset() is not None)):
+    expires_at = fetched.expires_at
+    if not (expires_at is None or _is_aware(expires_at)):
         problems.append("expires_at must be a datetime with a time zone, or None")
     if problems:
         return CredentialsError(f"{name} gave credentials that cannot be used: {'; '.join(problems)}")
-    expires = fetched.expires_at.timestamp() if fetched.expires_at else inf
+    expires = expires_at.timestamp() if expires_at else inf
     if expires <= now:
         return CredentialsError(
             f"{name} gave credentials that ended at {expires_at}: get new ones, or correct this machine's clock"
         )
     return FetchedCredentials(fetched, expires, tried=now)
+
+
+def _is_aware(value: object) -> bool:
+    return isinstance(value, datetime) and value.utcoffset() is not None
 
 
 def _closed() -> CredentialsError:

@@ -53,8 +53,8 @@ class Provider:
             return _awaited(self.call(), loop)
         except BaseException as error:  # noqa: BLE001 - a SystemExit too, since callers wait for the outcome
             kind = type(error).__name__
-            told = f"raised {kind}" if self.is_custom else f"failed with {kind}: {masked_message(error)}"
-            failure = CredentialsError(f"{self.name} {told}")
+            problem = f"raised {kind}" if self.is_custom else f"failed with {kind}: {masked_message(error)}"
+            failure = CredentialsError(f"{self.name} {problem}")
             failure.__cause__ = error if self.is_custom else redact(error)
             return failure
 

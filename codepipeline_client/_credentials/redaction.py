@@ -40,9 +40,8 @@ def masked_message(error: BaseException) -> str:
 
 
 def _masked(match: re.Match[str]) -> str:
-    run = match[0]
-    is_mixed = any(map(str.islower, run)) and any(map(str.isupper, run)) and any(map(str.isdigit, run))
-    return "[hidden]" if is_mixed else run
+    is_mixed = all(re.search(kind, match[0]) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    return "[hidden]" if is_mixed else match[0]
 
 
 _is_fetching: ContextVar[bool] = ContextVar("codepipeline_client_is_fetching", default=False)

@@ -16,9 +16,6 @@ from codepipeline_client.errors import ConfigurationError
 def test_a_number_of_seconds_becomes_a_float(value: float) -> None:
     found = seconds_of("timeout", value)
     assert (found, type(found)) == (value, float)
-
-
-def test_none_is_no_limit_and_zero_is_allowed_where_it_means_something() -> None:
     assert seconds_of("timeout", None) is None
     assert interval_of("not_found_grace", 0, may_be_zero=True) == 0.0
 
@@ -30,19 +27,11 @@ def test_what_is_no_number_of_seconds_is_refused(value: Any) -> None:
     assert str(caught.value) == f"pause must be a number of seconds, above 0 and up to 31536000, not {value!r}"
 
 
-def test_the_message_says_what_else_is_allowed() -> None:
-    with pytest.raises(ConfigurationError, match="up to 31536000, or None for no limit, not -1"):
-        seconds_of("timeout", -1)
-    with pytest.raises(ConfigurationError, match="must be a number of seconds, from 0 up to 31536000, not -1"):
-        interval_of("grace", -1, may_be_zero=True)
-
-
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, "1", None])
 def test_a_count_is_a_whole_number_from_1(value: Any) -> None:
     assert count_of("max_connections", 7) == 7
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(ConfigurationError, match=f"max_connections must be a whole number from 1, not {value!r}"):
         count_of("max_connections", value)
-    assert str(caught.value) == f"max_connections must be a whole number from 1, not {value!r}"
 
 
 class AsyncCaller:

@@ -119,43 +119,35 @@ def test_what_a_partition_lacks_is_an_error_where_the_rule_set_has_one(
     monkeypatch.setattr(endpoint, "partitions", lambda: poor)
     expected = theirs("cn-north-1", fips, dualstack, data={"partitions": poor})
     assert ours("cn-north-1", fips, dualstack) == expected
-    if fips and not has_fips:
-        with pytest.raises(ConfigurationError) as caught:
+    if expected is None:
+        with pytest.raises(ConfigurationError, match="'cn-north-1': partition 'aws-cn' does not offer it"):
             resolve("cn-north-1", fips, dualstack)
-        missing = " and use_dualstack_endpoint" if dualstack and not has_dualstack else ""
-        assert str(caught.value) == (
-            f"use_fips_endpoint (from AWS_USE_FIPS_ENDPOINT){missing} cannot be used in region 'cn-north-1': "
-            "partition 'aws-cn' does not offer it"
-        )
 
 
 @pytest.mark.parametrize(
-    ("url", "expected"),
+    ("url", "is_loopback"),
     [
-        ("https://pipeline.example", Endpoint("https://pipeline.example", "https", "pipeline.example")),
-        ("HTTPS://Pipeline.EXAMPLE/", Endpoint("https://pipeline.example/", "https", "pipeline.example")),
-        ("https://a.example:443", Endpoint("https://a.example", "https", "a.example")),
-        ("http://a.example:443", Endpoint("http://a.example:443", "http", "a.example:443")),
-        ("https://a.example/aws/v1/", Endpoint("https://a.example/aws/v1/", "https", "a.example")),
-        ("http://localhost:4566", Endpoint("http://localhost:4566", "http", "localhost:4566", is_loopback=True)),
-        ("http://LocalHost.", Endpoint("http://localhost.", "http", "localhost.", is_loopback=True)),
-        ("http://aws.localhost", Endpoint("http://aws.localhost", "http", "aws.localhost", is_loopback=True)),
-        ("http://localhost.example", Endpoint("http://localhost.example", "http", "localhost.example")),
-        ("http://127.1.2.3:80", Endpoint("http://127.1.2.3", "http", "127.1.2.3", is_loopback=True)),
-        ("http://128.0.0.1", Endpoint("http://128.0.0.1", "http", "128.0.0.1")),
-        ("http://[::1]:5000", Endpoint("http://[::1]:5000", "http", "[::1]:5000", is_loopback=True)),
-        (
-            "http://[::ffff:127.0.0.1]",
-            Endpoint("http://[::ffff:127.0.0.1]", "http", "[::ffff:127.0.0.1]", is_loopback=True),
-        ),
-        ("https://[2001:db8::1]", Endpoint("https://[2001:db8::1]", "https", "[2001:db8::1]")),
+        ("https://pipeline.example", False),
+        ("HTTPS://Pipeline.EXAMPLE/", False),
+        ("https://a.example:443", False),
+        ("http://a.example:443", False),
+        ("https://a.example/aws/v1/", False),
+        ("http://localhost:4566", True),
+        ("http://LocalHost.", True),
+        ("http://aws.localhost", True),
+        ("http://localhost.example", False),
+        ("http://127.1.2.3:80", True),
+        ("http://128.0.0.1", False),
+        ("http://[::1]:5000", True),
+        ("http://[::ffff:127.0.0.1]", True),
+        ("https://[2001:db8::1]", False),
     ],
 )
-def test_a_url_says_where_requests_go(url: str, expected: Endpoint) -> None:
+def test_a_url_says_where_requests_go(url: str, is_loopback: bool) -> None:
     """The host is what httpx would send in the Host header, and botocore takes the URL too."""
-    found = resolve(url=url)
-    assert found == expected == resolve(url=found.url)
-    assert httpx.Request("POST", url).headers["host"] == found.host
+    sent = httpx.Request("POST", url)
+    expected = Endpoint(str(sent.url), sent.url.scheme, sent.headers["host"], is_loopback)
+    assert resolve(url=url) == expected == resolve(url=expected.url)
     assert botocore_utils.is_valid_uri(url)
 
 
@@ -220,16 +212,8 @@ def test_a_bad_url_is_explained_without_what_may_be_secret(url: str, shown: str,
 
 @pytest.mark.parametrize(("fips", "dualstack"), SWITCHES)
 def test_a_url_of_ones_own_excludes_fips_and_dualstack_as_in_the_rule_set(fips: bool, dualstack: bool) -> None:
-    """Both sides say where they came from: one of them is often a forgotten variable."""
     url = "http://localhost:4566"
     assert ours("eu-west-1", fips, dualstack, url) == theirs("eu-west-1", fips, dualstack, url)
-    if fips and dualstack:
-        with pytest.raises(ConfigurationError) as caught:
-            resolve("eu-west-1", fips, dualstack, url)
-        assert str(caught.value) == (
-            f"endpoint_url '{url}' (from AWS_ENDPOINT_URL) cannot go with "
-            "use_fips_endpoint (from AWS_USE_FIPS_ENDPOINT) and use_dualstack_endpoint: choose one or the other"
-        )
 
 
 def test_a_broken_botocore_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:

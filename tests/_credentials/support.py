@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import anyio
 from attrs import Factory, define
@@ -126,11 +126,20 @@ def shown(error: BaseException) -> Iterator[str]:
         seen.append(one)
         yield from (str(one), repr(one), repr(one.args), repr(vars(one)), repr(pickle.dumps(one)))
         yield repr(getattr(one, "object", None))
-        for frame in traceback.TracebackException.from_exception(one, capture_locals=True).stack:
-            if not frame.name.startswith("test_"):  # whose own variables are the test's business
-                yield f"{frame.name}: {frame.locals}"
+        for frame, _ in traceback.walk_tb(one.__traceback__):
+            if not frame.f_code.co_name.startswith("test_"):  # whose own variables are the test's business
+                yield from inside(tuple(frame.f_locals.values()))
         behind: list[BaseException | None] = [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
         ahead += [other for other in behind if other is not None and other not in seen]
+
+
+def inside(value: Any, depth: int = 6) -> Iterator[str]:
+    """Yield the reprs of *value*, of a collection that of each element: its own repr may hide them."""
+    if depth and isinstance(value, tuple | list | set | frozenset):
+        for each in value:  # pyright: ignore[reportUnknownVariableType] - of anything
+            yield from inside(each, depth - 1)
+    else:
+        yield repr(value)
 
 
 def hidden(error: BaseException) -> bool:

@@ -123,17 +123,19 @@ def test_a_role_is_assumed_in_the_region_of_the_client(
 
 
 @pytest.mark.parametrize(
-    ("profile_name", "told"),
+    ("profile_name", "message"),
     [
         (None, r"Tried: the environment .AWS_ACCESS_KEY_ID.; the profile 'default' .* credentials=$"),
         ("named", r"no credentials were found. Tried: the profile 'named' .* credentials=$"),
         ("nobody", r"ProfileNotFound: The config profile \(nobody\) could not be found"),
     ],
 )
-def test_no_credentials_anywhere_says_where_and_what_to_do(profile_name: str | None, told: str, world: World) -> None:
+def test_no_credentials_anywhere_says_where_and_what_to_do(
+    profile_name: str | None, message: str, world: World
+) -> None:
     """The error that most newcomers meet."""
     world.config("[profile named]\nregion = eu-west-1\n")
-    with pytest.raises(CredentialsError, match=told):
+    with pytest.raises(CredentialsError, match=message):
         get(chain(profile_name))
 
 
@@ -167,13 +169,13 @@ FAILURES: Final[dict[str, tuple[Callable[[World], object], str]]] = {
 }
 
 
-@pytest.mark.parametrize(("prepare", "told"), FAILURES.values(), ids=FAILURES)
+@pytest.mark.parametrize(("prepare", "message"), FAILURES.values(), ids=FAILURES)
 def test_failing_to_fetch_shows_no_secrets(
-    prepare: Callable[[World], object], told: str, world: World, records: Records
+    prepare: Callable[[World], object], message: str, world: World, records: Records
 ) -> None:
     """The message says what went wrong; neither it nor anything that hangs on it has a secret, and no log has one."""
     prepare(world)
-    with pytest.raises(CredentialsError, match=told) as caught:
+    with pytest.raises(CredentialsError, match=message) as caught:
         get(chain())
     assert hidden(caught.value)
     assert not records.hold(*PLANTED)

@@ -202,7 +202,7 @@ def test_stale_credentials_are_replaced_for_all_calls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "is_cached", "told"),
+    ("source", "is_cached", "message"),
     [
         pytest.param(lambda: ONE, True, "credentials= gives no others", id="given"),
         pytest.param(lambda: open_source(ONE, credentials(1, minutes=70)), True, "gives no others", id="provided"),
@@ -211,13 +211,13 @@ def test_stale_credentials_are_replaced_for_all_calls() -> None:
     ],
 )
 def test_stale_credentials_without_others_are_an_error(
-    source: Callable[[], object], is_cached: bool, told: str
+    source: Callable[[], object], is_cached: bool, message: str
 ) -> None:
     """However long they should have lasted. Later calls may use them."""
     cache = cache_of(source())
     if is_cached:
         assert get(cache) == ONE
-    with pytest.raises(CredentialsError, match=told):
+    with pytest.raises(CredentialsError, match=message):
         get(cache, ONE)
     assert get(cache).access_key_id == "AKIA1"
 

@@ -58,7 +58,7 @@ class AsyncBotocoreCredentials:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         pytest.param(lambda: {"aws_secret_access_key": SECRET}, "dict", id="mapping"),
         pytest.param(lambda: Frozen("AKIA", SECRET, TOKEN), "Frozen", id="frozen-credentials"),
@@ -68,9 +68,9 @@ class AsyncBotocoreCredentials:
         pytest.param(AsyncBotocoreCredentials, "aiobotocore", id="aiobotocore"),
     ],
 )
-def test_what_gives_no_credentials_is_refused_when_it_is_given(make: Callable[[], object], told: str) -> None:
+def test_what_gives_no_credentials_is_refused_when_it_is_given(make: Callable[[], object], message: str) -> None:
     """A mistake in the code shows where it was made; bare secrets do not show at all."""
-    with pytest.raises(ConfigurationError, match=told) as caught:
+    with pytest.raises(ConfigurationError, match=message) as caught:
         CachedCredentials(make(), now=time.time, allow_async=False)
     assert hidden(caught.value)
 
@@ -111,7 +111,7 @@ def change(**fields: object) -> Credentials:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         pytest.param(change(access_key_id="AKIA\r\nHost: evil"), "access_key_id", id="header-injection"),
         pytest.param(change(secret_access_key=f"{SECRET}é"), "secret_access_key", id="not-ascii"),
@@ -121,10 +121,10 @@ def change(**fields: object) -> Credentials:
         pytest.param(change(expires_at="2030-01-01T00:00:00Z"), "expires_at", id="text"),
     ],
 )
-def test_credentials_that_cannot_be_sent_are_refused_unseen(wrong: Credentials, told: str) -> None:
+def test_credentials_that_cannot_be_sent_are_refused_unseen(wrong: Credentials, message: str) -> None:
     """The message names the field and the rule; the value is nowhere."""
     for source in (wrong, lambda: wrong):
-        with pytest.raises(CredentialsError, match=f"cannot be used: {told} must be") as caught:
+        with pytest.raises(CredentialsError, match=f"cannot be used: {message} must be") as caught:
             get(cache_of(source))
         assert hidden(caught.value)
 
@@ -213,7 +213,7 @@ def test_the_environment_is_read_as_botocore_reads_it(
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "message"),
     [
         pytest.param({"SECRET_ACCESS_KEY": ""}, "without AWS_SECRET_ACCESS_KEY", id="no-secret"),
         pytest.param({"CREDENTIAL_EXPIRATION": "soon"}, "AWS_CREDENTIAL_EXPIRATION 'soon' is not", id="no-time"),
@@ -225,11 +225,11 @@ def test_the_environment_is_read_as_botocore_reads_it(
     ],
 )
 def test_half_or_odd_credentials_in_the_environment_are_an_error(
-    variables: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are meant to be used: what comes next in the chain would surprise."""
     set_environment(monkeypatch, **variables)
-    with pytest.raises(CredentialsError, match=told) as caught:
+    with pytest.raises(CredentialsError, match=message) as caught:
         cache_of(None, time.time).get(timeout=0)
     assert hidden(caught.value)
 

@@ -49,15 +49,13 @@ class World:
             self.setenv(f"AWS_{name}", value)
 
 
-def assumed(action: str) -> str:
-    """Return what STS responds."""
-    return (
-        f'<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{action}Result>'
-        "<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>A:s</AssumedRoleId>"
-        f"</AssumedRoleUser><Credentials><AccessKeyId>ASIA7</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>"
-        f"<SessionToken>{TOKEN}</SessionToken><Expiration>{END}</Expiration></Credentials></{action}Result>"
-        f"<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></{action}Response>"
-    )
+ASSUMED: Final = (
+    '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
+    "<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>A:s</AssumedRoleId>"
+    f"</AssumedRoleUser><Credentials><AccessKeyId>ASIA7</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>"
+    f"<SessionToken>{TOKEN}</SessionToken><Expiration>{END}</Expiration></Credentials></AssumeRoleResult>"
+    "<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></AssumeRoleResponse>"
+)
 
 
 def in_environment(world: World) -> None:
@@ -69,10 +67,6 @@ def in_credentials_file(world: World) -> None:
         f"[default]\naws_access_key_id = AKIA2\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n"
         f"[named]\naws_access_key_id = AKIA3\naws_secret_access_key = {OTHER}\n"
     )
-
-
-def in_config_file(world: World) -> None:
-    world.config(f"[default]\naws_access_key_id = AKIA4\naws_secret_access_key = {SECRET}\n")
 
 
 def process_text(**members: object) -> str:
@@ -89,18 +83,11 @@ def by_process_without_end(world: World) -> None:
     by_process(world, f"print({process_text(Expiration=None)!r})")
 
 
-def by_role(world: World, status: int = 200, text: str = assumed("AssumeRole"), url: str | None = None) -> None:
+def by_role(world: World, status: int = 200, text: str = ASSUMED, url: str | None = None) -> None:
     world.config(f"[default]\n{ROLE}source_profile = other\n")
     world.shared_credentials(f"[other]\naws_access_key_id = AKIA5\naws_secret_access_key = {OTHER}\n")
     world.responses["AssumeRole"] = status, text
     world.environment(ENDPOINT_URL_STS=url or world.url)
-
-
-def by_web_identity(world: World, status: int = 200, text: str = assumed("AssumeRoleWithWebIdentity")) -> None:
-    token_file = str(world.write("token", OTHER))
-    world.environment(ROLE_ARN="arn:aws:iam::123456789012:role/pod", WEB_IDENTITY_TOKEN_FILE=token_file)
-    world.responses["AssumeRoleWithWebIdentity"] = status, text
-    world.environment(ENDPOINT_URL_STS=world.url)
 
 
 def by_container(world: World, text: str = json.dumps(CONTAINER)) -> None:
@@ -118,11 +105,9 @@ def by_instance(world: World) -> None:
 SOURCES: Final = [
     pytest.param(in_environment, END, id="environment"),
     pytest.param(in_credentials_file, None, id="credentials-file"),
-    pytest.param(in_config_file, None, id="config-file"),
     pytest.param(by_process, END, id="process"),
     pytest.param(by_process_without_end, None, id="process-without-end"),
     pytest.param(by_role, END, id="role"),
-    pytest.param(by_web_identity, END, id="web-identity"),
     pytest.param(by_container, END, id="container"),
     pytest.param(by_instance, END, id="instance"),
 ]
