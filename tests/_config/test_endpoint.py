@@ -174,8 +174,6 @@ LETTERS: Final = "spaces, control characters and letters beyond ASCII cannot be 
     ("url", "shown", "rule"),
     [
         pytest.param("localhost:4566", "localhost:4566", SCHEME, id="no-scheme"),
-        pytest.param("ftp://a.example", "ftp://a.example", SCHEME, id="ftp"),
-        pytest.param("", "", SCHEME, id="empty"),
         pytest.param(f"x{'a' * 90_000}", f"x{'a' * 299}", HOST, id="long"),
         pytest.param(
             "https://me:planted@a.example/x",
@@ -186,18 +184,13 @@ LETTERS: Final = "spaces, control characters and letters beyond ASCII cannot be 
         pytest.param(
             "https://a.example/?planted", "https://a.example/", "it cannot have a query or a fragment", id="query"
         ),
-        pytest.param(
-            "https://a.example#planted", "https://a.example", "it cannot have a query or a fragment", id="fragment"
-        ),
         pytest.param("https://me:planted", "https://me:***", HOST, id="password-as-port"),
         pytest.param("https://a.example:0", "https://a.example:0", HOST, id="port-0"),
         pytest.param("http://a:65536", "http://a:65536", HOST, id="port-too-high"),
         pytest.param("https://", "https://", HOST, id="no-host"),
-        pytest.param("https://[::1", "https://[::1", HOST, id="open-bracket"),
         pytest.param("http://[fe80::1%25e]", "http://[fe80::1%25e]", HOST, id="zone"),
         pytest.param("https://my_host", "https://my_host", HOST, id="underscore"),
         pytest.param("https://a..b", "https://a..b", HOST, id="empty-label"),
-        pytest.param(f"https://{'a.' * 128}b", f"https://{'a.' * 128}b", HOST, id="too-long"),
         pytest.param("https://xn--", "https://xn--", HOST, id="bad-punycode"),
         pytest.param("https://a.example\n", r"https://a.example\n", LETTERS, id="newline"),
         pytest.param("https://bücher.example", "https://bücher.example", LETTERS, id="beyond-ascii"),

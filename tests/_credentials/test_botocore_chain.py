@@ -281,7 +281,6 @@ def fail() -> object:
     ("make", "number", "minutes"),
     [
         pytest.param(lambda: botocore_object("Credentials", "AKIA1", SECRET, TOKEN), 1, None, id="long-term"),
-        pytest.param(lambda: refreshable(None, fail), 1, None, id="expiry-unknown"),
         pytest.param(lambda: refreshable(52e6, fail), 1, None, id="in-a-century"),
         pytest.param(lambda: refreshable(60, fail), 1, 60, id="fresh"),
         pytest.param(lambda: refreshable(12, fail), 1, 12, id="cannot-refresh-in-time"),
