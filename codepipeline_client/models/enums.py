@@ -23,8 +23,7 @@ class OpenEnum(StrEnum):
         if not isinstance(value, str):
             return None
         unlisted = str.__new__(cls, value)
-        unlisted._name_ = value
-        unlisted._value_ = value
+        unlisted._name_ = unlisted._value_ = value
         return unlisted
 
     @property
@@ -62,23 +61,12 @@ class PipelineExecutionStatus(OpenEnum):
     @property
     def is_terminal(self) -> bool:
         """True when the status cannot change any more. False for a status that this release does not list."""
-        return self in _TERMINAL
+        return self.is_known and self not in (PipelineExecutionStatus.IN_PROGRESS, PipelineExecutionStatus.STOPPING)
 
     @property
     def is_successful(self) -> bool:
         """True for Succeeded only: an execution that was stopped or overtaken did not succeed."""
         return self == PipelineExecutionStatus.SUCCEEDED
-
-
-_TERMINAL = frozenset(
-    {
-        PipelineExecutionStatus.CANCELLED,
-        PipelineExecutionStatus.FAILED,
-        PipelineExecutionStatus.STOPPED,
-        PipelineExecutionStatus.SUCCEEDED,
-        PipelineExecutionStatus.SUPERSEDED,
-    }
-)
 
 
 class ExecutionMode(OpenEnum):

@@ -14,19 +14,11 @@ from typing import Final, Self, cast
 
 from attrs import field, frozen
 
-from ..errors import (
-    ArtifactRevisionLookupError,
-    ConfigurationError,
-    PipelineExecutionCancelledError,
-    PipelineExecutionFailedError,
-    PipelineExecutionOutcomeError,
-    PipelineExecutionStoppedError,
-    PipelineExecutionSupersededError,
-    shorten,
-)
+from .. import errors
+from ..errors import shorten
 from .console import execution_page
 from .enums import ExecutionMode, ExecutionType, PipelineExecutionStatus, TriggerType
-from .revisions import Page, Summary, commit_id_of, page_of, summary_of
+from .revisions import Reading, read
 
 
 @frozen(kw_only=True)
@@ -53,7 +45,7 @@ class ArtifactRevision:
     @property
     def commit_id(self) -> str | None:
         """The whole hash of the commit, from ``revision_id`` or else from the URL. None for what is no commit."""
-        return commit_id_of(self.revision_id) or self._page.commit_id
+        return self._reading.commit_id
 
     @property
     def commit_message(self) -> str | None:
@@ -62,7 +54,7 @@ class ArtifactRevision:
 
         Without the blanks around it. None when there is none, and for the version id that S3 writes there itself.
         """
-        return self._summary.commit_message
+        return self._reading.commit_message
 
     @property
     def provider_type(self) -> str | None:
@@ -71,25 +63,21 @@ class ArtifactRevision:
 
         In the provider's own word where the summary has it, else by the URL. None when nothing tells for certain.
         """
-        return self._summary.provider_type or self._page.provider_type
+        return self._reading.provider_type
 
     @property
     def repository(self) -> str | None:
         """The repository's name as its provider writes it, such as ``owner/name``. None when the URL does not tell."""
-        return self._page.repository
+        return self._reading.repository
 
     @property
     def commit_url(self) -> str | None:
         """The page to open in a browser. None when there is none, and for a URL that is not plain http or https."""
-        return self._page.url
+        return self._reading.url
 
     @property
-    def _page(self) -> Page:
-        return page_of(self.revision_url)
-
-    @property
-    def _summary(self) -> Summary:
-        return summary_of(self.revision_summary, self.revision_id)
+    def _reading(self) -> Reading:
+        return read(self.revision_id, self.revision_summary, self.revision_url)
 
 
 @frozen(kw_only=True)
@@ -182,10 +170,7 @@ class PipelineExecution:
         return found[0]
 
     def raise_for_status(
-        self,
-        ok: PipelineExecutionStatus | str | Iterable[PipelineExecutionStatus | str] = (
-            PipelineExecutionStatus.SUCCEEDED,
-        ),
+        self, ok: PipelineExecutionStatus | str | Iterable[PipelineExecutionStatus | str] = "Succeeded"
     ) -> Self:
         """
         Return the execution itself if its status is *ok*: a status or several, also as plain strings.
@@ -221,40 +206,32 @@ class ResponseMetadata:
     """How many requests the call sent, the last one included."""
 
 
-_OUTCOME_ERRORS: Final[Mapping[PipelineExecutionStatus, type[PipelineExecutionOutcomeError]]] = {
-    PipelineExecutionStatus.CANCELLED: PipelineExecutionCancelledError,
-    PipelineExecutionStatus.FAILED: PipelineExecutionFailedError,
-    PipelineExecutionStatus.STOPPED: PipelineExecutionStoppedError,
-    PipelineExecutionStatus.SUPERSEDED: PipelineExecutionSupersededError,
+_OUTCOME_ERRORS: Final[Mapping[PipelineExecutionStatus, type[errors.PipelineExecutionOutcomeError]]] = {
+    PipelineExecutionStatus.CANCELLED: errors.PipelineExecutionCancelledError,
+    PipelineExecutionStatus.FAILED: errors.PipelineExecutionFailedError,
+    PipelineExecutionStatus.STOPPED: errors.PipelineExecutionStoppedError,
+    PipelineExecutionStatus.SUPERSEDED: errors.PipelineExecutionSupersededError,
 }
 
 
-def _statuses(ok: object) -> tuple[PipelineExecutionStatus, ...]:
+def _statuses(ok: object) -> list[PipelineExecutionStatus]:
     """Return the statuses that *ok* names, one or several. Raises ConfigurationError for what is no status."""
     several = isinstance(ok, Iterable) and not isinstance(ok, str)
-    given = cast("Iterable[object]", ok if several else (ok,))  # isinstance does not say what an iterable yields
-    statuses = tuple([_status(each) for each in given])
-    if not statuses:
-        raise ConfigurationError("ok is empty, so that no execution could pass: give at least one status")
-    return statuses
-
-
-def _status(given: object) -> PipelineExecutionStatus:
-    if isinstance(given, PipelineExecutionStatus):
-        return given
-    status = PipelineExecutionStatus(given) if isinstance(given, str) else None
-    if status is None or not status.is_known:
-        raise ConfigurationError(
-            f"ok cannot be {repr(given)[:100]}, which is not one of {', '.join(PipelineExecutionStatus)}: "
-            f"a status that is newer than this release is given as PipelineExecutionStatus(…)"
-        )
-    return status
+    given = [*cast("Iterable[object]", ok)] if several else [ok]  # isinstance does not say what an iterable yields
+    if not given:
+        raise errors.ConfigurationError("ok is empty, so that no execution could pass: give at least one status")
+    for each in given:
+        if each not in [*PipelineExecutionStatus] and not isinstance(each, PipelineExecutionStatus):
+            raise errors.ConfigurationError(
+                f"ok cannot be {repr(each)[:100]}, which is not one of {', '.join(PipelineExecutionStatus)}: "
+                f"a status that is newer than this release is given as PipelineExecutionStatus(…)"
+            )
+    return [PipelineExecutionStatus(str(each)) for each in given]
 
 
 def _outcome_error(
-    execution: PipelineExecution, accepted: tuple[PipelineExecutionStatus, ...]
-) -> PipelineExecutionOutcomeError:
-    """Return the error for an execution whose status is none of those *accepted*."""
+    execution: PipelineExecution, accepted: Iterable[PipelineExecutionStatus]
+) -> errors.PipelineExecutionOutcomeError:
     status, summary, page = shorten(execution.status), shorten(execution.status_summary or ""), execution.console_url
     if execution.status.is_terminal:
         problem = f"ended as {status}, not as {' or '.join(map(shorten, accepted))}"
@@ -265,24 +242,24 @@ def _outcome_error(
         advice = "; wait for its end first, as wait_for_pipeline_execution does"
     reason = f": {summary}" if summary else ""
     where = f"; see {page}" if page else ""
-    kind = _OUTCOME_ERRORS.get(execution.status, PipelineExecutionOutcomeError)
-    return kind(f"{_called(execution)} {problem}{reason}{advice}{where}", execution=execution)
+    kind = _OUTCOME_ERRORS.get(execution.status, errors.PipelineExecutionOutcomeError)
+    return kind(f"{_description(execution)} {problem}{reason}{advice}{where}", execution=execution)
 
 
 def _lookup_error(
     execution: PipelineExecution, name: str, found: tuple[ArtifactRevision, ...]
-) -> ArtifactRevisionLookupError:
-    """Return the error for an execution that has no revision, or several (*found*), of the artifact *name*."""
-    names = [repr(each.name) for each in execution.artifact_revisions if each.name is not None]
+) -> errors.ArtifactRevisionLookupError:
+    names = ", ".join([repr(each.name) for each in execution.artifact_revisions if each.name is not None])
     artifact = shorten(repr(name))
     if found:
         problem = f"has {len(found)} revisions of the artifact {artifact}: choose from its artifact_revisions"
-    elif names:
-        problem = f"has no revision of an artifact {artifact}, but of {shorten(', '.join(names))}"
     else:
-        problem = f"has no revision of an artifact {artifact}, nor of any other: its source actions bring them"
-    return ArtifactRevisionLookupError(f"{_called(execution)} {problem}", artifact_name=name, candidates=found)
+        others = f"but of {shorten(names)}" if names else "nor of any other: its source actions bring them"
+        problem = f"has no revision of an artifact {artifact}, {others}"
+    return errors.ArtifactRevisionLookupError(
+        f"{_description(execution)} {problem}", artifact_name=name, candidates=found
+    )
 
 
-def _called(execution: PipelineExecution) -> str:
+def _description(execution: PipelineExecution) -> str:
     return f"execution {shorten(execution.pipeline_execution_id)} of pipeline {shorten(execution.pipeline_name)}"

@@ -7,7 +7,7 @@ read on light and dark backgrounds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -15,22 +15,15 @@ from ..errors import printable, shorten
 from .enums import PipelineExecutionStatus
 
 if TYPE_CHECKING:
-    from .executions import ArtifactRevision, PipelineExecution
+    from .executions import PipelineExecution
 
-_SHORT_HASH: Final = 8
-_NO_MATH: Final = "tex2jax_ignore mathjax_ignore"
-"""Classes that keep a notebook from reading dollar signs as mathematics."""
-_GREEN, _RED, _YELLOW, _BLUE = "#198754", "#dc3545", "#a56a00", "#0b7bb5"
-COLOURS: Final[Mapping[PipelineExecutionStatus, str]] = {
-    PipelineExecutionStatus.SUCCEEDED: _GREEN,
-    PipelineExecutionStatus.FAILED: _RED,
-    PipelineExecutionStatus.STOPPED: _YELLOW,
-    PipelineExecutionStatus.STOPPING: _YELLOW,
-    PipelineExecutionStatus.CANCELLED: _YELLOW,
-    PipelineExecutionStatus.SUPERSEDED: _YELLOW,
-    PipelineExecutionStatus.IN_PROGRESS: _BLUE,
+_NO_MATH: Final = "tex2jax_ignore mathjax_ignore"  # a notebook would read dollar signs as mathematics
+# A status that this release does not know has the colour of the text.
+_COLOURS: Final = dict.fromkeys(PipelineExecutionStatus, "#a56a00") | {
+    PipelineExecutionStatus.SUCCEEDED: "#198754",
+    PipelineExecutionStatus.FAILED: "#dc3545",
+    PipelineExecutionStatus.IN_PROGRESS: "#0b7bb5",
 }
-"""A status that is not listed has the colour of the text."""
 
 
 def table(execution: PipelineExecution) -> str:
@@ -48,27 +41,19 @@ def _rows(execution: PipelineExecution) -> Iterator[tuple[str, str]]:
     """Yield each row's label, and its cell as HTML."""
     yield "Pipeline", _text(execution.pipeline_name)
     yield "Execution", _text(execution.pipeline_execution_id)
-    yield "Status", _status(execution.status)
+    colour = _COLOURS.get(execution.status, "inherit")
+    yield "Status", f'<strong style="color:{colour}">{_text(execution.status)}</strong>'
     yield "Summary", _text(execution.status_summary)
     if execution.trigger is not None:
         yield "Trigger", _joined(_text(execution.trigger.trigger_type), _text(execution.trigger.trigger_detail))
     for revision in execution.artifact_revisions:
-        yield "Revision", _revision(revision)
+        identity = revision.commit_id[:8] if revision.commit_id else revision.revision_id
+        subject = (revision.commit_message or "").partition("\n")[0]
+        link = _link(revision.commit_url, _text(identity))
+        yield "Revision", _joined(_text(revision.name), link, _text(subject))
     for variable in execution.variables:
         yield "Variable", _joined(_text(variable.name), "=", _text(variable.resolved_value))
     yield "Console", _link(execution.console_url)
-
-
-def _status(status: PipelineExecutionStatus) -> str:
-    colour = COLOURS.get(status, "inherit")
-    return f'<strong style="color:{colour}">{_text(status)}</strong>'
-
-
-def _revision(revision: ArtifactRevision) -> str:
-    commit = revision.commit_id
-    subject = (revision.commit_message or "").partition("\n")[0]
-    identity = _text(revision.revision_id if commit is None else commit[:_SHORT_HASH])
-    return _joined(_text(revision.name), _link(revision.commit_url, identity), _text(subject))
 
 
 def _link(url: str | None, cell: str = "") -> str:

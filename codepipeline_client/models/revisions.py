@@ -18,10 +18,9 @@ from .console import CONSOLE_HOSTS
 _URL: Final = r"[!#-;=?-\[\]_a-z~]+"
 """The characters of RFC 3986. A browser, a terminal or a chat may read any other as something else."""
 _HOST: Final = r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+"
-_HASH: Final = "[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}"
 # Strings, compiled by re at the first use: compiling takes milliseconds, and many programs read no revision.
 
-_CONSOLE: Final = rf"(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, CONSOLE_HOSTS))})"
+_CONSOLE: Final = rf"(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, CONSOLE_HOSTS.values()))})"
 _NAME: Final = "(?P<repository>[^/#]+)"
 _OWNED: Final = "(?P<repository>[^/#]+/[^/#]+)"
 _COMMIT: Final = "(?P<commit>[^/#]+)"
@@ -38,53 +37,36 @@ _PAGES: Final = (
 """By host, path and fragment: the provider whose page a URL is, and the repository and commit of a commit's page."""
 
 
-class Page(NamedTuple):
-    """What can be read out of the URL of a revision."""
+class Reading(NamedTuple):
+    """What can be read out of a revision."""
 
-    url: str | None = None
-    """The page for a browser. None when there is none, or when opening it would not be safe."""
     provider_type: str | None = None
     repository: str | None = None
     commit_id: str | None = None
-
-
-class Summary(NamedTuple):
-    """What can be read out of the summary of a revision."""
-
-    provider_type: str | None = None
     commit_message: str | None = None
+    url: str | None = None
+    """The page for a browser. None when there is none, or when opening it would not be safe."""
 
 
-def commit_id_of(text: str | None) -> str | None:
-    """Return *text* if it is a whole commit hash, of SHA-1 or SHA-256."""
-    return text if text is not None and re.fullmatch(_HASH, text) else None
-
-
-def page_of(url: str | None) -> Page:
-    """Read the URL of a revision."""
+def read(revision_id: str | None, summary: str | None, url: str | None) -> Reading:
+    """Read what the service gives for a revision."""
+    provider, message = _read_summary(summary, revision_id)
+    commit = _commit_id(revision_id)
     parts = _split(url)
     if parts is None:
-        return Page()
-    provider, repository, commit = _commit_page(f"{parts.hostname}{parts.path}#{parts.fragment}")
+        return Reading(provider_type=provider, commit_id=commit, commit_message=message)
+    page_provider, repository, page_commit = _commit_page(f"{parts.hostname}{parts.path}#{parts.fragment}")
     if repository is None:  # a connection's URL redirects to the provider's page, which its query names
         query = parse_qs(parts.query)
-        repository, commit = (query.get(name, [None])[0] for name in ("FullRepositoryId", "Commit"))
-    repository, commit = _safe_path(repository), commit_id_of(commit)
-    if parts.hostname == "api.github.com" and repository and commit:
-        url = f"https://github.com/{quote(repository)}/commit/{commit}"  # not the JSON of the API
-    return Page(url=url, provider_type=provider, repository=repository, commit_id=commit)
+        repository, page_commit = (query.get(name, [None])[0] for name in ("FullRepositoryId", "Commit"))
+    repository, page_commit = _safe_path(repository), _commit_id(page_commit)
+    if parts.hostname == "api.github.com" and repository and page_commit:
+        url = f"https://github.com/{quote(repository)}/commit/{page_commit}"  # not the JSON of the API
+    return Reading(provider or page_provider, repository, commit or page_commit, message, url)
 
 
-def summary_of(text: str | None, revision_id: str | None) -> Summary:
-    """Read the summary of a revision."""
-    members = _members((text or "").strip())
-    if "ProviderType" in members or "CommitMessage" in members:
-        provider, message = members.get("ProviderType"), members.get("CommitMessage")
-        return Summary(provider_type=_text(provider), commit_message=_text(message))
-    message = _text(text)
-    if message == f"Amazon S3 version id: {revision_id}":  # S3's own text for an object without user metadata
-        return Summary(provider_type="S3")
-    return Summary(commit_message=message)
+def _commit_id(text: str | None) -> str | None:
+    return text if text and re.fullmatch("[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}", text) else None
 
 
 def _split(url: str | None) -> SplitResult | None:
@@ -114,19 +96,26 @@ def _safe_path(name: str | None) -> str | None:
     return name if name and name.isprintable() and not {"", ".", ".."} & {*name.split("/")} else None
 
 
+def _read_summary(text: str | None, revision_id: str | None) -> tuple[str | None, str | None]:
+    """Return the provider and the commit message."""
+    members = _members((text or "").strip())
+    if "ProviderType" in members or "CommitMessage" in members:
+        return _text(members.get("ProviderType")), _text(members.get("CommitMessage"))
+    message = _text(text)
+    if message == f"Amazon S3 version id: {revision_id}":  # S3's own text for an object without user metadata
+        return "S3", None
+    return None, message
+
+
 def _members(text: str) -> Mapping[str, object]:
     """Return the JSON object that *text* is, also when it was cut off inside its last string; empty when it is none."""
     if not text.startswith("{"):
         return {}
-    for candidate in (text, _completed(text)):
+    without_half_an_escape = re.sub(r"([^\\](?:\\\\)*)\\(?:u[0-9A-Fa-f]{0,3})?\Z", r"\1", text)
+    for candidate in (text, without_half_an_escape + '"}'):
         with suppress(ValueError, RecursionError):
             return cast("dict[str, object]", json.loads(candidate))  # JSON that begins with a brace is an object
     return {}
-
-
-def _completed(text: str) -> str:
-    """Return an object that was cut off inside a string, with the string and the object closed."""
-    return re.sub(r"([^\\](?:\\\\)*)\\(?:u[0-9A-Fa-f]{0,3})?\Z", r"\1", text) + '"}'
 
 
 def _text(value: object) -> str | None:

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import botocore
 import pytest
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,13 +32,6 @@ def test_the_page_of_an_execution_is_where_the_console_has_it() -> None:
         pytest.param("us-east-1", "us-east-1.console.aws.amazon.com", id="commercial"),
         pytest.param("mars-north-1", "mars-north-1.console.aws.amazon.com", id="newer-than-the-release"),
         pytest.param("EU-West-1", "eu-west-1.console.aws.amazon.com", id="capitals"),
-        pytest.param("cn-northwest-1", "cn-northwest-1.console.amazonaws.cn", id="china"),
-        pytest.param("us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com", id="govcloud"),
-        pytest.param("eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu", id="european-sovereign"),
-        pytest.param("us-iso-east-1", None, id="isolated"),
-        pytest.param("us-isob-east-1", None, id="isolated-b"),
-        pytest.param("eu-isoe-west-1", None, id="isolated-e"),
-        pytest.param("us-isof-south-1", None, id="isolated-f"),
         pytest.param(None, None, id="built-by-hand"),
         pytest.param("", None, id="empty"),
         pytest.param("eu-west-1.evil.example/", None, id="another-host"),
@@ -75,23 +67,10 @@ def test_every_region_that_botocore_knows_has_the_console_of_its_partition(parti
         assert (url and urlsplit(url).hostname) == (host and f"{region}.{host}")
 
 
-def test_all_hosts_are_known_by_name() -> None:
-    assert sorted(CONSOLE_HOSTS) == sorted(HOST_OF.values())
-
-
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_name_that_a_browser_takes_out_of_the_path_has_no_page(name: str) -> None:
     assert execution_page("eu-west-1", name, ID) is None
     assert execution_page("eu-west-1", "web", name) is None
-
-
-def test_the_region_is_not_compared() -> None:
-    """The same execution, read twice from different places, is the same."""
-    here = make_pipeline_execution(region_name="eu-west-1")
-    nowhere = evolve(here, region_name=None)
-    assert here == nowhere
-    assert hash(here) == hash(nowhere)
-    assert (here.console_url is None, nowhere.console_url) == (False, None)
 
 
 NAMES = st.text(st.characters()) | st.sampled_from(["a/b", "../..", "a?b=c", "a#b", "%2e%2e", "a@b", "\ud83d"])
@@ -108,7 +87,7 @@ def test_no_text_breaks_out_of_the_address(region_name: str, pipeline_name: str,
         return
     parts = urlsplit(url)
     assert url.isascii()
-    assert (parts.hostname or "").endswith(CONSOLE_HOSTS)
+    assert (parts.hostname or "").endswith(tuple(CONSOLE_HOSTS.values()))
     assert parse_qs(parts.query) == {"region": [region_name.lower()]}
     assert parts.fragment == ""
     *_, pipelines, name, executions, shown_id, page = parts.path.split("/")

@@ -6,12 +6,9 @@ import copy
 import json
 import pickle
 from datetime import UTC, datetime
-from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from codepipeline_client import (
     ArtifactRevision,
@@ -40,14 +37,6 @@ EXECUTION = PipelineExecution(
     rollback_metadata=PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x"),
     region_name="eu-west-1",
 )
-
-
-def test_a_value_becomes_a_dictionary() -> None:
-    plain = attrs.asdict(EXECUTION)
-    assert plain["status"] == "Succeeded"
-    assert plain["artifact_revisions"][0]["name"] == "Source"
-    assert json.loads(json.dumps(plain, default=str))["trigger"]["trigger_type"] == "WebhookV2"
-    assert list(plain)[-1] == "region_name"
 
 
 def test_where_an_execution_was_read_is_no_part_of_what_it_is() -> None:
@@ -80,20 +69,6 @@ def test_variables_are_found_by_name(variables: list[tuple[str | None, str | Non
     assert found.get("absent", "default") == "default"
     with pytest.raises(KeyError):
         found["absent"]
-
-
-def test_variables_by_name_are_to_be_read_only() -> None:
-    values: Any = EXECUTION.variable_values
-    with pytest.raises(TypeError):
-        values["stage"] = "test"
-
-
-@given(st.lists(st.tuples(st.none() | st.sampled_from("ab"), st.none() | st.text(st.characters()))))
-def test_no_variable_is_too_odd_to_be_found(pairs: list[tuple[str | None, str | None]]) -> None:
-    variables = tuple(ResolvedPipelineVariable(name=name, resolved_value=value) for name, value in pairs)
-    found = attrs.evolve(EXECUTION, variables=variables).variable_values
-    assert {*found} <= {name for name, _ in pairs}
-    assert all(value == dict(pairs)[name] for name, value in found.items())
 
 
 OPEN_ENUMS: list[type[OpenEnum]] = [PipelineExecutionStatus, ExecutionMode, ExecutionType, TriggerType]

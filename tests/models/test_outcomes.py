@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ from hypothesis import strategies as st
 from codepipeline_client import (
     ArtifactRevision,
     ArtifactRevisionLookupError,
-    CodePipelineError,
     ConfigurationError,
     PipelineExecutionCancelledError,
     PipelineExecutionFailedError,
@@ -39,22 +36,12 @@ STATUS = PipelineExecutionStatus
 @pytest.mark.parametrize(
     ("status", "error", "text"),
     [
-        pytest.param("Failed", PipelineExecutionFailedError, "ended as Failed, not as Succeeded", id="failed"),
-        pytest.param("Stopped", PipelineExecutionStoppedError, "ended as Stopped, not as Succeeded", id="stopped"),
-        pytest.param(
-            "Superseded", PipelineExecutionSupersededError, "ended as Superseded, not as Succeeded", id="superseded"
-        ),
-        pytest.param(
-            "Cancelled", PipelineExecutionCancelledError, "ended as Cancelled, not as Succeeded", id="cancelled"
-        ),
-        pytest.param("InProgress", PipelineExecutionOutcomeError, "is InProgress and has not ended", id="in-progress"),
-        pytest.param("Stopping", PipelineExecutionOutcomeError, "is Stopping and has not ended", id="stopping"),
-        pytest.param(
-            "Paused",
-            PipelineExecutionOutcomeError,
-            "is Paused, a status newer than this release, and has not ended",
-            id="newer-than-the-release",
-        ),
+        ("Failed", PipelineExecutionFailedError, "ended as Failed, not as Succeeded"),
+        ("Stopped", PipelineExecutionStoppedError, "ended as Stopped, not as Succeeded"),
+        ("Superseded", PipelineExecutionSupersededError, "ended as Superseded, not as Succeeded"),
+        ("Cancelled", PipelineExecutionCancelledError, "ended as Cancelled, not as Succeeded"),
+        ("InProgress", PipelineExecutionOutcomeError, "is InProgress and has not ended"),
+        ("Paused", PipelineExecutionOutcomeError, "is Paused, a status newer than this release, and has not ended"),
     ],
 )
 def test_each_other_end_than_success_is_an_error_of_its_own(
@@ -88,7 +75,6 @@ def test_what_is_not_known_is_not_said() -> None:
         pytest.param("Superseded", iter(["Succeeded", "Superseded"]), id="an-iterator"),
         pytest.param("InProgress", STATUS.IN_PROGRESS, id="not-ended-and-that-is-fine"),
         pytest.param("Paused", STATUS("Paused"), id="newer-than-the-release"),
-        pytest.param("Paused", [STATUS.SUCCEEDED, STATUS("Paused")], id="newer-among-several"),
     ],
 )
 def test_a_status_that_is_ok_gives_the_execution_back(status: str, ok: Any) -> None:
@@ -96,12 +82,11 @@ def test_a_status_that_is_ok_gives_the_execution_back(status: str, ok: Any) -> N
     assert execution.raise_for_status(ok=ok) is execution
 
 
-def test_success_is_ok_by_itself_but_not_beside_others() -> None:
+def test_success_is_ok_unless_others_are_given() -> None:
     execution = make_pipeline_execution()
     assert execution.raise_for_status() is execution
-    with pytest.raises(PipelineExecutionOutcomeError, match=r"ended as Succeeded, not as Failed or Paused$") as caught:
+    with pytest.raises(PipelineExecutionOutcomeError, match=r"ended as Succeeded, not as Failed or Paused$"):
         execution.raise_for_status([STATUS.FAILED, STATUS("Paused")])
-    assert type(caught.value) is PipelineExecutionOutcomeError
 
 
 @pytest.mark.parametrize(
@@ -111,10 +96,8 @@ def test_success_is_ok_by_itself_but_not_beside_others() -> None:
         pytest.param("SUCCEEDED", r"ok cannot be 'SUCCEEDED'.*given as PipelineExecutionStatus\(…\)$", id="capitals"),
         pytest.param(["Succeeded", "stopped"], "ok cannot be 'stopped'", id="typo-among-several"),
         pytest.param((), "ok is empty", id="nothing"),
-        pytest.param("", "ok cannot be ''", id="empty"),
         pytest.param(None, "ok cannot be None", id="none"),
         pytest.param(7, "ok cannot be 7", id="number"),
-        pytest.param([None], "ok cannot be None", id="none-among-several"),
         pytest.param("x" * 5000, "ok cannot be 'x{99},", id="long-values-are-cut"),
     ],
 )
@@ -125,13 +108,12 @@ def test_what_is_no_status_is_refused_whatever_the_end(status: str, ok: Any, pro
         make_pipeline_execution(status=status).raise_for_status(ok)
 
 
-def test_a_long_summary_is_cut_in_the_message_but_whole_in_the_execution() -> None:
+def test_a_long_summary_is_cut_in_the_message() -> None:
     execution = make_pipeline_execution(status="Failed", status_summary="no " * 1000)
     with pytest.raises(PipelineExecutionFailedError) as caught:
         execution.raise_for_status()
     assert len(str(caught.value)) < 500
     assert "no no…" in str(caught.value)
-    assert caught.value.execution.status_summary == "no " * 1000
 
 
 # Revisions
@@ -143,32 +125,15 @@ def test_the_revision_of_an_artifact_is_found_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "problem", "candidates"),
+    ("names", "problem"),
     [
-        pytest.param(
-            ["Source", "Config", None],
-            "has no revision of an artifact 'Sorce', but of 'Source', 'Config'",
-            0,
-            id="typo",
-        ),
-        pytest.param(
-            ["Sorce", "Config", "Sorce"],
-            "has 2 revisions of the artifact 'Sorce': choose from its artifact_revisions",
-            2,
-            id="several",
-        ),
-        pytest.param(
-            [], "has no revision of an artifact 'Sorce', nor of any other: its source actions bring them", 0, id="none"
-        ),
-        pytest.param(
-            [None],
-            "has no revision of an artifact 'Sorce', nor of any other: its source actions bring them",
-            0,
-            id="nameless",
-        ),
+        (["Source", "Config", None], "has no revision of an artifact 'Sorce', but of 'Source', 'Config'"),
+        (["Sorce", "Config", "Sorce"], "has 2 revisions of the artifact 'Sorce': choose from its artifact_revisions"),
+        ([None], "has no revision of an artifact 'Sorce', nor of any other: its source actions bring them"),
     ],
+    ids=["typo", "several", "nameless"],
 )
-def test_there_must_be_one_revision_of_the_name(names: list[str | None], problem: str, candidates: int) -> None:
+def test_there_must_be_one_revision_of_the_name(names: list[str | None], problem: str) -> None:
     execution = make_pipeline_execution(
         pipeline_execution_id=ID, artifact_revisions=[ArtifactRevision(name=name) for name in names]
     )
@@ -179,32 +144,6 @@ def test_there_must_be_one_revision_of_the_name(names: list[str | None], problem
     assert str(error) == f"execution {ID} of pipeline web {problem}"
     assert error.artifact_name == "Sorce"
     assert error.candidates == tuple(each for each in execution.artifact_revisions if each.name == "Sorce")
-    assert len(error.candidates) == candidates
-
-
-# Both
-
-
-def failures() -> list[CodePipelineError]:
-    """Return one error of each kind, as a program gets it."""
-    found: list[CodePipelineError] = []
-    for status in ("Failed", "Stopped", "Superseded", "Cancelled", "InProgress"):
-        with pytest.raises(PipelineExecutionOutcomeError) as outcome:
-            make_pipeline_execution(status=status, region_name="eu-west-1").raise_for_status()
-        found.append(outcome.value)
-    with pytest.raises(ArtifactRevisionLookupError) as lookup:
-        make_pipeline_execution(artifact_revisions=[{"name": "A"}, {"name": "A"}]).artifact_revision("A")
-    return [*found, lookup.value]
-
-
-@pytest.mark.parametrize("error", failures(), ids=lambda error: type(error).__name__)
-def test_an_error_survives_pickle_and_copy_with_what_it_is_about(error: CodePipelineError) -> None:
-    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
-        assert type(twin) is type(error)
-        assert str(twin) == str(error)
-        assert vars(twin) == vars(error)
-    if isinstance(error, PipelineExecutionOutcomeError):
-        assert pickle.loads(pickle.dumps(error)).execution.region_name == "eu-west-1"
 
 
 TEXTS = st.text(st.characters())
@@ -231,14 +170,9 @@ def test_whatever_the_texts_hold_the_message_is_one_line_that_can_be_written(
         str(error).encode()
 
 
-@pytest.mark.parametrize(
-    ("text", "shortened"),
-    [
-        pytest.param("", "", id="empty"),
-        pytest.param(" a \n\t b ", "a b", id="lines"),
-        pytest.param("abcdefghij", "abcdefghij", id="just-fits"),
-        pytest.param("abcdefghijk", "abcdefghi…", id="cut"),
-    ],
-)
-def test_a_shortened_text_is_one_line(text: str, shortened: str) -> None:
-    assert shorten(text, 10) == shortened
+def test_a_shortened_text_is_one_line() -> None:
+    assert [shorten(text, 10) for text in (" a \n\t b ", "abcdefghij", "abcdefghijk")] == [
+        "a b",
+        "abcdefghij",
+        "abcdefghi…",
+    ]

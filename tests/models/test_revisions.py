@@ -22,13 +22,8 @@ REDIRECT = (
     "https://us-west-2.console.aws.amazon.com/codesuite/settings/connections/redirect"
     f"?connectionArn={CONNECTION}&referenceType=COMMIT&FullRepositoryId=example/web&Commit={HASH}"
 )
-SUBGROUPS = REDIRECT.replace("example/web", "example%2Fteam%2Fweb")
 CODECOMMIT = f"https://us-west-2.console.aws.amazon.com/codecommit/home#/repository/web/commit/{HASH}"
-CODECOMMIT_BY_QUERY = f"https://console.aws.amazon.com/codecommit/home?region=eu-west-1#/repository/web/commit/{HASH}"
-CODESUITE = (
-    f"https://cn-north-1.console.amazonaws.cn/codesuite/codecommit/repositories/web/commit/{HASH}?region=cn-north-1"
-)
-IMAGES = "https://eu-west-1.console.aws.amazon.com/ecr/repositories/private/111122223333/web"
+CODESUITE = f"https://cn-north-1.console.amazonaws.cn/codesuite/codecommit/repositories/web/commit/{HASH}?region=a"
 S3_VERSION = "CXkyGc4T_6.0ZrS3vwWYfF1NHHYqGtmh"
 
 
@@ -37,134 +32,67 @@ def connection_summary(provider: str, message: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("revision", "provider", "repository", "commit", "message", "url"),
+    ("url", "provider", "repository", "commit"),
     [
-        pytest.param(
-            ArtifactRevision(
-                revision_id=HASH,
-                revision_summary="Answer faster\n",
-                revision_url=f"https://github.com/example/web/commit/{HASH}",
-            ),
-            *("GitHub", "example/web", HASH, "Answer faster", f"https://github.com/example/web/commit/{HASH}"),
-            id="github-by-webhook",
-        ),
-        pytest.param(
-            ArtifactRevision(
-                revision_id="7636d59f3c461cEXAMPLE8417dbc6371",
-                revision_url=f"https://api.github.com/repos/example/web/git/commits/{HASH}",
-            ),
-            *("GitHub", "example/web", HASH, None, f"https://github.com/example/web/commit/{HASH}"),
-            id="github-by-its-api",
-        ),
-        pytest.param(
-            ArtifactRevision(
-                revision_id=HASH,
-                revision_summary=connection_summary("GitHub", "Answer faster"),
-                revision_url=REDIRECT,
-            ),
-            *("GitHub", "example/web", HASH, "Answer faster", REDIRECT),
-            id="github-by-connection",
-        ),
-        pytest.param(
-            ArtifactRevision(
-                revision_id=HASH,
-                revision_summary=connection_summary("Bitbucket", "Merge 'a'\n\nBoth.\n"),
-                revision_url=REDIRECT,
-            ),
-            *("Bitbucket", "example/web", HASH, "Merge 'a'\n\nBoth.", REDIRECT),
-            id="bitbucket-by-connection",
-        ),
-        pytest.param(
-            ArtifactRevision(
-                revision_summary=connection_summary("GitLabSelfManaged", "Größer \U0001f680"), revision_url=SUBGROUPS
-            ),
-            *("GitLabSelfManaged", "example/team/web", HASH, "Größer \U0001f680", SUBGROUPS),
-            id="gitlab-by-connection-without-id",
-        ),
-        pytest.param(
-            ArtifactRevision(revision_url=f"https://bitbucket.org/example/web/commits/{HASH}"),
-            *("Bitbucket", "example/web", HASH, None, f"https://bitbucket.org/example/web/commits/{HASH}"),
-            id="bitbucket-page",
-        ),
-        pytest.param(
-            ArtifactRevision(revision_url=f"https://gitlab.com/example/team/web/-/commit/{HASH}"),
-            *("GitLab", "example/team/web", HASH, None, f"https://gitlab.com/example/team/web/-/commit/{HASH}"),
-            id="gitlab-page",
-        ),
-        pytest.param(
-            ArtifactRevision(revision_url=f"https://gitlab.com/example/web/commit/{HASH}"),
-            *("GitLab", "example/web", HASH, None, f"https://gitlab.com/example/web/commit/{HASH}"),
-            id="gitlab-page-of-old",
-        ),
-        pytest.param(
-            ArtifactRevision(revision_id=HASH, revision_summary="Added a licence", revision_url=CODECOMMIT),
-            *("CodeCommit", "web", HASH, "Added a licence", CODECOMMIT),
-            id="codecommit",
-        ),
-        pytest.param(
-            ArtifactRevision(revision_url=CODECOMMIT_BY_QUERY),
-            *("CodeCommit", "web", HASH, None, CODECOMMIT_BY_QUERY),
-            id="codecommit-region-in-the-query",
-        ),
-        pytest.param(
-            ArtifactRevision(revision_url=CODESUITE),
-            *("CodeCommit", "web", HASH, None, CODESUITE),
-            id="codecommit-in-the-codesuite-of-china",
-        ),
-        pytest.param(
-            ArtifactRevision(revision_id=S3_VERSION, revision_summary=f"Amazon S3 version id: {S3_VERSION}"),
-            *("S3", None, None, None, None),
-            id="s3",
-        ),
-        pytest.param(
-            ArtifactRevision(revision_id=S3_VERSION, revision_summary="Release 7", revision_url=""),
-            *(None, None, None, "Release 7", None),
-            id="s3-with-the-summary-of-its-user",
-        ),
-        pytest.param(
-            ArtifactRevision(
-                revision_id=S3_VERSION, revision_url="https://console.aws.amazon.com/s3/home?region=eu-west-1#"
-            ),
-            *("S3", None, None, None, "https://console.aws.amazon.com/s3/home?region=eu-west-1#"),
-            id="s3-console",
-        ),
-        pytest.param(
-            ArtifactRevision(
-                revision_id=f"sha256:{LONG_HASH}",
-                revision_url=IMAGES,
-            ),
-            *("ECR", None, None, None, IMAGES),
-            id="image-digest-is-no-commit",
-        ),
-        pytest.param(
-            ArtifactRevision(
-                revision_id="7636d59f3c461cEXAMPLE8417dbc6371",
-                revision_change_identifier="1427298921.3976923",
-                revision_summary="Updating the application for feature 12-4820",
-                revision_url="",
-            ),
-            *(None, None, None, "Updating the application for feature 12-4820", None),
-            id="sample-of-the-api-reference",
-        ),
-        pytest.param(
-            ArtifactRevision(revision_id=LONG_HASH), *(None, None, LONG_HASH, None, None), id="sha-256-repository"
-        ),
-        pytest.param(ArtifactRevision(), *(None, None, None, None, None), id="nothing"),
+        pytest.param(f"https://github.com/example/web/commit/{HASH}", "GitHub", "example/web", HASH, id="github"),
+        pytest.param(f"https://gitlab.com/a/b/web/-/commit/{HASH}", "GitLab", "a/b/web", HASH, id="gitlab"),
+        pytest.param(f"https://gitlab.com/example/web/commit/{HASH}", "GitLab", "example/web", HASH, id="gitlab-old"),
+        pytest.param(f"https://bitbucket.org/example/web/commits/{HASH}", "Bitbucket", "example/web", HASH, id="bit"),
+        pytest.param(REDIRECT, None, "example/web", HASH, id="connection"),
+        pytest.param(REDIRECT.replace("/web", "%2Fteam%2Fweb"), None, "example/team/web", HASH, id="subgroups"),
+        pytest.param(CODECOMMIT, "CodeCommit", "web", HASH, id="codecommit"),
+        pytest.param(CODECOMMIT.replace("#", "?region=a#"), "CodeCommit", "web", HASH, id="codecommit-with-a-query"),
+        pytest.param(CODESUITE, "CodeCommit", "web", HASH, id="codecommit-in-china"),
+        pytest.param("https://console.amazonaws-us-gov.com/codecommit/home", "CodeCommit", None, None, id="govcloud"),
+        pytest.param("https://console.aws.amazon.com/s3/home?region=eu-west-1#", "S3", None, None, id="s3"),
+        pytest.param("https://s3.console.aws.amazon.com/s3/object/b", "S3", None, None, id="s3-by-its-own-host"),
+        pytest.param("https://1-a.us-east-1.console.aws.amazon.com/ecr/x", "ECR", None, None, id="session"),
+        pytest.param(f"https://github.com/a/b/commit/{HASH}?diff=split#L1", "GitHub", "a/b", HASH, id="more"),
+        pytest.param(f"https://GitHub.com/Example/Web/commit/{HASH}", "GitHub", "Example/Web", HASH, id="capitals"),
+        pytest.param("https://github.com/example/web/commit/5f2c9d1e", "GitHub", "example/web", None, id="short-hash"),
+        pytest.param("https://github.com/example/web", "GitHub", None, None, id="no-commit"),
+        pytest.param("https://api.github.com/repos/a/b/commits/main", "GitHub", "a/b", None, id="api-without-a-hash"),
+        pytest.param(f"https://github.com/commit/{HASH}", "GitHub", None, None, id="no-owner"),
+        pytest.param(f"https://github.com/../web/commit/{HASH}", "GitHub", None, HASH, id="way-out"),
+        pytest.param(f"https://github.com/a/%2e%2e/commit/{HASH}", "GitHub", None, HASH, id="escaped-way-out"),
+        pytest.param(f"https://github.com/a/%00/commit/{HASH}", "GitHub", None, HASH, id="escaped-null"),
+        pytest.param(f"https://github.com.evil.example/a/b/commit/{HASH}", None, None, None, id="another-host"),
+        pytest.param(f"https://evilgithub.com/a/b/commit/{HASH}", None, None, None, id="another-host-before"),
+        pytest.param(f"https://code.example/a/b/commit/{HASH}", None, None, None, id="a-host-of-the-users"),
+        pytest.param("https://code.example/?FullRepositoryId=/example", None, None, None, id="way-to-the-root"),
+        pytest.param("https://code.example/?FullRepositoryId=a%2Fb+c", None, "a/b c", None, id="blank-in-a-name"),
+        pytest.param("https://console.aws.amazon.com.evil.example/s3/", None, None, None, id="another-console"),
+        pytest.param("http://[::1]:8080/", None, None, None, id="ipv6"),
     ],
 )
-def test_every_shape_of_a_revision_is_read(
-    revision: ArtifactRevision,
-    provider: str | None,
-    repository: str | None,
-    commit: str | None,
-    message: str | None,
-    url: str | None,
+def test_a_page_is_told_by_its_whole_host_and_path(
+    url: str, provider: str | None, repository: str | None, commit: str | None
 ) -> None:
-    assert revision.provider_type == provider
-    assert revision.repository == repository
-    assert revision.commit_id == commit
-    assert revision.commit_message == message
+    revision = ArtifactRevision(revision_url=url)
     assert revision.commit_url == url
+    assert (revision.provider_type, revision.repository, revision.commit_id) == (provider, repository, commit)
+
+
+def test_a_commit_of_githubs_api_is_shown_on_its_page() -> None:
+    """The API's URL shows JSON."""
+    revision = ArtifactRevision(revision_url=f"https://api.github.com/repos/example/web/git/commits/{HASH}")
+    assert revision.commit_url == f"https://github.com/example/web/commit/{HASH}"
+    assert (revision.provider_type, revision.repository, revision.commit_id) == ("GitHub", "example/web", HASH)
+
+
+def test_a_connection_names_its_provider_in_the_summary() -> None:
+    summary = connection_summary("Bitbucket", "Merge 'a'\n\nBoth.\n")
+    revision = ArtifactRevision(revision_id=HASH, revision_summary=summary, revision_url=REDIRECT)
+    assert (revision.provider_type, revision.repository, revision.commit_id) == ("Bitbucket", "example/web", HASH)
+    assert (revision.commit_message, revision.commit_url) == ("Merge 'a'\n\nBoth.", REDIRECT)
+
+
+@pytest.mark.parametrize("summary", [f"Amazon S3 version id: {S3_VERSION}", "Release 7"])
+def test_the_version_id_that_s3_writes_is_no_message(summary: str) -> None:
+    revision = ArtifactRevision(revision_id=S3_VERSION, revision_summary=summary, revision_url="")
+    expected = (None, "Release 7") if summary == "Release 7" else ("S3", None)
+    assert (revision.provider_type, revision.commit_message) == expected
+    assert (revision.commit_id, revision.commit_url) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +141,6 @@ def test_the_service_knows_the_commit_better_than_the_url() -> None:
         pytest.param('{"CommitMessage":"Go\\\\\\', None, "Go\\", id="cut-in-an-escape-after-another"),
         pytest.param('{"CommitMessage":"Go\\\\u00e', None, "Go\\u00e", id="cut-after-what-is-no-number"),
         pytest.param('{"ProviderType":"GitHub","Com', None, '{"ProviderType":"GitHub","Com', id="cut-too-early"),
-        pytest.param('{"CommitMessage":"a","CommitMessage":"b"}', None, "b", id="twice"),
     ],
 )
 def test_a_summary_is_read_as_what_it_is(summary: str, provider: str | None, message: str | None) -> None:
@@ -240,23 +167,18 @@ def test_hostile_json_is_a_plain_summary(summary: str) -> None:
     [
         pytest.param("javascript:alert(1)", id="script"),
         pytest.param("JavaScript://github.com/%0aalert(1)", id="script-in-disguise"),
-        pytest.param("data:text/html,<script>", id="data"),
-        pytest.param("file:///etc/passwd", id="file"),
         pytest.param("//github.com/example/web", id="no-scheme"),
         pytest.param("github.com/example/web", id="no-scheme-at-all"),
         pytest.param("https:///example/web", id="no-host"),
         pytest.param("https://github.com@evil.example/example/web", id="userinfo"),
-        pytest.param("https://:@github.com/example/web", id="empty-userinfo"),
         pytest.param("https://github.com\\@evil.example/", id="backslash"),
         pytest.param("https://github.com:99999/example/web", id="port-too-high"),
-        pytest.param("https://github.com:web/example", id="port-of-letters"),
         pytest.param("https://github.com:0/example/web", id="port-zero"),
         pytest.param("https://[::1/example", id="open-bracket"),
         pytest.param("https://[github.com]/example", id="bracketed-name"),
         pytest.param("https://[fe80::1%25eth0]/", id="zone"),
         pytest.param("https://git%68ub.com/", id="escaped-host"),
         pytest.param("https://github.com/a b", id="blank"),
-        pytest.param(" https://github.com/example/web", id="blank-before"),
         pytest.param("https://github.com/a\nb", id="line-break"),
         pytest.param("https://github.com/a\x00b", id="null"),
         pytest.param('https://github.com/"onclick="x', id="quote"),
@@ -269,41 +191,6 @@ def test_hostile_json_is_a_plain_summary(summary: str) -> None:
 def test_a_url_that_is_not_safe_to_open_tells_nothing(url: str) -> None:
     revision = ArtifactRevision(revision_url=url)
     assert (revision.commit_url, revision.repository, revision.provider_type, revision.commit_id) == (None,) * 4
-
-
-@pytest.mark.parametrize(
-    ("url", "provider", "repository"),
-    [
-        pytest.param(f"https://github.com/example/web/commit/{HASH}?diff=split#L1", "GitHub", "example/web", id="more"),
-        pytest.param(f"https://GitHub.com/Example/Web/commit/{HASH}", "GitHub", "Example/Web", id="capitals"),
-        pytest.param("https://github.com/example/web/commit/5f2c9d1e", "GitHub", "example/web", id="short-hash"),
-        pytest.param("https://github.com/example/web", "GitHub", None, id="no-commit"),
-        pytest.param(f"https://github.com/commit/{HASH}", "GitHub", None, id="no-owner"),
-        pytest.param(f"https://github.com/../web/commit/{HASH}", "GitHub", None, id="way-out"),
-        pytest.param(f"https://github.com/example/%2e%2e/commit/{HASH}", "GitHub", None, id="escaped-way-out"),
-        pytest.param(f"https://github.com/example/%00/commit/{HASH}", "GitHub", None, id="escaped-null"),
-        pytest.param(f"https://github.com.evil.example/example/web/commit/{HASH}", None, None, id="another-host"),
-        pytest.param(f"https://evilgithub.com/example/web/commit/{HASH}", None, None, id="another-host-before"),
-        pytest.param(f"https://code.example/example/web/commit/{HASH}", None, None, id="a-host-of-ones-own"),
-        pytest.param("https://code.example/?FullRepositoryId=/example", None, None, id="way-to-the-root"),
-        pytest.param("https://code.example/?FullRepositoryId=a%2Fb+c", None, "a/b c", id="blank-in-a-name"),
-        pytest.param("https://console.aws.amazon.com.evil.example/s3/", None, None, id="another-console"),
-        pytest.param("https://s3.console.aws.amazon.com/s3/object/b", "S3", None, id="console-of-s3"),
-        pytest.param("https://1-a.us-east-1.console.aws.amazon.com/ecr/x", "ECR", None, id="console-of-a-session"),
-        pytest.param("https://console.amazonaws-us-gov.com/codecommit/home", "CodeCommit", None, id="govcloud"),
-        pytest.param("http://[::1]:8080/", None, None, id="ipv6"),
-    ],
-)
-def test_a_page_is_told_by_its_whole_host_and_path(url: str, provider: str | None, repository: str | None) -> None:
-    revision = ArtifactRevision(revision_url=url)
-    assert revision.commit_url == url
-    assert (revision.provider_type, revision.repository) == (provider, repository)
-
-
-def test_an_api_address_without_its_commit_stays_as_it_is() -> None:
-    url = "https://api.github.com/repos/example/web/commits/main"
-    revision = ArtifactRevision(revision_url=url)
-    assert (revision.commit_url, revision.repository, revision.commit_id) == (url, "example/web", None)
 
 
 HOSTS = "github.com api.github.com bitbucket.org gitlab.com us-west-2.console.aws.amazon.com"
