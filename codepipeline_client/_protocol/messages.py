@@ -7,14 +7,12 @@ Headers are pairs, in the order in which they go on the wire.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from attrs import define, field, frozen
 
 from ..errors import CodePipelineError
 from .sigv4 import Credentials
-
-_MAX_REQUEST_ID: Final = 128
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -47,7 +45,7 @@ class Response:
     def request_id(self) -> str | None:
         """The service's id for the request, from either header. None when there is none."""
         request_id = self.headers.get("x-amzn-requestid") or self.headers.get("x-amz-request-id") or ""
-        return self.redact(request_id)[:_MAX_REQUEST_ID] or None
+        return self.redact(request_id)[:128] or None
 
     def redact(self, text: str) -> str:
         """Return *text* without the secret parts of the credentials: a response may quote the signed headers."""

@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache, reduce
 from hashlib import sha256
-from math import floor
 from time import gmtime, strftime
 from typing import Final
 from urllib.parse import quote
@@ -39,8 +38,6 @@ NEVER_SIGNED: Final = frozenset(
     }
 )
 """The headers, in lower case, that proxies, HTTP libraries and tracers may add or alter."""
-
-_IGNORED: Final = REPLACED | NEVER_SIGNED
 
 _S3_FAMILY: Final = frozenset({"s3", "s3-object-lambda", "s3-outposts"})
 """The services whose paths are object keys, signed as they are, and which take the payload's hash as a header."""
@@ -93,7 +90,7 @@ def sign(
     fields = _canonical_headers(headers)
     if "host" not in fields:
         raise ValueError("the request has no Host header, so it cannot be signed: add the one that will be sent")
-    timestamp = _timestamp(floor(now))
+    timestamp = strftime("%Y%m%dT%H%M%SZ", gmtime(now))
     day = timestamp[:8]
     payload_hash = sha256(body).hexdigest()
     scope = f"{day}/{region_name}/{service_name}/aws4_request"
@@ -109,17 +106,9 @@ def sign(
     names = sorted(fields)
     signed_headers = ";".join(names)
 
-    canonical_request = "\n".join(
-        (
-            method.upper(),
-            canonical_path,
-            canonical_query,
-            *[f"{name}:{fields[name]}" for name in names],
-            "",
-            signed_headers,
-            fields.get(_HASH, payload_hash),
-        )
-    )
+    lines = [f"{name}:{fields[name]}" for name in names]
+    request = (method.upper(), canonical_path, canonical_query, *lines, "", signed_headers)
+    canonical_request = "\n".join((*request, fields.get(_HASH, payload_hash)))
     string_to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{sha256(_utf8(canonical_request)).hexdigest()}"
     signature = _hmac(signing_key, string_to_sign).hex()
 
@@ -159,15 +148,10 @@ def _canonical_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     fields: dict[str, str] = {}
     for name, value in headers:
         key = name.lower()
-        if key not in _IGNORED:
+        if key not in NEVER_SIGNED and key not in REPLACED:
             folded = " ".join(value.split())
             fields[key] = f"{fields[key]},{folded}" if key in fields else folded
     return fields
-
-
-@lru_cache(maxsize=16)
-def _timestamp(second: int) -> str:
-    return strftime("%Y%m%dT%H%M%SZ", gmtime(second))
 
 
 @lru_cache(maxsize=64)

@@ -1,56 +1,71 @@
 """
-Read JSON strictly.
-
-Knows no protocol, and raises nothing: a body that cannot be read becomes a `NotJson` that says why.
+Read JSON strictly. Knows no protocol.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import isfinite
-from typing import Final, NamedTuple, NoReturn, TypeGuard
+from typing import Final, NoReturn, TypeGuard
 
 JsonObject = Mapping[str, object]
 
 _MAX_DEPTH: Final = 100
 _MAX_CONTAINERS: Final = 100_000
 """Lists and objects in a body: a hundred thousand are read quickly, a million would block an event loop."""
+_TOO_DEEP: Final = "it is not JSON (nested too deeply)"
+_KINDS: Final[Mapping[type, str]] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a fraction",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 
 
-class NotJson(NamedTuple):
-    """The reason why a body is not usable JSON."""
-
-    reason: str
-
-
-def parse(body: bytes) -> object:
-    """Return the decoded body, or why it is not JSON. Raises nothing, since json's errors hold the whole body."""
+def read_object(body: bytes) -> JsonObject | str:
+    """Return the JSON object in *body*, or why there is none. Raises nothing, since json's errors hold the body."""
     brackets = body.count(b"[") + body.count(b"{")
     if brackets > _MAX_CONTAINERS:
-        return NotJson("more lists and objects than any answer has")
+        return "it is not JSON (more lists and objects than any response has)"
     try:
         decoded: object = _DECODER.decode(body.decode())
+        # Deeper values can be decoded, but neither copied nor pickled. Only a body with many brackets can be that deep.
+        if brackets > _MAX_DEPTH and _depth(decoded) > _MAX_DEPTH:
+            return _TOO_DEEP
     except ValueError as error:
-        return NotJson(str(error))
+        return f"it is not JSON ({error})" if body else "it is empty"
     except RecursionError:
-        return NotJson("nested too deeply")
-    # Deeper values can be decoded, but neither copied nor pickled. Only a body with many brackets can be that deep.
-    deep = brackets > _MAX_DEPTH and _depth(decoded) > _MAX_DEPTH
-    return NotJson("nested too deeply") if deep else decoded
+        return _TOO_DEEP
+    return decoded if is_object(decoded) else f"an object was expected, not {kind_of(decoded)}"
+
+
+def kind_of(value: object) -> str:
+    """Return the JSON type of a decoded value, with its article."""
+    return _KINDS[type(value)]
+
+
+def is_object(value: object) -> TypeGuard[JsonObject]:
+    """Return whether a decoded value is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """Return whether a decoded value is a list."""
+    return isinstance(value, list)
+
+
+def replace_surrogates(text: str) -> str:
+    """Return *text* with surrogate pairs joined and lone surrogates replaced by U+FFFD, so that it can be encoded."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _depth(value: object) -> int:
-    depth, level = 0, [value]
-    while level := [inner for each in level for inner in _elements(each)]:
-        depth += 1
-    return depth
-
-
-def _elements(value: object) -> Iterable[object]:
-    if is_object(value):
-        return value.values()
-    return value if is_list(value) else ()
+    inner = value.values() if is_object(value) else value if is_list(value) else ()
+    return 1 + max(map(_depth, inner), default=0)
 
 
 def _finite(number: str) -> float:
@@ -65,35 +80,3 @@ def _no_constant(constant: str) -> NoReturn:
 
 
 _DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
-
-
-def kind_of(value: object) -> str:
-    """Return the JSON type of a decoded value, with its article."""
-    return next((words for kind, words in _KINDS if isinstance(value, kind)), "null")
-
-
-_KINDS: Final[tuple[tuple[type, str], ...]] = (
-    (str, "a string"),
-    (bool, "a boolean"),
-    (int, "a number"),
-    (float, "a fraction"),
-    (list, "a list"),
-    (dict, "an object"),
-)
-
-
-def replace_surrogates(text: str) -> str:
-    """Return *text* with surrogate pairs joined and lone surrogates replaced by U+FFFD, so that it can be encoded."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def is_object(value: object) -> TypeGuard[JsonObject]:
-    """Return whether a decoded value is an object."""
-    return isinstance(value, dict)
-
-
-def is_list(value: object) -> TypeGuard[list[object]]:
-    """Return whether a decoded value is a list."""
-    return isinstance(value, list)

@@ -1,4 +1,4 @@
-"""AWS JSON 1.1: codes and messages from wherever they are, and no answer that is trusted too much."""
+"""AWS JSON 1.1: codes and messages wherever a response has them, and no response that is trusted too much."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import pickle
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,7 @@ from codepipeline_client._protocol.messages import Response
 NAME = "GetPipelineExecution"
 
 
-def answer(body: bytes | str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def response(body: bytes | str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(
         status_code=status,
         headers={"x-amzn-requestid": "r-1"} if headers is None else headers,
@@ -43,29 +45,29 @@ URI = "http://internal.amazon.com/coral/com.amazon.coral.validate/"
 
 
 @pytest.mark.parametrize(
+    "text", [CODE, f"{CODE}:{URI}", f"aws.protocoltests#{CODE}", f"aws.protocoltests#{CODE}:{URI}"]
+)
+@pytest.mark.parametrize("place", ["x-amzn-errortype", "code", "__type"])
+def test_an_error_code_is_read_without_namespace_and_uri(place: str, text: str) -> None:
+    headers, body = ({place: text}, {}) if place == "x-amzn-errortype" else ({}, {place: text})
+    with pytest.raises(errors.PipelineNotFoundException) as caught:
+        decode(NAME, response(json.dumps(body), 400, headers))
+    assert caught.value.code == CODE
+
+
+@pytest.mark.parametrize(
     ("header", "body"),
     [
-        pytest.param(CODE, {}, id="header"),
-        pytest.param(f"{CODE}:{URI}", {}, id="header-uri"),
-        pytest.param(f"aws.protocoltests#{CODE}", {}, id="header-namespace"),
-        pytest.param(f"aws.protocoltests#{CODE}:{URI}", {}, id="header-both"),
-        pytest.param(None, {"code": CODE}, id="code"),
-        pytest.param(None, {"code": f"{CODE}:{URI}"}, id="code-uri"),
-        pytest.param(None, {"code": f"aws.protocoltests#{CODE}"}, id="code-namespace"),
-        pytest.param(None, {"__type": CODE}, id="type"),
-        pytest.param(None, {"__type": f"{CODE}:{URI}"}, id="type-uri"),
-        pytest.param(None, {"__type": f"aws.protocoltests#{CODE}"}, id="type-namespace"),
-        pytest.param(None, {"__type": f"aws.protocoltests#{CODE}:{URI}"}, id="type-both"),
         pytest.param(CODE, {"code": "Other", "__type": "Another"}, id="header-wins"),
         pytest.param(None, {"code": CODE, "__type": "Another"}, id="code-before-type"),
         pytest.param(None, {"code": 7, "__type": CODE}, id="a-code-that-is-no-text-is-none"),
         pytest.param("", {"code": "", "__type": CODE}, id="an-empty-code-is-none"),
     ],
 )
-def test_an_error_code_is_found_in_each_place_that_the_protocol_has(header: str | None, body: object) -> None:
+def test_an_error_code_is_taken_from_the_first_place_that_has_one(header: str | None, body: object) -> None:
     headers = {} if header is None else {"x-amzn-errortype": header}
     with pytest.raises(errors.PipelineNotFoundException) as caught:
-        decode(NAME, answer(json.dumps(body), 400, headers))
+        decode(NAME, response(json.dumps(body), 400, headers))
     assert caught.value.code == CODE
 
 
@@ -82,21 +84,17 @@ def test_an_error_code_is_found_in_each_place_that_the_protocol_has(header: str 
 )
 def test_an_error_message_is_found_in_either_case(body: object, message: str) -> None:
     with pytest.raises(ServiceError) as caught:
-        decode(NAME, answer(json.dumps(body), 400))
+        decode(NAME, response(json.dumps(body), 400))
     assert caught.value.message == message
 
 
 def test_an_error_carries_all_that_is_known() -> None:
     with pytest.raises(ServiceError) as caught:
-        decode(NAME, answer('{"__type": "BrandNew", "nested": {"__type": "ValidationException"}}', 418))
+        decode(NAME, response('{"__type": "BrandNew", "nested": {"__type": "ValidationException"}}', 418))
     error = caught.value
     assert type(error) is ServiceError
-    assert (error.code, error.http_status_code, error.request_id, error.operation_name) == (
-        "BrandNew",
-        418,
-        "r-1",
-        NAME,
-    )
+    assert (error.code, error.http_status_code) == ("BrandNew", 418)
+    assert (error.request_id, error.operation_name) == ("r-1", NAME)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +102,7 @@ def test_an_error_carries_all_that_is_known() -> None:
 )
 def test_an_error_with_an_odd_body_is_an_error_by_its_status(body: str | bytes) -> None:
     with pytest.raises(ServiceError) as caught:
-        decode(NAME, answer(body, 502, {}))
+        decode(NAME, response(body, 502, {}))
     error = caught.value
     assert (error.code, error.request_id, error.fault) == ("502", None, "server")
     assert len(error.message) <= 1000
@@ -134,52 +132,50 @@ def test_an_error_with_an_odd_body_is_an_error_by_its_status(body: str | bytes) 
         pytest.param('{"a": -Infinity}', "-Infinity is no JSON number", id="infinity"),
     ],
 )
-def test_an_answer_that_is_no_json_object_is_not_trusted(body: str | bytes, why: str) -> None:
+def test_a_body_that_is_no_json_object_is_not_trusted(body: str | bytes, why: str) -> None:
     with pytest.raises(ResponseDecodeError, match=why) as caught:
-        decode(NAME, answer(body, headers={"x-amzn-requestid": "r-1", "content-type": "text/html"}))
+        decode(NAME, response(body, headers={"x-amzn-requestid": "r-1", "content-type": "text/html"}))
     error = caught.value
     assert (error.http_status_code, error.request_id) == (200, "r-1")
-    assert error.__cause__ is None
+    assert (error.__cause__, error.__context__) == (None, None)
     assert len(str(error)) < 500
-
-
-@pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
-def test_a_redirect_is_no_answer(status: int) -> None:
-    with pytest.raises(ResponseDecodeError, match=r"redirects to 'http://elsewhere\.test/', and redirects are never"):
-        decode(NAME, answer("", status, {"location": "http://elsewhere.test/"}))
 
 
 @pytest.mark.parametrize(
     "body", ['{"a":' * 99 + "1" + "}" * 99, '{"a": [' + "{}," * 500 + "[]]}"], ids=["deep", "wide"]
 )
 def test_what_can_be_copied_is_read(body: str) -> None:
-    assert pickle.loads(pickle.dumps(decode(NAME, answer(body)).raw)) == json.loads(body)
+    assert pickle.loads(pickle.dumps(decode(NAME, response(body)).raw)) == json.loads(body)
 
 
-def test_an_encoded_answer_was_not_asked_for() -> None:
-    with pytest.raises(ResponseDecodeError, match="Content-Encoding 'gzip'"):
-        decode(NAME, answer("{}", headers={"content-encoding": "gzip"}))
-    for plain in ("identity", "Identity ", ""):
-        assert decode(NAME, answer("{}", headers={"content-encoding": plain})).raw == {}
+@pytest.mark.parametrize(
+    ("untrusted", "why"),
+    [
+        pytest.param(
+            {"status_code": 307, "headers": {"location": "b"}}, "redirects to 'b', and redirects are never", id="to"
+        ),
+        pytest.param({"status_code": 304}, "it redirects to ''", id="not-modified"),
+        pytest.param({"headers": {"content-encoding": "gzip"}}, "Content-Encoding 'gzip'", id="encoded"),
+        pytest.param({"is_whole": False}, "it is larger than any execution", id="cut-off"),
+    ],
+)
+def test_a_response_that_was_not_requested_is_not_trusted(untrusted: dict[str, Any], why: str) -> None:
+    with pytest.raises(ResponseDecodeError, match=why):
+        decode(NAME, evolve(response("{}"), **untrusted))
 
 
-def test_an_answer_beyond_the_limit_is_not_trusted_and_an_error_beyond_it_is_still_an_error() -> None:
-    cut = Response(status_code=200, headers={}, body=b"{", is_whole=False)
-    with pytest.raises(ResponseDecodeError, match="it is larger than any execution"):
-        decode(NAME, cut)
-    with pytest.raises(ServiceError) as caught:
-        decode(NAME, Response(status_code=503, headers={}, body=b"{", is_whole=False))
-    assert caught.value.fault == "server"
+@pytest.mark.parametrize("encoding", ["identity", "Identity ", ""])
+def test_a_response_that_is_not_encoded_is_read(encoding: str) -> None:
+    assert decode(NAME, response("{}", headers={"content-encoding": encoding})).raw == {}
 
 
-@pytest.mark.parametrize("place", ["code", "location", "content-type", "content-encoding", "x-amzn-requestid"])
-def test_what_an_answer_says_of_itself_is_cut_in_a_message(place: str) -> None:
-    long = "x" * 100_000
-    response = answer(json.dumps({"code": long}), 400) if place == "code" else answer("<", 200, {place: long})
-    if place == "location":
-        response = answer("", 302, {place: long})
+@pytest.mark.parametrize(
+    "place", ["x-amzn-errortype", "location", "content-type", "content-encoding", "x-amzn-requestid"]
+)
+@pytest.mark.parametrize("status", [200, 302, 400])
+def test_what_a_response_says_of_itself_is_cut_in_a_message(place: str, status: int) -> None:
     with pytest.raises((ServiceError, ResponseDecodeError)) as caught:
-        decode(NAME, response)
+        decode(NAME, response("<", status, {place: "x" * 100_000}))
     assert len(str(caught.value)) < 1000
 
 
@@ -193,7 +189,7 @@ def test_what_an_answer_says_of_itself_is_cut_in_a_message(place: str) -> None:
     ],
 )
 def test_a_request_id_is_found_under_either_name(headers: Mapping[str, str], expected: str | None) -> None:
-    assert answer("{}", headers=headers).request_id == expected
+    assert response("{}", headers=headers).request_id == expected
 
 
 SECRETIVE = Credentials(access_key_id="AKID", secret_access_key="topsecret", session_token="tok/en+==")
@@ -203,18 +199,17 @@ SECRETIVE = Credentials(access_key_id="AKID", secret_access_key="topsecret", ses
 @pytest.mark.parametrize(
     "body", ['{"message": "you sent tok/en+== and topsecret"}', "<p>x-amz-security-token: tok/en+=="]
 )
-def test_keys_that_an_answer_quotes_do_not_reach_an_error(status: int, body: str) -> None:
-    response = Response(status_code=status, headers={}, body=body.encode(), credentials=SECRETIVE)
-    try:
-        decode(NAME, response).refuse("message", "any")
-    except (ServiceError, ResponseDecodeError) as error:
-        seen = f"{error} {error!r} {vars(error)}"
+def test_credentials_that_a_response_quotes_do_not_reach_an_error(status: int, body: str) -> None:
+    quoting = Response(status_code=status, headers={}, body=body.encode(), credentials=SECRETIVE)
+    with pytest.raises((ServiceError, ResponseDecodeError)) as caught:
+        decode(NAME, quoting).refuse("message", "any")
+    seen = f"{caught.value!r} {vars(caught.value)}"
     assert "tok/en" not in seen
     assert "topsecret" not in seen
 
 
 def members(**raw: object) -> Members:
-    found = decode(NAME, answer(json.dumps({"outer": {"inner": raw}}))).structure("outer")
+    found = decode(NAME, response(json.dumps({"outer": {"inner": raw}}))).structure("outer")
     assert found is not None
     inner = found.structure("inner")
     assert inner is not None
@@ -235,20 +230,16 @@ def members(**raw: object) -> Members:
         pytest.param("timestamp", -(10**30), "not a number beyond the calendar's end", id="timestamp-before"),
         pytest.param("structure", [], "an object was expected, not a list", id="object-list"),
         pytest.param("structures", {}, "a list was expected, not an object", id="list-object"),
+        pytest.param("structures", [{}, 1], "an object was expected, not a number", id="element-number"),
     ],
 )
 def test_a_member_of_a_wrong_type_is_named_by_its_path(read: str, value: object, problem: str) -> None:
     reader = getattr(members(member=value), read)
-    with pytest.raises(ResponseDecodeError, match=rf": outer\.inner\.member: .*{problem}$"):
+    with pytest.raises(ResponseDecodeError, match=rf": outer\.inner\.member(\[1\])?: .*{problem}$"):
         reader("member")
 
 
 EMPTY: dict[str, object] = {}
-
-
-def test_a_wrong_element_is_named_by_its_place() -> None:
-    with pytest.raises(ResponseDecodeError, match=r"outer\.inner\.many\[1\]: an object was expected, not a string"):
-        members(many=[EMPTY, "x"]).structures("many")
 
 
 @pytest.mark.parametrize("raw", [{}, {"member": None}], ids=["absent", "null"])
@@ -267,22 +258,13 @@ def test_null_elements_are_left_out() -> None:
 
 def test_a_list_is_read_as_far_as_an_event_loop_can_bear() -> None:
     assert len(members(many=[EMPTY] * 10_000).structures("many")) == 10_000
-    with pytest.raises(
-        ResponseDecodeError, match=r"outer\.inner\.many: 10001 elements are more than any execution has"
-    ):
+    with pytest.raises(ResponseDecodeError, match=r"inner\.many: 10001 elements are more than any execution has"):
         members(many=[EMPTY] * 10_001).structures("many")
 
 
 def test_half_a_surrogate_pair_becomes_a_replacement_character() -> None:
     assert members(text="cut off \ud83d").string("text") == "cut off \ufffd"
     assert members(text="whole \ud83d\ude00").string("text") == "whole \U0001f600"
-
-
-@given(st.text())
-def test_any_text_can_be_written_and_printed(text: str) -> None:
-    found = members(text=text).string("text")
-    assert found is not None
-    assert found.encode().decode() == text
 
 
 @given(st.integers(-62135596800, 253402300799))
@@ -296,4 +278,4 @@ def test_whole_seconds_are_exact(seconds: int) -> None:
 @given(st.binary(max_size=200), st.integers(200, 599))
 def test_no_body_raises_anything_raw(body: bytes, status: int) -> None:
     with suppress(ServiceError, ResponseDecodeError):
-        assert isinstance(decode(NAME, answer(body, status, {})), Members)
+        assert isinstance(decode(NAME, response(body, status, {})), Members)
