@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExec
 from __future__ import annotations
 
 from string import ascii_letters, digits
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import field, frozen
 
@@ -23,6 +23,7 @@ from ..models import (
     ExecutionMode,
     ExecutionTrigger,
     ExecutionType,
+    OpenEnum,
     PipelineExecution,
     PipelineExecutionStatus,
     PipelineRollbackMetadata,
@@ -38,24 +39,16 @@ if TYPE_CHECKING:
 ERRORS: Final = (ValidationException, PipelineNotFoundException, PipelineExecutionNotFoundException)
 """What the service documents for this operation, beside the errors common to all."""
 
-_NAME: Final = r"[A-Za-z0-9.@\-_]+"
-_NAME_LENGTH: Final = 100
-_UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-# The same without regular expressions: to compile them takes as long as a call.
+# The service's patterns are not compiled, since that takes as long as a call.
 _IN_NAME: Final = ascii_letters + digits + ".@-_"
 _IN_UUID: Final = "0123456789abcdef-"
-_UUID_LENGTHS: Final = [8, 4, 4, 4, 12]
 
-# What a call of the class would find, found faster; what is not there is new to this release.
-_STATUSES: Final = {each.value: each for each in PipelineExecutionStatus}
-_MODES: Final = {each.value: each for each in ExecutionMode}
-_TYPES: Final = {each.value: each for each in ExecutionType}
-_TRIGGERS: Final = {each.value: each for each in TriggerType}
+EnumT = TypeVar("EnumT", bound=OpenEnum)
 
 
 @frozen(kw_only=True)
 class GetPipelineExecutionInput:
-    """Which execution is asked for."""
+    """Which execution to read."""
 
     pipeline_name: str
     """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
@@ -65,11 +58,10 @@ class GetPipelineExecutionInput:
     def violations(self, strict: bool = True) -> tuple[ParameterViolation, ...]:
         """Return every rule of the operation that the input breaks; unless *strict*, anything that is a string goes."""
         name, execution_id = self.pipeline_name, self.pipeline_execution_id
-        wrong_name = _wrong_type(name) or (_wrong_name(name) if strict else None)
-        wrong_id = _wrong_type(execution_id) or (_wrong_id(execution_id) if strict else None)
-        if wrong_name is wrong_id is None:  # as nearly always
-            return ()
-        broken = (("pipeline_name", wrong_name), ("pipeline_execution_id", wrong_id))
+        broken = (
+            ("pipeline_name", _wrong_type(name) or (_wrong_name(name) if strict else None)),
+            ("pipeline_execution_id", _wrong_type(execution_id) or (_wrong_id(execution_id) if strict else None)),
+        )
         return tuple([ParameterViolation(parameter, rule) for parameter, rule in broken if rule])
 
     def to_wire(self) -> JsonObject:
@@ -79,10 +71,10 @@ class GetPipelineExecutionInput:
 
 @frozen(kw_only=True)
 class GetPipelineExecutionOutput:
-    """The answer: the execution, how the answer came, and the answer itself."""
+    """The response: the execution, how it came, and its decoded JSON."""
 
     pipeline_execution: PipelineExecution
-    """The execution that was asked for."""
+    """The execution that was requested."""
     response_metadata: ResponseMetadata
     """Request id, HTTP status and headers, attempts."""
     raw: JsonObject = field(hash=False, repr=False)
@@ -90,14 +82,14 @@ class GetPipelineExecutionOutput:
 
     @classmethod
     def from_wire(
-        cls, members: Members, asked: GetPipelineExecutionInput, metadata: ResponseMetadata, region_name: str | None
+        cls, members: Members, request: GetPipelineExecutionInput, metadata: ResponseMetadata, region_name: str | None
     ) -> GetPipelineExecutionOutput:
-        """Read a region's answer. Raises ResponseDecodeError when it is not an answer to what was *asked*."""
+        """Read a region's response. Raises ResponseDecodeError when it is not a response to the *request*."""
         execution = members.structure("pipelineExecution")
         if execution is None:
             members.refuse("pipelineExecution", "it is absent")
         return cls(
-            pipeline_execution=_execution(execution, asked, region_name), response_metadata=metadata, raw=members.raw
+            pipeline_execution=_execution(execution, request, region_name), response_metadata=metadata, raw=members.raw
         )
 
 
@@ -108,51 +100,50 @@ def _wrong_type(value: object) -> str | None:
 
 
 def _wrong_name(name: str) -> str | None:
-    if not 1 <= len(name) <= _NAME_LENGTH:
-        return f"must have 1 to {_NAME_LENGTH} characters, not {len(name)}"
-    return f"must match {_NAME}, not {name!r}" if name.strip(_IN_NAME) else None
+    if not 1 <= len(name) <= 100:
+        return f"must have 1 to 100 characters, not {len(name)}"
+    return rf"must match [A-Za-z0-9.@\-_]+, not {name!r}" if name.strip(_IN_NAME) else None
 
 
 def _wrong_id(execution_id: str) -> str | None:
-    if not execution_id.strip(_IN_UUID) and [len(part) for part in execution_id.split("-")] == _UUID_LENGTHS:
+    if not execution_id.strip(_IN_UUID) and [len(part) for part in execution_id.split("-")] == [8, 4, 4, 4, 12]:
         return None
-    return f"must be a UUID in lower case, {_UUID}, not {_cut(execution_id)!r}"
+    pattern = "-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
+    return f"must be a UUID in lower case, {pattern}, not {_cut(execution_id)!r}"
 
 
-def _cut(text: str, length: int = 100) -> str:
-    return text if len(text) <= length else text[:length] + "…"
-
-
-def _execution(members: Members, asked: GetPipelineExecutionInput, region_name: str | None) -> PipelineExecution:
-    status = members.string("status")
+def _execution(members: Members, request: GetPipelineExecutionInput, region_name: str | None) -> PipelineExecution:
+    status = _enum(members, "status", PipelineExecutionStatus)
     if status is None:
         members.refuse("status", "it is absent")
-    trigger = members.structure("trigger")
-    mode = members.string("executionMode")
-    kind = members.string("executionType")
-    rollback = members.structure("rollbackMetadata")
+    trigger, rollback = members.structure("trigger"), members.structure("rollbackMetadata")
     return PipelineExecution(
-        pipeline_name=_same(members, "pipelineName", asked.pipeline_name),
-        pipeline_execution_id=_same(members, "pipelineExecutionId", asked.pipeline_execution_id),
-        status=_STATUSES.get(status) or PipelineExecutionStatus(status),
+        pipeline_name=_same(members, "pipelineName", request.pipeline_name),
+        pipeline_execution_id=_same(members, "pipelineExecutionId", request.pipeline_execution_id),
+        status=status,
         pipeline_version=members.integer("pipelineVersion"),
         status_summary=members.string("statusSummary"),
-        artifact_revisions=tuple(_revision(each) for each in members.structures("artifactRevisions")),
-        variables=tuple(_variable(each) for each in members.structures("variables")),
+        artifact_revisions=tuple([_revision(each) for each in members.structures("artifactRevisions")]),
+        variables=tuple([_variable(each) for each in members.structures("variables")]),
         trigger=None if trigger is None else _trigger(trigger),
-        execution_mode=None if mode is None else _MODES.get(mode) or ExecutionMode(mode),
-        execution_type=None if kind is None else _TYPES.get(kind) or ExecutionType(kind),
+        execution_mode=_enum(members, "executionMode", ExecutionMode),
+        execution_type=_enum(members, "executionType", ExecutionType),
         rollback_metadata=None if rollback is None else _rollback(rollback),
         region_name=region_name,
     )
 
 
-def _same(members: Members, name: str, asked: str) -> str:
-    """Return what was asked for; an answer may omit it, but may not be about something else."""
-    answered = members.string(name)
-    if answered is not None and answered != asked:
-        members.refuse(name, f"the answer is about {_cut(answered)!r}, and {_cut(asked)!r} was asked for")
-    return asked
+def _same(members: Members, name: str, requested: str) -> str:
+    """Return what was requested; a response may omit it, but may not be about something else."""
+    found = members.string(name)
+    if found is not None and found != requested:
+        members.refuse(name, f"the response is about {_cut(found)!r}, and {_cut(requested)!r} was requested")
+    return requested
+
+
+def _enum(members: Members, name: str, kind: type[EnumT]) -> EnumT | None:
+    text = members.string(name)
+    return None if text is None else kind(text)
 
 
 def _revision(members: Members) -> ArtifactRevision:
@@ -171,14 +162,15 @@ def _variable(members: Members) -> ResolvedPipelineVariable:
 
 
 def _trigger(members: Members) -> ExecutionTrigger:
-    kind = members.string("triggerType")
     return ExecutionTrigger(
-        trigger_type=None if kind is None else _TRIGGERS.get(kind) or TriggerType(kind),
-        trigger_detail=members.string("triggerDetail"),
+        trigger_type=_enum(members, "triggerType", TriggerType), trigger_detail=members.string("triggerDetail")
     )
 
 
 def _rollback(members: Members) -> PipelineRollbackMetadata:
-    return PipelineRollbackMetadata(
-        rollback_target_pipeline_execution_id=members.string("rollbackTargetPipelineExecutionId")
-    )
+    target = members.string("rollbackTargetPipelineExecutionId")
+    return PipelineRollbackMetadata(rollback_target_pipeline_execution_id=target)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 100 else text[:100] + "…"
