@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import pickle
 import pkgutil
-import pydoc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,13 +49,6 @@ def test_a_public_module_is_there_without_an_import_of_its_own(module: str) -> N
     """``codepipeline_client.errors`` works after ``import codepipeline_client``."""
     program = f"import codepipeline_client\nprint(codepipeline_client.{module}.__name__)"
     assert printed_by(program).strip() == f"codepipeline_client.{module}"
-
-
-def test_help_shows_the_classes() -> None:
-    """``help(codepipeline_client)`` describes them."""
-    text = pydoc.plain(pydoc.render_doc(codepipeline_client))
-    assert "class CodePipelineClient" in text
-    assert "class PipelineNotFoundException" in text
 
 
 def test_what_was_pickled_is_read_where_nothing_was_imported() -> None:
