@@ -1,7 +1,7 @@
 """
 The documents do what they say: every block of every page runs, in the page's order, as its reader would run it.
 
-The reader's machine is set up for AWS, so the pages print what one writes against AWS; what answers is on loopback.
+The pages print what one writes against AWS. The environment sends it to an endpoint on loopback.
 """
 
 from __future__ import annotations
@@ -20,15 +20,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import PIPE, STDOUT
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 import pytest
 import respx
 from attrs import define, field
-from sybil import Document, Example, Region
-from sybil.evaluators.python import PythonEvaluator
-from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 
 import codepipeline_client
 from codepipeline_client import Credentials
@@ -40,10 +37,10 @@ ROOT: Final = Path(__file__).parent.parent
 PACKAGE: Final = ROOT / "codepipeline_client"
 PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-PRINTED_KEYS: Final = Credentials(
+CREDENTIALS: Final = Credentials(
     access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 )
-"""The keys that AWS's own documents print; so do ours."""
+"""The credentials that AWS's own documents print, as ours do."""
 SET_UP: Final = ("Try it", "Test it")
 """The headings of the README's two commands: .ci/run runs them as printed, in a fresh clone."""
 SPHINX: Final = ("{toctree}", "{eval-rst}")
@@ -52,17 +49,25 @@ NAMED: Final = re.compile(r"# (?:~/)?(\.aws/\w+|[\w./-]+\.\w+)\n")
 """The first line of a block that is a file: its name, below the reader's home, where the reader is."""
 
 PROGRAMS: Final = {"codepipeline-client": [sys.executable, "-m", "codepipeline_client"], "sh": ["sh"]}
-"""What a reader types in a terminal, and how it is run."""
-OURS: Final = ("randomly", "hypothesispytest", "xdist", "xdist.looponfail")
-"""The plugins of pytest that this suite has and a page's reader need not: they take longer than the page's tests."""
+PLUGINS: Final = ("randomly", "hypothesispytest", "xdist", "xdist.looponfail")
+"""Plugins of pytest that the tests on a page do without: they take longer than these tests."""
 
 each_page: Final = pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES])
 
 
-def blocks(page: Path) -> list[Region]:
-    """Return every fenced block of *page*, with its language."""
-    lexer = FencedCodeBlockLexer(language=r"[^\n]*", mapping={"language": "language", "source": "source"})
-    return list(lexer(Document(page.read_text(encoding="utf-8"), str(page))))
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    kind: str
+    text: str
+    before: str
+    """The page up to the block."""
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    found = re.finditer(r"^```(.*)\n((?:.*\n)*?)```$", text, re.MULTILINE)
+    return [Block(match[1], match[2], text[: match.start(2)]) for match in found]
 
 
 def prose(page: Path) -> str:
@@ -72,9 +77,9 @@ def prose(page: Path) -> str:
 
 @each_page
 def test_every_block_of_the_page_runs(page: Path, reader: Reader) -> None:
-    """A block of a kind that nobody knows how to run is a failure, and so is one that nobody sees."""
+    """A block of an unknown kind is a failure, and so is one that is not found."""
     fences = re.findall(r"^\s*(?:`{3}|~{3})", page.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(fences) == 2 * len(blocks(page)), "a fence is not closed, or not seen"
+    assert len(fences) == 2 * len(blocks(page)), "a fence is not closed, or not found"
     assert not re.search(r"\n\n(?: {4}|\t)", prose(page)), "a block without a fence has no kind"
     # Not for the others: over httpx's transports, which a mock needs, a close does not end the call in flight.
     with aws() if page.stem == "signing-transport" else nullcontext():
@@ -122,14 +127,14 @@ def aws() -> Generator[None]:
     """Stand in for what a page asks of AWS without our clients. What goes to this machine goes there."""
     with respx.mock(assert_all_called=False) as router:
         router.route(host="127.0.0.1").pass_through()
-        router.route(host__regex=r"\.eu-west-1\.amazonaws\.com$").mock(side_effect=answer_of_aws)
+        router.route(host__regex=r"\.eu-west-1\.amazonaws\.com$").mock(side_effect=response_of_aws)
         yield
 
 
-def answer_of_aws(request: httpx.Request) -> httpx.Response:
-    """Answer a request that is signed for its service."""
+def response_of_aws(request: httpx.Request) -> httpx.Response:
+    """Return the response to a request that is signed for its service."""
     service = request.url.host.removesuffix(".eu-west-1.amazonaws.com").rpartition(".")[2]
-    scope = rf"Credential={PRINTED_KEYS.access_key_id}/\d{{8}}/eu-west-1/{service}/aws4_request"
+    scope = rf"Credential={CREDENTIALS.access_key_id}/\d{{8}}/eu-west-1/{service}/aws4_request"
     assert re.search(scope, request.headers["authorization"])
     summary = {"pipelineExecutionId": SAMPLES[0].pipeline_execution_id, "status": SAMPLES[0].status}
     return {
@@ -141,7 +146,7 @@ def answer_of_aws(request: httpx.Request) -> httpx.Response:
 
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
-    """Someone with an account that has the sample executions, and with an empty home."""
+    """Return a reader who has an account with the sample executions, and an empty home."""
     monkeypatch.chdir(tmp_path)
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
@@ -153,12 +158,12 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.delenv(name)
-    with LocalCodePipeline(region_name="eu-west-1", credentials=PRINTED_KEYS) as account, ExitStack() as behind:
+    with LocalCodePipeline(region_name="eu-west-1", credentials=CREDENTIALS) as account, ExitStack() as background:
         for execution in SAMPLES:
             account.put_execution(execution)
         for name, value in account.environ.items():
             monkeypatch.setenv(name, value)
-        yield Reader(home=tmp_path, account=account.environ, monkeypatch=monkeypatch, behind=behind)
+        yield Reader(home=tmp_path, account=account.environ, monkeypatch=monkeypatch, background=background)
 
 
 @define(kw_only=True)
@@ -169,9 +174,10 @@ class Reader:
     account: Mapping[str, str]
     """The environment that makes the account the reader's."""
     monkeypatch: pytest.MonkeyPatch
+    namespace: dict[str, Any] = field(factory=lambda: {"__name__": "page"})
     runs: int = 0
     """How many blocks were run."""
-    behind: ExitStack
+    background: ExitStack
     """What runs until the page ends."""
     exit_code: int = 0
     """How the command before ended."""
@@ -182,102 +188,83 @@ class Reader:
 
     def follow(self, page: Path) -> None:
         """Run every block."""
-        document = Document(page.read_text(encoding="utf-8"), str(page))
-        for region in blocks(page):
-            kind = region.lexemes["language"]
-            assert kind in self.ways, f"nobody knows how to run the {kind!r} block of {page.name}"
-            region.parsed, region.evaluator = region.lexemes["source"], self.ways[kind]
-            document.add(region)
-        for example in document.examples():
-            if example.region.lexemes["language"] != "text":
+        for block in blocks(page):
+            assert block.kind in self.ways, f"{page.name} has a {block.kind!r} block, which cannot be run"
+            if block.kind != "text":
                 self.check_all_was_shown()
-                self.printed = None
             try:
-                example.evaluate()
+                self.ways[block.kind](block)
             except Exception as error:
-                error.add_note(f"{page.name}, the block at line {example.line}")
+                error.add_note(f"{page.name}, the block at line {block.before.count(chr(10)) + 1}")
                 raise
             self.runs += 1
         self.check_all_was_shown()
         self.run_tests()
 
     @property
-    def ways(self) -> Mapping[str, Callable[[Example], None]]:
-        """From the kind of a block to how it is run."""
+    def ways(self) -> Mapping[str, Callable[[Block], object]]:
+        """From the kind of a block to how it is run. The site's build checks Sphinx's directives."""
         return {
             "python": self.run_python,
             "text": self.compare,
             "console": self.run_console,
             "ini": self.save,
             "yaml": self.save,
-            "json": self.read_json,
-            "sh": self.run_sh,
-            **dict.fromkeys(SPHINX, self.leave_to_sphinx),
+            "json": lambda block: json.loads(block.text),
+            "sh": lambda block: self.save(block) if NAMED.match(block.text) else leave_to_ci(block),
+            **dict.fromkeys(SPHINX, lambda _: None),
         }
 
-    def run_python(self, example: Example) -> None:
-        """
-        Run a block in the page's namespace; where it defines tests, keep it for pytest, as its reader would.
-
-        A block that is a file is saved as well, so that the tests can import it.
-        """
-        if re.search("^(async )?def test_", example.parsed, re.MULTILINE):
-            file = self.home / f"test_at_line_{example.line}.py"
-            file.write_text(example.parsed, encoding="utf-8")
+    def run_python(self, block: Block) -> None:
+        """Run a block in the page's namespace, or keep the tests in it for pytest. A block that is a file is saved."""
+        line = block.before.count("\n")
+        if re.search("^(async )?def test_", block.text, re.MULTILINE):
+            file = self.home / f"test_at_line_{line}.py"
+            file.write_text(block.text, encoding="utf-8")
             self.tests.append(file)
             return
-        if NAMED.match(example.parsed):
-            self.save(example)
+        if NAMED.match(block.text):
+            self.save(block)
         with redirect_stdout(io.StringIO()) as output:
-            PythonEvaluator()(example)
+            exec(compile("\n" * line + block.text, "page", "exec", dont_inherit=True), self.namespace)
         self.printed = output.getvalue()
 
     def run_tests(self) -> None:
-        """Run what the page shows as tests, with no keys, no settings, and no plugin that nobody told of."""
+        """Run what the page shows as tests, without the account."""
         if not self.tests:
             return
         pytest_ = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider"]
-        pytest_ += [word for plugin in OURS for word in ("-p", f"no:{plugin}")]
+        pytest_ += [word for plugin in PLUGINS for word in ("-p", f"no:{plugin}")]
         environ = {name: value for name, value in os.environ.items() if name not in self.account}
         done = subprocess.run([*pytest_, *self.tests], env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "skipped" not in done.stdout, done.stdout
 
-    def compare(self, example: Example) -> None:
+    def compare(self, block: Block) -> None:
         """Compare a text with what the Python block before it printed. Where there is none, it is a diagram."""
         if self.printed is None:
-            check_modules(example.parsed)
-            check_classes(example.parsed)
+            check_modules(block.text)
+            check_classes(block.text)
         else:
-            check_output(self.printed, example.parsed)
+            check_output(self.printed, block.text)
             self.printed = None
 
     def check_all_was_shown(self) -> None:
         assert not self.printed, f"the page does not show what its code prints: {self.printed}"
+        self.printed = None
 
-    def save(self, example: Example) -> None:
+    def save(self, block: Block) -> None:
         """Write a file below the home; the first line says which."""
-        name = NAMED.match(example.parsed)
+        name = NAMED.match(block.text)
         assert name, "the first line does not say which file it is"
         path = self.home / name[1]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(example.parsed, encoding="utf-8")
+        path.write_text(block.text, encoding="utf-8")
 
-    def read_json(self, example: Example) -> None:
-        """Check that it is JSON. What it is for, the tests of its page know."""
-        json.loads(example.parsed)
-
-    def run_sh(self, example: Example) -> None:
-        """Save a script, which the page runs by its name. A command of the README is left to .ci/run."""
-        if NAMED.match(example.parsed):
-            self.save(example)
-        else:
-            self.leave_to_ci(example)
-
-    def run_console(self, example: Example) -> None:
+    def run_console(self, block: Block) -> None:
         """Type each command, and compare what the terminal shows."""
-        assert example.parsed.startswith("$ ")
-        for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", example.parsed, re.MULTILINE):
+        assert block.text.startswith("$ ")
+        for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.text, re.MULTILINE):
             check_output(self.enter(command), shown)
         assert self.exit_code == 0, "the page does not show how its last command ended"
 
@@ -288,7 +275,6 @@ class Reader:
             return str(code)
         assert self.exit_code == 0, f"the page does not show how the command before {command!r} ended"
         name, *arguments = shlex.split(command)
-        assert name in PROGRAMS, f"nobody knows how to run {command!r}"
         if name == "codepipeline-client" and arguments != ["serve"]:
             return self.enter_here(arguments)
         program = subprocess.Popen([*PROGRAMS[name], *arguments], stdout=PIPE, stderr=STDOUT, text=True)
@@ -306,8 +292,8 @@ class Reader:
 
     def leave_running(self, program: subprocess.Popen[str]) -> str:
         """Return what *program* prints before it waits, once the reader has pasted the settings among it."""
-        self.behind.callback(program.communicate)
-        self.behind.callback(program.terminate)
+        self.background.callback(program.communicate)
+        self.background.callback(program.terminate)
         assert program.stdout
         output = ""
         while SAMPLES[-1].pipeline_execution_id not in output:
@@ -318,15 +304,12 @@ class Reader:
             output += line
         return output
 
-    def leave_to_ci(self, example: Example) -> None:
-        """Check that .ci/run runs it: the first block under one of two headings of the README."""
-        assert Path(example.path).name == "README.md"
-        before = example.document.text[: example.start].rpartition("\n## ")[2]
-        assert before.partition("\n")[0] in SET_UP
-        assert "```" not in before
 
-    def leave_to_sphinx(self, _: Example) -> None:
-        """The site's build fails where it finds something wrong."""
+def leave_to_ci(block: Block) -> None:
+    """Check that .ci/run runs the block: the first one under one of two headings of the README."""
+    heading, _, between = block.before.rpartition("\n## ")[2].partition("\n")
+    assert heading in SET_UP
+    assert "```" not in between.removesuffix("```sh\n")
 
 
 def check_output(printed: str, expected: str) -> None:
