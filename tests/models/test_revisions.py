@@ -228,14 +228,6 @@ def test_no_text_raises_and_what_is_told_is_fit_for_use(
         assert len(bytes.fromhex(revision.commit_id)) in (20, 32)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_connections_words_come_out_as_they_went_in(provider: str, message: str) -> None:
-    """But for the blanks around them."""
-    revision = ArtifactRevision(revision_summary=connection_summary(provider, message))
-    assert revision.provider_type == (provider.strip() or None)
-    assert revision.commit_message == (message.strip() or None)
-
-
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.data())
 def test_a_message_that_was_cut_off_is_read_as_far_as_it_goes(message: str, data: st.DataObject) -> None:
     """Wherever the cut is, in the middle of an escape or of a pair of them."""

@@ -22,6 +22,7 @@ from codepipeline_client import (
     ExecutionMode,
     GetPipelineExecutionInput,
     GetPipelineExecutionOutput,
+    ParameterViolation,
     PipelineExecution,
     PipelineExecutionStatus,
     ResponseDecodeError,
@@ -53,28 +54,27 @@ def execution(request: GetPipelineExecutionInput = REQUEST, **members: object) -
 # Input
 
 
+NAME_RULE = r"must match [A-Za-z0-9.@\-_]+, not "
+UUID_RULE = "must be a UUID in lower case, [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}, not "
+
+
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
-        pytest.param("web", None, id="plain"),
         pytest.param("A.z-0_@", None, id="every-kind-of-letter"),
         pytest.param("x" * 100, None, id="longest"),
         pytest.param("", "must have 1 to 100 characters, not 0", id="empty"),
         pytest.param("x" * 101, "must have 1 to 100 characters, not 101", id="too-long"),
-        pytest.param("my pipeline", r"must match [A-Za-z0-9.@\-_]+, not 'my pipeline'", id="space"),
-        pytest.param("web\n", r"must match [A-Za-z0-9.@\-_]+, not 'web\n'", id="line-break-at-the-end"),
-        pytest.param("wéb", r"must match [A-Za-z0-9.@\-_]+, not 'wéb'", id="accent"),
+        pytest.param("my pipeline", f"{NAME_RULE}'my pipeline'", id="space"),
+        pytest.param("web\n", rf"{NAME_RULE}'web\n'", id="line-break-at-the-end"),
+        pytest.param("wéb", f"{NAME_RULE}'wéb'", id="accent"),
         pytest.param(None, "is required", id="absent"),
-        pytest.param(7, "must be a string, not int", id="number"),
         pytest.param(b"web", "must be a string, not bytes", id="bytes"),
     ],
 )
 def test_a_pipeline_name_is_checked(name: Any, rule: str | None) -> None:
-    found = GetPipelineExecutionInput(pipeline_name=name, pipeline_execution_id=ID).violations()
-    assert [(each.parameter, each.rule) for each in found] == ([] if rule is None else [("pipeline_name", rule)])
-
-
-UUID_RULE = "must be a UUID in lower case, [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}, not "
+    violations = GetPipelineExecutionInput(pipeline_name=name, pipeline_execution_id=ID).violations()
+    assert violations == (() if rule is None else (ParameterViolation("pipeline_name", rule),))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ UUID_RULE = "must be a UUID in lower case, [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[
     [
         pytest.param(ID, None, id="uuid"),
         pytest.param(ID.upper(), f"{UUID_RULE}{ID.upper()!r}", id="upper-case"),
-        pytest.param(f"{ID}\n", f"{UUID_RULE}{ID + chr(10)!r}", id="line-break-at-the-end"),
+        pytest.param(f"{ID}\n", rf"{UUID_RULE}'{ID}\n'", id="line-break-at-the-end"),
         pytest.param(f"x{ID}", f"{UUID_RULE}'x{ID}'", id="more-before"),
         pytest.param("", f"{UUID_RULE}''", id="empty"),
         pytest.param("y" * 5000, f"{UUID_RULE}'{'y' * 100}…'", id="long-values-are-cut"),
@@ -91,10 +91,8 @@ UUID_RULE = "must be a UUID in lower case, [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[
     ],
 )
 def test_an_execution_id_is_checked(execution_id: Any, rule: str | None) -> None:
-    found = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id=execution_id).violations()
-    assert [(each.parameter, each.rule) for each in found] == (
-        [] if rule is None else [("pipeline_execution_id", rule)]
-    )
+    violations = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id=execution_id).violations()
+    assert violations == (() if rule is None else (ParameterViolation("pipeline_execution_id", rule),))
 
 
 def test_all_violations_come_at_once() -> None:
@@ -232,16 +230,11 @@ def test_the_sample_of_the_api_reference_is_read() -> None:
         pipeline_name="MyFirstPipeline", pipeline_execution_id="3137f7cb-7cf7-039j-s83l-d7eu3EXAMPLE"
     )
     output = read(SAMPLE, request)
-    found = output.pipeline_execution
-    assert found.status is PipelineExecutionStatus.SUCCEEDED
-    assert found.pipeline_version == 2
-    (revision,) = found.artifact_revisions
+    (revision,) = output.pipeline_execution.artifact_revisions
+    assert output.pipeline_execution.status is PipelineExecutionStatus.SUCCEEDED
     assert revision.created == datetime(2015, 3, 25, 15, 53, 57, 768977, tzinfo=UTC)
     assert revision.revision_url == ""
-    assert found.variables == ()
-    assert (found.trigger, found.execution_mode, found.execution_type, found.rollback_metadata) == (None,) * 4
-    assert output.raw == SAMPLE
-    assert output.response_metadata is METADATA
+    assert (output.raw, output.response_metadata) == (SAMPLE, METADATA)
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
@@ -268,11 +261,6 @@ def test_an_execution_has_the_region_that_it_was_read_from(
     assert output.pipeline_execution.region_name == "us-gov-west-1"
     assert "//us-gov-west-1.console.amazonaws-us-gov.com/" in (output.pipeline_execution.console_url or "")
     assert output.raw == response
-
-
-def test_name_and_id_come_from_the_request_where_the_response_omits_them() -> None:
-    found = execution()
-    assert (found.pipeline_name, found.pipeline_execution_id) == (REQUEST.pipeline_name, REQUEST.pipeline_execution_id)
 
 
 @pytest.mark.parametrize(
