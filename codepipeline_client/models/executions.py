@@ -217,7 +217,7 @@ _OUTCOME_ERRORS: Final[Mapping[PipelineExecutionStatus, type[errors.PipelineExec
 def _statuses(ok: object) -> list[PipelineExecutionStatus]:
     """Return the statuses that *ok* names, one or several. Raises ConfigurationError for what is no status."""
     several = isinstance(ok, Iterable) and not isinstance(ok, str)
-    given = [*cast("Iterable[object]", ok)] if several else [ok]  # isinstance does not say what an iterable yields
+    given: list[object] = [*cast("Iterable[object]", ok)] if several else [ok]  # isinstance leaves the elements unknown
     if not given:
         raise errors.ConfigurationError("ok is empty, so that no execution could pass: give at least one status")
     for each in given:

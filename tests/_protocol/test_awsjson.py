@@ -208,6 +208,9 @@ def test_credentials_that_a_response_quotes_do_not_reach_an_error(status: int, b
     assert "topsecret" not in seen
 
 
+EMPTY: dict[str, object] = {}
+
+
 def members(**raw: object) -> Members:
     found = decode(NAME, response(json.dumps({"outer": {"inner": raw}}))).structure("outer")
     assert found is not None
@@ -230,16 +233,13 @@ def members(**raw: object) -> Members:
         pytest.param("timestamp", -(10**30), "not a number beyond the calendar's end", id="timestamp-before"),
         pytest.param("structure", [], "an object was expected, not a list", id="object-list"),
         pytest.param("structures", {}, "a list was expected, not an object", id="list-object"),
-        pytest.param("structures", [{}, 1], "an object was expected, not a number", id="element-number"),
+        pytest.param("structures", [EMPTY, 1], "an object was expected, not a number", id="element-number"),
     ],
 )
 def test_a_member_of_a_wrong_type_is_named_by_its_path(read: str, value: object, problem: str) -> None:
     reader = getattr(members(member=value), read)
     with pytest.raises(ResponseDecodeError, match=rf": outer\.inner\.member(\[1\])?: .*{problem}$"):
         reader("member")
-
-
-EMPTY: dict[str, object] = {}
 
 
 @pytest.mark.parametrize("raw", [{}, {"member": None}], ids=["absent", "null"])

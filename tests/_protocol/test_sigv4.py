@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import import_module
 from string import ascii_letters, digits
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -62,7 +62,9 @@ CALL: Final = Case()
 
 def ours(case: Case) -> Headers:
     """Sign by the package, with headers that can be read but once."""
-    return sign(**{**asdict(case, recurse=False), "headers": iter(case.headers)})
+    arguments: dict[str, Any] = asdict(case, recurse=False)
+    arguments["headers"] = iter(case.headers)
+    return sign(**arguments)
 
 
 class FixedTime(dict[str, str]):
