@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from math import inf
-from typing import Any, Final
+from math import inf, nan
+from typing import Any
 
 import pytest
 
@@ -17,46 +17,31 @@ from codepipeline_client import (
 )
 from codepipeline_client.testing import make_pipeline_execution
 from codepipeline_client.waiting import PollConfig
+from tests._polling.outcomes import config
 
-EXECUTION: Final = make_pipeline_execution(status="Failed")
-REFERENCE: Final = PipelineExecutionReference(EXECUTION.pipeline_name, EXECUTION.pipeline_execution_id)
-USUAL: Final[dict[str, Any]] = {
-    "timeout": 600.0,
-    "poll_interval": 2.0,
-    "max_poll_interval": 30.0,
-    "not_found_grace": 0.0,
-}
+EXECUTION = make_pipeline_execution(status="Failed")
+REFERENCE = PipelineExecutionReference(EXECUTION.pipeline_name, EXECUTION.pipeline_execution_id)
 
 
-@pytest.mark.parametrize(
-    ("changes", "problem"),
-    [
-        *(
-            pytest.param({name: value}, rf"{name} must be a number of seconds, above 0", id=f"{name}-{value!r:.6}")
-            for name in ("timeout", "poll_interval", "max_poll_interval")
-            for value in (0, -1, float("nan"), inf, 1e300, 10**400, True, "5")
-        ),
-        *(
-            pytest.param({name: value}, rf"{name} must be a number of seconds, .*, not {value!r}", id=f"{name}-{value}")
-            for name in ("poll_interval", "max_poll_interval", "not_found_grace")
-            for value in (None, -2, False)
-        ),
-        pytest.param({"not_found_grace": inf}, "not_found_grace must be a number of seconds, from 0 up to", id="grace"),
-        pytest.param(
-            {"poll_interval": 60},
-            r"poll_interval must not be above max_poll_interval, and 60 is above 30\.0",
-            id="above-the-longest",
-        ),
-    ],
-)
-def test_a_number_out_of_range_is_refused(changes: dict[str, Any], problem: str) -> None:
+@pytest.mark.parametrize("value", [0, -1, nan, inf, 1e300, 10**400, True, "5"], ids=lambda value: f"{value!r:.6}")
+@pytest.mark.parametrize("name", ["timeout", "poll_interval", "max_poll_interval"])
+def test_a_number_out_of_range_is_refused(name: str, value: Any) -> None:
     """It is named, with the range."""
-    with pytest.raises(ConfigurationError, match=problem):
-        PollConfig(**{**USUAL, **changes})
+    with pytest.raises(ConfigurationError, match=rf"{name} must be a number of seconds, above 0"):
+        config(**{name: value})
 
 
-def test_whole_numbers_and_equal_intervals_are_in_range() -> None:
-    """Equal intervals are a steady pace."""
+@pytest.mark.parametrize("value", [None, -2, False, inf])
+@pytest.mark.parametrize("name", ["poll_interval", "max_poll_interval", "not_found_grace"])
+def test_only_the_timeout_may_be_absent(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name} must be a number of seconds, .*, not {value!r}"):
+        config(**{name: value})
+
+
+def test_the_first_interval_is_not_above_the_longest() -> None:
+    """Equal intervals do not grow. Whole numbers will do."""
+    with pytest.raises(ConfigurationError, match=r"poll_interval must not be above .* and 60 is above 30\.0"):
+        config(poll_interval=60)
     assert PollConfig(1, 2, 2, 0) == PollConfig(1.0, 2.0, 2.0, 0.0)
 
 
@@ -70,7 +55,6 @@ def test_a_followed_execution_gives_its_result() -> None:
 
 
 def test_values_compare_hash_and_pickle() -> None:
-    """They go where a program puts them."""
     report = PollReport(reference=REFERENCE, number=1, seconds=0.1, execution=EXECUTION, failure=None, pause=2.0)
     for value in (REFERENCE, FollowedExecution(REFERENCE, EXECUTION), report):
         twin = pickle.loads(pickle.dumps(value))

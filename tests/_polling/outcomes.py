@@ -1,0 +1,45 @@
+"""What polls return or raise, and executions and settings to poll with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codepipeline_client import (
+    GetPipelineExecutionOutput,
+    PipelineExecutionReference,
+    ResponseMetadata,
+    ServiceError,
+)
+from codepipeline_client.errors import SERVICE_ERRORS
+from codepipeline_client.testing import make_pipeline_execution
+from codepipeline_client.waiting import PollConfig
+
+
+def references(number: int) -> list[PipelineExecutionReference]:
+    return [PipelineExecutionReference("web", f"{place:08x}-0000-4000-8000-000000000000") for place in range(number)]
+
+
+def config(**changes: Any) -> PollConfig:
+    usual = {"timeout": 600.0, "poll_interval": 2.0, "max_poll_interval": 30.0, "not_found_grace": 0.0}
+    return PollConfig(**{**usual, **changes})
+
+
+def output(
+    reference: PipelineExecutionReference, status: str = "InProgress", *, attempts: int = 1, **fields: Any
+) -> GetPipelineExecutionOutput:
+    execution = make_pipeline_execution(
+        pipeline_name=reference.pipeline_name,
+        pipeline_execution_id=reference.pipeline_execution_id,
+        status=status,
+        **fields,
+    )
+    metadata = ResponseMetadata(request_id=None, http_status_code=200, http_headers={}, attempts=attempts)
+    return GetPipelineExecutionOutput(pipeline_execution=execution, response_metadata=metadata, raw={})
+
+
+def refused(code: str, status: int = 400, *, attempts: int = 1) -> ServiceError:
+    error = SERVICE_ERRORS.get(code, ServiceError)(
+        "", code=code, http_status_code=status, request_id=None, operation_name="GetPipelineExecution"
+    )
+    error.attempts = attempts
+    return error
