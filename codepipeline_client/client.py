@@ -10,9 +10,8 @@ from typing import Self
 
 from ._call.base_client import BaseAsyncClient, BaseSyncClient
 from ._config.arguments import NOT_GIVEN, NotGiven
-from ._polling.arguments import ExecutionLike
-from ._polling.drivers import Batch, TaskDriver, ThreadDriver
-from ._polling.loop import AsyncWatch, PollLoop, Watch
+from ._polling.drivers import AsyncBatchIterator, Batch, BatchIterator, ExecutionLike
+from ._polling.loop import AsyncWatch, Wait, Watch
 from ._polling.schedule import PollSchedule
 from .models import PipelineExecution
 from .operations import GET_PIPELINE_EXECUTION
@@ -175,7 +174,7 @@ class CodePipelineClient(BaseSyncClient):
             chance=random.random,
             on_poll=on_poll,
         )
-        return ThreadDriver(self._poll, batch)
+        return BatchIterator(self._poll, batch)
 
     def close(self) -> None:
         """
@@ -198,8 +197,7 @@ class CodePipelineClient(BaseSyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
         self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
-        schedule = PollSchedule(reference, config, chance=random.random)
-        return Watch(self._poll, PollLoop(schedule, self._clock, on_poll))
+        return Watch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
 
     def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         return self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)
@@ -360,7 +358,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
             chance=random.random,
             on_poll=on_poll,
         )
-        return TaskDriver(self._poll, batch)
+        return AsyncBatchIterator(self._poll, batch)
 
     async def aclose(self) -> None:
         """
@@ -383,9 +381,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
         self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
-        return AsyncWatch(
-            self._poll, PollLoop(PollSchedule(reference, config, chance=random.random), self._clock, on_poll)
-        )
+        return AsyncWatch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
 
     async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         return await self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)

@@ -16,14 +16,14 @@ from codepipeline_client import (
     operations,
 )
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport
-from codepipeline_client._polling.drivers import TaskDriver, ThreadDriver
+from codepipeline_client._polling.drivers import AsyncBatchIterator, BatchIterator
 from codepipeline_client._polling.loop import AsyncSharedIterator, AsyncWatch, SharedIterator, Watch
 
 TWINS = [
     pytest.param(CodePipelineClient, AsyncCodePipelineClient, id="client"),
     pytest.param(SharedIterator, AsyncSharedIterator, id="iterator"),
     pytest.param(Watch, AsyncWatch, id="watch"),
-    pytest.param(ThreadDriver, TaskDriver, id="drivers"),
+    pytest.param(BatchIterator, AsyncBatchIterator, id="batch"),
     pytest.param(SigV4Transport, AsyncSigV4Transport, id="transport"),
     pytest.param(PooledTransport, AsyncPooledTransport, id="pooled-transport"),
 ]

@@ -7,19 +7,17 @@ Pure: times are arguments, in seconds since the wait began. Has no clock, sends 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from copy import copy
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from .._call.rate_limiter import RateLimiter
 from ..errors import CodePipelineError, ConfigurationError, CredentialsError, ServiceError
-from ..models import PipelineExecution
-from ..operations.get_pipeline_execution import GetPipelineExecutionOutput
 from ..waiting import FollowedExecution, PipelineExecutionReference, PollConfig, PollReport
-from .schedule import PollSchedule
+from .schedule import Outcome, PollSchedule
 
 _REFUSED_CREDENTIALS: Final = frozenset(
     {"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException"}
@@ -32,19 +30,15 @@ _RECOVERY: Final = 20.0
 _RESOLUTION: Final = 1e-6
 """Seconds that do not count: sums of floats fall a little short, and a sleep so short may not move a clock."""
 
-Outcome: TypeAlias = GetPipelineExecutionOutput | CodePipelineError
-"""What comes of a poll."""
-
 
 class Poll(NamedTuple):
     """A poll to make now."""
 
     schedule: PollSchedule
-    """Whose poll it is."""
     started: float
-    """When it was handed out."""
+    """When `BatchScheduler.next` returned this poll."""
     timeout: float
-    """How many seconds it may take."""
+    """How many seconds the poll may take."""
 
 
 class BatchScheduler:
@@ -56,22 +50,21 @@ class BatchScheduler:
 
     def __init__(
         self,
-        references: Iterable[PipelineExecutionReference],
+        references: Collection[PipelineExecutionReference],
         config: PollConfig,
         *,
         max_calls_per_second: float,
-        max_in_flight: int,
+        max_in_flight: int = 32,
         chance: Callable[[], float],
     ) -> None:
-        """Begin. A reference that comes twice is followed once. *chance* is as for `PollSchedule`."""
-        unique = dict.fromkeys(references)
-        margin = max(1.0, len(unique) / max_calls_per_second)  # so that each has a last poll
+        """Begin to follow *references*, each of which comes once."""
+        margin = max(1.0, len(references) / max_calls_per_second)  # so that each has a last poll
         self.ended: deque[FollowedExecution] = deque()
-        """The executions that are no longer followed, to be taken by the driver."""
+        """The executions that have ended. The driver takes them."""
         self.in_flight: dict[PollSchedule, Poll] = {}
         """The polls that have not ended."""
-        self._remaining = {each: PollSchedule(each, config, margin=margin, chance=chance) for each in unique}
-        self._numbers = count()
+        self._remaining = {each: PollSchedule(each, config, chance, margin) for each in references}
+        self._numbers = count()  # polls that are due at the same time come in order
         self._queue = [(0.0, next(self._numbers), schedule) for schedule in self._remaining.values()]
         self._limiter = RateLimiter(max_rate=max_calls_per_second, burst=_BURST, recovery=_RECOVERY)
         self._max_in_flight = max_in_flight
@@ -100,81 +93,56 @@ class BatchScheduler:
         return poll
 
     def record(self, poll: Poll, outcome: Outcome, elapsed: float) -> PollReport | None:
-        """Record a poll that has ended. Return its report, or None when it is no longer in flight."""
+        """Record a poll. Return its report, or None when it was given up: after an interrupt, or a timeout."""
         schedule = poll.schedule
         if self.in_flight.get(schedule) is not poll:
             return None
         del self.in_flight[schedule]
-        if isinstance(outcome, GetPipelineExecutionOutput):
-            requests = outcome.response_metadata.attempts
-            result: PipelineExecution | CodePipelineError = outcome.pipeline_execution
-        else:
-            requests, result = outcome.attempts, outcome
-        self._limiter.give_back(1.0 - requests)
+        attempts = outcome.attempts if isinstance(outcome, CodePipelineError) else outcome.response_metadata.attempts
+        self._limiter.give_back(1.0 - attempts)
         # Polls in flight together are throttled together, and that counts once.
-        is_throttled = isinstance(result, ServiceError) and result.is_throttling
+        is_throttled = isinstance(outcome, ServiceError) and outcome.is_throttling
         self._limiter.record(elapsed, throttled=is_throttled and poll.started > self._limiter.throttled_at)
-        report = schedule.record(result, elapsed)
+        report = schedule.record(outcome, elapsed)
         if report.pause is not None:
-            self._push(schedule, elapsed + report.pause)
+            heappush(self._queue, (schedule.due, next(self._numbers), schedule))
             return report
         self._end(schedule, schedule.error)
-        if schedule.error is not None and _concerns_all(schedule.error):
-            self.fail(schedule.error)
+        if isinstance(schedule.error, ConfigurationError | CredentialsError) or (
+            isinstance(schedule.error, ServiceError) and schedule.error.code in _REFUSED_CREDENTIALS
+        ):
+            self.fail(schedule.error)  # no other call of this client would succeed
         return report
 
     def requeue(self) -> None:
         """
-        Queue every execution that is neither queued nor ended: after an interrupt or a cancellation, wherever it came.
+        Queue all executions that have not ended, wherever an interrupt or a cancellation came.
 
-        Polls in flight do not count. Their executions are due since they were started.
+        Polls in flight do not count, and are due as before.
         """
         for end in self.ended:
             self._remaining.pop(end.reference, None)
-        if len(self._queue) < len(self._remaining):  # else, as nearly always, there is nothing to look for
-            queued = {schedule for _, _, schedule in self._queue}
-            for schedule in self._remaining.values():
-                if schedule not in queued:
-                    poll = self.in_flight.get(schedule)
-                    self._push(schedule, 0.0 if poll is None else poll.started)
+        if len(self._queue) != len(self._remaining):
+            self._queue = [(each.due, next(self._numbers), each) for each in self._remaining.values()]
+            heapify(self._queue)
         self.in_flight.clear()
 
     def fail(self, error: CodePipelineError) -> None:
-        """End all executions that remain, each with its own copy of *error*."""
-        self._end_all(lambda _: _unsent(error))
+        """End all executions that remain, each with its own copy of *error*: each may be raised."""
 
-    def clear(self) -> None:
-        """Forget all executions."""
-        self._remaining.clear()
-        self._queue.clear()
-        self.in_flight.clear()
-        self.ended.clear()
+        def unsent(_: PollSchedule) -> CodePipelineError:
+            own = copy(error)
+            own.attempts, own.__cause__ = 0, error.__cause__
+            return own
 
-    def _push(self, schedule: PollSchedule, due: float) -> None:
-        heappush(self._queue, (due, next(self._numbers), schedule))
+        self._end_all(unsent)
 
     def _end(self, schedule: PollSchedule, error: CodePipelineError | None) -> None:
-        if schedule.reference in self._remaining:
-            self.ended.append(FollowedExecution(schedule.reference, schedule.execution, error))
-            del self._remaining[schedule.reference]
+        self.ended.append(FollowedExecution(schedule.reference, schedule.execution, error))
+        del self._remaining[schedule.reference]
 
     def _end_all(self, error_of: Callable[[PollSchedule], CodePipelineError]) -> None:
-        queued = [schedule for _, _, schedule in sorted(self._queue)]
-        for schedule in (*self.in_flight, *queued):
+        for schedule in sorted(self._remaining.values(), key=lambda schedule: schedule.due):
             self._end(schedule, error_of(schedule))
         self.in_flight.clear()
         self._queue.clear()
-
-
-def _concerns_all(error: CodePipelineError) -> bool:
-    """Return whether no other call of this client would succeed."""
-    is_refused = isinstance(error, ServiceError) and error.code in _REFUSED_CREDENTIALS
-    return is_refused or isinstance(error, ConfigurationError | CredentialsError)
-
-
-def _unsent(error: CodePipelineError) -> CodePipelineError:
-    """Return a copy of *error* for an execution that was not polled: each may be raised, and so needs its own."""
-    unsent = copy(error)
-    unsent.attempts = 0
-    unsent.__cause__ = error.__cause__
-    return unsent

@@ -12,37 +12,32 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias, cast
 
 import anyio
+from attrs import define, field
 
 from .. import _threads
 from ..clock import ClosableClock
 from ..errors import CodePipelineError, ConfigurationError
-from ..waiting import FollowedExecution, OnPoll, PollConfig
-from .arguments import ExecutionLike, calls_per_second, references, safe_callback
-from .batch import BatchScheduler, Outcome, Poll
-from .loop import AsyncCall, AsyncSharedIterator, Call, SharedIterator
-from .schedule import PollSchedule
+from ..models import PipelineExecution
+from ..waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
+from .batch import BatchScheduler, Poll
+from .loop import AsyncCall, AsyncSharedIterator, Call, SharedIterator, Wait
+from .schedule import Outcome
 
-_MAX_IN_FLIGHT: Final = 32
 _MAX_BLOCK: Final = 1.0
-"""Seconds that a thread waits at a stretch: on Windows, Ctrl-C does not reach it meanwhile."""
-_GRACE: Final = 1.0
-"""Seconds that a poll gets to end, counted from its start, when another execution has ended."""
-_SHORT_GRACE: Final = 0.1
-"""The same for an execution whose last poll did not end in that time."""
+"""Seconds that a thread waits at a stretch: on Windows, Ctrl-C does not interrupt such a wait."""
+_GRACE: Final = 0.5
+"""Seconds that the polls in flight get to end when an execution has ended."""
+
+ExecutionLike: TypeAlias = PipelineExecutionReference | PipelineExecution | tuple[str, str]
+"""What identifies an execution. A tuple is the pipeline's name and the execution's id."""
+_Result: TypeAlias = tuple[Poll, Outcome | BaseException, float]
+"""A poll, what it returned or raised, and when it ended by the clock. A defect may raise any exception."""
 
 
-class _Result(NamedTuple):
-    """What came of a poll, and when it ended by the clock. Any exception may come, if the call has a defect."""
-
-    poll: Poll
-    outcome: Outcome | BaseException
-    ended_at: float
-
-
-class Batch:
+class Batch(Wait):
     """What both drivers share: a scheduler, its time and its reports."""
 
     def __init__(
@@ -55,21 +50,10 @@ class Batch:
         on_poll: OnPoll | None,
         chance: Callable[[], float],
     ) -> None:
-        """Begin: the time counts from now."""
-        self.clock = clock
+        super().__init__(clock, on_poll)
         self.scheduler = BatchScheduler(
-            references(executions),
-            config,
-            max_calls_per_second=calls_per_second(max_calls_per_second),
-            max_in_flight=_MAX_IN_FLIGHT,
-            chance=chance,
+            _references(executions), config, max_calls_per_second=_checked_rate(max_calls_per_second), chance=chance
         )
-        self._on_poll = safe_callback(on_poll)
-        self._began = clock.monotonic()
-
-    def elapsed(self) -> float:
-        """Return the seconds since the wait began."""
-        return self.clock.monotonic() - self._began
 
     def next(self) -> Poll | float | None:
         """Return the scheduler's next poll or pause. If the client is closed, all executions end."""
@@ -77,16 +61,19 @@ class Batch:
             self.scheduler.fail(ConfigurationError("the client is closed: make a new one"))
         return self.scheduler.next(self.elapsed())
 
-    def record(self, result: _Result) -> None:
+    def record(self, poll: Poll, outcome: Outcome | BaseException, ended_at: float) -> None:
         """Record a poll that has ended, and report it. Raises its exception if that is a defect."""
-        if not isinstance(result.outcome, Outcome):
-            raise result.outcome
-        report = self.scheduler.record(result.poll, result.outcome, result.ended_at - self._began)
-        if report is not None and self._on_poll is not None:
-            self._on_poll(report)
+        if isinstance(outcome, CodePipelineError):
+            outcome = outcome.with_traceback(None)  # its frames would be kept as long as the execution is followed
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        report = self.scheduler.record(poll, outcome, ended_at - self.began)
+        if report is not None:
+            self.report(report)
 
 
-class ThreadDriver(SharedIterator[FollowedExecution]):
+@define(eq=False, repr=False)
+class BatchIterator(SharedIterator[FollowedExecution]):
     """
     Yields each execution as it ends. Each poll in flight has a daemon thread.
 
@@ -94,18 +81,25 @@ class ThreadDriver(SharedIterator[FollowedExecution]):
     polls in flight go on, and none is started.
     """
 
-    def __init__(self, call: Call, batch: Batch) -> None:
-        super().__init__()
-        self._call = call
-        self._batch = batch
-        self._results: SimpleQueue[_Result] = SimpleQueue()
+    _call: Call
+    _batch: Batch
+    _results: SimpleQueue[_Result] = field(factory=SimpleQueue[_Result], init=False)
 
     def advance(self) -> FollowedExecution:
-        """Poll until an execution has ended, and return it."""
-        scheduler = self._batch.scheduler
+        batch, scheduler = self._batch, self._batch.scheduler
+        wait = 0.0
         try:
-            if not scheduler.ended:
-                self._run()
+            while not scheduler.ended:
+                self._receive(wait)
+                step, wait = batch.next(), 0.0
+                if isinstance(step, Poll):
+                    self._start(step)
+                elif step is None:
+                    break
+                elif scheduler.in_flight:
+                    wait = step
+                else:
+                    batch.clock.sleep(step)
         except BaseException:
             scheduler.requeue()
             raise
@@ -113,53 +107,33 @@ class ThreadDriver(SharedIterator[FollowedExecution]):
             raise StopIteration
         return scheduler.ended.popleft()
 
-    def close(self) -> None:
-        """End it. There is no need to."""
-        self._batch.scheduler.clear()
-
-    def _run(self) -> None:
-        batch, wait = self._batch, 0.0
-        while True:
-            self._receive(wait)
-            step, wait = batch.next(), 0.0
-            if step is None:
-                return
-            if isinstance(step, Poll):
-                self._start(step)
-            elif batch.scheduler.in_flight:
-                wait = step
-            else:
-                batch.clock.sleep(step)
-
     def _start(self, poll: Poll) -> None:
         # The thread has the caller's context, a trace say. It does not know this iterator, which may be dropped.
         work = partial(_execute, self._call, poll, self._results, self._batch.clock.monotonic)
-        context = copy_context()
         try:
-            _threads.run_in_thread(lambda: context.run(work), name="codepipeline_client-poll")
+            _threads.run_in_thread(partial(copy_context().run, work), name="codepipeline_client-poll")
         except RuntimeError:  # no thread can be started
             work()
 
     def _receive(self, wait: float) -> None:
         """Record the polls that have ended. If there are none, wait for one."""
         with suppress(Empty):
-            self._batch.record(self._results.get(timeout=min(wait, _MAX_BLOCK)))
+            self._batch.record(*self._results.get(timeout=min(wait, _MAX_BLOCK)))
             while True:
-                self._batch.record(self._results.get_nowait())
+                self._batch.record(*self._results.get_nowait())
 
 
 def _execute(call: Call, poll: Poll, results: SimpleQueue[_Result], monotonic: Callable[[], float]) -> None:
     outcome: Outcome | BaseException
     try:
         outcome = call(poll.schedule.reference, poll.timeout)
-    except CodePipelineError as error:
-        outcome = error.with_traceback(None)  # its frames would be kept as long as the execution is followed
-    except BaseException as error:  # noqa: BLE001 - a defect, which is raised where the results are received
+    except BaseException as error:  # noqa: BLE001 - recorded or raised by `Batch.record`
         outcome = error
-    results.put(_Result(poll, outcome, monotonic()))
+    results.put((poll, outcome, monotonic()))
 
 
-class TaskDriver(AsyncSharedIterator[FollowedExecution]):
+@define(eq=False, repr=False)
+class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
     """
     Yields each execution as it ends. Polls are in flight only while the next execution is awaited.
 
@@ -167,89 +141,82 @@ class TaskDriver(AsyncSharedIterator[FollowedExecution]):
     execution is awaited.
     """
 
-    def __init__(self, call: AsyncCall, batch: Batch) -> None:
-        super().__init__()
-        self._call = call
-        self._batch = batch
-        self._results: deque[_Result] = deque()
-        self._has_results = anyio.Event()
-        self._slow: set[PollSchedule] = set()
-        """The executions whose last poll was cancelled."""
+    _call: AsyncCall
+    _batch: Batch
+    _results: deque[_Result] = field(factory=deque[_Result], init=False)
+    _has_results: anyio.Event = field(factory=anyio.Event, init=False)
 
     async def advance(self) -> FollowedExecution:
-        """Poll until an execution has ended, and return it."""
         scheduler = self._batch.scheduler
         try:
             if not scheduler.ended:
                 await self._run()
+        except BaseExceptionGroup as group:
+            error: BaseException = group.exceptions[0]
+            raise error from error.__cause__  # the caller knows of no group
         finally:
+            self._record_results()
             scheduler.requeue()
         if not scheduler.ended:
             raise StopAsyncIteration
         return scheduler.ended.popleft()
 
-    async def aclose(self) -> None:
-        """End it. There is no need to."""
-        self._batch.scheduler.clear()
-
     async def _run(self) -> None:
         batch, in_flight = self._batch, self._batch.scheduler.in_flight
-        try:
-            async with anyio.create_task_group() as polls:
-                while (step := batch.next()) is not None:
-                    if isinstance(step, Poll):
-                        polls.start_soon(self._execute, step)
-                    elif in_flight:
-                        await self._receive(step)
-                    else:
-                        await batch.clock.sleep_async(step)
-                while (grace := self._grace()) > 0 and await self._receive(grace):
-                    pass
-                self._slow.update(in_flight)
-                polls.cancel_scope.cancel()
-        except BaseExceptionGroup as group:
-            error = _first(group)
-            raise error from error.__cause__  # the caller knows of no group
-        finally:
-            self._record_results()
-
-    def _grace(self) -> float:
-        """Return for how many seconds the polls in flight are still waited for."""
-        elapsed = self._batch.elapsed()
-        return max(
-            (
-                poll.started + (_SHORT_GRACE if schedule in self._slow else _GRACE) - elapsed
-                for schedule, poll in self._batch.scheduler.in_flight.items()
-            ),
-            default=0.0,
-        )
+        async with anyio.create_task_group() as polls:
+            while (step := batch.next()) is not None:
+                if isinstance(step, Poll):
+                    polls.start_soon(self._execute, step)
+                elif in_flight:
+                    with anyio.move_on_after(step):
+                        await self._has_results.wait()
+                    self._record_results()
+                else:
+                    await batch.clock.sleep_async(step)
+            with anyio.move_on_after(_GRACE):
+                while in_flight:
+                    await self._has_results.wait()
+                    self._record_results()
+            polls.cancel_scope.cancel()
 
     async def _execute(self, poll: Poll) -> None:
         outcome: Outcome
         try:
             outcome = await self._call(poll.schedule.reference, poll.timeout)
         except CodePipelineError as error:
-            outcome = error.with_traceback(None)  # its frames would be kept as long as the execution is followed
-        self._results.append(_Result(poll, outcome, self._batch.clock.monotonic()))
+            outcome = error
+        self._results.append((poll, outcome, self._batch.clock.monotonic()))
         self._has_results.set()
 
-    async def _receive(self, wait: float) -> bool:
-        """Record the polls that have ended, and wait for one before. Return whether there was any."""
-        with anyio.move_on_after(wait):
-            await self._has_results.wait()
-        return self._record_results()
-
-    def _record_results(self) -> bool:
-        had_any = bool(self._results)
+    def _record_results(self) -> None:
         self._has_results = anyio.Event()
         while self._results:
-            result = self._results.popleft()
-            self._slow.discard(result.poll.schedule)
-            self._batch.record(result)
-        return had_any
+            self._batch.record(*self._results.popleft())
 
 
-def _first(group: BaseException) -> BaseException:
-    """Return the exception that ended a task group."""
-    inner: tuple[BaseException, ...] = getattr(group, "exceptions", ())  # a narrowed group has no type
-    return _first(inner[0]) if inner else group
+def _references(executions: Iterable[ExecutionLike]) -> tuple[PipelineExecutionReference, ...]:
+    """Return a reference to each of *executions*, once. Raises ConfigurationError for what identifies none."""
+    try:
+        return tuple(dict.fromkeys(map(_reference, executions)))
+    except TypeError as error:
+        raise ConfigurationError(
+            "executions must be references, executions, or tuples of a pipeline's name and an execution's id, "
+            f"in a list or another iterable: {error}"
+        ) from error
+
+
+def _reference(execution: object) -> PipelineExecutionReference:
+    if isinstance(execution, PipelineExecutionReference):
+        return execution
+    if isinstance(execution, PipelineExecution):
+        return PipelineExecutionReference(execution.pipeline_name, execution.pipeline_execution_id)
+    if not isinstance(execution, tuple | list):  # a text of two letters, or a set, would pass for a name and an id
+        raise TypeError(f"{execution!r} is none of these")
+    return PipelineExecutionReference(*cast("tuple[str, str]", execution))  # a TypeError unless there are two
+
+
+def _checked_rate(value: object) -> float:
+    """Return the rate that all polls share."""
+    if not isinstance(value, int | float) or value is True or not 0.01 <= value <= 1000:
+        raise ConfigurationError(f"max_calls_per_second must be a number from 0.01 to 1000, not {value!r}")
+    return float(value)

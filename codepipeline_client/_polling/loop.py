@@ -12,14 +12,16 @@ from threading import RLock
 from typing import TypeAlias, TypeVar
 
 import anyio
+from attrs import define, field
 
+from .._call.reports import LOGGER
+from .._config.arguments import plain_function
 from ..clock import ClosableClock
 from ..errors import CodePipelineError
 from ..models import PipelineExecution
 from ..operations.get_pipeline_execution import GetPipelineExecutionOutput
-from ..waiting import OnPoll, PipelineExecutionReference
-from .arguments import safe_callback
-from .schedule import PollSchedule
+from ..waiting import OnPoll, PipelineExecutionReference, PollReport
+from .schedule import Outcome, PollSchedule
 
 Call: TypeAlias = Callable[[PipelineExecutionReference, float | None], GetPipelineExecutionOutput]
 """Makes one call. The number is its timeout in seconds, None for no limit."""
@@ -28,12 +30,12 @@ AsyncCall: TypeAlias = Callable[[PipelineExecutionReference, float | None], Awai
 T = TypeVar("T")
 
 
+@define(eq=False, repr=False)
 class SharedIterator(Iterator[T]):
     """An iterator that threads may share. Not a generator: an interrupt does not end it."""
 
-    def __init__(self) -> None:
-        self._lock = RLock()
-        self._is_running = False
+    _lock: RLock = field(factory=RLock, init=False)
+    _is_running: bool = field(default=False, init=False)
 
     def __next__(self) -> T:
         """Return the next item."""
@@ -51,11 +53,11 @@ class SharedIterator(Iterator[T]):
         """Return the next item. Only for one caller at a time."""
 
 
+@define(eq=False, repr=False)
 class AsyncSharedIterator(AsyncIterator[T]):
     """An iterator that tasks may share. Not a generator: a cancellation does not end it."""
 
-    def __init__(self) -> None:
-        self._lock = anyio.Lock()
+    _lock: anyio.Lock = field(factory=anyio.Lock, init=False)
 
     async def __anext__(self) -> T:
         """Return the next item."""
@@ -67,107 +69,72 @@ class AsyncSharedIterator(AsyncIterator[T]):
         """Return the next item. Only for one caller at a time."""
 
 
-class PollLoop:
-    """What a wait knows between two polls. A change is kept until it is taken."""
+class Wait:
+    """The time of a wait, and its callback."""
 
-    def __init__(self, schedule: PollSchedule, clock: ClosableClock, on_poll: OnPoll | None) -> None:
+    def __init__(self, clock: ClosableClock, on_poll: OnPoll | None) -> None:
         """Begin: the time counts from now."""
+        if on_poll is not None:
+            plain_function("on_poll", on_poll)
         self.clock = clock
-        self.reference = schedule.reference
-        self.is_over = False
-        """Whether nothing more will come: the end was taken, be it an error, or the caller has closed it."""
-        self._schedule = schedule
-        self._on_poll = safe_callback(on_poll)
-        self._began = clock.monotonic()
-        self._due = 0.0
-        self._taken: PipelineExecution | None = None
+        self.began = clock.monotonic()
+        self._on_poll = on_poll
 
-    def pause(self) -> float:
-        """Return the seconds until the next poll is due. The time that the caller took counts."""
-        return max(self._due - self._elapsed(), 0.0)
+    def elapsed(self) -> float:
+        return self.clock.monotonic() - self.began
 
-    def poll_timeout(self) -> float | None:
-        """Return the timeout of a poll that begins now."""
-        return self._schedule.poll_timeout(self._elapsed())
-
-    def record(self, outcome: PipelineExecution | CodePipelineError) -> None:
-        """Record a poll, and report it."""
-        report = self._schedule.record(outcome, self._elapsed())
-        self._due = report.seconds + (report.pause or 0.0)
+    def report(self, report: PollReport) -> None:
+        """Call the callback, and log an error in it."""
         if self._on_poll is not None:
-            self._on_poll(report)
-
-    def take(self) -> PipelineExecution | None:
-        """Return the execution if it has changed since it was last taken. Raises what ended the wait."""
-        if self._schedule.error is not None:
-            self.is_over = True
-            raise self._schedule.error
-        execution = self._schedule.execution
-        if execution is None or execution == self._taken:
-            return None
-        self._taken = execution
-        self.is_over = self.is_over or execution.status.is_terminal
-        return execution
-
-    def _elapsed(self) -> float:
-        return self.clock.monotonic() - self._began
+            try:
+                self._on_poll(report)
+            except Exception:  # noqa: BLE001 - the caller's error
+                LOGGER.warning("on_poll raised an error", exc_info=True)
 
 
+@define(eq=False, repr=False)
 class Watch(SharedIterator[PipelineExecution]):
-    """The changes of one execution."""
+    """Yields each change of one execution."""
 
-    def __init__(self, call: Call, loop: PollLoop) -> None:
-        super().__init__()
-        self._call = call
-        self._loop = loop
+    _call: Call
+    _schedule: PollSchedule
+    _wait: Wait
 
     def advance(self) -> PipelineExecution:
-        """Poll until the execution has changed, and return it."""
-        loop = self._loop
-        while not loop.is_over:
-            execution = loop.take()
-            if execution is not None:
+        schedule, wait = self._schedule, self._wait
+        outcome: Outcome
+        while not schedule.is_over:
+            if (execution := schedule.take()) is not None:
                 return execution
-            if pause := loop.pause():
-                loop.clock.sleep(pause)
-            outcome: PipelineExecution | CodePipelineError
+            if (pause := schedule.due - wait.elapsed()) > 0:
+                wait.clock.sleep(pause)
             try:
-                outcome = self._call(loop.reference, loop.poll_timeout()).pipeline_execution
+                outcome = self._call(schedule.reference, schedule.poll_timeout(wait.elapsed()))
             except CodePipelineError as error:
                 outcome = error.with_traceback(None)
-            loop.record(outcome)
+            wait.report(schedule.record(outcome, wait.elapsed()))
         raise StopIteration
 
-    def close(self) -> None:
-        """End it. There is no need to."""
-        self._loop.is_over = True
 
-
+@define(eq=False, repr=False)
 class AsyncWatch(AsyncSharedIterator[PipelineExecution]):
-    """The changes of one execution."""
+    """Yields each change of one execution."""
 
-    def __init__(self, call: AsyncCall, loop: PollLoop) -> None:
-        super().__init__()
-        self._call = call
-        self._loop = loop
+    _call: AsyncCall
+    _schedule: PollSchedule
+    _wait: Wait
 
     async def advance(self) -> PipelineExecution:
-        """Poll until the execution has changed, and return it."""
-        loop = self._loop
-        while not loop.is_over:
-            execution = loop.take()
-            if execution is not None:
+        schedule, wait = self._schedule, self._wait
+        outcome: Outcome
+        while not schedule.is_over:
+            if (execution := schedule.take()) is not None:
                 return execution
-            if pause := loop.pause():
-                await loop.clock.sleep_async(pause)
-            outcome: PipelineExecution | CodePipelineError
+            if (pause := schedule.due - wait.elapsed()) > 0:
+                await wait.clock.sleep_async(pause)
             try:
-                outcome = (await self._call(loop.reference, loop.poll_timeout())).pipeline_execution
+                outcome = await self._call(schedule.reference, schedule.poll_timeout(wait.elapsed()))
             except CodePipelineError as error:
                 outcome = error.with_traceback(None)
-            loop.record(outcome)
+            wait.report(schedule.record(outcome, wait.elapsed()))
         raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """End it. There is no need to."""
-        self._loop.is_over = True

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Final
+from typing import Final, TypeAlias
+
+from attrs import define, field
 
 from .._call.retry import PERMANENT_STATUSES, THROTTLING, classify
 from ..errors import (
@@ -23,70 +25,54 @@ from ..errors import (
     WaitTimeoutError,
 )
 from ..models import PipelineExecution
+from ..operations.get_pipeline_execution import GetPipelineExecutionOutput
 from ..waiting import PipelineExecutionReference, PollConfig, PollReport
 
 _GROWTH: Final = 1.5
 _THROTTLED_GROWTH: Final = 2.0
-_MARGIN: Final = 1.0
-"""Seconds before the end of the time in which the last poll is made."""
-_PASSING_STATUSES: Final = frozenset({408, 425})
 _NOT_FOUND: Final = (PipelineExecutionNotFoundException, PipelineNotFoundException)
 
+Outcome: TypeAlias = GetPipelineExecutionOutput | CodePipelineError
+"""What a poll returns or raises."""
 
+
+@define(eq=False, repr=False)
 class PollSchedule:
     """
     The polls of one execution, from the first to the last.
 
-    Call `record` after each poll. The wait is over when its report has no pause; `error` is what it failed with.
+    Call `record` after each poll. The wait is over when its report has no pause.
     """
 
-    __slots__ = (
-        "_chance",
-        "_config",
-        "_failure",
-        "_has_response",
-        "_interval",
-        "_is_last",
-        "_margin",
-        "_seen_at",
-        "error",
-        "execution",
-        "failures",
-        "polls",
-        "reference",
-    )
+    reference: PipelineExecutionReference
+    _config: PollConfig
+    _chance: Callable[[], float]
+    """Returns a random number from 0 up to 1."""
+    _margin: float = 1.0
+    """The last poll is made so many seconds before the end of the time, or a tenth of the time if that is less."""
+    execution: PipelineExecution | None = field(default=None, init=False)
+    """The execution as it was last seen."""
+    error: CodePipelineError | None = field(default=None, init=False)
+    """Why the wait is over. None while it goes on, and after a terminal status."""
+    due: float = field(default=0.0, init=False)
+    """When the next poll is due, in seconds since the wait began."""
+    is_over: bool = field(default=False, init=False)
+    """Whether `take` has returned the terminal status or raised the error."""
+    polls: int = field(default=0, init=False)
+    failures: int = field(default=0, init=False)
+    """How many polls failed in a way that does not end the wait."""
+    _timeout: float = field(init=False)
+    _interval: float = field(init=False)
+    _taken: PipelineExecution | None = field(default=None, init=False)
+    _failure: CodePipelineError | None = field(default=None, init=False)
+    _seen_at: float = field(default=0.0, init=False)
+    _has_response: bool = field(default=False, init=False)
+    _is_last: bool = field(default=False, init=False)
 
-    def __init__(
-        self,
-        reference: PipelineExecutionReference,
-        config: PollConfig,
-        *,
-        chance: Callable[[], float],
-        margin: float = _MARGIN,
-    ) -> None:
-        """
-        Begin. The first poll is due at once.
-
-        The last poll is made *margin* seconds before the end of the time, or a tenth of the time if that is less, so
-        that its response still counts. *chance* returns a random number from 0 up to 1.
-        """
-        self.reference: PipelineExecutionReference = reference
-        self.execution: PipelineExecution | None = None
-        """The execution as it was last seen."""
-        self.error: CodePipelineError | None = None
-        """Why the wait is over. None while it goes on, and after a terminal status."""
-        self.polls: int = 0
-        """How many polls there were."""
-        self.failures: int = 0
-        """How many of them failed in a way that may pass."""
-        self._config = config
-        self._margin = 0.0 if config.timeout is None else min(margin, config.timeout / 10.0)
-        self._chance = chance
-        self._interval = config.poll_interval
-        self._seen_at = 0.0
-        self._failure: CodePipelineError | None = None
-        self._has_response = False
-        self._is_last = False
+    def __attrs_post_init__(self) -> None:
+        self._timeout = inf if self._config.timeout is None else self._config.timeout
+        self._margin = min(self._margin, self._timeout / 10.0)
+        self._interval = self._config.poll_interval
 
     def poll_timeout(self, elapsed: float) -> float | None:
         """
@@ -94,25 +80,39 @@ class PollSchedule:
 
         A poll that begins too late, since the pause before it took too long, has the margin of a last poll.
         """
-        timeout = self._config.timeout
-        return None if timeout is None else max(timeout - elapsed, self._margin)
+        return None if self._timeout == inf else max(self._timeout - elapsed, self._margin)
 
-    def record(self, outcome: PipelineExecution | CodePipelineError, elapsed: float) -> PollReport:
+    def take(self) -> PipelineExecution | None:
+        """Return the execution if it has changed since it was last taken. Raises what ended the wait."""
+        if self.error is not None:
+            self.is_over = True
+            raise self.error
+        if self.execution is None or self.execution == self._taken:
+            return None
+        self._taken = self.execution
+        self.is_over = self.execution.status.is_terminal
+        return self.execution
+
+    def record(self, outcome: Outcome, elapsed: float) -> PollReport:
         """Record a poll that ended *elapsed* seconds after the wait began. Return its report."""
         self.polls += 1
-        if isinstance(outcome, PipelineExecution):
-            self._record_success(outcome, elapsed)
-            is_over = outcome.status.is_terminal
+        execution = failure = None
+        if isinstance(outcome, CodePipelineError):
+            failure = outcome
+            self.error = self._record_failure(failure, elapsed)
         else:
-            self.error = self._record_failure(outcome, elapsed)
-            is_over = self.error is not None
+            execution = outcome.pipeline_execution
+            self._record_success(execution, elapsed)
+        is_over = self.error is not None or (execution is not None and execution.status.is_terminal)
+        pause = None if is_over else self._pause(elapsed)
+        self.due = elapsed + (pause or 0.0)
         return PollReport(
             reference=self.reference,
             number=self.polls,
             seconds=elapsed,
-            execution=outcome if isinstance(outcome, PipelineExecution) else None,
-            failure=outcome if isinstance(outcome, CodePipelineError) else None,
-            pause=None if is_over else self._pause(elapsed),
+            execution=execution,
+            failure=failure,
+            pause=pause,
         )
 
     def timed_out(self, elapsed: float) -> WaitTimeoutError:
@@ -133,8 +133,7 @@ class PollSchedule:
 
     def _pause(self, elapsed: float) -> float | None:
         """Return the seconds until the next poll. None when the time is over."""
-        timeout = self._config.timeout
-        left = inf if timeout is None else timeout - self._margin - elapsed
+        left = self._timeout - self._margin - elapsed
         if left <= 0 or self._is_last:
             self.error = self.timed_out(elapsed)
             return None
@@ -169,17 +168,11 @@ class PollSchedule:
             return True
         if isinstance(failure, ServiceError | ResponseDecodeError):
             status = failure.http_status_code
-            if status in PERMANENT_STATUSES:
-                return False
-            return (
-                status >= 500 or status in _PASSING_STATUSES or (self.execution is not None and _is_untrusted(failure))
-            )
+            # Without an error code the response may not be the service's, but the page of a proxy.
+            is_untrusted = isinstance(failure, ResponseDecodeError) or failure.code == str(status)
+            passes = status >= 500 or status in (408, 425) or (is_untrusted and self.execution is not None)
+            return passes and status not in PERMANENT_STATUSES
         return isinstance(failure, ConnectionFailedError) and self._has_response  # a host that was found will be again
 
     def _longer(self, factor: float) -> float:
         return min(self._interval * factor, self._config.max_poll_interval)
-
-
-def _is_untrusted(failure: ServiceError | ResponseDecodeError) -> bool:
-    """Return whether the response may not be the service's: it has no error code, as the page of a proxy."""
-    return isinstance(failure, ResponseDecodeError) or failure.code == str(failure.http_status_code)

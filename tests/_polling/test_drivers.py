@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import aclosing, closing
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from inspect import isawaitable
 from itertools import count
@@ -27,52 +25,29 @@ from codepipeline_client import (
     PipelineExecution,
     PipelineExecutionReference,
     PollReport,
-    ResponseMetadata,
-    ServiceError,
     WaitTimeoutError,
     _threads,
 )
 from codepipeline_client._polling import drivers
 from codepipeline_client._polling.batch import BatchScheduler
-from codepipeline_client._polling.drivers import Batch, TaskDriver, ThreadDriver
+from codepipeline_client._polling.drivers import AsyncBatchIterator, Batch, BatchIterator
 from codepipeline_client._polling.schedule import PollSchedule
 from codepipeline_client.clock import Clock, ClosableClock, SystemClock
-from codepipeline_client.errors import SERVICE_ERRORS
-from codepipeline_client.testing import FakeClock, make_pipeline_execution
-from codepipeline_client.waiting import PollConfig
+from codepipeline_client.testing import FakeClock
+from tests._polling.outcomes import config, output, references, refused
 
 SOON: Final = 5.0
 """Seconds that nothing here takes, unless it hangs."""
 INSTANT: Final = 0.02
-"""Seconds in which what must not happen would have happened."""
 BACKENDS: Final = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 Outcome = BaseException | str
-"""What comes of a call: a failure, or an execution with that status."""
-
-
-def references(number: int) -> list[PipelineExecutionReference]:
-    return [PipelineExecutionReference("web", f"{place:08x}-0000-4000-8000-000000000000") for place in range(number)]
-
+"""What a call raises, or the status of the execution that it returns."""
 
 A, B, C = REFERENCES = references(3)
 
 
 def seen(reference: PipelineExecutionReference, status: str = "InProgress") -> PipelineExecution:
-    name, execution_id = reference.pipeline_name, reference.pipeline_execution_id
-    return make_pipeline_execution(pipeline_name=name, pipeline_execution_id=execution_id, status=status)
-
-
-def output(
-    reference: PipelineExecutionReference, status: str = "InProgress", *, attempts: int = 1
-) -> GetPipelineExecutionOutput:
-    metadata = ResponseMetadata(request_id=None, http_status_code=200, http_headers={}, attempts=attempts)
-    return GetPipelineExecutionOutput(pipeline_execution=seen(reference, status), response_metadata=metadata, raw={})
-
-
-def refused(code: str, status: int = 400) -> ServiceError:
-    error = SERVICE_ERRORS[code]("", code=code, http_status_code=status, request_id=None, operation_name="X")
-    error.attempts = 1
-    return error
+    return output(reference, status).pipeline_execution
 
 
 @frozen
@@ -100,10 +75,9 @@ def batch(
     **changes: Any,
 ) -> Batch:
     """Return a batch whose pauses are as long as its intervals."""
-    usual = {"timeout": 600.0, "poll_interval": 2.0, "max_poll_interval": 30.0, "not_found_grace": 0.0}
     return Batch(
         executions,
-        PollConfig(**{**usual, **changes}),
+        config(**changes),
         max_calls_per_second=rate,
         clock=clock if isinstance(clock, ClosableClock) else ClosableClock(clock or FakeClock()),
         on_poll=on_poll,
@@ -111,8 +85,13 @@ def batch(
     )
 
 
+def hasty(executions: Iterable[PipelineExecutionReference] = REFERENCES, **more: Any) -> Batch:
+    """Return a batch that polls in real time, and very often."""
+    return batch(executions, clock=SystemClock(), rate=1000.0, poll_interval=0.01, **more)
+
+
 def in_tasks(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the call for tasks; one that is for tasks already stays as it is."""
+    """Return *call* as an async function; it may return an awaitable."""
 
     async def in_task(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         await anyio.lowlevel.checkpoint()
@@ -124,21 +103,19 @@ def in_tasks(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Run(Protocol):
-    """Follows all by one of the drivers, and returns how each ended, in order."""
+    """Polls until all have ended, and returns how each did, in order."""
 
     def __call__(self, call: Callable[..., Any], *executions: Any, **changes: Any) -> list[FollowedExecution]: ...
 
 
 @pytest.fixture(params=["threads", "asyncio", "trio"])
 def run(request: pytest.FixtureRequest) -> Run:
-    """Each of the drivers."""
-
     def run(call: Callable[..., Any], *executions: Any, **changes: Any) -> list[FollowedExecution]:
         if request.param == "threads":
-            return list(ThreadDriver(call, batch(*executions, **changes)))
+            return list(BatchIterator(call, batch(*executions, **changes)))
 
         async def main() -> list[FollowedExecution]:
-            return [each async for each in TaskDriver(in_tasks(call), batch(*executions, **changes))]
+            return [each async for each in AsyncBatchIterator(in_tasks(call), batch(*executions, **changes))]
 
         return anyio.run(main, backend=request.param)
 
@@ -146,21 +123,14 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.fixture
-def started() -> Callable[[], set[threading.Thread]]:
-    """Return what tells the threads that were started in the test and are still there."""
-    before = set(threading.enumerate())
-    return lambda: set(threading.enumerate()) - before
-
-
-@pytest.fixture
 def gate() -> Iterator[threading.Event]:
-    """Opens at the end, whatever happens."""
+    """An event that is set when the test ends."""
     event = threading.Event()
     yield event
     event.set()
 
 
-# What all drivers do
+# Both
 
 
 def test_each_is_yielded_as_it_ends(run: Run) -> None:
@@ -215,7 +185,6 @@ def hangs_in_tasks(reference: PipelineExecutionReference, gate: threading.Event)
 
 
 def test_a_poll_in_flight_when_the_time_is_over_is_not_waited_for(run: Run, gate: threading.Event) -> None:
-    """It hangs, and no limit ends it."""
     clock = FakeClock()
 
     def call(reference: PipelineExecutionReference, timeout: float | None) -> Any:
@@ -227,25 +196,8 @@ def test_a_poll_in_flight_when_the_time_is_over_is_not_waited_for(run: Run, gate
     assert {type(each.error) for each in ends} == {WaitTimeoutError}
 
 
-def test_a_hung_poll_does_not_hold_up_the_others(run: Run, gate: threading.Event) -> None:
-    """They go on beside it; in tasks it is cancelled when one of them has ended, and made again."""
-    ended: list[PipelineExecutionReference] = []
-
-    def note(report: PollReport) -> None:
-        ended.extend([report.reference] if report.pause is None else [])
-        if len(ended) == 2:
-            gate.set()
-
-    def call(reference: PipelineExecutionReference, timeout: float | None) -> Any:
-        return output(reference, "Succeeded") if reference != A or gate.is_set() else hangs_in_tasks(reference, gate)
-
-    ends = run(call, clock=SystemClock(), rate=500.0, on_poll=note)
-    assert {each.reference for each in ends[:2]} == {B, C}
-    assert ends[2].result() == seen(A, "Succeeded")
-
-
 def test_each_poll_is_reported_where_the_caller_is(run: Run) -> None:
-    """Before the execution that ended with it is yielded."""
+    """In its thread, before the execution that ended with it is yielded."""
     reports: list[tuple[PollReport, threading.Thread]] = []
     service = Service({A: ["InProgress", "Succeeded"], B: [refused("AccessDeniedException", 403)]})
 
@@ -254,8 +206,11 @@ def test_each_poll_is_reported_where_the_caller_is(run: Run) -> None:
 
     run(service.call, [A, B], on_poll=note)
     assert {thread for _, thread in reports} == {threading.current_thread()}
-    told = [(report.reference, report.number, report.pause) for report, _ in reports]
-    assert told == [(A, 1, 2.0), (B, 1, None), (A, 2, None)]
+    assert [(report.reference, report.number, report.pause) for report, _ in reports] == [
+        (A, 1, 2.0),
+        (B, 1, None),
+        (A, 2, None),
+    ]
     assert [report.seconds for report, _ in reports] == [0.0, pytest.approx(0.1), pytest.approx(2.0)]
 
 
@@ -281,9 +236,9 @@ def test_when_the_client_is_closed_the_rest_ends_at_once(run: Run, polled_before
 
 
 def test_the_time_counts_from_the_call() -> None:
-    """Also the time before the first execution is asked for. And references are read at once."""
+    """Also the time before the first execution is awaited. And references are read at once."""
     clock, listed = FakeClock(), [A]
-    ends = ThreadDriver(Service({A: ["Succeeded"]}).call, batch(listed, clock=clock, timeout=60.0))
+    ends = BatchIterator(Service({A: ["Succeeded"]}).call, batch(listed, clock=clock, timeout=60.0))
     listed.clear()
     clock.advance(61.0)
     assert [type(each.error) for each in ends] == [WaitTimeoutError]
@@ -293,23 +248,23 @@ class Defect(Exception):
     """What no call should raise."""
 
 
-def test_a_defect_of_a_call_is_raised_bare_and_ends_nothing() -> None:
-    """Iterating further goes on as if nothing had been."""
-    ends = ThreadDriver(Service({A: ["InProgress", Defect("x"), "Succeeded"]}).call, batch([A]))
+def test_a_defect_of_a_call_is_raised_and_ends_nothing() -> None:
+    """Iterating further goes on."""
+    ends = BatchIterator(Service({A: ["InProgress", Defect("x"), "Succeeded"]}).call, batch([A]))
     with pytest.raises(Defect):
         next(ends)
     assert [each.reference for each in ends] == [A]
 
 
 @BACKENDS
-def test_a_defect_of_a_call_in_a_task_is_raised_bare_and_ends_nothing(backend: str) -> None:
-    """It is in no group of exceptions, and has the cause that it had."""
+def test_a_defect_of_a_call_in_a_task_is_raised_and_ends_nothing(backend: str) -> None:
+    """It is in no exception group, and keeps its cause."""
     defect = Defect("x")
     defect.__cause__ = KeyError("y")
 
     async def main() -> None:
         service = Service({A: ["InProgress", defect, "Succeeded"], B: ["InProgress", "Succeeded"]})
-        ends = TaskDriver(in_tasks(service.call), batch([A, B]))
+        ends = AsyncBatchIterator(in_tasks(service.call), batch([A, B]))
         with pytest.raises(Defect) as caught:
             await anext(ends)
         assert caught.value is defect
@@ -323,11 +278,9 @@ def test_a_defect_of_a_call_in_a_task_is_raised_bare_and_ends_nothing(backend: s
 
 
 @pytest.mark.parametrize("in_a_poll", [False, True], ids=["idle", "in-a-poll"])
-def test_an_iterator_that_is_dropped_leaves_nothing(
-    started: Callable[[], set[threading.Thread]], gate: threading.Event, in_a_poll: bool
-) -> None:
+def test_an_iterator_that_is_dropped_leaves_nothing(gate: threading.Event, in_a_poll: bool) -> None:
     """Its threads end with their polls, and do not keep it."""
-    both = threading.Event()
+    threads, both = set(threading.enumerate()), threading.Event()
 
     def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         if reference == A:
@@ -337,30 +290,20 @@ def test_an_iterator_that_is_dropped_leaves_nothing(
         assert gate.wait(SOON)
         return output(reference)
 
-    ends: ThreadDriver | None = ThreadDriver(call, batch([A, B], clock=SystemClock() if in_a_poll else None))
+    ends: BatchIterator | None = BatchIterator(call, batch([A, B], clock=SystemClock() if in_a_poll else None))
     assert ends is not None
     assert next(ends).reference == A
     gone = weakref.ref(ends)
     ends = None
     assert gone() is None
     gate.set()
-    for thread in started():
+    for thread in set(threading.enumerate()) - threads:
         thread.join(SOON)
         assert not thread.is_alive()
 
 
-def test_an_iterator_may_be_closed() -> None:
-    """Then it has ended, also for whoever goes on."""
-    service = Service({A: ["Succeeded"], B: ["Succeeded"], C: ["Succeeded"]})
-    ends = ThreadDriver(service.call, batch())
-    with closing(ends):
-        next(ends)
-    assert list(ends) == []
-    assert len(service.polled) == 1
-
-
 def test_a_poll_that_ended_in_time_is_not_late_because_its_caller_is(gate: threading.Event) -> None:
-    """What it brought counts as of its end."""
+    """Its outcome counts as of its end."""
     clock, in_flight, reports = FakeClock(), threading.Semaphore(0), list[PollReport]()
 
     def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
@@ -373,7 +316,7 @@ def test_a_poll_that_ended_in_time_is_not_late_because_its_caller_is(gate: threa
             assert gate.wait(SOON)
         return output(reference, "Succeeded")
 
-    ends = ThreadDriver(call, batch(clock=clock, timeout=60.0, on_poll=reports.append))
+    ends = BatchIterator(call, batch(clock=clock, timeout=60.0, on_poll=reports.append))
     before = set(threading.enumerate())
     assert next(ends).reference == C
     gate.set()
@@ -395,7 +338,7 @@ def test_a_poll_has_the_context_of_its_caller() -> None:
         assert threading.current_thread().daemon
         return output(reference, "Succeeded")
 
-    ends = ThreadDriver(call, batch([A, B]))
+    ends = BatchIterator(call, batch([A, B]))
     for name in ("first", "second"):
         token = trace.set(name)
         next(ends)
@@ -405,14 +348,12 @@ def test_a_poll_has_the_context_of_its_caller() -> None:
 
 
 def test_where_no_thread_can_be_started_the_caller_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine at its limit ends no wait."""
-
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(_threads, "run_in_thread", refuse)
     service = Service({A: ["InProgress", "Succeeded"], B: ["Failed"]})
-    assert [each.reference for each in ThreadDriver(service.call, batch([A, B]))] == [B, A]
+    assert [each.reference for each in BatchIterator(service.call, batch([A, B]))] == [B, A]
 
 
 def test_threads_may_share_an_iterator() -> None:
@@ -423,11 +364,11 @@ def test_threads_may_share_an_iterator() -> None:
         if not inside.acquire(blocking=False):
             both_inside.set()
         else:
-            both_inside.wait(INSTANT / 4)
+            both_inside.wait(INSTANT / 10)
             inside.release()
 
     service = Service({reference: ["Succeeded"] for reference in references(number)})
-    ends = ThreadDriver(service.call, batch(references(number), clock=SystemClock(), rate=1000.0, on_poll=note))
+    ends = BatchIterator(service.call, hasty(references(number), on_poll=note))
     got: list[PipelineExecutionReference] = []
     threads = [threading.Thread(target=lambda: got.extend([each.reference for each in ends])) for _ in range(4)]
     for thread in threads:
@@ -441,50 +382,19 @@ def test_threads_may_share_an_iterator() -> None:
 # Interrupts
 
 
-class Interrupting(FakeClock):
-    """Its first sleep is interrupted, as by Ctrl-C."""
-
-    is_interrupted = False
-
-    def sleep(self, seconds: float) -> None:
-        if not self.is_interrupted:
-            self.is_interrupted = True
-            raise KeyboardInterrupt
-        super().sleep(seconds)
-
-
-@BACKENDS
-def test_after_an_interrupt_in_a_task_the_wait_may_go_on(backend: str) -> None:
-    """By Ctrl-C on trio, which breaks into the task that waits. It comes in no group of exceptions."""
-
-    async def main() -> None:
-        service = Service({A: ["InProgress", "Succeeded"], B: ["Succeeded"]})
-        ends = TaskDriver(in_tasks(service.call), batch([A, B], clock=Interrupting()))
-        with pytest.raises(KeyboardInterrupt):
-            await anext(ends)
-        assert [each.reference async for each in ends] == [B, A]
-
-    anyio.run(main, backend=backend)
-
-
-POINTS: Final = [
-    pytest.param(FakeClock, "sleep", False, id="in-a-pause"),
-    pytest.param(Batch, "next", True, id="after-a-poll-was-handed-out"),
-    pytest.param(ThreadDriver, "_start", False, id="before-it-is-started"),
-    pytest.param(ThreadDriver, "_start", True, id="after-it-was-started"),
-    pytest.param(Batch, "record", False, id="before-it-is-recorded"),
-    pytest.param(Batch, "record", True, id="after-it-was-recorded"),
-    pytest.param(PollSchedule, "record", False, id="before-its-schedule"),
-    pytest.param(PollSchedule, "record", True, id="after-its-schedule"),
-    pytest.param(BatchScheduler, "_push", False, id="before-it-is-queued"),
-    pytest.param(BatchScheduler, "_push", True, id="after-it-was-queued"),
-    pytest.param(BatchScheduler, "_end", False, id="before-it-ends"),
-    pytest.param(BatchScheduler, "_end", True, id="after-it-ended"),
-]
-
-
 @pytest.mark.parametrize("which", [1, 2, 3])
-@pytest.mark.parametrize(("whose", "what", "afterwards"), POINTS)
+@pytest.mark.parametrize("afterwards", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("whose", "what"),
+    [
+        pytest.param(FakeClock, "sleep", id="pause"),
+        pytest.param(Batch, "next", id="choosing-a-poll"),
+        pytest.param(BatchIterator, "_start", id="starting-it"),
+        pytest.param(PollSchedule, "record", id="recording-it"),
+        pytest.param(Batch, "record", id="reporting-it"),
+        pytest.param(BatchScheduler, "_end", id="ending-it"),
+    ],
+)
 def test_wherever_an_interrupt_comes_the_wait_may_go_on(
     whose: type, what: str, afterwards: bool, which: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -502,7 +412,7 @@ def test_wherever_an_interrupt_comes_the_wait_may_go_on(
 
     monkeypatch.setattr(whose, what, interrupted)
     service = Service({A: ["InProgress", "Succeeded"], B: ["InProgress", "InProgress", "Failed"], C: ["Succeeded"]})
-    ends = ThreadDriver(service.call, batch(timeout=None))
+    ends = BatchIterator(service.call, batch(timeout=None))
     found: list[FollowedExecution] = []
     with pytest.raises(KeyboardInterrupt):
         found.extend(iter(ends))
@@ -516,13 +426,12 @@ def test_wherever_an_interrupt_comes_the_wait_may_go_on(
 
 @frozen
 class Calls:
-    """Calls in tasks, some of which take until they are let go."""
+    """Calls in tasks. Those that are held end when `free` is set, the others when those are in flight."""
 
     held: frozenset[PipelineExecutionReference]
     in_flight: set[PipelineExecutionReference] = field(factory=set[PipelineExecutionReference])
     polled: list[PipelineExecutionReference] = field(factory=list[PipelineExecutionReference])
     all_in: anyio.Event = field(factory=anyio.Event)
-    """Set when the calls that are held are in flight."""
     free: anyio.Event = field(factory=anyio.Event)
 
     async def call(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
@@ -537,87 +446,30 @@ class Calls:
             self.in_flight.remove(reference)
 
 
-def hasty(executions: Iterable[PipelineExecutionReference] = REFERENCES) -> Batch:
-    """Return a batch that polls in real time, and very often."""
-    return batch(executions, clock=SystemClock(), rate=1000.0, poll_interval=0.01)
-
-
 @BACKENDS
-def test_polls_are_in_flight_only_while_the_next_is_awaited(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that take longer than their grace are cancelled, and made again when the next is awaited."""
-    monkeypatch.setattr(drivers, "_GRACE", 0.01)
+@pytest.mark.parametrize("grace", [INSTANT, 100.0])
+def test_when_one_has_ended_the_others_get_a_moment_to_end(
+    backend: str, grace: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polls that take longer are cancelled, and made again when the next execution is awaited."""
+    monkeypatch.setattr(drivers, "_GRACE", grace)
 
     async def main() -> None:
         calls = Calls(frozenset({B, C}))
-        ends = TaskDriver(calls.call, hasty())
+
+        def note(report: PollReport) -> None:
+            if grace > INSTANT:
+                calls.free.set()
+
+        ends = AsyncBatchIterator(calls.call, hasty(on_poll=note))
         assert (await anext(ends)).reference == A
         assert calls.in_flight == set()
         calls.free.set()
         assert {each.reference async for each in ends} == {B, C}
-        assert Counter(calls.polled) == {A: 1, B: 2, C: 2}
+        again = 2 if grace == INSTANT else 1
+        assert Counter(calls.polled) == {A: 1, B: again, C: again}
 
     anyio.run(main, backend=backend)
-
-
-@BACKENDS
-def test_polls_that_end_soon_after_another_are_recorded(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each ends when the one before it has been reported, and none is made again."""
-    monkeypatch.setattr(drivers, "_GRACE", 100.0)
-
-    async def main() -> None:
-        turns = {reference: anyio.Event() for reference in REFERENCES}
-        following = iter([turns[B], turns[C], anyio.Event()])
-        polled: list[PipelineExecutionReference] = []
-
-        async def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-            polled.append(reference)
-            if len(polled) == len(REFERENCES):
-                turns[A].set()
-            await turns[reference].wait()
-            return output(reference, "Succeeded")
-
-        polls = batch(
-            clock=SystemClock(), rate=1000.0, poll_interval=0.01, on_poll=lambda report: next(following).set()
-        )
-        assert [each.reference async for each in TaskDriver(call, polls)] == [A, B, C]
-        assert Counter(polled) == {A: 1, B: 1, C: 1}
-
-    anyio.run(main, backend=backend)
-
-
-@BACKENDS
-def test_a_poll_that_hangs_has_its_grace_once(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After that it is cancelled soon when others end. No pause in between is as long as the graces are here."""
-    monkeypatch.setattr(drivers, "_GRACE", 100.0)
-    monkeypatch.setattr(drivers, "_SHORT_GRACE", 50.0)
-    waits: list[float] = []
-    whole = vars(TaskDriver)["_receive"]
-
-    async def hasty(driver: TaskDriver, wait: float) -> bool:
-        waits.append(wait)
-        came: bool = await whole(driver, min(wait, INSTANT))
-        return came
-
-    monkeypatch.setattr(TaskDriver, "_receive", hasty)
-
-    many = references(9)
-    service = Service({reference: ["InProgress", "Succeeded"] for reference in many})
-
-    async def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        if reference == A:
-            await anyio.sleep_forever()
-        return service.call(reference, timeout)
-
-    async def main() -> None:
-        ends = TaskDriver(call, batch(many, clock=SystemClock(), rate=1000.0, timeout=20.0, poll_interval=0.05))
-        for _ in many[1:]:
-            assert (await anext(ends)).reference != A
-
-    anyio.run(main, backend=backend)
-    first, *later = [wait for wait in waits if wait > 20.0]
-    assert 50.0 < first <= 100.0
-    assert later
-    assert min(later) <= 50.0  # as long as another poll is in flight that has not hung, its grace counts
 
 
 @BACKENDS
@@ -626,7 +478,7 @@ def test_after_a_cancellation_the_wait_may_go_on(backend: str) -> None:
 
     async def main() -> None:
         calls = Calls(frozenset({A, B}))
-        ends = TaskDriver(calls.call, hasty([A, B]))
+        ends = AsyncBatchIterator(calls.call, hasty([A, B]))
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as tasks:
 
@@ -659,7 +511,7 @@ def test_a_result_that_came_just_before_a_cancellation_is_not_lost(backend: str)
             scope.cancel()
             return output(reference, "Succeeded")
 
-        ends = TaskDriver(call, batch([A]))
+        ends = AsyncBatchIterator(call, batch([A]))
         with scope:
             await anext(ends)
         assert scope.cancelled_caught
@@ -670,35 +522,12 @@ def test_a_result_that_came_just_before_a_cancellation_is_not_lost(backend: str)
 
 
 @BACKENDS
-def test_an_iterator_of_a_task_may_be_dropped_or_closed(backend: str) -> None:
-    """By breaking off, or by its last reference; neither library has anything to say about it."""
-
-    async def main() -> None:
-        service = Service({A: ["Succeeded"], B: ["InProgress", "Succeeded"]})
-        ends: AsyncIterator[FollowedExecution] | None = TaskDriver(in_tasks(service.call), batch([A, B]))
-        assert ends is not None
-        async for followed in ends:
-            assert followed.reference == A
-            break
-        gone = weakref.ref(ends)
-        ends = None
-        gc.collect()
-        assert gone() is None
-        await anyio.lowlevel.checkpoint()
-        async with aclosing(TaskDriver(in_tasks(service.call), batch([A, B]))) as closed:
-            await anext(closed)
-        assert [each async for each in closed] == []
-
-    anyio.run(main, backend=backend)
-
-
-@BACKENDS
 def test_tasks_may_share_an_iterator(backend: str) -> None:
     """Each execution goes to one of them."""
 
     async def main() -> None:
         service = Service({reference: ["Succeeded"] for reference in references(40)})
-        ends = TaskDriver(in_tasks(service.call), batch(references(40)))
+        ends = AsyncBatchIterator(in_tasks(service.call), batch(references(40)))
         got: list[PipelineExecutionReference] = []
 
         async def take() -> None:

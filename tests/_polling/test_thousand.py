@@ -96,7 +96,7 @@ def test_a_thousand_executions_share_what_the_service_takes(way: str) -> None:
     assert max(gaps) < 1.5 * NUMBER / LIMIT
 
 
-@pytest.mark.parametrize("way", ["sync", "asyncio", "trio"])
+@pytest.mark.parametrize("way", ["sync", "asyncio"])
 def test_an_execution_takes_little_memory(way: str) -> None:
     """When each of a thousand has been polled: what the wait keeps of it, with its output, is below 4 KiB."""
     taken: list[int] = []
