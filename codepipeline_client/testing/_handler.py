@@ -41,24 +41,39 @@ _NAME_PATTERN: Final = r"[A-Za-z0-9.@\-_]+"
 _ID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
-class EndpointState:
-    """What a test has prepared: executions, responses, faults and rules for faults. Safe for threads."""
+class RequestHandler:
+    """
+    Responds to the requests of one endpoint, and logs them.
 
-    def __init__(self, *, now: Callable[[], float]) -> None:
-        self._now = now
+    Keeps what a test has prepared: executions, responses, faults and rules for faults. Safe for threads.
+    """
+
+    def __init__(
+        self, credentials: Credentials, region_name: str, *, now: Callable[[], float], max_requests: int
+    ) -> None:
+        self.now = now
+        self._credentials = credentials
+        self._region_name = region_name
         self._lock = Lock()
         self._rule_lock = Lock()
         self._scripts: dict[str, dict[str, ExecutionScript]] = {}
         self._responses: deque[Callable[[], ServiceResponse]] = deque()
         self._faults: deque[Fault] = deque()
         self._rules: list[Callable[[IncomingRequest], Fault | None]] = []
+        self._requests: deque[ReceivedRequest] = deque(maxlen=count_of("max_requests", max_requests))
         self._request_count = 0
+
+    @property
+    def requests(self) -> tuple[ReceivedRequest, ...]:
+        """The requests that are kept, the oldest first."""
+        with self._lock:
+            return tuple(self._requests)
 
     def put_script(
         self, steps: Iterable[ScriptStep], *, pipeline_name: str | None = None, pipeline_execution_id: str | None = None
     ) -> PipelineExecutionReference:
         """Start a script now, in place of that of the same execution. Raises ValueError for steps that cannot be."""
-        script = ExecutionScript(steps, pipeline_name, pipeline_execution_id, now=self._now())
+        script = ExecutionScript(steps, pipeline_name, pipeline_execution_id, now=self.now())
         reference = script.reference
         with self._lock:
             self._scripts.setdefault(reference.pipeline_name, {})[reference.pipeline_execution_id] = script
@@ -75,51 +90,17 @@ class EndpointState:
         """Give *fault* to so many requests, after those that have one already; with None to all that have none."""
         checked = _check_fault(fault)
         if times is None:
-            return self.inject_by(lambda _: checked)
-        if times < 1:
+            self.inject_by(lambda _: checked)
+        elif times < 1:
             raise ValueError(f"times must be 1 or more, or None for every request, not {times}")
-        with self._lock:
-            self._faults.extend(repeat(checked, times))
-            return None
+        else:
+            with self._lock:
+                self._faults.extend(repeat(checked, times))
 
     def inject_by(self, rule: Callable[[IncomingRequest], Fault | None]) -> None:
         """Call *rule* for each request that has no injected fault, nor one from an earlier rule."""
         with self._lock:
             self._rules.append(rule)
-
-    def poll(self, pipeline_name: str, pipeline_execution_id: str) -> PipelineExecution:
-        """Return an execution as it is now, and count the poll. Raises RequestRefusedError when it is not found."""
-        now = self._now()
-        with self._lock:
-            scripts = self._scripts.get(pipeline_name, {})
-            script = scripts.get(pipeline_execution_id)
-            execution = script.poll(now) if script else None
-        if not scripts:
-            message = f"The account does not have a pipeline with name '{pipeline_name}'"
-            raise RequestRefusedError("PipelineNotFoundException", message)
-        if execution is None:
-            message = f"The pipeline '{pipeline_name}' does not have an execution with id '{pipeline_execution_id}'"
-            raise RequestRefusedError("PipelineExecutionNotFoundException", message)
-        return execution
-
-    def take_response(self) -> ServiceResponse | None:
-        """Return the next prepared response. None when there is none."""
-        with self._lock:
-            return self._responses.popleft()() if self._responses else None
-
-    def take_fault(self, request: IncomingRequest) -> tuple[IncomingRequest, Fault | None]:
-        """Number *request*, and choose its fault. Rules are called one at a time, in the order of the numbers."""
-        with self._rule_lock:
-            with self._lock:  # released before a rule is called, since the rule may inject faults
-                self._request_count += 1
-                numbered = attrs.evolve(request, number=self._request_count)
-                fault = self._faults.popleft() if self._faults else None
-                rules = () if fault else tuple(self._rules)
-            for rule in rules:
-                fault = rule(numbered)
-                if fault is not None:
-                    return numbered, _check_fault(fault)
-            return numbered, fault
 
     def clear_faults(self) -> None:
         """Forget the injected faults and the rules."""
@@ -133,71 +114,68 @@ class EndpointState:
         with self._lock:
             self._scripts.clear()
             self._responses.clear()
-            self._request_count = 0
-
-
-class RequestLog:
-    """The last requests, the oldest first. Safe for threads."""
-
-    def __init__(self, *, max_requests: int) -> None:
-        self._lock = Lock()
-        self._requests: deque[ReceivedRequest] = deque(maxlen=count_of("max_requests", max_requests))
-
-    @property
-    def requests(self) -> tuple[ReceivedRequest, ...]:
-        """The requests that are kept."""
-        with self._lock:
-            return tuple(self._requests)
-
-    def append(self, request: IncomingRequest, response: ServiceResponse) -> None:
-        """Keep a request, and drop the oldest one when there are too many."""
-        received = ReceivedRequest(
-            **attrs.asdict(request, recurse=False),
-            status_code=response.status_code,
-            error_code=response.error_code,
-            fault=response.fault,
-        )
-        with self._lock:
-            self._requests.append(received)
-
-    def clear(self) -> None:
-        """Forget every request."""
-        with self._lock:
             self._requests.clear()
-
-
-@attrs.frozen
-class RequestHandler:
-    """Responds to the requests of one endpoint, in any of its threads, and logs them."""
-
-    credentials: Credentials
-    region_name: str
-    now: Callable[[], float]
-    state: EndpointState
-    log: RequestLog
+            self._request_count = 0
 
     def respond(self, request: IncomingRequest) -> ServiceResponse:
         """Return the response to *request*, which gets its number here."""
-        numbered, fault = self.state.take_fault(request)
+        numbered, fault = self._take_fault(request)
         skew = fault if isinstance(fault, ClockSkew) else ClockSkew(seconds=0)
         now = self.now() + skew.seconds
         response = replace_response(fault) or self._serve(numbered, now, skew.error_code)
         response = attrs.evolve(change_response(fault, response), date=now, fault=fault)
-        self.log.append(numbered, response)
+        received = ReceivedRequest(
+            **attrs.asdict(numbered, recurse=False),
+            status_code=response.status_code,
+            error_code=response.error_code,
+            fault=fault,
+        )
+        with self._lock:
+            self._requests.append(received)
         return response
+
+    def _take_fault(self, request: IncomingRequest) -> tuple[IncomingRequest, Fault | None]:
+        """Number *request*, and choose its fault. Rules are called one at a time, in the order of the numbers."""
+        with self._rule_lock:
+            with self._lock:  # released before a rule is called, since the rule may inject faults
+                self._request_count += 1
+                numbered = attrs.evolve(request, number=self._request_count)
+                if self._faults:
+                    return numbered, self._faults.popleft()
+                rules = tuple(self._rules)
+            for rule in rules:
+                fault = rule(numbered)
+                if fault is not None:
+                    return numbered, _check_fault(fault)
+            return numbered, None
 
     def _serve(self, request: IncomingRequest, now: float, skew_code: str) -> ServiceResponse:
         """Respond as the service. A request that is not valid or not signed uses up no prepared response."""
         try:
             _check_operation(request)
-            check_signature(request, self.credentials, self.region_name, now=now, skew_code=skew_code)
-            response = self.state.take_response()
-            if response is None:
-                execution = self.state.poll(*_parse_input(request.body))
-                response = json_response(200, {"pipelineExecution": to_wire(execution)})
+            check_signature(request, self._credentials, self._region_name, now=now, skew_code=skew_code)
+            with self._lock:
+                if self._responses:
+                    return self._responses.popleft()()
+            execution = self.poll(*_parse_input(request.body))
         except RequestRefusedError as refused:
-            response = error_response(refused.code, refused.message)
-        return response
+            return error_response(refused.code, refused.message)
+        return json_response(200, {"pipelineExecution": to_wire(execution)})
+
+    def poll(self, pipeline_name: str, pipeline_execution_id: str) -> PipelineExecution:
+        """Return an execution as it is now, and count the poll. Raises RequestRefusedError when it is not found."""
+        now = self.now()
+        with self._lock:
+            scripts = self._scripts.get(pipeline_name, {})
+            script = scripts.get(pipeline_execution_id)
+            execution = script.poll(now) if script else None
+        if not scripts:
+            message = f"The account does not have a pipeline with name '{pipeline_name}'"
+            raise RequestRefusedError("PipelineNotFoundException", message)
+        if execution is None:
+            message = f"The pipeline '{pipeline_name}' does not have an execution with id '{pipeline_execution_id}'"
+            raise RequestRefusedError("PipelineExecutionNotFoundException", message)
+        return execution
 
 
 def _check_fault(fault: object) -> Fault:

@@ -6,19 +6,18 @@ Knows framing and bytes. What a request means, and which response it gets, is th
 
 from __future__ import annotations
 
-import io
 import os
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
-from socketserver import BaseServer, TCPServer
 from struct import pack
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from attrs import evolve
 
@@ -28,8 +27,9 @@ from ._handler import RequestHandler
 from ._messages import IncomingRequest, ServiceResponse, decode, error_response, render_head
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from socketserver import BaseServer
 
+_BACKLOG: Final = 128
 _MAX_BODY: Final = 1 << 20
 _RESET_ON_CLOSE: Final = pack("hh" if os.name == "nt" else "ii", 1, 0)
 _LONGEST_WAIT: Final = 1e6
@@ -99,27 +99,22 @@ def _is_open(connection: socket.socket) -> bool:
         return False
 
 
-class LoopbackServer(TCPServer):
+class LoopbackServer:
     """Listens from its creation until it is stopped."""
 
-    # Windows would let another process take the port.
-    allow_reuse_address = os.name == "posix"
-    request_queue_size = 128
-
     def __init__(self, host: str, port: int, handler: RequestHandler, tracker: ConnectionTracker) -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._handler = handler
         self._tracker = tracker
         self._threads: list[Thread] = []
         self._lock = Lock()
         self._acceptor: Thread | None = None
-        super().__init__((host, port), BaseHTTPRequestHandler)  # not used: see process_request
-        self._start_acceptor()
+        self._listener = _bind((host, port))
+        self.accept_connections()
 
     @property
     def url(self) -> str:
         """The address that it listens on."""
-        host, port = self.socket.getsockname()[:2]
+        host, port = self._listener.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def refuse_connections(self) -> None:
@@ -127,52 +122,26 @@ class LoopbackServer(TCPServer):
         with self._lock:
             if self._stop_acceptor():
                 # A socket that does not listen keeps other processes off the port.
-                self.server_address = self.socket.getsockname()[:2]
-                self.socket.close()
-                self.socket = socket.socket(self.address_family)
-                self.server_bind()
+                address = self._listener.getsockname()[:2]
+                self._listener.close()
+                self._listener = _bind(address)
 
     def accept_connections(self) -> None:
         """Accept connections again."""
         with self._lock:
             if self._acceptor is None:
-                self.server_activate()
-                self._start_acceptor()
+                self._listener.listen(_BACKLOG)
+                self._stop, stopped = socket.socketpair()
+                self._acceptor = _start("LocalCodePipeline", self._accept, stopped)
 
     def stop(self) -> None:
         """End every connection at once, and return when no thread and no socket is left."""
         with self._lock:
             self._stop_acceptor()
-            self.server_close()
+            self._listener.close()
         self._tracker.close_all()
         for thread in self._threads:
             thread.join()
-
-    def server_bind(self) -> None:
-        """Take the port. The socket does not block, since a client may be gone again before it is accepted."""
-        super().server_bind()
-        self.socket.setblocking(False)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Start the connection's thread: a daemon that is joined by stop, which ThreadingMixIn does not offer."""
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        number = self._tracker.add(request)
-        thread = Thread(target=self._serve, args=(request, number), name="LocalCodePipeline connection", daemon=True)
-        thread.start()
-        self._threads.append(thread)
-
-    def _serve(self, request: socket.socket, number: int) -> None:
-        try:
-            with suppress(OSError):  # the other side may go at any moment, which is no failure
-                ServerConnection(request, self, self._handler, number)
-        finally:
-            self._tracker.remove(request)
-            self.shutdown_request(request)
-
-    def _start_acceptor(self) -> None:
-        self._stop, stopped = socket.socketpair()
-        thread = self._acceptor = Thread(target=self._accept, args=(stopped,), name="LocalCodePipeline", daemon=True)
-        thread.start()
 
     def _stop_acceptor(self) -> bool:
         """Return False when there is none."""
@@ -186,9 +155,41 @@ class LoopbackServer(TCPServer):
     def _accept(self, stopped: socket.socket) -> None:
         with stopped, selectors.DefaultSelector() as selector:
             selector.register(stopped, selectors.EVENT_READ)
-            selector.register(self, selectors.EVENT_READ)
+            selector.register(self._listener, selectors.EVENT_READ)
             while all(key.fileobj is not stopped for key, _ in selector.select()):
-                self.handle_request()
+                with suppress(OSError):  # the client is gone already
+                    connection, _ = self._listener.accept()
+                    self._threads = [thread for thread in self._threads if thread.is_alive()]
+                    number = self._tracker.add(connection)
+                    self._threads.append(_start("LocalCodePipeline connection", self._serve, connection, number))
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        try:
+            with suppress(OSError):  # the other side may go at any moment, which is no failure
+                ServerConnection(connection, self._handler, number)
+        finally:
+            self._tracker.remove(connection)
+            with connection, suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)  # sends the end also when a forked process has the socket
+
+
+def _bind(address: tuple[str, int]) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+    try:
+        # Windows would let another process take the port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name == "posix")
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)  # a client may be gone again before it is accepted
+    return listener
+
+
+def _start(name: str, target: Callable[..., None], *args: object) -> Thread:
+    thread = Thread(name=name, target=target, args=args, daemon=True)
+    thread.start()
+    return thread
 
 
 class ServerConnection(BaseHTTPRequestHandler):
@@ -198,17 +199,10 @@ class ServerConnection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     timeout = _LONGEST_WAIT
 
-    def __init__(self, request: socket.socket, server: BaseServer, handler: RequestHandler, number: int) -> None:
+    def __init__(self, connection: socket.socket, handler: RequestHandler, number: int) -> None:
         self._handler = handler
         self._number = number
-        super().__init__(request, None, server)
-
-    def setup(self) -> None:
-        """Read through a stream that bytes can be put back into."""
-        super().setup()
-        self.rfile.close()
-        self._incoming = _IncomingBytes(self.connection)
-        self.rfile = io.BufferedReader(self._incoming)
+        super().__init__(connection, None, cast("BaseServer", None))  # it is not used
 
     def do_POST(self) -> None:
         """Respond to a request of any method: the service checks which one is right."""
@@ -266,34 +260,17 @@ class ServerConnection(BaseHTTPRequestHandler):
                     self.connection.close()
 
     def _pause(self, seconds: float) -> None:
-        """Wait, and raise ConnectionAbortedError as soon as the other side closes the connection."""
+        """
+        Wait, and raise ConnectionAbortedError as soon as the other side closes the connection.
+
+        That is seen only behind what the other side has sent. No client sends its next request before it has the
+        response, so this is not kept, and the connection ends after the response.
+        """
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.connection.settimeout(min(left, _LONGEST_WAIT))
             with suppress(TimeoutError):
-                # Bytes are read and put back, since an end of the connection behind them would not be seen otherwise.
-                early = self.connection.recv(1 << 16)
-                if not early:
+                if not self.connection.recv(1 << 16):
                     raise ConnectionAbortedError("the other side closed the connection")
-                self._incoming.early += early
+                self.close_connection = True
         self.connection.settimeout(_LONGEST_WAIT)
-
-
-class _IncomingBytes(io.RawIOBase):
-    """The bytes of a connection, with those that arrived during a pause put back."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self.early = bytearray()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        if not self.early:
-            return self._connection.recv_into(buffer)
-        with memoryview(buffer) as view:
-            count = min(view.nbytes, len(self.early))
-            view[:count] = self.early[:count]
-        del self.early[:count]
-        return count

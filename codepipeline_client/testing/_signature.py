@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -37,13 +36,17 @@ def check_signature(
     *skew_code* is the error code for a signature of another time.
     """
     signature = _parse_authorization(request.headers)
-    _check_credentials(signature, request.headers, credentials)
+    given = signature.scope[0], request.headers.get("x-amz-security-token", "")
+    if given != (credentials.access_key_id, credentials.session_token or ""):
+        raise RequestRefusedError(
+            "UnrecognizedClientException", "The security token included in the request is invalid."
+        )
     _check_scope(signature, region_name)
     _check_time(signature, now, skew_code)
     if "host" not in signature.signed_headers:
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     expected = _compute(request, signature, credentials, region_name)
-    if not _equal(expected, signature.value):
+    if expected != signature.value:
         raise _invalid(
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
@@ -97,15 +100,6 @@ def _parse_time(timestamp: str) -> datetime:
     raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'.")
 
 
-def _check_credentials(signature: _ParsedSignature, headers: Mapping[str, str], credentials: Credentials) -> None:
-    token = headers.get("x-amz-security-token", "")
-    known = _equal(credentials.access_key_id, signature.scope[0])
-    if not (known and _equal(credentials.session_token or "", token)):
-        raise RequestRefusedError(
-            "UnrecognizedClientException", "The security token included in the request is invalid."
-        )
-
-
 def _check_scope(signature: _ParsedSignature, region_name: str) -> None:
     _, day, region, service, terminator = signature.scope
     wrong: list[str] = []
@@ -150,22 +144,14 @@ def _compute(request: IncomingRequest, signature: _ParsedSignature, credentials:
     signed_headers = HTTPMessage()
     for name in signature.signed_headers:
         signed_headers.add_header(name, request.headers.get(name, ""))
-
-    def headers_to_sign(_: object) -> HTTPMessage:
-        return signed_headers
-
     signer = signer_class(_SecretKey(credentials.secret_access_key), _SERVICE_NAME, region_name)
     # The request says what it signed; botocore's own choice leaves out headers that other SDKs sign.
-    signer.headers_to_sign = headers_to_sign
+    signer.headers_to_sign = lambda _: signed_headers
     copy = request_class(method=request.method, url=f"http://localhost{request.path}", data=request.body)
     copy.context["timestamp"] = signature.timestamp
     # Not add_auth, which signs for the time of the machine, and logs.
     result: str = signer.signature(signer.string_to_sign(copy, signer.canonical_request(copy)), copy)
     return result
-
-
-def _equal(expected: str, given: str) -> bool:
-    return hmac.compare_digest(expected.encode(), given.encode())
 
 
 def _incomplete(message: str) -> RequestRefusedError:

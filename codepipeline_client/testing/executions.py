@@ -117,9 +117,10 @@ def make_pipeline_execution(
     )
 
 
-def to_wire(execution: PipelineExecution) -> dict[str, object]:
-    """Return *execution* as the JSON object of the service. Raises ValueError when it contains a naive datetime."""
-    return _members(execution)
+def to_wire(part: attrs.AttrsInstance) -> dict[str, object]:
+    """Return an execution, or a part, as the JSON object of the service. Raises ValueError for a naive datetime."""
+    values = {name: _to_json(getattr(part, field)) for field, name in _member_names(type(part)).items()}
+    return {name: value for name, value in values.items() if value not in (None, [])}
 
 
 @attrs.frozen
@@ -210,11 +211,6 @@ def _resolve(given: object, reference: PipelineExecutionReference) -> PipelineEx
     return attrs.evolve(execution, **attrs.asdict(reference))
 
 
-def _members(part: attrs.AttrsInstance) -> dict[str, object]:
-    values = {name: _to_json(getattr(part, field)) for field, name in _member_names(type(part)).items()}
-    return {name: value for name, value in values.items() if value not in (None, [])}
-
-
 @cache
 def _member_names(model: type[attrs.AttrsInstance]) -> dict[str, str]:
     """Return the names of a model's members by its fields: the same in camel case. The service sends no region."""
@@ -224,13 +220,13 @@ def _member_names(model: type[attrs.AttrsInstance]) -> dict[str, str]:
 
 def _to_json(value: Any) -> object:
     if isinstance(value, tuple):
-        return [_members(part) for part in cast("tuple[attrs.AttrsInstance, ...]", value)]  # the lists of a model
+        return [to_wire(part) for part in cast("tuple[attrs.AttrsInstance, ...]", value)]  # the lists of a model
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ValueError(f"created {value.isoformat()} has no time zone: give an aware datetime, in UTC")
         return value.timestamp()
     if isinstance(value, ExecutionTrigger | PipelineRollbackMetadata):
-        return _members(value)
+        return to_wire(value)
     return value.value if isinstance(value, OpenEnum) else value
 
 

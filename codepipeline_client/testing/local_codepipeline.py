@@ -15,7 +15,7 @@ from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError
 from ..models import PipelineExecution
 from ..waiting import PipelineExecutionReference
-from ._handler import EndpointState, RequestHandler, RequestLog
+from ._handler import RequestHandler
 from ._messages import IncomingRequest, ReceivedRequest, check_status_code, custom_response, error_response
 from ._server import ConnectionTracker, LoopbackServer, check_loopback
 from ._signature import load_botocore
@@ -60,10 +60,8 @@ class LocalCodePipeline:
         """The credentials that requests must be signed with."""
         self._host: Final = check_loopback(host)
         self._port: Final = port
-        self._state: Final = EndpointState(now=now)
-        self._log: Final = RequestLog(max_requests=max_requests)
+        self._handler: Final = RequestHandler(credentials, region_name, now=now, max_requests=max_requests)
         self._tracker: Final = ConnectionTracker()
-        self._handler: Final = RequestHandler(credentials, region_name, now, self._state, self._log)
         self._server: LoopbackServer | None = None
 
     def __enter__(self) -> Self:
@@ -104,7 +102,7 @@ class LocalCodePipeline:
     @property
     def requests(self) -> tuple[ReceivedRequest, ...]:
         """The last *max_requests* requests, in the order of their responses."""
-        return self._log.requests
+        return self._handler.requests
 
     def put_execution(self, execution: PipelineExecution) -> PipelineExecutionReference:
         """
@@ -112,7 +110,7 @@ class LocalCodePipeline:
 
         Its pipeline exists from now on, too: other ids in it are executions that are not found.
         """
-        return self._state.put_script([execution])
+        return self._handler.put_script([execution])
 
     def script_execution(
         self,
@@ -133,7 +131,7 @@ class LocalCodePipeline:
         *pipeline_name* and *pipeline_execution_id* replace those of the executions in *steps*. Returns which execution
         it is. Raises ValueError when the steps are about several.
         """
-        return self._state.put_script(steps, pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
+        return self._handler.put_script(steps, pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
 
     def put_response(
         self,
@@ -152,7 +150,7 @@ class LocalCodePipeline:
         Raises ValueError for a status that is not final, below 200 or above 599, and for CR, LF or NUL in a header.
         """
         response = custom_response(status_code, headers, body)
-        self._state.put_response(lambda: response, times=times)
+        self._handler.put_response(lambda: response, times=times)
 
     def put_error(self, code: str, message: str = "", *, status_code: int | None = None, times: int = 1) -> None:
         """
@@ -163,7 +161,7 @@ class LocalCodePipeline:
         """
         if status_code is not None:
             check_status_code(status_code, 400)
-        self._state.put_response(partial(error_response, code, message, status_code), times=times)
+        self._handler.put_response(partial(error_response, code, message, status_code), times=times)
 
     def inject(self, fault: Fault, *, times: int | None = 1) -> None:
         """
@@ -173,7 +171,7 @@ class LocalCodePipeline:
         A fault stands for the network and for servers in front of the service, so it also happens to a wrong request.
         A fault that damages or delays a response applies to the one that the request would have got, and uses it up.
         """
-        self._state.inject(fault, times=times)
+        self._handler.inject(fault, times=times)
 
     def inject_by(self, rule: Callable[[IncomingRequest], Fault | None]) -> None:
         """
@@ -182,11 +180,11 @@ class LocalCodePipeline:
         From now on it is called for each request that has no injected fault, and for which earlier rules returned None:
         by one thread at a time, in the order of `number`. Other requests wait for it. See `faults.at_random`.
         """
-        self._state.inject_by(rule)
+        self._handler.inject_by(rule)
 
     def clear_faults(self) -> None:
         """Forget the injected faults and the rules, and accept connections again. A fault in progress continues."""
-        self._state.clear_faults()
+        self._handler.clear_faults()
         if self._server is not None:
             self._server.accept_connections()
 
@@ -214,8 +212,7 @@ class LocalCodePipeline:
 
     def clear(self) -> None:
         """Forget executions, prepared responses, faults, rules and requests, and number requests from 1 again."""
-        self._state.clear()
-        self._log.clear()
+        self._handler.clear()
 
     def _running(self) -> LoopbackServer:
         if self._server is None:

@@ -20,6 +20,7 @@ from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 NOW: Final = 1_795_000_000.0
+DATE: Final = "Wed, 18 Nov 2026 11:06:40 GMT"
 EXECUTION: Final = make_pipeline_execution()
 TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
 Ending = Literal["FIN", "RST"]
@@ -38,8 +39,8 @@ def connected(endpoint: LocalCodePipeline) -> Generator[HTTPConnection]:
 
 def body_of(execution: PipelineExecution = EXECUTION) -> bytes:
     """Return the body of a request for *execution*."""
-    wanted = {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.pipeline_execution_id}
-    return json.dumps(wanted).encode()
+    members = {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.pipeline_execution_id}
+    return json.dumps(members).encode()
 
 
 BODY: Final = body_of()
@@ -65,7 +66,7 @@ def signed_headers(endpoint: LocalCodePipeline, body: bytes = BODY, *, now: floa
     return {**headers, **dict(signature)}
 
 
-def ask(
+def get(
     connection: HTTPConnection,
     endpoint: LocalCodePipeline,
     execution: PipelineExecution = EXECUTION,
@@ -79,15 +80,23 @@ def ask(
     return response, response.read()
 
 
+def get_status(connection: HTTPConnection, endpoint: LocalCodePipeline) -> int:
+    """Request the execution, and return the HTTP status of the response."""
+    return get(connection, endpoint)[0].status
+
+
 def request_bytes(endpoint: LocalCodePipeline) -> bytes:
     """Return a whole request as it is on the wire."""
     lines = [f"{name}: {value}\r\n" for name, value in signed_headers(endpoint).items()]
     return f"POST / HTTP/1.1\r\n{''.join(lines)}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
 
 
-def status_in(body: bytes) -> object:
-    """Return the execution's status in a response body."""
-    return json.loads(body)["pipelineExecution"]["status"]
+def exchange(connection: HTTPConnection, request: bytes) -> tuple[bytes, bytes, Ending]:
+    """Send bytes; return the head and the body that come until the other side ends the connection, and how it does."""
+    connection.sock.sendall(request)
+    received, ending = read_to_end(connection)
+    head, _, body = received.partition(b"\r\n\r\n")
+    return head, body, ending
 
 
 def read_to_end(connection: HTTPConnection) -> tuple[bytes, Ending]:
@@ -101,15 +110,39 @@ def read_to_end(connection: HTTPConnection) -> tuple[bytes, Ending]:
     return bytes(received), "FIN"
 
 
-def open_sockets() -> WeakSet[socket.socket]:
-    """Return the sockets that this process has open, without keeping any: an id would be used again."""
+def status_in(body: bytes) -> object:
+    """Return the execution's status in a response body."""
+    return json.loads(body)["pipelineExecution"]["status"]
+
+
+class Resources:
+    """The threads, sockets and files that this process has when it is created. Those of another test may end later."""
+
+    def __init__(self) -> None:
+        self._threads = set(threading.enumerate())
+        self._sockets = _open_sockets()
+        self._files = _open_files()
+
+    def assert_nothing_new(self) -> None:
+        """Fail when there are more of them now."""
+        assert set(threading.enumerate()) - self._threads == set()
+        assert set(_open_sockets()) - set(self._sockets) == set()
+        assert _open_files() - self._files == set()
+
+    def connection_threads(self) -> list[threading.Thread]:
+        """Return the new threads that serve a connection."""
+        new = set(threading.enumerate()) - self._threads
+        return [thread for thread in new if thread.name == "LocalCodePipeline connection"]
+
+
+def _open_sockets() -> WeakSet[socket.socket]:
     gc.collect()
     return WeakSet(known for known in gc.get_objects() if type(known) is socket.socket and known.fileno() != -1)
 
 
-def open_files() -> set[tuple[int, int, int]]:
+def _open_files() -> set[tuple[int, int, int]]:
     """
-    Return the files of any kind that this process has open, where the system tells: number, device and inode of each.
+    Return the open files of any kind, where the system lists them: number, device and inode of each.
 
     A number alone would be used again, and some kinds of files, such as selectors, have one inode for them all.
     """
@@ -119,25 +152,3 @@ def open_files() -> set[tuple[int, int, int]]:
             status = os.fstat(number)
             found.add((number, status.st_dev, status.st_ino))
     return found
-
-
-class Census:
-    """The threads, sockets and files before a test. Those of an earlier test may end meanwhile: only new ones count."""
-
-    def __init__(self) -> None:
-        self._threads = set(threading.enumerate())
-        self._sockets = open_sockets()
-        self._files = open_files()
-
-    def new_threads(self) -> set[threading.Thread]:
-        return set(threading.enumerate()) - self._threads
-
-    def new_sockets(self) -> set[socket.socket]:
-        return set(open_sockets()) - set(self._sockets)
-
-    def new_files(self) -> set[tuple[int, int, int]]:
-        return open_files() - self._files
-
-    def connection_threads(self) -> list[threading.Thread]:
-        """Return the new threads that serve a connection."""
-        return [thread for thread in self.new_threads() if thread.name == "LocalCodePipeline connection"]

@@ -1,6 +1,4 @@
-"""
-Scripted executions: which step each poll sees, by count and by time, alone and behind the endpoint.
-"""
+"""Scripted executions: which step each poll sees, by count and by time, alone and behind the endpoint."""
 
 from __future__ import annotations
 
@@ -19,15 +17,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client import (
-    CodePipelineClient,
-    CodePipelineError,
-    Credentials,
-    PipelineExecutionNotFoundException,
-    PipelineNotFoundException,
-)
+from codepipeline_client import CodePipelineClient, CodePipelineError, Credentials, PipelineExecutionStatus
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, ScriptStep, Shown, faults, make_pipeline_execution
-from codepipeline_client.testing._handler import EndpointState
+from codepipeline_client.testing._handler import RequestHandler
 from codepipeline_client.testing.executions import ExecutionScript
 from codepipeline_client.testing.faults import Fault
 from codepipeline_client.waiting import PipelineExecutionReference
@@ -37,106 +29,95 @@ ID: Final = "00000000-0000-4000-8000-000000000001"
 API: Final = make_pipeline_execution(pipeline_name="api")
 WEB: Final = make_pipeline_execution()
 OTHER: Final = make_pipeline_execution(pipeline_execution_id=ID)
-
-
-def script_of(steps: Sequence[ScriptStep], name: str | None = None, execution_id: str | None = None) -> ExecutionScript:
-    return ExecutionScript(steps, name, execution_id, now=START)
+A, B, C, D = map(PipelineExecutionStatus, "ABCD")
+NAIVE: Final = datetime(2026, 1, 2)  # noqa: DTZ001 - the mistake
 
 
 def seen(steps: Sequence[ScriptStep], moments: Sequence[float]) -> list[str | None]:
     """Return what polls see at *moments*, in seconds after the start of the script."""
-    script = script_of(steps)
+    script = ExecutionScript(steps, None, None, now=START)
     found = [script.poll(START + moment) for moment in moments]
     return [None if execution is None else execution.status for execution in found]
-
-
-# What a poll sees
 
 
 @pytest.mark.parametrize(
     ("steps", "moments", "expected"),
     [
-        pytest.param(["A", "B"], [0, 0, 0, 9], ["A", "B", "B", "B"], id="a-plain-step-lasts-one-poll"),
-        pytest.param([Shown("A", polls=3), "B"], [0, 5, 9, 9], ["A", "A", "A", "B"], id="so-many-polls"),
-        pytest.param([Shown("A", seconds=90), "B"], [0, 89.99, 90, 91], ["A", "A", "B", "B"], id="so-many-seconds"),
-        pytest.param([Shown("A", seconds=90), "B"], [], [], id="nobody-asks"),
-        pytest.param([Shown("A", seconds=90), "B"], [1000], ["B"], id="nobody-asked-in-time"),
+        pytest.param([A, B], [0, 0, 0, 9], [A, B, B, B], id="a-plain-step-lasts-one-poll"),
+        pytest.param([Shown(A, polls=3), B], [0, 5, 9, 9], [A, A, A, B], id="polls"),
+        pytest.param([Shown(A, seconds=90), B], [0, 89.99, 90, 91], [A, A, B, B], id="seconds"),
+        pytest.param([Shown(A, seconds=90), B], [1000], [B], id="no-poll-in-time"),
         pytest.param(
-            [Shown("A", seconds=10), Shown("B", seconds=10), Shown("C", seconds=10), "D"],
+            [Shown(A, seconds=10), Shown(B, seconds=10), Shown(C, seconds=10), D],
             [5, 25, 29, 30],
-            ["A", "C", "C", "D"],
-            id="a-time-begins-when-the-one-before-it-ends-and-not-when-somebody-asks",
+            [A, C, C, D],
+            id="a-step-begins-when-the-one-before-it-ends-not-at-a-poll",
         ),
         pytest.param(
-            ["A", Shown("B", seconds=90), "C"],
+            [A, Shown(B, seconds=90), C],
             [1000, 1089, 1090],
-            ["A", "B", "C"],
-            id="a-time-begins-with-the-last-poll-of-the-step-before",
+            [A, B, C],
+            id="a-step-begins-with-the-last-poll-of-the-one-before-it",
         ),
-        pytest.param([Shown("A", seconds=10), "B", "C"], [50, 50], ["B", "C"], id="polls-after-seconds"),
+        pytest.param([Shown(A, seconds=10), B, C], [50, 50], [B, C], id="polls-after-seconds"),
         pytest.param(
-            [Shown("A", seconds=10), Shown("B", polls=2), Shown("C", seconds=10), "D"],
+            [Shown(A, seconds=10), Shown(B, polls=2), Shown(C, seconds=10), D],
             [5, 15, 16, 25.9, 26],
-            ["A", "B", "B", "C", "D"],
-            id="in-turn",
+            [A, B, B, C, D],
+            id="both",
         ),
-        pytest.param([Shown("A", polls=1)], [0, 1, 2], ["A", "A", "A"], id="the-last-step-ends-by-no-polls"),
-        pytest.param([Shown("A", seconds=1)], [0, 1, 2], ["A", "A", "A"], id="the-last-step-ends-by-no-time"),
-        pytest.param([None, "A"], [0, 0, 0], [None, "A", "A"], id="not-found-yet"),
-        pytest.param([Shown(None, seconds=5), "A"], [4, 5], [None, "A"], id="not-found-for-a-while"),
-        pytest.param(["A", None], [0, 0, 0], ["A", None, None], id="lost"),
-        pytest.param([Shown("A", seconds=10), "B"], [10, 0], ["B", "B"], id="a-clock-set-back"),
-        pytest.param([WEB, API.status.FAILED], [0, 0], ["Succeeded", "Failed"], id="execution-and-enum"),
+        pytest.param([Shown(A, polls=1)], [0, 1, 2], [A, A, A], id="the-last-step-lasts-beyond-its-polls"),
+        pytest.param([Shown(A, seconds=1)], [0, 1, 2], [A, A, A], id="the-last-step-lasts-beyond-its-seconds"),
+        pytest.param([None, A], [0, 0, 0], [None, A, A], id="not-found-yet"),
+        pytest.param([Shown(None, seconds=5), A], [4, 5], [None, A], id="not-found-for-a-while"),
+        pytest.param([A, None], [0, 0, 0], [A, None, None], id="deleted"),
+        pytest.param([Shown(A, seconds=10), B], [10, 0], [B, B], id="a-clock-set-back"),
+        pytest.param([WEB, "Failed"], [0, 0], ["Succeeded", "Failed"], id="execution-and-text"),
     ],
 )
 def test_each_poll_sees_its_step(
     steps: Sequence[ScriptStep], moments: Sequence[float], expected: list[str | None]
 ) -> None:
-    """By the count of polls and by the time since the script was put there."""
     assert seen(steps, moments) == expected
 
 
 @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=20))
-def test_a_step_ends_at_the_moment_that_a_test_reckons_with(milliseconds: list[int]) -> None:
+def test_a_step_ends_at_the_moment_that_a_test_computes(milliseconds: list[int]) -> None:
     """Floats since the epoch are coarse, and a sum of them is not the float of the sum."""
+    statuses = [PipelineExecutionStatus(f"{number}") for number in range(len(milliseconds) + 1)]
     steps: list[ScriptStep] = [
-        *(Shown(str(number), seconds=each / 1000) for number, each in enumerate(milliseconds)),
-        "last",
+        Shown(status, seconds=each / 1000) for status, each in zip(statuses, [*milliseconds, 1], strict=True)
     ]
     ends = [total / 1000 for total in accumulate(milliseconds)]
-    assert seen(steps, ends) == [*map(str, range(1, len(milliseconds))), "last"]
-    assert seen(steps, [end - 0.0001 for end in ends]) == [*map(str, range(len(milliseconds)))]
-
-
-# Which execution it is
+    assert seen(steps, ends) == statuses[1:]
+    assert seen(steps, [end - 0.0001 for end in ends]) == statuses[:-1]
 
 
 @pytest.mark.parametrize(
     ("steps", "name", "execution_id", "expected"),
     [
-        pytest.param(["A"], None, None, (WEB.pipeline_name, WEB.pipeline_execution_id), id="the-usual-one"),
-        pytest.param([None], "api", None, ("api", WEB.pipeline_execution_id), id="a-name"),
-        pytest.param(["A"], None, ID, ("web", ID), id="an-id"),
-        pytest.param(["A", API, None, API], None, None, ("api", API.pipeline_execution_id), id="the-steps"),
-        pytest.param([Shown(OTHER, polls=2), "A"], None, None, ("web", ID), id="what-is-shown"),
-        pytest.param([API, "A"], "lib", ID, ("lib", ID), id="given-above-the-steps"),
+        pytest.param([A], None, None, (WEB.pipeline_name, WEB.pipeline_execution_id), id="default"),
+        pytest.param([None], "api", None, ("api", WEB.pipeline_execution_id), id="name"),
+        pytest.param([A], None, ID, ("web", ID), id="id"),
+        pytest.param([A, API, None, API], None, None, ("api", API.pipeline_execution_id), id="the-steps'"),
+        pytest.param([Shown(OTHER, polls=2), A], None, None, ("web", ID), id="the-shown-execution's"),
+        pytest.param([API, A], "lib", ID, ("lib", ID), id="given-above-the-steps'"),
         pytest.param([API, WEB], "lib", None, ("lib", WEB.pipeline_execution_id), id="given-for-several"),
     ],
 )
-def test_a_script_is_about_one_execution(
+def test_every_step_is_about_one_execution(
     steps: Sequence[ScriptStep], name: str | None, execution_id: str | None, expected: tuple[str, str]
 ) -> None:
-    """Every step is, whatever the execution was called that it was made of."""
-    script = script_of(steps, name, execution_id)
+    script = ExecutionScript(steps, name, execution_id, now=START)
     assert script.reference == PipelineExecutionReference(*expected)
     polled = [execution for execution in map(script.poll, [START] * 4) if execution]
     assert {(each.pipeline_name, each.pipeline_execution_id) for each in polled} <= {expected}
 
 
-def test_the_rest_of_an_execution_stays_as_it_is() -> None:
-    """Only name and id are put in; a status alone stands for what make_pipeline_execution makes of it."""
+def test_the_other_fields_of_an_execution_stay_as_they_are() -> None:
+    """A status stands for what make_pipeline_execution makes of it."""
     rich = make_pipeline_execution(status="Stopped", status_summary="by hand", variables=[{"name": "A"}])
-    script = script_of(["Failed", rich], "api", ID)
+    script = ExecutionScript(["Failed", rich], "api", ID, now=START)
     failed = make_pipeline_execution(pipeline_name="api", pipeline_execution_id=ID, status="Failed")
     expected = [failed, evolve(rich, pipeline_name="api", pipeline_execution_id=ID)]
     assert [script.poll(START), script.poll(START)] == expected
@@ -146,9 +127,9 @@ def test_the_rest_of_an_execution_stays_as_it_is() -> None:
     ("make", "kind", "words"),
     [
         pytest.param(lambda: seen([], []), ValueError, "a script needs a step or more", id="no-steps"),
-        pytest.param(lambda: seen("InProgress", []), ValueError, r"give \['InProgress'\] for one", id="a-text"),
+        pytest.param(lambda: seen("InProgress", []), ValueError, r"give \['InProgress'\] for one", id="text"),
         pytest.param(
-            lambda: seen([API, "A", WEB], []),
+            lambda: seen([API, A, WEB], []),
             ValueError,
             "not about pipeline_name 'api' and 'web': give pipeline_name, or script each",
             id="two-pipelines",
@@ -159,54 +140,46 @@ def test_the_rest_of_an_execution_stays_as_it_is() -> None:
             f"not about pipeline_execution_id '{ID}' and '{WEB.pipeline_execution_id}'",
             id="two-ids",
         ),
-        pytest.param(lambda: seen([5], []), TypeError, "5 is no step: give an execution, a", id="a-number"),  # type: ignore[list-item]  # pyright: ignore[reportArgumentType] - the slip
+        pytest.param(lambda: seen([5], []), TypeError, "5 is no step: give an execution, a", id="number"),  # type: ignore[list-item]  # pyright: ignore[reportArgumentType] - the mistake
         pytest.param(
-            lambda: seen([Shown(Shown("A", polls=1), polls=1)], []),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the slip
+            lambda: seen([Shown(Shown(A, polls=1), polls=1)], []),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the mistake
             TypeError,
             r"Shown\(.* is no step",
             id="shown-twice",
         ),
-        pytest.param(lambda: Shown("A"), ValueError, "either polls or seconds: give one of them", id="no-length"),
-        pytest.param(lambda: Shown("A", polls=1, seconds=1), ValueError, "either polls or seconds", id="two-lengths"),
-        pytest.param(lambda: Shown("A", polls=0), ValueError, "'polls' must be >= 1: 0", id="no-polls"),
-        pytest.param(lambda: Shown("A", polls=1.5), TypeError, "'polls' must be <class 'int'>", id="half-a-poll"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the slip
+        pytest.param(
+            lambda: seen([None, Shown(make_pipeline_execution(artifact_revisions=[{"created": NAIVE}]), polls=2)], []),
+            ValueError,
+            "has no time zone",
+            id="cannot-be-sent",
+        ),
+        pytest.param(lambda: Shown(A), ValueError, "either polls or seconds: give one of them", id="no-length"),
+        pytest.param(lambda: Shown(A, polls=1, seconds=1), ValueError, "either polls or seconds", id="two-lengths"),
+        pytest.param(lambda: Shown(A, polls=0), ValueError, "'polls' must be >= 1: 0", id="no-polls"),
+        pytest.param(lambda: Shown(A, polls=1.5), TypeError, "'polls' must be <class 'int'>", id="half-a-poll"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the mistake
         *(
-            pytest.param(
-                lambda each=each: Shown("A", seconds=each), ValueError, "seconds must be above 0", id=str(each)
-            )
+            pytest.param(lambda each=each: Shown(A, seconds=each), ValueError, "seconds must be above 0", id=str(each))
             for each in (0, -1, float("inf"), float("nan"))
         ),
     ],
 )
-def test_a_script_that_cannot_be_is_refused_where_it_is_made(
+def test_an_impossible_script_is_refused_where_it_is_made(
     make: Callable[[], object], kind: type[Exception], words: str
 ) -> None:
-    """The error is in the test, not in a thread that it does not see."""
     with pytest.raises(kind, match=words):
         make()
 
 
 # Behind the endpoint
 
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """The time of the endpoint and of the clients."""
-    return FakeClock()
+Poll = Callable[[PipelineExecutionReference], str]
 
 
 @pytest.fixture
-def endpoint(clock: FakeClock) -> Iterator[LocalCodePipeline]:
-    """An endpoint that knows no execution yet."""
-    with LocalCodePipeline(now=clock.time) as running:
-        yield running
-
-
-@pytest.fixture
-def client(endpoint: LocalCodePipeline, clock: FakeClock) -> Iterator[CodePipelineClient]:
-    """A client that asks once and tries nothing again."""
-    with client_of(endpoint, clock) as asking:
-        yield asking
+def client(local_codepipeline: LocalCodePipeline, codepipeline_clock: FakeClock) -> Iterator[Poll]:
+    """Returns the status of an execution, or the class of the error, after one attempt."""
+    with client_of(local_codepipeline, codepipeline_clock) as client:
+        yield lambda reference: status_of(client, reference)
 
 
 def client_of(
@@ -222,8 +195,7 @@ def client_of(
     )
 
 
-def asked(client: CodePipelineClient, reference: PipelineExecutionReference) -> str:
-    """Return the status that the service tells, or the kind of its refusal."""
+def status_of(client: CodePipelineClient, reference: PipelineExecutionReference) -> str:
     try:
         output = client.get_pipeline_execution(
             pipeline_name=reference.pipeline_name, pipeline_execution_id=reference.pipeline_execution_id
@@ -233,108 +205,83 @@ def asked(client: CodePipelineClient, reference: PipelineExecutionReference) -> 
     return output.pipeline_execution.status
 
 
-def test_a_client_sees_an_execution_go_on(
-    endpoint: LocalCodePipeline, client: CodePipelineClient, clock: FakeClock
+def test_a_client_sees_an_execution_change(
+    local_codepipeline: LocalCodePipeline, client: Poll, codepipeline_clock: FakeClock
 ) -> None:
-    """From not found to a status that nobody knows yet, by polls and by the endpoint's clock."""
-    web = endpoint.script_execution([None, Shown("InProgress", seconds=90), "Stopping", "Paused"])
-    assert asked(client, web) == PipelineExecutionNotFoundException.__name__
-    assert asked(client, web) == "InProgress"
-    clock.advance(89)
-    assert asked(client, web) == "InProgress"
-    clock.advance(1)
-    assert [asked(client, web) for _ in range(3)] == ["Stopping", "Paused", "Paused"]
+    """From not found to a status that this release does not know, by polls and by the endpoint's clock."""
+    paused = PipelineExecutionStatus("Paused")
+    web = local_codepipeline.script_execution([None, Shown("InProgress", seconds=90), "Stopping", paused])
+    assert [client(web) for _ in range(2)] == ["PipelineExecutionNotFoundException", "InProgress"]
+    codepipeline_clock.advance(89)
+    assert client(web) == "InProgress"
+    codepipeline_clock.advance(1)
+    assert [client(web) for _ in range(3)] == ["Stopping", "Paused", "Paused"]
 
 
-def test_a_script_tells_which_execution_it_is_about(endpoint: LocalCodePipeline, client: CodePipelineClient) -> None:
-    """What it returns is what a client is asked for. Its pipeline exists, even while it does not itself."""
-    reference = endpoint.script_execution([None, "Failed"], pipeline_name="api", pipeline_execution_id=ID)
+def test_the_pipeline_exists_even_while_the_execution_does_not(
+    local_codepipeline: LocalCodePipeline, client: Poll
+) -> None:
+    reference = local_codepipeline.script_execution([None, "Failed"], pipeline_name="api", pipeline_execution_id=ID)
     assert reference == PipelineExecutionReference("api", ID)
-    assert asked(client, PipelineExecutionReference("api", WEB.pipeline_execution_id)) == (
-        PipelineExecutionNotFoundException.__name__
-    )
-    assert asked(client, PipelineExecutionReference("web", ID)) == PipelineNotFoundException.__name__
-    assert [asked(client, reference) for _ in range(2)] == [PipelineExecutionNotFoundException.__name__, "Failed"]
+    absent = PipelineExecutionReference("api", WEB.pipeline_execution_id)
+    assert client(absent) == "PipelineExecutionNotFoundException"
+    assert client(PipelineExecutionReference("web", ID)) == "PipelineNotFoundException"
+    assert [client(reference) for _ in range(2)] == ["PipelineExecutionNotFoundException", "Failed"]
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "statuses"),
     [
-        pytest.param(faults.Throttling(), id="throttling"),
-        pytest.param(faults.ErrorResponse(code="InternalFailure"), id="error"),
-        pytest.param(faults.ServerError(), id="server-error"),
-        pytest.param(faults.HtmlBody(), id="page"),
-        pytest.param(faults.Redirect(location="http://127.0.0.1:9/"), id="redirect"),
+        (faults.Throttling(), ["ThrottlingException", "InProgress", "Succeeded"]),
+        (faults.ErrorResponse(code="InternalFailure"), ["InternalFailure", "InProgress", "Succeeded"]),
+        (faults.ServerError(), ["ServiceError", "InProgress", "Succeeded"]),
+        (faults.HtmlBody(), ["ResponseDecodeError", "InProgress", "Succeeded"]),
+        (faults.Redirect(location="http://127.0.0.1:9/"), ["ResponseDecodeError", "InProgress", "Succeeded"]),
+        (faults.ResetInBody(), ["ConnectionFailedError", "Succeeded", "Succeeded"]),
+        (faults.ClockSkew(seconds=200), ["InProgress", "Succeeded", "Succeeded"]),
     ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Fault) else "",
 )
-def test_a_fault_in_the_place_of_the_answer_uses_no_step_up(
-    endpoint: LocalCodePipeline, client: CodePipelineClient, fault: Fault
+def test_only_a_response_of_the_service_is_a_poll(
+    local_codepipeline: LocalCodePipeline, client: Poll, fault: Fault, statuses: list[str]
 ) -> None:
-    """Who is throttled has not seen the execution."""
-    web = endpoint.script_execution(["InProgress", "Succeeded"])
-    endpoint.inject(fault)
-    answers = [asked(client, web) for _ in range(3)]
-    assert answers[1:] == ["InProgress", "Succeeded"]
-    assert answers[0] not in answers[1:]
+    """Also one that is damaged on its way. A wrong clock is only in what the service says of the time."""
+    web = local_codepipeline.script_execution(["InProgress", Shown("Succeeded", seconds=100), "Failed"])
+    local_codepipeline.inject(fault)
+    assert [client(web) for _ in range(3)] == statuses
 
 
-def test_a_request_that_is_refused_uses_no_step_up(
-    endpoint: LocalCodePipeline, client: CodePipelineClient, clock: FakeClock
+def test_a_request_that_is_refused_or_gets_a_prepared_response_is_no_poll(
+    local_codepipeline: LocalCodePipeline, client: Poll, codepipeline_clock: FakeClock
 ) -> None:
-    """Neither does one that gets an answer which was put there for it."""
-    web = endpoint.script_execution(["InProgress", "Succeeded"])
-    wrong = Credentials(access_key_id=endpoint.credentials.access_key_id, secret_access_key="another")
-    with client_of(endpoint, clock, wrong) as stranger:
-        assert asked(stranger, web) == "InvalidSignatureException"
-    endpoint.put_error("ValidationException")
-    endpoint.put_response(body=b"{}")
-    assert [asked(client, web) for _ in range(2)] == ["ValidationException", "ResponseDecodeError"]
-    assert asked(client, PipelineExecutionReference("web", "x")) == "ValidationException"
-    assert [asked(client, web) for _ in range(2)] == ["InProgress", "Succeeded"]
+    web = local_codepipeline.script_execution(["InProgress", "Succeeded"])
+    wrong = Credentials(access_key_id=local_codepipeline.credentials.access_key_id, secret_access_key="another")
+    with client_of(local_codepipeline, codepipeline_clock, wrong) as stranger:
+        assert status_of(stranger, web) == "InvalidSignatureException"
+    local_codepipeline.put_error("ValidationException")
+    local_codepipeline.put_response(body=b"{}")
+    assert [client(web) for _ in range(2)] == ["ValidationException", "ResponseDecodeError"]
+    assert client(PipelineExecutionReference("web", "x")) == "ValidationException"
+    assert [client(web) for _ in range(2)] == ["InProgress", "Succeeded"]
 
 
-def test_an_answer_that_is_damaged_on_its_way_is_used_up(
-    endpoint: LocalCodePipeline, client: CodePipelineClient
+def test_the_last_script_or_execution_that_was_put_counts(
+    local_codepipeline: LocalCodePipeline, client: Poll, codepipeline_clock: FakeClock
 ) -> None:
-    """The service gave it, as it gives every answer that a fault damages."""
-    web = endpoint.script_execution(["InProgress", "Succeeded"])
-    endpoint.inject(faults.ResetInBody())
-    assert [asked(client, web) for _ in range(2)] == ["ConnectionFailedError", "Succeeded"]
-
-
-def test_a_service_whose_clock_is_wrong_keeps_to_the_script(
-    endpoint: LocalCodePipeline, client: CodePipelineClient
-) -> None:
-    """The skew is in what it says of the time, and time itself does not jump."""
-    web = endpoint.script_execution([Shown("InProgress", seconds=60), "Succeeded"])
-    endpoint.inject(faults.ClockSkew(seconds=200))
-    assert [asked(client, web) for _ in range(2)] == ["InProgress", "InProgress"]
-
-
-def test_what_is_put_there_last_counts(
-    endpoint: LocalCodePipeline, client: CodePipelineClient, clock: FakeClock
-) -> None:
-    """An execution in place of a script, a script in place of an execution, and a script that begins anew."""
+    """A script begins anew, an execution replaces a script, and a script replaces an execution."""
     steps: list[ScriptStep] = ["InProgress", Shown("Stopping", seconds=60), "Stopped"]
-    web = endpoint.script_execution(steps)
-    assert [asked(client, web) for _ in range(2)] == ["InProgress", "Stopping"]
-    clock.advance(59)
-    assert endpoint.script_execution(steps) == web
-    assert [asked(client, web) for _ in range(2)] == ["InProgress", "Stopping"]
-    clock.advance(59)
-    assert asked(client, web) == "Stopping"
-    endpoint.put_execution(WEB)
-    clock.advance(1)
-    assert [asked(client, web) for _ in range(2)] == ["Succeeded", "Succeeded"]
-    endpoint.script_execution(["Failed", "Cancelled"])
-    assert [asked(client, web) for _ in range(2)] == ["Failed", "Cancelled"]
-
-
-def test_an_execution_that_cannot_be_sent_is_refused_where_it_is_scripted(endpoint: LocalCodePipeline) -> None:
-    """In whichever step it is."""
-    naive = make_pipeline_execution(artifact_revisions=[{"created": datetime(2026, 1, 2)}])  # noqa: DTZ001 - the defect
-    with pytest.raises(ValueError, match="has no time zone"):
-        endpoint.script_execution([None, "InProgress", Shown(naive, polls=2), "Failed"])
+    web = local_codepipeline.script_execution(steps)
+    assert [client(web) for _ in range(2)] == ["InProgress", "Stopping"]
+    codepipeline_clock.advance(59)
+    assert local_codepipeline.script_execution(steps) == web
+    assert [client(web) for _ in range(2)] == ["InProgress", "Stopping"]
+    codepipeline_clock.advance(59)
+    assert client(web) == "Stopping"
+    local_codepipeline.put_execution(WEB)
+    codepipeline_clock.advance(1)
+    assert [client(web) for _ in range(2)] == ["Succeeded", "Succeeded"]
+    local_codepipeline.script_execution(["Failed", "Cancelled"])
+    assert [client(web) for _ in range(2)] == ["Failed", "Cancelled"]
 
 
 # Many at once
@@ -342,50 +289,47 @@ def test_an_execution_that_cannot_be_sent_is_refused_where_it_is_scripted(endpoi
 
 @pytest.fixture
 def hasty_threads() -> Iterator[None]:
-    """Threads that give way at almost every step, so that what is not locked is seen."""
+    """Threads that yield at almost every step, so that a missing lock is seen."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
 
 
+@pytest.fixture
+def handler() -> RequestHandler:
+    return RequestHandler(LocalCodePipeline().credentials, "us-east-1", now=lambda: START, max_requests=1)
+
+
 @pytest.mark.usefixtures("hasty_threads")
-def test_threads_lose_no_poll() -> None:
-    """Each of 10 000 steps is seen once, whichever of 8 threads sees it."""
-    state = EndpointState(now=lambda: START)
-    versions = range(10_000)
-    state.put_script([make_pipeline_execution(pipeline_version=version) for version in versions])
+def test_threads_lose_no_poll(handler: RequestHandler) -> None:
+    """Each step is seen once, whichever thread sees it."""
+    versions = range(2000)
+    handler.put_script([make_pipeline_execution(pipeline_version=version) for version in versions])
 
     def poll(_: int) -> int | None:
-        return state.poll(WEB.pipeline_name, WEB.pipeline_execution_id).pipeline_version
+        return handler.poll(WEB.pipeline_name, WEB.pipeline_execution_id).pipeline_version
 
     with ThreadPoolExecutor(8) as threads:
         assert Counter(threads.map(poll, versions)) == Counter(versions)
 
 
-def test_a_thousand_scripts_are_independent_and_small() -> None:
+def test_a_thousand_scripts_are_independent_and_small(handler: RequestHandler) -> None:
     """Each goes on by its own polls only, and takes less than 2 KiB."""
-    state = EndpointState(now=lambda: START)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         references = [
-            state.put_script(
-                ["InProgress", Shown("Stopping", polls=number), "Stopped"] if number else ["Succeeded"],
-                pipeline_name=f"pipeline-{number}",
-            )
-            for number in range(1000)
+            handler.put_script(["InProgress", Shown("Stopping", polls=number), "Stopped"], pipeline_name=f"p-{number}")
+            for number in range(1, 1001)
         ]
         gc.collect()
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
     assert taken < 1000 * 2048
-
-    def poll(reference: PipelineExecutionReference) -> str:
-        return state.poll(reference.pipeline_name, reference.pipeline_execution_id).status
-
-    rounds = [list(map(poll, references)) for _ in range(12)]
-    for number, statuses in enumerate(zip(*rounds, strict=True)):
-        stopped = ["InProgress", *["Stopping"] * number, *["Stopped"] * 12]
-        assert list(statuses) == (stopped[:12] if number else ["Succeeded"] * 12)
+    rounds = [
+        [handler.poll(each.pipeline_name, each.pipeline_execution_id).status for each in references] for _ in range(5)
+    ]
+    for number, statuses in enumerate(zip(*rounds, strict=True), start=1):
+        assert list(statuses) == ["InProgress", *["Stopping"] * number, *["Stopped"] * 5][:5]
