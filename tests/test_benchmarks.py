@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,11 +71,14 @@ def test_a_row_has_each_median_and_how_many_times_ours_it_is(samples: Samples) -
 
 
 def test_a_figure_of_several_runs_is_the_median_of_the_runs(samples: Samples) -> None:
+    """What was not measured has no row."""
     runs: list[Samples] = [{"sign": {**samples["sign"], OURS: [{"cpu": cpu}]}} for cpu in (1e-6, 9e-6, 4e-6)]
-    assert table.figures(runs)[1] == ("signing one request, CPU, µs", "4.0", "-", "20.0 (5.00)", "-", "-")
+    assert table.figures(runs)[1:] == [("signing one request, CPU, µs", "4.0", "-", "20.0 (5.00)", "-", "-")]
     assert table.bounds(figures.judge(runs))[1:] == [
         ("signing one request, CPU, to boto3", "0.20", "0.20", "0.05, 0.45, 0.20", "met")
     ]
+    for rows in (table.aws_sdk(runs), table.shares(runs)):
+        assert table.markdown(rows) == "Not measured in this run."
 
 
 def test_the_shares_of_a_call_end_with_the_sum_of_the_small_ones(samples: Samples) -> None:
@@ -89,18 +91,6 @@ def test_the_shares_of_a_call_end_with_the_sum_of_the_small_ones(samples: Sample
     ]
 
 
-def test_what_was_not_measured_has_no_row(samples: Samples) -> None:
-    part: Samples = {"sign": samples["sign"]}
-    assert [row[0] for row in table.figures([part])] == ["median (times ours)", "signing one request, CPU, µs"]
-    assert [each.bound.figure for each in figures.judge([part, samples])] == ["sign"]
-    for rows in (table.aws_sdk([part]), table.shares([part])):
-        assert table.markdown(rows) == "Not measured in this run."
-
-
-def test_rows_are_laid_out_in_columns() -> None:
-    assert table.columns([("a", "b", ""), ("long", "1", "met")]) == "a     b\nlong  1  met"
-
-
 # The bounds
 
 
@@ -111,12 +101,14 @@ def test_a_tenth_of_each_peer_keeps_every_bound(samples: Samples) -> None:
     assert verdicts[0].ratio == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("bound", figures.BOUNDS, ids=lambda bound: bound.title)
-def test_a_figure_that_is_too_large_misses_its_bound(samples: Samples, bound: figures.Bound) -> None:
-    samples[bound.figure][OURS] = [{**sample, bound.key: 1.0} for sample in samples[bound.figure][OURS]]
-    missed = [each.bound for each in figures.judge([samples]) if not each.is_met]
-    assert bound in missed
-    assert {(each.figure, each.key) for each in missed} == {(bound.figure, bound.key)}
+def test_a_figure_that_is_too_large_misses_its_bounds(samples: Samples) -> None:
+    for bound in figures.BOUNDS:
+        ours = samples[bound.figure][OURS]
+        samples[bound.figure][OURS] = [{**sample, bound.key: 1.0} for sample in ours]
+        missed = [each.bound for each in figures.judge([samples]) if not each.is_met]
+        assert bound in missed
+        assert {(each.figure, each.key) for each in missed} == {(bound.figure, bound.key)}
+        samples[bound.figure][OURS] = ours
 
 
 def test_async_calls_are_compared_with_the_best_of_the_others(samples: Samples) -> None:
@@ -177,10 +169,10 @@ def test_only_the_marked_parts_are_written_and_writing_again_changes_nothing() -
     assert documents.replace_parts(once, {"x": "new"}) == once
 
 
-@pytest.mark.parametrize("text", ["", "<!-- measured: x -->", "<!-- end of x -->"])
-def test_a_page_without_the_marks_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no such part: <!-- measured: x"):
-        documents.replace_parts(text, {"x": "new"})
+def test_a_page_without_the_marks_is_refused() -> None:
+    for text in ("", "<!-- measured: x -->", "<!-- end of x -->"):
+        with pytest.raises(ValueError, match="no such part: <!-- measured: x"):
+            documents.replace_parts(text, {"x": "new"})
 
 
 # The command
@@ -206,20 +198,8 @@ def test_the_medians_of_saved_runs_are_shown_and_judged(
         shown = capsys.readouterr().out
         assert shown.startswith("Medians of 3 runs (load average before: 0.2, 0.2, 0.2): A machine.\n")
         assert re.search(rf"^signing one request, CPU, to boto3 .* {word}$", shown, re.MULTILINE)
-
-
-def test_runs_that_compare_something_else_are_refused(
-    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     with pytest.raises(SystemExit, match="do not compare the same:\nA machine\nAnother"):
-        load(monkeypatch, tmp_path, run(samples), run(samples, about="Another"))
-
-
-def test_the_command_says_that_it_needs_linux(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "system", lambda: "Windows")
-    monkeypatch.setattr(sys, "argv", [""])
-    with pytest.raises(SystemExit, match="needs Linux"):
-        command.main()
+        load(monkeypatch, tmp_path, run({}), run({}, about="Another"))
 
 
 def test_each_stage_is_saved_as_soon_as_it_is_done(
@@ -234,6 +214,10 @@ def test_each_stage_is_saved_as_soon_as_it_is_done(
     def return_text(*_: object, **__: object) -> str:
         return "A machine"
 
+    monkeypatch.setattr(sys, "argv", [""])
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    with pytest.raises(SystemExit, match="needs Linux"):
+        command.main()
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1), raising=False)
     monkeypatch.setattr(command, "environment", return_text)
@@ -273,48 +257,38 @@ def test_without_a_newer_python_the_others_are_installed_and_the_run_says_so(
 # The measurements
 
 
-@pytest.fixture
-def runner(tmp_path: Path) -> Iterator[Runner]:
-    """Ours and httpx in the environment of the tests."""
+@linux_only
+def test_each_client_is_measured_in_each_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours and httpx, in the environment of the tests. None of this process's settings reaches them."""
+    monkeypatch.setenv("AWS_REGION", "not a region")
     for name in (OURS, "httpx"):
-        python = tmp_path / "environments" / name / "bin" / "python"
+        python = environments.python_in(tmp_path / "environments", name)
         python.parent.mkdir(parents=True)
         python.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n', encoding="utf-8")
         python.chmod(0o755)
     (tmp_path / "home").mkdir()
-    with open_runner(tmp_path / "environments", tmp_path / "home") as opened:
-        yield opened
-
-
-@linux_only
-@pytest.mark.parametrize(("kind", "names"), [("sync", (OURS, "httpx")), ("async", (OURS, "httpx")), ("sign", (OURS,))])
-def test_each_client_measures_its_calls_in_each_round(runner: Runner, kind: str, names: tuple[str, ...]) -> None:
-    """What the adapters import from the package is there."""
-    jobs = [Calls(client=name, figure="all", kind=kind, count=4, in_flight=2) for name in names]
-    jobs.append(Calls(client=OURS, figure="some", kind=kind, count=1, every=2))
-    samples = runner.measure_calls(jobs, rounds=3)
-    assert {name: len(rounds) for name, rounds in samples["all"].items()} == dict.fromkeys(names, 3)
-    assert len(samples["some"][OURS]) == 2
-    assert all(sample["cpu"] > 0 and sample["wall"] > 0 for sample in samples["all"][OURS])
-
-
-@linux_only
-def test_each_start_is_measured_in_a_new_process(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its settings are in its environment or in a profile; nothing of this process's environment reaches it."""
-    monkeypatch.setenv("AWS_REGION", "not a region")
-    jobs = [Start(client=name, figure="start") for name in (OURS, "httpx")]
-    jobs.append(Start(client=OURS, figure="start, profile", has_profile=True))
-    samples = runner.measure_starts(jobs, rounds=1)
-    for figure, name in (("start", OURS), ("start", "httpx"), ("start, profile", OURS)):
-        (sample,) = samples[figure][name]
-        assert all(sample[key] > 0 for key in ("cpu", "wall", "memory"))
-
-
-@linux_only
-def test_the_shares_of_a_call_are_sampled(runner: Runner) -> None:
-    jobs = [Calls(client=OURS, figure=kind, kind=kind, count=500, profile=True) for kind in ("sync", "async")]
-    samples = runner.measure_calls(jobs, rounds=1)
+    jobs = [
+        *(Calls(client=name, figure="sync", kind="sync", count=4) for name in (OURS, "httpx")),
+        *(Calls(client=name, figure="async", kind="async", count=4, in_flight=2) for name in (OURS, "httpx")),
+        Calls(client=OURS, figure="sign", kind="sign", count=1, every=2),
+        *(
+            Calls(client=OURS, figure=f"shares, {kind}", kind=kind, count=500, every=3, profile=True)
+            for kind in ("sync", "async")
+        ),
+    ]
+    starts = [Start(client=name, figure="start") for name in (OURS, "httpx")]
+    starts.append(Start(client=OURS, figure="start, profile", has_profile=True))
+    with open_runner(tmp_path / "environments", tmp_path / "home") as runner:
+        samples = runner.measure_calls(jobs, rounds=3) | runner.measure_starts(starts, rounds=1)
+    for figure, name, rounds, keys in (
+        *((kind, name, 3, ("cpu", "wall")) for kind in ("sync", "async") for name in (OURS, "httpx")),
+        ("sign", OURS, 2, ("cpu", "wall")),
+        *(("start", name, 1, ("cpu", "wall", "memory")) for name in (OURS, "httpx")),
+        ("start, profile", OURS, 1, ("cpu", "wall", "memory")),
+    ):
+        assert len(samples[figure][name]) == rounds
+        assert all(sample[key] > 0 for sample in samples[figure][name] for key in keys)
     for kind in ("sync", "async"):
-        (shares,) = samples[kind][OURS]
+        shares = samples[f"shares, {kind}"][OURS][0]
         assert sum(shares.values()) == pytest.approx(1)
         assert any(name.startswith("codepipeline_client") for name in shares)

@@ -14,13 +14,11 @@ import asyncio
 import gc
 import json
 import sys
-import threading
 import tracemalloc
-from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 import httpx
 
@@ -30,16 +28,14 @@ from codepipeline_client.testing import LocalCodePipeline, make_pipeline_executi
 from . import table
 
 Call = Callable[[], object]
+Options = Mapping[str, Any]
+NO_OPTIONS: Final[Options] = {}
 
 
-class Input(TypedDict):
-    """What every call asks for."""
-
-    pipeline_name: str
-    pipeline_execution_id: str
-
-
-INPUT: Final = Input(pipeline_name="web", pipeline_execution_id="7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31")
+INPUT: Final[dict[str, Any]] = {
+    "pipeline_name": "web",
+    "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31",
+}
 HEADERS: Final = {
     "Content-Type": "application/x-amz-json-1.1",
     "X-Amz-Target": "CodePipeline_20150709.GetPipelineExecution",
@@ -99,58 +95,56 @@ def main() -> int:
     return 0 if all(each.is_kept() for each in comparisons) else 1
 
 
-def measure(
-    *,
-    sync_options: Mapping[str, Any] | None = None,
-    async_options: Mapping[str, Any] | None = None,
-) -> list[Comparison]:
+def measure(*, sync_options: Options = NO_OPTIONS, async_options: Options = NO_OPTIONS) -> list[Comparison]:
     """Compare one call of each kind. The options are more arguments of this package's clients."""
     with LocalCodePipeline() as endpoint:
         endpoint.put_execution(make_pipeline_execution(pipeline_name=INPUT["pipeline_name"]))
-        given: dict[str, Any] = {
+        url = endpoint.endpoint_url
+        given: Options = {
             "region_name": endpoint.region_name,
-            "endpoint_url": endpoint.endpoint_url,
+            "endpoint_url": url,
             "credentials": endpoint.credentials,
         }
         with CodePipelineClient(**given) as client:
             body = json.dumps(client.get_pipeline_execution(**INPUT).raw).encode()
-        mock = httpx.MockTransport(lambda _: httpx.Response(200, headers=HEADERS, content=body))
-        comparisons: list[Comparison] = []
-        for place, transport in (("in memory", {"transport": mock}), ("loopback", {})):
-            for kind, calls, options in (("sync", sync_calls, sync_options), ("async", async_calls, async_options)):
-                with calls(endpoint.endpoint_url, {**given, **(options or {}), **transport}, transport) as (ours, bare):
-                    comparisons.append(Comparison(f"{kind}, {place}", cost(ours), cost(bare)))
-        return comparisons
+        mock = {"transport": httpx.MockTransport(lambda _: httpx.Response(200, headers=HEADERS, content=body))}
+        return [
+            Comparison(f"{kind}, {place}", *costs(url, {**given, **options, **transport}, transport))
+            for place, transport in (("in memory", mock), ("loopback", NO_OPTIONS))
+            for kind, costs, options in (("sync", sync_costs, sync_options), ("async", async_costs, async_options))
+        ]
 
 
-@contextmanager
-def sync_calls(url: str, options: Mapping[str, Any], transport: Mapping[str, Any]) -> Generator[tuple[Call, Call]]:
+def sync_costs(url: str, options: Options, transport: Options) -> tuple[Cost, Cost]:
     with CodePipelineClient(**options) as client, httpx.Client(**transport) as bare:
-        yield (
-            lambda: client.get_pipeline_execution(**INPUT),
-            lambda: bare.post(url, headers=HEADERS, content=BODY).json(),
+        return (
+            cost(lambda: client.get_pipeline_execution(**INPUT)),
+            cost(lambda: bare.post(url, headers=HEADERS, content=BODY).json()),
         )
 
 
-@contextmanager
-def async_calls(url: str, options: Mapping[str, Any], transport: Mapping[str, Any]) -> Generator[tuple[Call, Call]]:
-    """Yield calls that run the event loop, whose own work for one task is in both."""
-    with ExitStack() as stack:
-        runner = stack.enter_context(asyncio.Runner())
-        client, bare = AsyncCodePipelineClient(**options), httpx.AsyncClient(**transport)
-        stack.callback(lambda: runner.run(client.aclose()))
-        stack.callback(lambda: runner.run(bare.aclose()))
+def async_costs(url: str, options: Options, transport: Options) -> tuple[Cost, Cost]:
+    """Each call runs the event loop, whose own work for one task is in both."""
+    client, bare = AsyncCodePipelineClient(**options), httpx.AsyncClient(**transport)
 
-        async def post() -> object:
-            return (await bare.post(url, headers=HEADERS, content=BODY)).json()
+    async def post() -> object:
+        return (await bare.post(url, headers=HEADERS, content=BODY)).json()
 
-        yield lambda: runner.run(client.get_pipeline_execution(**INPUT)), lambda: runner.run(post())
+    with asyncio.Runner() as runner:
+        costs = (
+            cost(lambda: runner.run(client.get_pipeline_execution(**INPUT))),
+            cost(lambda: runner.run(post())),
+        )
+        runner.run(client.aclose())
+        runner.run(bare.aclose())
+    return costs
 
 
 def cost(call: Call) -> Cost:
     """Return what *call* costs once it is warm: the least of three, since garbage collection may run in one."""
     for _ in range(WARM_UP):
         call()
+    _instructions(call)  # Python 3.12 and 3.13 miss what runs for the first time under a trace function
     return Cost(
         instructions=min(_instructions(call) for _ in range(3)),
         memory=min(_memory(call) for _ in range(3)),
@@ -158,49 +152,22 @@ def cost(call: Call) -> Cost:
 
 
 def _instructions(call: Call) -> int:
-    counted, here = 0, threading.get_ident()
+    """Count in this thread only: the endpoint runs in others."""
+    counted = 0
 
-    def step(*_: object) -> None:
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
         nonlocal counted
-        counted += threading.get_ident() == here  # the endpoint runs in other threads
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        counted += event == "opcode"
+        return trace
 
-    with _each_instruction(step):
+    before = sys.gettrace()  # a debugger's, or coverage's
+    sys.settrace(trace)
+    try:
         call()
+    finally:
+        sys.settrace(before)
     return counted
-
-
-if sys.version_info >= (3, 12):
-
-    @contextmanager
-    def _each_instruction(step: Callable[..., None]) -> Generator[None]:
-        monitoring = sys.monitoring
-        tool = next(number for number in range(6) if monitoring.get_tool(number) is None)
-        monitoring.use_tool_id(tool, "guard")
-        monitoring.register_callback(tool, monitoring.events.INSTRUCTION, step)
-        monitoring.set_events(tool, monitoring.events.INSTRUCTION)
-        try:
-            yield
-        finally:
-            monitoring.set_events(tool, monitoring.events.NO_EVENTS)
-            monitoring.register_callback(tool, monitoring.events.INSTRUCTION, None)
-            monitoring.free_tool_id(tool)
-
-else:
-
-    @contextmanager
-    def _each_instruction(step: Callable[..., None]) -> Generator[None]:
-        def enter(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
-            frame.f_trace_opcodes, frame.f_trace_lines = True, False
-            if event == "opcode":
-                step()
-            return enter
-
-        before = sys.gettrace()  # a debugger's, or coverage's
-        sys.settrace(enter)
-        try:
-            yield
-        finally:
-            sys.settrace(before)
 
 
 def _memory(call: Call) -> int:

@@ -11,11 +11,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from .environments import python_in
 
@@ -32,31 +32,37 @@ Samples = dict[str, dict[str, list[Sample]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calls:
-    """Calls that a client makes in each round, in a process that lives for all rounds."""
+class Job:
+    """What a client does in a round."""
 
     client: str
     figure: str
     """The name of the samples."""
+    every: int = 1
+    """Measure only in one of so many rounds: for what takes long."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls(Job):
+    """Calls in a process that lives for all rounds."""
+
     kind: str
     """"sync", "async" or "sign"."""
     count: int
     in_flight: int = 1
-    every: int = 1
-    """Measure only in one of so many rounds: for what takes long."""
     profile: bool = False
     """Measure where the time goes in place of how much it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
-    """A new process in each round, in which a client makes one call."""
+class Start(Job):
+    """One call in a new process."""
 
-    client: str
-    figure: str
-    """The name of the samples."""
     has_profile: bool = False
     """Whether credentials and region are in a profile of the shared config files, and not in the environment."""
+
+
+JobT = TypeVar("JobT", bound=Job)
 
 
 class Runner:
@@ -79,51 +85,50 @@ class Runner:
         }
 
     def measure_calls(self, jobs: Sequence[Calls], rounds: int) -> Samples:
-        """Run each job once a round. Every second round runs them in reverse order, and the first does not count."""
-        samples: Samples = {}
+        environ = {**self._environ, **self._settings}
         with ExitStack() as stack:
-            workers = {name: stack.enter_context(self._worker(name)) for name in {job.client for job in jobs}}
-            for number in range(rounds + 1):
-                for job in jobs if number % 2 else reversed(jobs):
-                    if number == 0 or (number - 1) % job.every == 0:
-                        sample = _ask(workers[job.client], job)
-                        if number:
-                            samples.setdefault(job.figure, {}).setdefault(job.client, []).append(sample)
-        return samples
+            workers = {
+                name: stack.enter_context(running(self._command(name, "worker.py"), environ))
+                for name in {job.client for job in jobs}
+            }
+            return _take_turns(jobs, rounds, lambda job: _measure_calls(workers[job.client], job))
 
     def measure_starts(self, jobs: Sequence[Start], rounds: int) -> Samples:
-        """Start a process for each job once a round, in the same order as calls are measured."""
-        samples: Samples = {}
-        for number in range(rounds + 1):  # the first round fills the file cache
-            for job in jobs if number % 2 else reversed(jobs):
-                environ = {**self._environ, **(self._profile if job.has_profile else self._settings)}
-                began = time.monotonic()
-                command = self._command(job.client, "start.py")
-                done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True, check=True)
-                sample: dict[str, float] = json.loads(done.stdout)
-                sample["wall"] = sample.pop("moment") - began
-                if number:
-                    samples.setdefault(job.figure, {}).setdefault(job.client, []).append(sample)
-        return samples
+        return _take_turns(jobs, rounds, self._measure_start)
+
+    def _measure_start(self, job: Start) -> Sample:
+        environ = {**self._environ, **(self._profile if job.has_profile else self._settings)}
+        began = time.monotonic()
+        command = self._command(job.client, "start.py")
+        done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True, check=True)
+        sample: dict[str, float] = json.loads(done.stdout)
+        return {**sample, "wall": sample["moment"] - began}
 
     def _command(self, client: str, script: str) -> list[str]:
-        adapter, _, _ = client.partition("-")
-        return [os.fspath(python_in(self.environments, client)), os.fspath(PROCESSES / script), adapter]
-
-    @contextmanager
-    def _worker(self, client: str) -> Generator[subprocess.Popen[str]]:
-        with running(self._command(client, "worker.py"), {**self._environ, **self._settings}) as process:
-            yield process
+        name, _, _ = client.partition("-")
+        return [os.fspath(python_in(self.environments, client)), os.fspath(PROCESSES / script), name]
 
 
-def _ask(worker: subprocess.Popen[str], job: Calls) -> Sample:
+def _take_turns(jobs: Sequence[JobT], rounds: int, measure: Callable[[JobT], Sample]) -> Samples:
+    """Measure each job once a round. Every second round has the reverse order, and the first does not count."""
+    samples: Samples = {}
+    for number in range(rounds + 1):
+        for job in jobs if number % 2 else reversed(jobs):
+            if number == 0 or (number - 1) % job.every == 0:
+                sample = measure(job)
+                if number:
+                    samples.setdefault(job.figure, {}).setdefault(job.client, []).append(sample)
+    return samples
+
+
+def _measure_calls(worker: subprocess.Popen[str], job: Calls) -> Sample:
     assert worker.stdin is not None
     assert worker.stdout is not None
-    told = {"kind": job.kind, "count": job.count, "in_flight": job.in_flight, "profile": job.profile}
-    print(json.dumps(told), file=worker.stdin, flush=True)
+    job_line = {"kind": job.kind, "count": job.count, "in_flight": job.in_flight, "profile": job.profile}
+    print(json.dumps(job_line), file=worker.stdin, flush=True)
     line = worker.stdout.readline()
     if not line:
-        sys.exit(f"{job.client} failed at {told}: see above")
+        sys.exit(f"{job.client} failed at {job_line}: see above")
     sample: Sample = json.loads(line)
     return sample
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from email.utils import formatdate
 from typing import Final
 from uuid import uuid4
 
-from clients._data import INPUT
+from clients import WIRE_INPUT
 
 COMMIT: Final = "b3c1f7d2a9e84605c1d27f3ab8e09d4415c6a7f0"
 CONNECTION: Final = (
@@ -36,8 +35,7 @@ EXECUTION: Final = {
     ],
     "executionMode": "QUEUED",
     "executionType": "STANDARD",
-    "pipelineExecutionId": INPUT["pipeline_execution_id"],
-    "pipelineName": INPUT["pipeline_name"],
+    **WIRE_INPUT,
     "pipelineVersion": 7,
     "status": "Succeeded",
     "trigger": {"triggerDetail": CONNECTION, "triggerType": "WebhookV2"},
@@ -52,10 +50,11 @@ RESPONSES: Final = {
     )
 }
 """By X-Amz-Target, in lower case: the version of AWS JSON, and the body."""
+DATE: Final = formatdate(usegmt=True)
 
 
 class Connection(asyncio.Protocol):
-    """Answers one request after the other."""
+    """Responds to one request after the other."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -79,18 +78,11 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 
 def _response(version: str, body: bytes) -> bytes:
-    now = int(time.time())
-    if now not in _DATES:
-        _DATES.clear()
-        _DATES[now] = formatdate(now, usegmt=True)
     head = (
-        f"HTTP/1.1 200 OK\r\nx-amzn-RequestId: {uuid4()}\r\nDate: {_DATES[now]}\r\n"
+        f"HTTP/1.1 200 OK\r\nx-amzn-RequestId: {uuid4()}\r\nDate: {DATE}\r\n"
         f"Content-Type: application/x-amz-json-{version}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
-
-
-_DATES: dict[int, str] = {}
 
 
 async def main() -> None:
