@@ -144,9 +144,13 @@ def _compute(request: IncomingRequest, signature: _ParsedSignature, credentials:
     signed_headers = HTTPMessage()
     for name in signature.signed_headers:
         signed_headers.add_header(name, request.headers.get(name, ""))
+
+    def headers_to_sign(_: object) -> HTTPMessage:
+        return signed_headers
+
     signer = signer_class(_SecretKey(credentials.secret_access_key), _SERVICE_NAME, region_name)
     # The request says what it signed; botocore's own choice leaves out headers that other SDKs sign.
-    signer.headers_to_sign = lambda _: signed_headers
+    signer.headers_to_sign = headers_to_sign
     copy = request_class(method=request.method, url=f"http://localhost{request.path}", data=request.body)
     copy.context["timestamp"] = signature.timestamp
     # Not add_auth, which signs for the time of the machine, and logs.
