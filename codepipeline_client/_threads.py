@@ -37,6 +37,11 @@ class SharedFuture(Future[T]):
         with suppress(InvalidStateError):
             self.set_result(result)
 
+    def settle_with(self, error: BaseException) -> None:
+        """Set the exception, unless the future is done."""
+        with suppress(InvalidStateError):
+            self.set_exception(error)
+
 
 def _call_all(wakers: set[Callable[[], None]]) -> None:
     for wake in tuple(wakers):
@@ -54,8 +59,7 @@ def _run(work: Callable[[], T], future: SharedFuture[T]) -> None:
     try:
         future.settle(work())
     except BaseException as error:  # noqa: BLE001 - raised again in `outcome`
-        with suppress(InvalidStateError):
-            future.set_exception(error)
+        future.settle_with(error)
 
 
 async def wait(future: SharedFuture[T]) -> T:
