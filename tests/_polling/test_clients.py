@@ -688,7 +688,6 @@ def test_executions_are_given_in_any_form_and_each_is_yielded_once(
         *([["web"], [("web",)], [("web", "id", "more")], [7], [None], "web", [("web", ["id"])]]),
         *(["ab"], "ab", [b"ab"], [{"web": 1, "id": 2}], [{"web", "id"}], 5, None, REFERENCE),
     ],
-    ids=repr,
 )
 def test_what_identifies_no_execution_is_refused_by_the_call(
     service: LocalCodePipeline, clock: FakeClock, executions: Any
