@@ -14,35 +14,30 @@ from __future__ import annotations
 import ssl
 import sys
 from types import FunctionType
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import httpx
 
-from .options import TransportOptions
-from .pool import AnyLease
-from .request import StepScope, StepTimer
+from .network import TransportOptions
+from .pool import AnyLease, PooledConnection
+from .request import StepTimer
 from .response import MAX_BODY, read_body, read_body_async
 
 _SENDERS: Final = (
-    ("httpx", "HTTPTransport", "handle_request"),
-    ("httpcore", "ConnectionPool", "handle_request"),
-    ("httpcore", "HTTPConnection", "handle_request"),
-    ("httpcore", "HTTPProxy", "handle_request"),
+    ("httpx", "HTTPTransport"),
+    ("httpcore", "ConnectionPool"),
+    ("httpcore", "HTTPConnection"),
+    ("httpcore", "HTTPProxy"),
 )
-_ASYNC_SENDERS: Final = (
-    ("httpx", "AsyncHTTPTransport", "handle_async_request"),
-    ("httpcore", "AsyncConnectionPool", "handle_async_request"),
-    ("httpcore", "AsyncHTTPConnection", "handle_async_request"),
-    ("httpcore", "AsyncHTTPProxy", "handle_async_request"),
-)
-_ONE: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
+"""The classes that send. The async ones begin with "Async"."""
 
 
 def is_intercepted(*, is_async: bool) -> bool:
     """Return whether a method that sends was replaced. Takes about a microsecond."""
-    for module, class_name, method_name in _ASYNC_SENDERS if is_async else _SENDERS:
-        kind = getattr(sys.modules.get(module), class_name, None)
+    method_name = "handle_async_request" if is_async else "handle_request"
+    for module, class_name in _SENDERS:
+        kind = getattr(sys.modules.get(module), f"Async{class_name}" if is_async else class_name, None)
         if kind is None:  # httpx loads httpcore late, and nobody has patched what is not loaded
             continue
         method = getattr(kind, method_name)
@@ -55,19 +50,12 @@ def is_intercepted(*, is_async: bool) -> bool:
     return False
 
 
-class HttpxConnection:
-    """A transport of httpx's that has one connection, for threads."""
-
-    has_received = True
-    """httpx replaces an idle connection that the server has closed by itself."""
-    allows_reuse = False
-    is_usable = True
+class HttpxConnection(PooledConnection):
+    """A transport of httpx's that has one connection, for threads. It replaces one that the server has closed."""
 
     def __init__(self, key: object, options: TransportOptions, context: ssl.SSLContext | None) -> None:
-        tls, proxy = options.httpx_arguments(context)
-        self.key: Final = key
-        self._socks_errors: Final = _socks_errors(proxy)
-        self._transport = httpx.HTTPTransport(verify=tls, proxy=proxy, trust_env=False, limits=_ONE)
+        super().__init__(key)
+        self._transport = httpx.HTTPTransport(**_arguments(options, context))
 
     def send(self, request: httpx.Request, timer: StepTimer, lease: AnyLease) -> httpx.Response:
         """Return the whole response. Raises what httpx and its stand-ins raise. Not ended by a close of the pool."""
@@ -75,12 +63,7 @@ class HttpxConnection:
         lease.wake_by(None)
         # The call may have waited since the request was made, and there is less left of its time.
         request.extensions = {**request.extensions, "timeout": timer.timeouts()}
-        try:
-            response = self._transport.handle_request(request)
-        except TimeoutError as error:  # a mock's
-            raise httpx.ReadTimeout(str(error)) from None
-        except self._socks_errors as error:
-            raise httpx.ProxyError(f"it does not speak SOCKS5: {error}") from None
+        response = self._transport.handle_request(request)
         body = read_body(response, request)
         self.allows_reuse = len(body) <= MAX_BODY
         return _whole(response, body)
@@ -90,36 +73,21 @@ class HttpxConnection:
         self._transport.close()
 
 
-class AsyncHttpxConnection:
+class AsyncHttpxConnection(PooledConnection):
     """A transport of httpx's that has one connection, for tasks."""
 
-    has_received = True
-    """As in the twin."""
-    allows_reuse = False
-    is_usable = True
-
     def __init__(self, key: object, options: TransportOptions, context: ssl.SSLContext | None) -> None:
-        tls, proxy = options.httpx_arguments(context)
-        self.key: Final = key
-        self._socks_errors: Final = _socks_errors(proxy)
-        self._transport = httpx.AsyncHTTPTransport(verify=tls, proxy=proxy, trust_env=False, limits=_ONE)
+        super().__init__(key)
+        self._transport = httpx.AsyncHTTPTransport(**_arguments(options, context))
 
-    async def send(self, request: httpx.Request, steps: StepScope) -> httpx.Response:
+    async def send(self, request: httpx.Request, timer: StepTimer) -> httpx.Response:
         """Return the whole response. Raises what httpx and its stand-ins raise."""
         self.allows_reuse = False
-        steps.begin_step("call")  # httpx has the limits of the steps
-        try:
-            response = await self._transport.handle_async_request(request)
-        except TimeoutError as error:  # a mock's
-            raise httpx.ReadTimeout(str(error)) from None
-        except self._socks_errors as error:
-            raise httpx.ProxyError(f"it does not speak SOCKS5: {error}") from None
+        timer.begin("call")  # httpx has the limits of the steps
+        response = await self._transport.handle_async_request(request)
         body = await read_body_async(response)
         self.allows_reuse = len(body) <= MAX_BODY
         return _whole(response, body)
-
-    def drop(self) -> None:
-        """Leave what cannot be closed any more to the garbage collector."""
 
     async def aclose(self) -> None:
         """Close the transport."""
@@ -127,13 +95,14 @@ class AsyncHttpxConnection:
             await self._transport.aclose()
 
 
-def _socks_errors(proxy: httpx.Proxy | None) -> tuple[type[Exception], ...]:
-    """Return what a malformed response of a SOCKS proxy raises: httpx lets it pass."""
-    if proxy is None or not proxy.url.scheme.startswith("socks"):
-        return ()
-    from socksio import ProtocolError  # comes with httpx[socks], which TransportOptions has looked for
-
-    return (ProtocolError,)
+def _arguments(options: TransportOptions, context: ssl.SSLContext | None) -> dict[str, Any]:
+    """Return the arguments of httpx's transports."""
+    # Without TLS httpx still wants a context. This one trusts no certificate.
+    tls, proxy = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), options.proxy
+    if proxy is not None and proxy.url.scheme == "https":
+        proxy = httpx.Proxy(proxy.url, auth=proxy.auth, ssl_context=tls)
+    one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
+    return {"verify": tls, "proxy": proxy, "trust_env": False, "limits": one}
 
 
 def _whole(response: httpx.Response, body: bytes) -> httpx.Response:

@@ -1,5 +1,5 @@
 """
-Who may have a connection, in which order, and which one.
+Which call may have a connection, in which order, and which one.
 
 Opens none, closes none and waits for none. Threads may use a pool at once, and a signal handler may close it between
 any two statements, so their order keeps it consistent.
@@ -11,25 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import RLock
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from weakref import ReferenceType, WeakSet, ref
 
-
-class PooledConnection(Protocol):
-    """What a pool keeps."""
-
-    @property
-    def key(self) -> object:
-        """What it is connected to, and how."""
-        ...
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether it is open and nothing has come over it unasked."""
-        ...
-
-
-ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
+from .network import TransportOptions
 
 
 class PoolClosed(ConnectionAbortedError):
@@ -37,6 +22,26 @@ class PoolClosed(ConnectionAbortedError):
 
     def __init__(self) -> None:
         super().__init__("the client was closed")
+
+
+class PooledConnection:
+    """What a pool keeps: a connection for one request at a time."""
+
+    def __init__(self, key: object) -> None:
+        self.key: Final = key
+        """What it is connected to, and how."""
+        self.allows_reuse = False
+        """Whether the last response was whole and nothing came after it."""
+        self.has_received = True
+        """False if nothing came of the response to the last request, so that it can be sent again."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is open and nothing has come over it that was not requested."""
+        return True
+
+
+ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
 
 
 class Lease(Generic[ConnectionT]):
@@ -63,21 +68,22 @@ AnyLease: TypeAlias = Lease[Any]
 
 class ConnectionPool(Generic[ConnectionT]):
     """
-    At most *max_connections* at once. Calls are served first come, first served.
+    As many connections as the options allow. Calls are served first come, first served.
 
-    The connection used last is used first, so that the others grow old: one that is idle for *idle_seconds* is not
-    used again.
+    The connection used last is used first, so that the others grow old: one that is idle for too long is not used
+    again.
     """
 
-    def __init__(self, *, max_connections: int, idle_seconds: float, monotonic: Callable[[], float]) -> None:
-        self._max_connections = max_connections
-        self._idle_seconds = idle_seconds
-        self._monotonic = monotonic
+    def __init__(self, options: TransportOptions) -> None:
+        self._max_connections = options.max_connections
+        self._idle_seconds = options.idle_seconds
+        self._monotonic = options.monotonic
         self._lock = RLock()
         self._queue: deque[ReferenceType[Lease[ConnectionT]]] = deque()
         # A lease that an interrupt made its call lose leaves this set, and so frees its connection for another call.
         self._granted: WeakSet[Lease[ConnectionT]] = WeakSet()
         self._idle: deque[tuple[float, ConnectionT]] = deque()
+        self._unusable: deque[ConnectionT] = deque()
         self.is_closed = False
 
     def enter(self, lease: Lease[ConnectionT]) -> bool:
@@ -94,7 +100,7 @@ class ConnectionPool(Generic[ConnectionT]):
             return lease in self._granted
 
     def release(self, lease: Lease[ConnectionT]) -> None:
-        """End *lease*, and grant the next one. May be repeated."""
+        """End *lease*, and grant the next one."""
         with self._lock:
             if lease in self._granted:
                 self._granted.discard(lease)
@@ -103,45 +109,39 @@ class ConnectionPool(Generic[ConnectionT]):
                     self._queue.remove(ref(lease))
             self._grant()
 
-    def take(self, lease: Lease[ConnectionT], key: object) -> bool:
-        """
-        Give *lease* the idle connection that was used last, if there is any, and return whether it can be used.
-
-        If it cannot, close it and ask again.
-        """
-        try:
-            since, connection = self._idle.pop()
-        except IndexError:
-            return False
-        lease.connection = connection
-        is_young = self._monotonic() - since < self._idle_seconds
-        return is_young and connection.key == key and connection.is_usable
+    def take(self, key: object) -> ConnectionT | None:
+        """Return the idle connection that was used last and can be used, if there is any."""
+        with suppress(IndexError):
+            while True:
+                since, connection = self._idle.pop()
+                is_young = self._monotonic() - since < self._idle_seconds
+                if is_young and connection.key == key and connection.is_usable:
+                    return connection
+                self._unusable.append(connection)
+        return None
 
     def keep(self, lease: Lease[ConnectionT]) -> None:
-        """Take the connection of *lease* for the next call."""
-        connection, lease.connection = lease.connection, None
-        if connection is not None:
+        """Take the connection of *lease* for the next call, if it allows that."""
+        connection = lease.connection
+        if connection is not None and connection.allows_reuse:
+            lease.connection = None
             self._idle.append((self._monotonic(), connection))
 
     def expired(self) -> list[ConnectionT]:
-        """Return the connections to close: those idle for too long, all of them once the pool is closed."""
+        """Return the connections to close: unusable, or idle for too long; all of them once the pool is closed."""
         expired: list[ConnectionT] = []
-        with self._lock, suppress(IndexError):
-            while self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds:
-                expired.append(self._idle.popleft()[1])
+        with self._lock:
+            while self._unusable:
+                expired.append(self._unusable.popleft())
+            with suppress(IndexError):
+                while self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds:
+                    expired.append(self._idle.popleft()[1])
         return expired
 
-    def abandon(self) -> list[ConnectionT]:
-        """
-        Return all connections of a pool whose process or event loop is gone: to be closed.
-
-        Takes no lock: a thread of the parent may have held it when this process was forked.
-        """
-        self.is_closed = True
+    def connections(self) -> list[ConnectionT]:
+        """Return all connections. Takes no lock: a thread of the parent may have held it when this process forked."""
         used = [lease.connection for lease in tuple(self._granted) if lease.connection is not None]
-        idle = [connection for _, connection in tuple(self._idle)]
-        self._idle.clear()
-        return [*used, *idle]
+        return [*used, *(connection for _, connection in tuple(self._idle))]
 
     def close(self) -> None:
         """End all calls, and refuse new ones."""

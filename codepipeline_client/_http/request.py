@@ -47,12 +47,14 @@ def encode(method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], b
 class StepTimer:
     """The time limits of one request, which goes from step to step: "pool", "connect", "write", "read"."""
 
-    __slots__ = ("_call_ends", "_ends", "_timeouts", "step")
+    __slots__ = ("_call_ends", "_ends", "_scope", "_timeouts", "step")
 
-    def __init__(self, request: httpx.Request) -> None:
+    def __init__(self, request: httpx.Request, scope: anyio.CancelScope | None = None) -> None:
+        """For a task, *scope* is the one cancel scope of the request: its deadline is moved from step to step."""
         deadline = request.extensions.get(DEADLINE)
         self._timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
         self._call_ends = time.monotonic() + deadline.left() if isinstance(deadline, Deadline) else inf
+        self._scope = scope
         self.begin("read")
 
     def begin(self, step: str) -> None:
@@ -60,42 +62,25 @@ class StepTimer:
         limit = self._timeouts.get(step)
         self.step = step
         self._ends = self._call_ends if limit is None else min(self._call_ends, time.monotonic() + limit)
+        if self._scope is not None:
+            self._scope.deadline = inf if self._ends == inf else anyio.current_time() + self._ends - time.monotonic()
 
-    def left(self) -> float:
-        """Return how many seconds the step has left: infinite without a limit."""
-        return inf if self._ends == inf else max(self._ends - time.monotonic(), 0.0)
-
-    def timeout(self) -> float | None:
-        """Return the same for a blocking call: None without a limit. Raises TimeoutError when the time is over."""
-        left = self.left()
-        if not left:
-            raise TimeoutError("timed out")
-        return None if left == inf else left
+    def timeout(self, among: int = 1) -> float | None:
+        """Return the seconds that are left for each of so many: None without a limit. Raises TimeoutError."""
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return None if left == inf else left / among
 
     def timeouts(self) -> dict[str, float | None]:
         """Return httpx's timeouts for a request that is sent now. Raises TimeoutError when the time is over."""
         timeouts: dict[str, float | None] = {}
-        for step in ("connect", "write", "read", "pool"):
+        for step in ("connect", "write", "pool", "read"):
             self.begin(step)
             timeouts[step] = self.timeout()
-        self.begin("read")
+        self.begin("call")
         return timeouts
 
-    def error(self) -> httpx.TimeoutException:
-        """Return the error of a step that took too long."""
-        return _TIMEOUTS[self.step]("")
-
-
-class StepScope(StepTimer):
-    """The same for a task, with the one cancel scope of the request, whose deadline is moved from step to step."""
-
-    __slots__ = ("scope",)
-
-    def __init__(self, request: httpx.Request) -> None:
-        super().__init__(request)
-        self.scope: Final = anyio.CancelScope(deadline=anyio.current_time() + self.left())
-
-    def begin_step(self, step: str) -> None:
-        """Give *step* its time from now."""
-        self.begin(step)
-        self.scope.deadline = anyio.current_time() + self.left()
+    def failure(self, error: TimeoutError) -> httpx.TimeoutException:
+        """Return the error of a step that took too long. A mock may have given *error* words of its own."""
+        return _TIMEOUTS[self.step](str(error) if self.step == "call" else "")

@@ -72,30 +72,22 @@ async def read_body_async(response: httpx.Response) -> bytes:
 class ResponseParser:
     """Reads one response, and notices whatever follows it."""
 
-    def __init__(self, *, is_head_only: bool = False) -> None:
-        self.status_code = 0
+    def __init__(self) -> None:
+        self._status_code = 0
         self.is_complete = False
         self._headers: list[tuple[bytes, bytes]] = []
-        self._reason = b""
-        self._tail = b""
         self._body: list[bytes] = []
         self._length = 0
         self._received = 0
-        self._is_head_only = is_head_only
         self._has_head = False
         self._has_extra = False
         self._keeps_alive = False
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._parser = httptools.HttpResponseParser(self)
 
     @property
     def allows_reuse(self) -> bool:
         """Whether the connection may serve another request: the response is whole, and nothing came after it."""
-        return self.is_complete and self._keeps_alive and not self.has_extra
-
-    @property
-    def has_extra(self) -> bool:
-        """Whether anything came after the response."""
-        return self._has_extra or (self._is_head_only and self._tail != b"\r\n\r\n")
+        return self.is_complete and self._keeps_alive and not self._has_extra
 
     def feed(self, data: bytes) -> None:
         """
@@ -103,31 +95,24 @@ class ResponseParser:
 
         Raises RemoteProtocolError when the response cannot be trusted, or is not whole at the end.
         """
+        is_over = True
         try:
-            self._feed(data)
-        except BaseException:
-            self._parser, self.is_complete = None, False
-            raise
-        if self.is_complete:
-            self._parser = None  # it refers to this object, and both should go without the garbage collector
+            if data:
+                self._feed(data)
+            else:
+                self._end()
+            is_over = self.is_complete
+        finally:
+            if is_over:
+                del self._parser  # it refers to this object, and both should go without the garbage collector
 
     def response(self) -> httpx.Response:
         """Return the response, with its body in one piece."""
-        return httpx.Response(
-            self.status_code,
-            headers=self._headers,
-            stream=httpx.ByteStream(b"".join(self._body)),
-            extensions={"http_version": b"HTTP/1.1", "reason_phrase": self._reason},
-        )
+        body = httpx.ByteStream(b"".join(self._body))
+        return httpx.Response(self._status_code, headers=self._headers, stream=body)
 
     def _feed(self, data: bytes) -> None:
-        if self._parser is None:
-            raise httpx.RemoteProtocolError("the response is over")
-        if not data:
-            self._end()
-            return
         self._received += len(data)
-        self._tail = (self._tail + data)[-4:] if self._is_head_only else b""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -160,11 +145,6 @@ class ResponseParser:
         """Begin a response, or notice that another one follows."""
         self._has_extra = self.is_complete
 
-    def on_status(self, piece: bytes) -> None:
-        """Keep a piece of the text after the status code."""
-        if not self.is_complete:
-            self._reason += piece
-
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; trailers, and what comes after the response, are left out."""
         if not self._has_head:
@@ -172,16 +152,15 @@ class ResponseParser:
 
     def on_headers_complete(self) -> None:
         """Keep the status, but for interim responses."""
-        if self._parser is None or self._has_head:
+        if self._has_head:
             return
         status_code = self._parser.get_status_code()
         if status_code < 200:
-            self._headers, self._reason = [], b""
+            self._headers = []
             return
-        self.status_code = status_code
+        self._status_code = status_code
         self._has_head = True
         self._keeps_alive = self._parser.should_keep_alive()
-        self.is_complete = self._is_head_only
 
     def on_body(self, piece: bytes) -> None:
         """Keep a piece of the body, up to the limit."""

@@ -8,26 +8,24 @@ one of httpx's errors here.
 from __future__ import annotations
 
 import os
-import ssl
 import weakref
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import anyio
 import httpx
 from anyio.lowlevel import EventLoopToken, current_token
 
-from .._threads import SharedFuture, call_soon, wait
+from .._threads import call_soon, wait
 from ..operations import READ_ONLY
 from .connection import AsyncConnection, Connection, connect, connect_async, wait_for_wake, wait_in_thread
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
-from .lookup import Lookups, in_thread
-from .options import Origin, Route, TransportOptions
-from .pool import ConnectionPool, Lease, PoolClosed
-from .request import StepScope, StepTimer
+from .network import Resolver, Route, TransportOptions
+from .pool import AnyLease, ConnectionPool, Lease, PoolClosed
+from .request import StepTimer
 
 _Pool: TypeAlias = ConnectionPool[Connection | HttpxConnection]
 _Lease: TypeAlias = Lease[Connection | HttpxConnection]
@@ -39,36 +37,17 @@ _RACES: Final = (*_BROKEN, httpx.RemoteProtocolError)
 """How a request fails on an idle connection that the server closes at the same moment."""
 
 
-class _Resolver:
-    """The lookups and the TLS context of one process: a forked one has no use for its parent's threads."""
-
-    def __init__(self, options: TransportOptions) -> None:
-        self.lookups: Final = Lookups()
-        self._options = options
-        self._context: SharedFuture[ssl.SSLContext] | None = None
-
-    def context(self) -> SharedFuture[ssl.SSLContext]:
-        """Return the TLS context to come. One that could not be made is tried again."""
-        if self._context is None or (self._context.done() and self._context.exception() is not None):
-            self._context = in_thread(self._options.tls_context)
-        return self._context
-
-
 class PooledTransport(httpx.BaseTransport):
     """Sends from threads, over at most `max_connections`. Closing it ends the requests that are in flight."""
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
-        self._is_closed = False
-        self._processes: dict[int, tuple[_Pool, _Resolver]] = {}
+        self._failures: tuple[type[Exception], ...] = (*_BROKEN, httpx.TransportError, *options.socks_errors)
+        self._processes: dict[int, tuple[_Pool, Resolver]] = {}
         weakref.finalize(self, _close, self._processes)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """
-        Send *request* and return the whole response.
-
-        Takes no longer than the request's timeouts, and its `Deadline` if it has one. Raises httpx.TransportError.
-        """
+        """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
         timer, woken = StepTimer(request), SimpleQueue[None]()
         pool, resolver = self._here()
         lease = _Lease(partial(woken.put, None))
@@ -78,10 +57,10 @@ class PooledTransport(httpx.BaseTransport):
                 while not pool.is_granted(lease):
                     wait_for_wake(woken, timer)
             response = self._send(request, timer, pool, resolver, lease)
-            if response.status_code < 500 and lease.connection is not None and lease.connection.allows_reuse:
+            if response.status_code < 500:
                 pool.keep(lease)
             return response
-        except (*_BROKEN, httpx.TransportError) as error:
+        except self._failures as error:
             raise _as_httpx(error, timer, lease)  # noqa: B904 - it has its cause
         finally:
             try:
@@ -93,45 +72,41 @@ class PooledTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close all connections. Requests that are in flight fail, and so do later ones."""
-        self._is_closed = True
         self._here()  # so that later requests find a pool that is closed
         _close(self._processes)
 
-    def _here(self) -> tuple[_Pool, _Resolver]:
+    def _here(self) -> tuple[_Pool, Resolver]:
+        """Return the pool and the resolver of this process: a forked one must not use its parent's."""
         here = self._processes.get(os.getpid())
         if here is None:
-            _close_all([each for pool, _ in tuple(self._processes.values()) for each in pool.abandon()])
-            here = self._processes.setdefault(os.getpid(), (_new_pool(self._options), _Resolver(self._options)))
-            if self._is_closed:
-                here[0].is_closed = True
+            for parents, _ in tuple(self._processes.values()):
+                _close_all(parents.connections())
+            here = ConnectionPool(self._options), Resolver(self._options)
+            here = self._processes.setdefault(os.getpid(), here)
         return here
 
     def _send(
-        self, request: httpx.Request, timer: StepTimer, pool: _Pool, resolver: _Resolver, lease: _Lease
+        self, request: httpx.Request, timer: StepTimer, pool: _Pool, resolver: Resolver, lease: _Lease
     ) -> httpx.Response:
-        origin = Origin.of(request.url)
-        key = (origin, self._options.needs_httpx or is_intercepted(is_async=False))
-        while not pool.take(lease, key) and lease.connection is not None:
-            lease.connection.close()
-            lease.connection = None
-        used = lease.connection
+        url, is_httpx = request.url, self._options.needs_httpx or is_intercepted(is_async=False)
+        key = url.raw_scheme, url.netloc, is_httpx
+        used = lease.connection = pool.take(key)
         if used is not None:
             try:
                 return used.send(request, timer, lease)
-            except TimeoutError:
-                raise
-            except _RACES:
-                if used.has_received or lease.is_closed or not request.extensions.get(READ_ONLY, True):
+            except _RACES as error:
+                if used.has_received or lease.is_closed or isinstance(error, TimeoutError):
+                    raise
+                if not request.extensions.get(READ_ONLY, True):
                     raise
             used.close()
-            lease.connection = None
+        _close_all(pool.expired())
         timer.begin("connect")
-        context = wait_in_thread(resolver.context(), timer, lease) if self._options.needs_tls(origin) else None
-        if key[1]:
+        context = wait_in_thread(resolver.context(), timer, lease) if self._options.needs_tls(url) else None
+        if is_httpx:
             lease.connection = HttpxConnection(key, self._options, context)
         else:
-            route = Route(origin, self._options.proxy)
-            lease.connection = connect(key, route, context, resolver.lookups, timer, lease)
+            lease.connection = connect(key, Route(url, self._options.proxy), context, resolver, timer, lease)
         return lease.connection.send(request, timer, lease)
 
 
@@ -144,36 +119,33 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
+        self._failures: tuple[type[Exception], ...] = (*_BROKEN, httpx.TransportError, *options.socks_errors)
         self._is_closed = False
-        self._resolvers: dict[int, _Resolver] = {}
-        self._loops: dict[tuple[int, object], tuple[_AsyncPool, EventLoopToken, AsyncGenerator[None]]] = {}
+        self._resolvers: dict[int, Resolver] = {}
+        self._loops: dict[object, tuple[_AsyncPool, EventLoopToken, AsyncGenerator[None]]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """
-        Send *request* and return the whole response.
-
-        Takes no longer than the request's timeouts, and its `Deadline` if it has one. Raises httpx.TransportError.
-        """
-        steps = StepScope(request)
+        """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
+        scope = anyio.CancelScope()
+        timer = StepTimer(request, scope)
         pool = await self._here()
         lease = _AsyncLease()
         try:
-            with steps.scope:
+            with scope:
                 if not pool.enter(lease):
                     granted = anyio.Event()
                     lease.wake_by(granted.set)
-                    steps.begin_step("pool")
+                    timer.begin("pool")
                     await granted.wait()
                     pool.is_granted(lease)  # raises when the pool was closed
-                    steps.begin_step("read")
-                lease.wake_by(steps.scope.cancel)
-                response = await self._send(request, steps, pool, lease)
-                if response.status_code < 500 and lease.connection is not None and lease.connection.allows_reuse:
+                lease.wake_by(scope.cancel)
+                response = await self._send(request, timer, pool, lease)
+                if response.status_code < 500:
                     pool.keep(lease)
                 return response
             raise PoolClosed if lease.is_closed else TimeoutError
-        except (*_BROKEN, httpx.TransportError) as error:
-            raise _as_httpx(error, steps, lease)  # noqa: B904 - it has its cause
+        except self._failures as error:
+            raise _as_httpx(error, timer, lease)  # noqa: B904 - it has its cause
         finally:
             try:
                 if lease.connection is not None:
@@ -185,67 +157,59 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close all connections. Requests that are in flight fail, and so do later ones."""
         self._is_closed = True
-        here = os.getpid(), current_token().native_token
-        for key, (pool, token, end) in tuple(self._loops.items()):
-            if key == here:
-                pool.close()
-                await _aclose_all(pool.expired())
+        here = current_token().native_token
+        for loop, (pool, token, end) in tuple(self._loops.items()):
+            if loop is here:
                 with suppress(RuntimeError):  # the event loop ends, and is at it already
                     await end.aclose()
             else:
                 call_soon(token, pool.close)
 
     async def _here(self) -> _AsyncPool:
+        """Return the pool of this event loop. Those of loops that have ended are forgotten."""
         token = current_token()
-        key = os.getpid(), token.native_token
-        here = self._loops.get(key)
-        if here is not None and (self._is_closed or not here[0].is_closed):
+        here = self._loops.get(token.native_token)
+        if here is not None:
             return here[0]
-        pool: _AsyncPool = _new_pool(self._options)
+        for loop, (other, _, _) in tuple(self._loops.items()):
+            if other.is_closed or getattr(loop, "is_closed", bool)():  # asyncio's tells
+                self._loops.pop(loop, None)
+        pool: _AsyncPool = ConnectionPool(self._options)
         pool.is_closed = self._is_closed
-        for other, (left, _, _) in tuple(self._loops.items()):
-            if other[0] != key[0] or _has_ended(left, other[1]):
-                for connection in left.abandon():
-                    connection.drop()
-                if other[0] == key[0]:  # a parent's loop would be woken by what is destroyed
-                    self._loops.pop(other, None)
         end = _close_at_end(pool)
-        self._loops[key] = pool, token, end
+        self._loops[token.native_token] = pool, token, end
         await anext(end)
         return pool
 
     async def _send(
-        self, request: httpx.Request, steps: StepScope, pool: _AsyncPool, lease: _AsyncLease
+        self, request: httpx.Request, timer: StepTimer, pool: _AsyncPool, lease: _AsyncLease
     ) -> httpx.Response:
-        origin = Origin.of(request.url)
-        key = (origin, self._options.needs_httpx or is_intercepted(is_async=True))
-        while not pool.take(lease, key) and lease.connection is not None:
-            await lease.connection.aclose()
-            lease.connection = None
-        used = lease.connection
+        url, is_httpx = request.url, self._options.needs_httpx or is_intercepted(is_async=True)
+        key = url.raw_scheme, url.netloc, is_httpx
+        used = lease.connection = pool.take(key)
+        timer.begin("read")
         if used is not None:
             try:
-                return await used.send(request, steps)
+                return await used.send(request, timer)
             except _RACES:
                 if used.has_received or not request.extensions.get(READ_ONLY, True):
                     raise
             await used.aclose()
-            lease.connection = None
-        steps.begin_step("connect")
-        resolver = self._resolvers.setdefault(os.getpid(), _Resolver(self._options))
+        await _aclose_all(pool.expired())
+        timer.begin("connect")
+        resolver = self._resolvers.setdefault(os.getpid(), Resolver(self._options))
         context = None
-        if self._options.needs_tls(origin):
+        if self._options.needs_tls(url):
             context = await wait(resolver.context())
-        if key[1]:
+        if is_httpx:
             lease.connection = AsyncHttpxConnection(key, self._options, context)
         else:
-            route = Route(origin, self._options.proxy)
-            lease.connection = await connect_async(key, route, context, resolver.lookups, steps)
-        steps.begin_step("read")
-        return await lease.connection.send(request, steps)
+            lease.connection = await connect_async(key, Route(url, self._options.proxy), context, resolver, timer)
+        timer.begin("read")
+        return await lease.connection.send(request, timer)
 
 
-def _as_httpx(error: Exception, timer: StepTimer, lease: _Lease | _AsyncLease) -> httpx.TransportError:
+def _as_httpx(error: Exception, timer: StepTimer, lease: AnyLease) -> httpx.TransportError:
     """Return *error* as httpx has it, with what the system or TLS says as its cause."""
     failure: httpx.TransportError
     cause: BaseException | None
@@ -254,7 +218,9 @@ def _as_httpx(error: Exception, timer: StepTimer, lease: _Lease | _AsyncLease) -
     elif isinstance(error, httpx.TransportError):
         return error
     elif isinstance(error, TimeoutError):
-        failure, cause = timer.error(), None
+        failure, cause = timer.failure(error), None
+    elif not isinstance(error, _BROKEN):
+        failure, cause = httpx.ProxyError(f"it does not speak SOCKS5: {error}"), None
     else:
         cause = error.__cause__ or error  # anyio wraps it
         words = str(cause) or "the connection was closed"
@@ -263,12 +229,6 @@ def _as_httpx(error: Exception, timer: StepTimer, lease: _Lease | _AsyncLease) -
         failure = httpx.ConnectError(words) if timer.step == "connect" else httpx.ReadError(words)
     failure.__cause__ = cause
     return failure
-
-
-def _new_pool(options: TransportOptions) -> ConnectionPool[Any]:
-    return ConnectionPool(
-        max_connections=options.max_connections, idle_seconds=options.idle_seconds, monotonic=options.monotonic
-    )
 
 
 async def _close_at_end(pool: _AsyncPool) -> AsyncGenerator[None]:
@@ -280,29 +240,21 @@ async def _close_at_end(pool: _AsyncPool) -> AsyncGenerator[None]:
         await _aclose_all(pool.expired())
 
 
-def _has_ended(pool: _AsyncPool, loop: Any) -> bool:
-    return pool.is_closed or (hasattr(loop, "is_closed") and bool(loop.is_closed()))  # asyncio's tells
-
-
-def _close(processes: dict[int, tuple[_Pool, _Resolver]]) -> None:
+def _close(processes: dict[int, tuple[_Pool, Resolver]]) -> None:
     here = processes.get(os.getpid())
     if here is not None:
         here[0].close()
         _close_all(here[0].expired())
 
 
-def _close_all(connections: Iterable[Connection | HttpxConnection]) -> None:
+def _close_all(connections: list[Connection | HttpxConnection]) -> None:
     for connection in connections:
         connection.close()
 
 
-async def _aclose_all(connections: Iterable[AsyncConnection | AsyncHttpxConnection]) -> None:
-    """Close all, also when a task is cancelled meanwhile: then what is left is closed without waiting."""
-    failure: BaseException | None = None
-    for connection in connections:
-        try:
-            await connection.aclose()
-        except BaseException as error:  # noqa: BLE001 - raised when all are closed
-            failure = error
-    if failure is not None:
-        raise failure
+async def _aclose_all(connections: list[AsyncConnection | AsyncHttpxConnection]) -> None:
+    """Close all, also when the task is cancelled."""
+    if connections:
+        async with AsyncExitStack() as stack:
+            for connection in connections:
+                stack.push_async_callback(connection.aclose)

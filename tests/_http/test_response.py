@@ -18,8 +18,8 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
 
 
-def parse(*pieces: bytes, is_head_only: bool = False) -> ResponseParser:
-    parser = ResponseParser(is_head_only=is_head_only)
+def parse(*pieces: bytes) -> ResponseParser:
+    parser = ResponseParser()
     for piece in pieces:
         parser.feed(piece)
     return parser
@@ -57,28 +57,10 @@ def test_a_whole_response_is_read_wherever_it_is_cut(data: bytes, body: bytes, a
     assert parser.allows_reuse == allows_reuse or pieces  # what was not read is for the connection to notice
 
 
-def test_a_response_is_as_httpx_has_it() -> None:
-    response = parse(b"HTTP/1.1 200 Very ", b"Well\r\nA: 1\r\na: 2\r\nContent-Length: 0\r\n\r\n").response()
-    assert (response.status_code, response.reason_phrase, response.http_version) == (200, "Very Well", "HTTP/1.1")
-    assert response.headers.raw == [(b"A", b"1"), (b"a", b"2"), (b"Content-Length", b"0")]
-
-
 def test_nothing_of_an_interim_response_is_in_the_final_one() -> None:
-    response = parse(INTERIM + OK).response()
-    assert (response.status_code, response.reason_phrase) == (200, "OK")
-    assert "link" not in response.headers
-
-
-def test_a_response_to_head_ends_with_its_head() -> None:
-    parser = parse(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", is_head_only=True)
-    assert parser.is_complete
-    assert parser.allows_reuse
-
-
-def test_a_body_after_a_response_to_head_is_noticed() -> None:
-    parser = parse(OK, is_head_only=True)
-    assert parser.response().read() == b""
-    assert not parser.allows_reuse
+    response = parse(INTERIM, b"HTTP/1.1 200 Very ", b"Well\r\nA: 1\r\na: 2\r\nContent-Length: 0\r\n\r\n").response()
+    assert response.status_code == 200
+    assert response.headers.raw == [(b"A", b"1"), (b"a", b"2"), (b"Content-Length", b"0")]
 
 
 def test_a_body_without_a_length_ends_with_the_connection() -> None:
@@ -119,9 +101,6 @@ def test_a_response_that_cannot_be_trusted_is_refused(pieces: list[bytes], words
     parser = parse(*pieces[:-1])
     with pytest.raises(httpx.RemoteProtocolError, match=words):
         parser.feed(pieces[-1])
-    assert not parser.is_complete
-    with pytest.raises(httpx.RemoteProtocolError, match="is over"):
-        parser.feed(b"more")
 
 
 @pytest.mark.parametrize(("more", "is_refused"), [(0, False), (1, True)])

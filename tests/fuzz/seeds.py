@@ -14,7 +14,7 @@ from random import Random
 from typing import Final
 
 from codepipeline_client import CodePipelineClient
-from codepipeline_client._http.options import Route
+from codepipeline_client._http.network import Route
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
 

@@ -28,7 +28,7 @@ from codepipeline_client import (
 )
 from codepipeline_client._http import transport
 from codepipeline_client._http.connection import Connection
-from codepipeline_client._http.options import Route
+from codepipeline_client._http.network import Route
 
 TOKEN: Final = "a-token-that-nobody-may-see"
 CREDENTIALS: Final = Credentials(access_key_id="AKID", secret_access_key="not-to-be-seen", session_token=TOKEN)

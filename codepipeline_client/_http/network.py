@@ -1,0 +1,180 @@
+"""
+How a server is reached: what all connections of a transport have in common, the proxy, TLS, and the addresses.
+
+Opens no connection. What may hang, lookups and CA files, runs in daemon threads: there it can be left alone.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypeVar
+
+import httpx
+from attrs import field, frozen
+
+from .._threads import SharedFuture, run_in_thread
+from ..errors import ConfigurationError
+from .request import RequestBytes, encode
+
+T = TypeVar("T")
+
+Addresses: TypeAlias = list[tuple[int, tuple[str, int]]]
+"""Each with its address family."""
+
+_STUCK_AFTER: Final = 5.0
+"""Seconds after which another lookup of the same host is begun: resolvers ask the next server after five."""
+
+
+def _proxy(url: str | None) -> httpx.Proxy | None:
+    if url is None:
+        return None
+    proxy = None
+    with suppress(httpx.InvalidURL, ValueError):
+        proxy = httpx.Proxy(url)
+    if proxy is None or not proxy.url.host:
+        raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (it is not shown)")
+    if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
+        raise ConfigurationError(
+            "a SOCKS proxy needs a package that is not installed: python -m pip install 'httpx[socks]'"
+        )
+    return proxy
+
+
+@frozen(kw_only=True)
+class TransportOptions:
+    """What all connections of a transport have in common."""
+
+    verify: bool | str | ssl.SSLContext = True
+    """True for certifi's CA files, the path of a CA file or directory, or a context, which is used as it is."""
+    proxy: httpx.Proxy | None = field(default=None, converter=_proxy, repr=False)
+    """From its URL, ``http://``, ``https://``, ``socks5://`` or ``socks5h://``. Errors do not show a password in it."""
+    max_connections: int = 64
+    """How many connections may be open at once."""
+    idle_seconds: float = 15.0
+    """How long an idle connection is kept. Servers close theirs after 20 seconds and more."""
+    monotonic: Callable[[], float] = time.monotonic
+    """What tells how long that is, in seconds."""
+
+    @property
+    def needs_httpx(self) -> bool:
+        """Whether the proxy is of a kind that only httpx's own transports speak to."""
+        return self.proxy is not None and self.proxy.url.scheme != "http"
+
+    @property
+    def socks_errors(self) -> tuple[type[Exception], ...]:
+        """What a malformed response of a SOCKS proxy raises: httpx lets it pass."""
+        if self.proxy is None or not self.proxy.url.scheme.startswith("socks"):
+            return ()
+        from socksio import ProtocolError  # comes with httpx[socks]
+
+        return (ProtocolError,)
+
+    def needs_tls(self, url: httpx.URL) -> bool:
+        """Return whether a TLS context is needed, for the server of *url* or for the proxy."""
+        return "https" in (url.scheme, None if self.proxy is None else self.proxy.url.scheme)
+
+    def tls_context(self) -> ssl.SSLContext:
+        """
+        Return a TLS context. Building one reads CA files and takes 20 ms or more.
+
+        Raises ConfigurationError when the CA files cannot be read.
+        """
+        if isinstance(self.verify, ssl.SSLContext):
+            return self.verify
+        if isinstance(self.verify, bool):
+            return httpx.create_ssl_context(trust_env=False)
+        try:
+            if Path(self.verify).is_dir():
+                return ssl.create_default_context(capath=self.verify)
+            return ssl.create_default_context(cafile=self.verify)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(f"the CA file {self.verify!r} cannot be used: {error}") from error
+
+
+class Route:
+    """The way to the server of a URL: directly, or through an ``http://`` proxy."""
+
+    def __init__(self, url: httpx.URL, proxy: httpx.Proxy | None) -> None:
+        is_tls = url.scheme == "https"
+        self.host: Final = url.raw_host.decode("ascii")
+        port = url.port or (443 if is_tls else 80)
+        self.peer: Final = (self.host, port) if proxy is None else (proxy.url.raw_host.decode(), proxy.url.port or 80)
+        """The host and port to connect to."""
+        self.is_tunnel: Final = proxy is not None and is_tls
+        """Whether the proxy is asked for a tunnel, rather than to pass each request on."""
+        self._is_direct = proxy is None or is_tls
+        self._authority = (f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}").encode("ascii")
+        auth = None if proxy is None else proxy.raw_auth
+        self._proxy_headers = [] if auth is None else [(b"Proxy-Authorization", b"Basic " + b64encode(b":".join(auth)))]
+
+    def encode(self, request: httpx.Request) -> RequestBytes:
+        """Return the bytes of *request* for the peer. Raises LocalProtocolError."""
+        url, headers = request.url, request.headers.raw
+        if self._is_direct:
+            return encode(request.method, url.raw_path, headers, request.content)
+        target = b"%b://%b%b" % (url.raw_scheme, url.netloc, url.raw_path)
+        return encode(request.method, target, [*headers, *self._proxy_headers], request.content)
+
+    def encode_connect(self) -> RequestBytes:
+        """Return the bytes that ask the proxy for a tunnel."""
+        return encode("CONNECT", self._authority, [(b"Host", self._authority), *self._proxy_headers])
+
+
+class Resolver:
+    """The lookups and the TLS context of one process, shared by all calls that need them at the same time."""
+
+    def __init__(self, options: TransportOptions, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._tls_context = options.tls_context
+        self._monotonic = monotonic
+        self._shared: dict[object, tuple[SharedFuture[Any], float, float]] = {}
+
+    def find(self, host: str, port: int) -> Addresses | SharedFuture[Addresses]:
+        """Return the addresses, at once for a host that is an address. Raises OSError when no thread can be started."""
+        with suppress(OSError):
+            return look_up(host, port, socket.AI_NUMERICHOST)
+        return self._share((host, port), partial(look_up, host, port), is_kept=False)
+
+    def context(self) -> SharedFuture[ssl.SSLContext]:
+        """Return the TLS context to come. One that could not be made is tried again."""
+        return self._share("tls", self._tls_context, is_kept=True)
+
+    def _share(self, key: object, work: Callable[[], T], *, is_kept: bool) -> SharedFuture[T]:
+        """
+        Do *work* in a thread, once for all that ask at the same time; once for all if its result *is_kept*.
+
+        Work that is stuck is replaced, each time after twice as long, so that few threads hang.
+        """
+        now = self._monotonic()
+        future, began, patience = self._shared.get(key, (None, now, _STUCK_AFTER / 2))
+        if future is not None and (future.done() or now - began < patience):
+            return future
+        try:
+            future = run_in_thread(work, name="codepipeline_client")
+        except RuntimeError as error:
+            raise OSError(f"no thread could be started: {error}") from error
+        self._shared[key] = future, now, patience * 2  # two threads at once only mean that the work is done twice
+
+        def forget(done: Future[T]) -> None:
+            if not is_kept or done.exception() is not None:
+                self._shared.pop(key, None)
+
+        future.add_done_callback(forget)
+        return future
+
+
+def look_up(host: str, port: int, flags: int = 0) -> Addresses:
+    """Ask the system's resolver. Raises gaierror."""
+    # As bytes, since Python loads its tables of international names for a text; ours are in ASCII already.
+    found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM, flags=flags)
+    if not found:
+        raise socket.gaierror(socket.EAI_NONAME, f"{host} has no address")
+    return [(family, (str(address[0]), port)) for family, _, _, _, address in found]

@@ -1,0 +1,389 @@
+"""The way to a server: TLS, proxies, addresses and lookups, over real sockets."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import os
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+import pytest
+
+from codepipeline_client import ConfigurationError
+from codepipeline_client._call.failures import may_pass
+from codepipeline_client._http import TransportOptions
+from codepipeline_client._http.network import Addresses, Resolver, Route, look_up
+from codepipeline_client._threads import SharedFuture
+from tests._http.peer import AUTHORITY, OK, Make, Peer, Talk, polite, server_context, tunnels
+
+# TLS
+
+
+def trusting_context(_: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    return context
+
+
+def trusted_file(path: Path) -> str:
+    AUTHORITY.cert_pem.write_to_path(str(path / "ca.pem"))
+    return str(path / "ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("verify", "name", "words"),
+    [
+        pytest.param(trusted_file, "localhost", None, id="file"),
+        pytest.param(trusting_context, "localhost", None, id="context"),
+        pytest.param(str, "localhost", "CERTIFICATE_VERIFY_FAILED", id="empty-directory"),
+        pytest.param(lambda _: True, "localhost", "self-signed|unable to get local issuer", id="unknown-authority"),
+        pytest.param(trusted_file, "elsewhere.test", "Hostname mismatch", id="another-name"),
+    ],
+)
+def test_a_certificate_is_trusted_or_ends_the_call(
+    make: Make, tmp_path: Path, verify: Callable[[Path], Any], name: str, words: str | None
+) -> None:
+    sender = make(verify=verify(tmp_path))
+    with Peer(polite, server_context(name)) as peer:
+        if words is None:
+            assert sender.ask(peer.url) == b"ok"
+        else:
+            with pytest.raises(httpx.ConnectError, match=words) as caught:
+                sender.ask(peer.url)
+            assert not may_pass(caught.value)
+        sender.close()
+    assert peer.requests == ([0] if words is None else [])
+
+
+@pytest.mark.parametrize("content", [None, "nothing"], ids=["absent", "empty"])
+def test_a_ca_file_that_cannot_be_used_is_a_configuration_error(
+    make: Make, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigurationError, match=r"ca\.pem.* cannot be used"):
+        make(verify=str(path)).ask("https://localhost:1/")
+
+
+def test_the_ca_files_are_read_once_and_only_for_tls(make: Make, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    original = TransportOptions.tls_context
+
+    def context(options: TransportOptions) -> ssl.SSLContext:
+        read.append(options)
+        return original(options)
+
+    monkeypatch.setattr(TransportOptions, "tls_context", context)
+    sender = make(verify=ca_file)
+    with Peer(polite) as plain, Peer(polite, server_context()) as secure:
+        for url, count in ((plain.url, 0), (secure.url, 1), (plain.url, 1), (secure.url, 1)):
+            assert sender.ask(url) == b"ok"
+            assert len(read) == count
+        sender.close()
+
+
+def test_the_ca_files_are_waited_for_no_longer_than_the_connect_timeout(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = Event()
+    monkeypatch.setattr(TransportOptions, "tls_context", lambda _: end.wait(10))
+    with pytest.raises(httpx.ConnectTimeout):
+        make().ask("https://localhost:1/", connect=0.02)
+    end.set()
+
+
+@pytest.mark.parametrize("greeting", [b"220 ready\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_plain_text_on_the_tls_port_ends_the_call(make: Make, greeting: bytes) -> None:
+    def script(talk: Talk) -> None:
+        talk.write(greeting)
+        talk.line.shutdown(socket.SHUT_WR)
+        while talk.line.recv(10_000):
+            pass
+
+    with Peer(script) as peer, pytest.raises(httpx.ConnectError) as caught:
+        make().ask(peer.url.replace("http:", "https:"))
+    assert not may_pass(caught.value)
+
+
+@pytest.mark.parametrize("beginning", [b"", b"\x16", b"\x15\x03", b"\x16\x03\x03\x00\x7a\x02"])
+def test_a_handshake_that_breaks_off_may_pass(make: Make, beginning: bytes) -> None:
+    def script(talk: Talk) -> None:
+        talk.line.recv(10_000)
+        talk.write(beginning)
+
+    with Peer(script) as peer, pytest.raises(httpx.ConnectError) as caught:
+        make().ask(peer.url.replace("http:", "https:"))
+    assert may_pass(caught.value)
+
+
+# Proxies
+
+
+def test_a_proxy_gets_the_whole_address_and_the_password_of_its_own(make: Make) -> None:
+    with Peer(polite) as proxy:
+        url = proxy.url.replace("//", "//me:p%40ss@")
+        assert make(proxy=url).ask("http://codepipeline.test/a?b") == b"ok"
+    (request,) = proxy.heads
+    assert request.startswith(b"POST http://codepipeline.test/a?b HTTP/1.1\r\nHost: codepipeline.test\r\n")
+    assert b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(b"me:p@ss") in request
+
+
+@pytest.mark.parametrize("tls_to_proxy", [False, True], ids=["http-proxy", "https-proxy"])
+def test_tls_goes_through_a_proxy_in_a_tunnel_that_is_kept(make: Make, ca_file: str, tls_to_proxy: bool) -> None:
+    with Peer(tunnels, server_context() if tls_to_proxy else None) as proxy, Peer(polite, server_context()) as peer:
+        sender = make(verify=ca_file, proxy=proxy.url.replace("//", "//me:pass@"))
+        assert [sender.ask(peer.url) for _ in range(3)] == [b"ok"] * 3
+        sender.close()
+    (request,) = proxy.heads
+    assert request.startswith(b"CONNECT localhost:%d HTTP/1.1\r\n" % peer.port)
+    assert b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(b"me:pass") in request
+    assert peer.requests == [0, 0, 0]
+
+
+def test_a_proxy_that_speaks_tls_gets_plain_requests_too(make: Make, ca_file: str) -> None:
+    with Peer(polite, server_context()) as proxy:
+        sender = make(verify=ca_file, proxy=proxy.url)
+        assert sender.ask("http://codepipeline.test") == b"ok"
+        sender.close()
+    assert proxy.heads[0].startswith(b"POST http://codepipeline.test/ HTTP/1.1\r\n")
+
+
+def test_a_tunnel_that_is_no_good_is_replaced(make: Make, ca_file: str) -> None:
+    def breaks_on_the_second(talk: Talk) -> None:
+        talk.read()
+        talk.write(OK)
+        talk.read()
+
+    with Peer(tunnels) as proxy, Peer(breaks_on_the_second, server_context()) as peer:
+        sender = make(verify=ca_file, proxy=proxy.url)
+        assert [sender.ask(peer.url) for _ in range(2)] == [b"ok"] * 2
+        sender.close()
+    assert peer.requests == [0, 0, 1]
+
+
+def test_a_tunnel_is_asked_for_by_host_and_port() -> None:
+    route = Route(httpx.URL("https://[::1]:8443/"), httpx.Proxy("http://proxy.test"))
+    assert route.peer == ("proxy.test", 80)
+    assert route.encode_connect() == b"CONNECT [::1]:8443 HTTP/1.1\r\nHost: [::1]:8443\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        pytest.param(b"", "no HTTP, or was cut short", id="nothing"),
+        pytest.param(b"SSH-2.0-x\r\n\r\n", "no HTTP", id="another-protocol"),
+        pytest.param(b"HTTP/1.1 200 O", "cut short", id="cut-short"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000, "no HTTP", id="long-head"),
+        pytest.param(b"HTTP/1.1 407 bad password hunter2\r\n\r\n", "^407 Proxy Authentication Required$", id="407"),
+        pytest.param(b"HTTP/1.1 599 hunter2\r\n\r\n", "^599 unknown status$", id="unknown-status"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + OK, "nobody asked for .* before TLS", id="a-response-before-tls"),
+    ],
+)
+def test_a_proxy_that_opens_no_tunnel_is_told_without_its_words(make: Make, reply: bytes, words: str) -> None:
+    def script(talk: Talk) -> None:
+        talk.read(b"\r\n\r\n")
+        talk.write(reply)
+
+    with Peer(script) as proxy, pytest.raises(httpx.ProxyError) as caught:
+        make(proxy=proxy.url).ask("https://far.test/")
+    assert re.search(words, str(caught.value))
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@\u2603\u200b.test:1", "http://me:secret@"], ids=["odd", "none"])
+def test_a_proxy_whose_host_is_not_valid_is_a_configuration_error(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="the URL of the proxy cannot be used") as caught:
+        TransportOptions(proxy=url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, ".a"])
+def test_a_proxys_name_that_is_none_is_a_failure(make: Make, host: str) -> None:
+    with pytest.raises((httpx.ConnectError, ConfigurationError)):
+        make(proxy=f"http://{host}:1").ask("https://localhost:9")
+
+
+# Addresses
+
+
+def test_a_refused_connection_is_told_in_the_systems_words(make: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(httpx.ConnectError, match=os.strerror(errno.ECONNREFUSED)):
+        make().ask(f"http://127.0.0.1:{port}")
+
+
+def resolve_to(patch: pytest.MonkeyPatch, *hosts: str) -> None:
+    """Have a lookup of any host find these addresses."""
+
+    def found(_: object, port: int, **options: Any) -> list[Any]:
+        if options["flags"]:
+            raise socket.gaierror(socket.EAI_NONAME, "not an address")
+        families = [socket.AF_INET6 if ":" in host else socket.AF_INET for host in hosts]
+        return [(family, socket.SOCK_STREAM, 6, "", (host, port)) for family, host in zip(families, hosts, strict=True)]
+
+    original = socket.getaddrinfo
+    patch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *args, **options: (found if host == b"localhost" else original)(host, *args, **options),
+    )
+
+
+@pytest.mark.parametrize("dead", ["127.0.0.9", "::1"], ids=["refused", "no-listener-there"])
+def test_the_next_address_is_tried_when_one_is_dead(make: Make, dead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve_to(monkeypatch, dead, "127.0.0.1")
+    with Peer(polite) as peer:
+        assert make().ask(peer.url) == b"ok"
+
+
+def test_an_address_of_a_family_that_is_switched_off_is_passed_over(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Switched(socket.socket):
+        def __init__(self, family: int = -1, *more: Any, **options: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError("Address family not supported by protocol")
+            super().__init__(family, *more, **options)
+
+    resolve_to(monkeypatch, "::1", "127.0.0.1")
+    monkeypatch.setattr(socket, "socket", Switched)
+    with Peer(polite) as peer:
+        assert make().ask(peer.url) == b"ok"
+
+
+def test_an_address_that_does_not_respond_leaves_time_for_the_others(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue of the first one is full, so that it takes part in no handshake."""
+    with Peer(polite) as peer, socket.create_server(("127.0.0.2", peer.port), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(full.getsockname())
+        resolve_to(monkeypatch, "127.0.0.2", "127.0.0.1")
+        assert make().ask(peer.url, connect=0.6) == b"ok"
+        for sock in waiting:
+            sock.close()
+
+
+# Lookups
+
+
+class FakeTime:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Lookups:
+    """Counts lookups, and ends each when it is told to."""
+
+    def __init__(self) -> None:
+        self.gates: list[Event] = []
+
+    def __call__(self, host: bytes, port: int, **options: int) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        if options["flags"]:
+            raise socket.gaierror(socket.EAI_NONAME, "not an address")
+        gate = Event()
+        self.gates.append(gate)
+        assert gate.wait(10)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+
+@pytest.fixture
+def lookups(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lookups]:
+    lookups = Lookups()
+    monkeypatch.setattr(socket, "getaddrinfo", lookups)
+    yield lookups
+    for gate in lookups.gates:
+        gate.set()
+
+
+def begun(resolver: Resolver, lookups: Lookups) -> SharedFuture[Addresses]:
+    count = len(lookups.gates)
+    found = resolver.find("far.test", 443)
+    assert isinstance(found, SharedFuture)
+    while len(lookups.gates) == count:
+        pass  # its thread is about to begin
+    return found
+
+
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_an_address_needs_no_lookup(host: str, family: int) -> None:
+    assert Resolver(TransportOptions()).find(host, 443) == [(family, (host, 443))]
+
+
+def test_a_host_is_looked_up_once_for_all_that_need_it_at_the_same_time(lookups: Lookups) -> None:
+    resolver = Resolver(TransportOptions())
+    first = begun(resolver, lookups)
+    assert resolver.find("far.test", 443) is first
+    lookups.gates[0].set()
+    assert first.result(10) == [(socket.AF_INET, ("127.0.0.1", 443))]
+    assert begun(resolver, lookups) is not first
+
+
+def test_a_lookup_that_is_stuck_is_replaced_ever_more_rarely(lookups: Lookups) -> None:
+    time = FakeTime()
+    resolver = Resolver(TransportOptions(), time)
+    stuck = begun(resolver, lookups)
+    for last_moment, next_moment in ((4.9, 5.0), (14.9, 15.0), (34.9, 35.0)):
+        time.now = last_moment
+        assert resolver.find("far.test", 443) is stuck
+        time.now = next_moment
+        another = begun(resolver, lookups)
+        assert another is not stuck
+        stuck = another
+    assert len(lookups.gates) == 4
+
+
+def test_closing_ends_a_wait_for_a_lookup(make: Make, lookups: Lookups) -> None:
+    sender, failures = make(), list[Exception]()
+
+    def ask() -> None:
+        try:
+            sender.ask("http://far.test/")
+        except httpx.ReadError as error:
+            failures.append(error)
+
+    threads = [Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while not lookups.gates:
+        pass  # the lookup is about to begin
+    sender.close()
+    for thread in threads:
+        thread.join(10)
+    assert [str(failure) for failure in failures] == ["the client was closed"] * 2
+
+
+def test_without_a_thread_a_lookup_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Thread, "start", fail)
+    with pytest.raises(OSError, match="no thread could be started"):
+        Resolver(TransportOptions()).find("far.test", 443)
+
+
+def test_a_host_without_an_address_is_an_unknown_host(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some resolvers find nothing, and do not fail."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    with pytest.raises(httpx.ConnectError, match=r"far\.test has no address") as caught:
+        make().ask("http://far.test/")
+    assert not may_pass(caught.value)
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".test", "x..y"])
+def test_what_cannot_be_a_host_is_an_unknown_host(host: str) -> None:
+    with pytest.raises(socket.gaierror):
+        look_up(host, 443)
