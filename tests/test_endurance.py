@@ -16,11 +16,13 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import cycle
+from itertools import product
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -31,21 +33,16 @@ import trio
 
 from codepipeline_client import (
     AsyncCodePipelineClient,
-    AttemptReport,
     CodePipelineClient,
     CodePipelineError,
     ConfigurationError,
     ConnectionFailedError,
     GetPipelineExecutionOutput,
     RequestTimeoutError,
-    ServiceError,
-    ThrottlingException,
 )
 from codepipeline_client._call import base_client
-from codepipeline_client._call.retry import RetryPolicy
 from codepipeline_client._http import TransportOptions
 from codepipeline_client._protocol.messages import Response
-from codepipeline_client._protocol.sigv4 import sign
 from codepipeline_client.clock import SystemClock
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
@@ -237,113 +234,6 @@ def test_an_answer_that_wears_out_the_parser_is_typed_soon(
     assert took < 1.0, "seconds of processor time of this thread"
 
 
-# Many threads
-
-
-def test_threads_under_faults_get_their_answers_and_the_quota_is_exact(service: LocalCodePipeline) -> None:
-    """
-    Fifty threads with an execution each; of ten calls, one meets faults.
-
-    What a call takes from the quota and gives back follows from its reports. The schedule keeps the quota between
-    empty and full, where the sum does not depend on who came first.
-    """
-    executions = [make_pipeline_execution(pipeline_name=f"p{number}") for number in range(50)]
-    for execution in executions:
-        service.put_execution(execution)
-    service.inject_by(Schedule())
-    told: dict[int, list[AttemptReport]] = {}
-
-    def take_note(report: AttemptReport) -> None:
-        told.setdefault(threading.get_ident(), []).append(report)
-
-    options = pointed_at(service, max_attempts=2, max_connections=10, timeout=None, connect_timeout=None)
-    with CodePipelineClient(**options, on_attempt=take_note) as client:
-        assert good(called(client, executions[0]), executions[0])
-        parts = client._runtime  # pyright: ignore[reportPrivateUsage] - the quota is nobody else's business
-        assert parts is not None
-        policy = parts.defaults.retry
-        assert isinstance(policy, RetryPolicy)
-        assert policy.quota.take(250)
-        told.clear()
-
-        def run(execution: PipelineExecution) -> int:
-            outcomes = [called(client, execution) for _ in range(100)]
-            lost = [outcome for outcome in outcomes if isinstance(outcome, CodePipelineError)]
-            assert all(isinstance(each, ServiceError | ConnectionFailedError) and each.attempts == 2 for each in lost)
-            assert all(good(each, execution) for each in outcomes if not isinstance(each, CodePipelineError))
-            return len(lost)
-
-        with ThreadPoolExecutor(50) as threads:
-            lost = sum(threads.map(run, executions))
-    reports = [report for own in told.values() for report in own]
-    assert 300 < lost < 400, "two calls of 31, as scheduled"
-    assert sum(report.pause is None for report in reports) == 5000
-    assert policy.quota.left == 250 + sum(changes(own) for own in told.values())
-
-
-class Schedule:
-    """
-    Of 31 calls for a pipeline two fail for good and one fails once; each pipeline starts elsewhere.
-
-    That takes 28 from the quota, and the 28 that go well at once give it back.
-    """
-
-    def __init__(self) -> None:
-        self._calls: dict[str, tuple[int, str]] = {}
-        self._faults = cycle([faults.ServerError(), faults.ResetInBody(), faults.CloseBeforeAnswer()])
-
-    def __call__(self, request: IncomingRequest) -> faults.Fault | None:
-        name = str((request.input or {})["pipelineName"])
-        if name == "web":
-            return None
-        count, call = self._calls.get(name, (int(name[1:]) * 7, ""))
-        is_first = call != request.headers["amz-sdk-invocation-id"]
-        count += is_first
-        self._calls[name] = count, request.headers["amz-sdk-invocation-id"]
-        if count % 31 in (3, 18):
-            return next(self._faults)
-        return faults.Throttling() if count % 31 == 9 and is_first else None
-
-
-def changes(reports: list[AttemptReport]) -> int:
-    """Return by how much a thread's calls changed the quota, by the rules of the AWS SDKs."""
-    total = taken = 0
-    for report in reports:
-        if report.pause is not None:
-            taken = 5 if report.error_code == "ThrottlingException" else 14
-            total -= taken
-        else:
-            total += 0 if report.error_code else taken or 1
-            taken = 0
-    return total
-
-
-@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_a_full_outage_is_not_made_worse(service: LocalCodePipeline, kind: str) -> None:
-    """A thousand calls, by ten at a time, cost no more retries than the quota holds."""
-    service.inject(faults.ServerError(), times=None)
-    options = pointed_at(service, max_connections=10)
-    execution = make_pipeline_execution()
-    outcomes: list[Outcome] = []
-
-    async def main() -> None:
-        async with AsyncCodePipelineClient(**options) as client, anyio.create_task_group() as tasks:
-            for _ in range(10):
-                tasks.start_soon(several, client)
-
-    async def several(client: AsyncCodePipelineClient) -> None:
-        outcomes.extend([await acalled(client, execution) for _ in range(100)])
-
-    if kind == "sync":
-        with CodePipelineClient(**options) as client, ThreadPoolExecutor(10) as threads:
-            outcomes.extend(threads.map(partial(called, client), [execution] * 1000))
-    else:
-        anyio.run(main, backend=kind)
-    assert len(outcomes) == 1000
-    assert all(isinstance(outcome, ServiceError) for outcome in outcomes)
-    assert len(service.requests) == 1000 + 500 // 14
-
-
 # Many tasks
 
 
@@ -414,28 +304,6 @@ def open_sockets(service: LocalCodePipeline) -> int:
             with suppress(OSError):
                 count += each.getpeername() == address
     return count
-
-
-def test_two_event_loops_one_after_the_other_share_a_client(service: LocalCodePipeline) -> None:
-    """Of asyncio, of trio, and of asyncio again; the client is not closed in between, and no old connection stays."""
-    execution = make_pipeline_execution()
-    client = AsyncCodePipelineClient(**pointed_at(service, max_connections=3))
-
-    async def three() -> None:
-        async with anyio.create_task_group() as tasks:
-            for _ in range(3):
-                tasks.start_soon(one)
-
-    async def one() -> None:
-        assert good(await acalled(client, execution), execution)
-
-    asyncio.run(three())
-    asyncio.run(three())
-    anyio.run(three, backend="trio")
-    asyncio.run(three())
-    assert service.open_connections <= 3
-    asyncio.run(client.aclose())
-    assert service.open_connections == 0
 
 
 # Forks
@@ -542,129 +410,106 @@ def once(arrived: threading.Event, fault: faults.Fault) -> Callable[[IncomingReq
 # Closing in the middle
 
 
-@pytest.mark.parametrize(
-    "fault", [faults.Hang(), faults.SlowHeaders(seconds_per_byte=9), faults.SlowBody(seconds_per_byte=9)], ids=repr
-)
-@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_closing_ends_a_call_in_flight_and_one_that_waits(
-    service: LocalCodePipeline, kind: str, fault: faults.Fault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The one in flight has the only connection; both end with a typed error, at once."""
-    arrived, signed, under_way = threading.Event(), threading.Semaphore(0), threading.Event()
+@dataclass
+class Closing:
+    """What a call is in the middle of when its client is closed."""
 
-    def counted(**parts: Any) -> Any:
-        signed.release()
-        return sign(**parts)
+    service: LocalCodePipeline
+    patch: pytest.MonkeyPatch
+    has_begun: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
+    """Lets go what is waited for in the end: a call that a close does not end must fail here, not hang."""
 
-    def both() -> None:
-        for _ in range(2):  # the first may have arrived before the second has its keys
-            signed.acquire(timeout=SOON)
-        arrived.wait(SOON)
-        under_way.set()
-
-    monkeypatch.setattr("codepipeline_client.transport.sign", counted)
-    threading.Thread(target=both, daemon=True).start()
-    service.inject_by(once(arrived, fault))
-    options = pointed_at(service, max_connections=1, timeout=None, read_timeout=None, connect_timeout=None)
-    outcomes = closed(kind, options, under_way, calls=2)
-    assert all(isinstance(outcome, ConnectionFailedError) for outcome in outcomes), outcomes
-    assert sorted(outcome.attempts for outcome in outcomes if isinstance(outcome, CodePipelineError)) == [1, 1]
-    latest = time.monotonic() + SOON
-    while not service.requests and time.monotonic() < latest:
-        time.sleep(0)  # the service's thread may not have taken note yet
-    assert len(service.requests) == 1
+    def waits(self, *_: object) -> Any:
+        """Begin, and wait until the end."""
+        self.has_begun.set()
+        self.release.wait()
+        return self.service.credentials
 
 
-@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_closing_ends_a_call_that_connects(service: LocalCodePipeline, kind: str) -> None:
+Begin = Callable[[Closing], dict[str, Any]]
+"""Prepares the middle of a call, and returns options of the client."""
+
+
+def in_a_response(fault: faults.Fault) -> Begin:
+    def begin(closing: Closing) -> dict[str, Any]:
+        closing.service.inject_by(once(closing.has_begun, fault))
+        return {"max_connections": 1}
+
+    return begin
+
+
+def in_a_connect(closing: Closing) -> dict[str, Any]:
     """To a listener whose queue is full: the system takes part in no more handshakes."""
-    with ExitStack() as stack:
-        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
-        asking = threading.Event()
-        url = f"http://127.0.0.1:{full.getsockname()[1]}"
-
-        def provider() -> Any:
-            asking.set()
-            return service.credentials
-
-        options = pointed_at(service, endpoint_url=url, credentials=provider, timeout=None, connect_timeout=None)
-        (outcome,) = closed(kind, options, asking, calls=1)
-        assert isinstance(outcome, ConnectionFailedError), outcome
-
-
-@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_closing_ends_a_pause(service: LocalCodePipeline, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which would have lasted for days; no request comes after it, and none is reported."""
-
-    def very_long(retry: int, *, base: float, chance: Callable[[], float]) -> float:
-        return 1e6
-
-    monkeypatch.setattr("codepipeline_client._call.retry.backoff", very_long)
-    pausing = threading.Event()
-    reports: list[AttemptReport] = []
-
-    def told(report: AttemptReport) -> None:
-        reports.append(report)
-        pausing.set()
-
-    service.put_error("ThrottlingException")
-    options = pointed_at(service, timeout=None, on_attempt=told, clock=SystemClock())
-    (outcome,) = closed(kind, options, pausing, calls=1)
-    assert isinstance(outcome, ConnectionFailedError), outcome
-    assert str(outcome) == "the client was closed"
-    assert isinstance(outcome.__cause__, ThrottlingException)
-    assert outcome.attempts == len(service.requests) == len(reports) == 1
-
-
-@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_closing_ends_a_wait_for_keys(service: LocalCodePipeline, kind: str) -> None:
-    """All of them; the source is not asked to stop, and nobody waits for it."""
-    asked, told = threading.Event(), threading.Event()
+    full = socket.create_server(("127.0.0.1", 0), backlog=0)
+    weakref.finalize(closing, full.close)
+    for _ in range(4):
+        waiting = socket.socket()
+        weakref.finalize(closing, waiting.close)
+        waiting.setblocking(False)
+        waiting.connect_ex(full.getsockname())
 
     def provider() -> Any:
-        asked.set()
-        told.wait()
-        return service.credentials
+        closing.has_begun.set()
+        return closing.service.credentials
 
-    outcomes = closed(kind, pointed_at(service, credentials=provider, timeout=None), asked, calls=3, release=told)
-    assert [str(outcome) for outcome in outcomes] == ["the client was closed"] * 3
-    assert service.requests == ()
+    return {"endpoint_url": f"http://127.0.0.1:{full.getsockname()[1]}", "credentials": provider}
+
+
+def in_a_pause(closing: Closing) -> dict[str, Any]:
+    """Which would have lasted for days."""
+    closing.patch.setattr("codepipeline_client._call.retry.backoff", lambda *_, **__: 1e6)
+    closing.service.put_error("ThrottlingException")
+    return {"on_attempt": lambda _: closing.has_begun.set(), "clock": SystemClock()}
+
+
+def in_a_wait_for_credentials(closing: Closing) -> dict[str, Any]:
+    return {"credentials": closing.waits}
+
+
+def in_a_wait_for_settings(closing: Closing) -> dict[str, Any]:
+    """In a file that is a pipe, say, or on a disk that does not respond."""
+    closing.patch.setattr(base_client, "resolve", closing.waits)
+    return {}
+
+
+def in_a_wait_for_ca_files(closing: Closing) -> dict[str, Any]:
+    closing.patch.setattr(TransportOptions, "tls_context", closing.waits)
+    return {"endpoint_url": closing.service.endpoint_url.replace("http:", "https:")}
+
+
+MIDDLES: Final = {
+    "silence": (in_a_response(faults.Hang()), 2, 1),
+    "body": (in_a_response(faults.SlowBody(seconds_per_byte=9)), 2, 1),
+    "connect": (in_a_connect, 1, 1),
+    "pause": (in_a_pause, 1, 1),
+    "credentials": (in_a_wait_for_credentials, 3, 0),
+    "ca-files": (in_a_wait_for_ca_files, 3, 1),
+    "settings": (in_a_wait_for_settings, 3, 0),
+}
+"""What begins it, how many calls there are, and how many attempts each of them has made."""
 
 
 @pytest.mark.parametrize(
-    ("kind", "work"),
-    [
-        pytest.param("asyncio", (base_client, "resolve"), id="asyncio-settings"),
-        pytest.param("trio", (base_client, "resolve"), id="trio-settings"),
-        pytest.param("sync", (TransportOptions, "tls_context"), id="sync-ca-files"),
-        pytest.param("asyncio", (TransportOptions, "tls_context"), id="asyncio-ca-files"),
-        pytest.param("trio", (TransportOptions, "tls_context"), id="trio-ca-files"),
-    ],
+    ("kind", "middle"),
+    # A sync client reads the settings in the thread of the call.
+    [each for each in product(["sync", "asyncio", "trio"], MIDDLES) if each != ("sync", "settings")],
 )
-def test_closing_ends_a_wait_for_files(
-    service: LocalCodePipeline, kind: str, work: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+def test_closing_ends_calls_at_once(
+    service: LocalCodePipeline, kind: str, middle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is a pipe, say, or on a disk that does not answer. It is left to its thread."""
-    original = getattr(*work)
-    reading, read = threading.Event(), threading.Event()
-
-    def hang(*arguments: Any) -> Any:
-        reading.set()
-        read.wait()
-        return original(*arguments)
-
-    monkeypatch.setattr(*work, hang)
-    url = service.endpoint_url.replace("http:", "https:")
-    options = pointed_at(service, endpoint_url=url, timeout=None, connect_timeout=None)
-    outcomes = closed(kind, options, reading, calls=3, release=read)
-    assert all(isinstance(outcome, ConnectionFailedError) for outcome in outcomes), outcomes
-    assert not any(outcome.may_pass for outcome in outcomes if isinstance(outcome, ConnectionFailedError))
-    assert [str(outcome) for outcome in outcomes] == ["the client was closed"] * 3
-    assert service.accepted_connections == 0
+    """Those in flight, those that wait for the only connection, and those that wait for anything else."""
+    begin, calls, attempts = MIDDLES[middle]
+    closing = Closing(service, monkeypatch)
+    options = {"timeout": None, "connect_timeout": None, "read_timeout": None, **begin(closing)}
+    outcomes = closed(kind, pointed_at(service, **options), closing, calls=calls)
+    assert len(outcomes) == calls
+    for outcome in outcomes:
+        assert isinstance(outcome, ConnectionFailedError), outcome
+        assert "the client was closed" in str(outcome)
+        assert not outcome.may_pass
+        assert outcome.attempts == attempts
+    assert len(service.requests) <= 1
 
 
 def let_settle(threads: Iterable[threading.Thread]) -> None:
@@ -679,20 +524,8 @@ def let_settle(threads: Iterable[threading.Thread]) -> None:
         time.sleep(0.01)
 
 
-def closed(
-    kind: str,
-    options: dict[str, Any],
-    under_way: threading.Event,
-    *,
-    calls: int,
-    release: threading.Event | None = None,
-) -> list[Outcome]:
-    """
-    Return how *calls* end when the client is closed while the first of them is *under_way*.
-
-    At the end, *release* lets go what they wait for: a call that a close does not end must fail here, not hang.
-    """
-    release = release or threading.Event()
+def closed(kind: str, options: dict[str, Any], closing: Closing, *, calls: int) -> list[Outcome]:
+    """Return how *calls* end when the client is closed while the first of them is in flight."""
     execution = make_pipeline_execution()
     outcomes: list[Outcome] = []
 
@@ -705,7 +538,7 @@ def closed(
             async with anyio.create_task_group() as tasks:
                 for _ in range(calls):
                     tasks.start_soon(one, client)
-                await anyio.to_thread.run_sync(under_way.wait, SOON)
+                await anyio.to_thread.run_sync(closing.has_begun.wait, SOON)
                 await anyio.wait_all_tasks_blocked()
                 await client.aclose()
 
@@ -716,19 +549,19 @@ def closed(
                 pending: list[Future[Outcome]] = [
                     threads.submit(partial(called, client, execution)) for _ in range(calls)
                 ]
-                assert under_way.wait(SOON)
+                assert closing.has_begun.wait(SOON)
                 let_settle(threads._threads)
                 client.close()
                 return [each.result(SOON) for each in pending]
             finally:  # before the threads are waited for
-                release.set()
+                closing.release.set()
 
     if kind == "sync":
         return threaded()
     try:
         anyio.run(main, backend=kind)
     finally:
-        release.set()
+        closing.release.set()
     return outcomes
 
 

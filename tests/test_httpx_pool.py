@@ -1,5 +1,7 @@
 """
-Why httpx's own pool does not do, shown on the httpx that is installed: three defects that this package's pool has not.
+Why httpx's own pool does not do, shown on the httpx that is installed: three defects.
+
+That this package's pool has none of them is in tests/_http, test_endurance and test_faults.
 
 A test that fails here after an update of httpx or httpcore is good news: a reason for a pool of our own is gone.
 """
@@ -18,9 +20,6 @@ import anyio
 import httpcore
 import httpx
 import pytest
-
-from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
-from codepipeline_client.clock import DEADLINE, Deadline
 
 RESPONSE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CONNECTIONS: Final = 10
@@ -129,18 +128,6 @@ def test_cancelled_calls_cost_httpx_connections_for_good(server: Server) -> None
     assert anyio.run(main)
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_cancelled_calls_cost_the_clients_pool_none(server: Server, backend: str) -> None:
-    async def main() -> int:
-        transport = AsyncPooledTransport(TransportOptions(max_connections=CONNECTIONS))
-        await cancel_many(transport, server)
-        usable = await count_usable(transport, server)
-        await transport.aclose()
-        return usable
-
-    assert anyio.run(main, backend=backend) == CONNECTIONS
-
-
 # Scans
 
 
@@ -171,34 +158,6 @@ def test_httpx_asks_every_connection_before_each_request(server: Server, monkeyp
     assert many >= 3 * few
 
 
-def test_the_clients_pool_asks_one(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    from codepipeline_client._http import connection as connections
-
-    asked = 0
-    is_usable = connections.AsyncConnection.is_usable
-
-    def counted(connection: connections.AsyncConnection) -> bool:
-        nonlocal asked
-        asked += 1
-        return bool(is_usable.__get__(connection))
-
-    monkeypatch.setattr(connections.AsyncConnection, "is_usable", property(counted))
-
-    async def main() -> None:
-        nonlocal asked
-        transport = AsyncPooledTransport(TransportOptions())
-        server.delay = 0.3
-        async with anyio.create_task_group() as tasks:
-            for _ in range(16):
-                tasks.start_soon(get, transport, server)
-        server.delay, asked = 0.0, 0
-        await get(transport, server)
-        await transport.aclose()
-
-    anyio.run(main)
-    assert asked == 1
-
-
 # Deadlines
 
 
@@ -209,13 +168,3 @@ def test_httpx_has_no_limit_for_a_whole_sync_call(server: Server) -> None:
     with httpx.HTTPTransport() as transport:
         transport.handle_request(request(server, 0.2)).read()
     assert time.monotonic() - began > 3 * 0.2
-
-
-def test_the_clients_transport_ends_a_sync_call_at_its_deadline(server: Server) -> None:
-    server.drip = 0.02
-    deadline = Deadline(0.2, time.monotonic)
-    transport = PooledTransport(TransportOptions())
-    with pytest.raises(httpx.ReadTimeout):
-        transport.handle_request(request(server, 0.2, **{DEADLINE: deadline}))
-    transport.close()
-    assert deadline.has_passed
