@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import anyio
 import httpx
@@ -83,11 +83,9 @@ class SigV4Transport(httpx.BaseTransport):
         self._transport.__exit__(exc_type, exc_value, traceback)
 
     def _get(self, request: httpx.Request) -> Credentials:
-        stale = _stale(request)
+        stale, seconds = _needed(request)
         try:
-            return (stale is None and self._credentials.fresh()) or self._credentials.get(
-                stale=stale, timeout=_time_left(request)
-            )
+            return (stale is None and self._credentials.fresh()) or self._credentials.get(stale=stale, timeout=seconds)
         except TimeoutError:
             raise _late() from None
 
@@ -152,11 +150,11 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         await self._transport.__aexit__(exc_type, exc_value, traceback)
 
     async def _get(self, request: httpx.Request) -> Credentials:
-        stale = _stale(request)
+        stale, seconds = _needed(request)
         fresh = self._credentials.fresh() if stale is None else None
         if fresh is not None:
             return fresh
-        with anyio.move_on_after(_time_left(request)):
+        with anyio.move_on_after(seconds):
             return await self._credentials.get_async(stale=stale)
         raise _late()
 
@@ -165,7 +163,7 @@ class _RequestSigner:
     """Signs requests for one service and region."""
 
     def __init__(self, service_name: str, region_name: str, now: Callable[[], float]) -> None:
-        scope: dict[str, Any] = {"service_name": service_name, "region_name": region_name}
+        scope: dict[str, object] = {"service_name": service_name, "region_name": region_name}
         for argument, value in scope.items():
             if not (isinstance(value, str) and re.fullmatch("[A-Za-z0-9-]+", value)):
                 raise ConfigurationError(f"{argument} must be letters, digits and hyphens, not {value!r}")
@@ -199,15 +197,11 @@ def _attempt(request: httpx.Request) -> Attempt | None:
     return attempt if isinstance(attempt, Attempt) else None
 
 
-def _stale(request: httpx.Request) -> Credentials | None:
-    attempt = _attempt(request)
-    return None if attempt is None else attempt.stale
-
-
-def _time_left(request: httpx.Request) -> float | None:
-    """Return how many seconds the request's call has left. None for no limit."""
-    deadline = request.extensions.get(DEADLINE)
-    return deadline.within(None) if isinstance(deadline, Deadline) else None
+def _needed(request: httpx.Request) -> tuple[Credentials | None, float | None]:
+    """Return the credentials not to sign with, and how many seconds the request's call has left: None for no limit."""
+    attempt, deadline = _attempt(request), request.extensions.get(DEADLINE)
+    seconds = deadline.within(None) if isinstance(deadline, Deadline) else None
+    return None if attempt is None else attempt.stale, seconds
 
 
 def _late() -> RequestTimeoutError:

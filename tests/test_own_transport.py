@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
@@ -21,10 +20,8 @@ from codepipeline_client import (
     CodePipelineError,
     ConfigurationError,
     ConnectionFailedError,
-    ExpiredTokenException,
     GetPipelineExecutionOutput,
     InternalServerError,
-    PipelineNotFoundException,
     RequestTimeoutError,
     ResponseDecodeError,
     ServiceError,
@@ -151,39 +148,6 @@ def test_a_call_gets_its_answer_over_one_connection_that_is_kept_and_closed(
     assert (service.accepted_connections, service.open_connections) == (1, 0)
 
 
-def test_what_is_signed_arrives_as_it_was_signed(ask: Ask, service: LocalCodePipeline) -> None:
-    """A transport may add headers that are not covered, and no compression is offered."""
-    ask(**pointed_at(service, user_agent_app_id="own"))
-    (request,) = service.requests
-    assert request.headers["accept-encoding"] == "identity"
-    assert "app/own" in request.headers["user-agent"]
-    assert "content-type;host;x-amz-date;x-amz-target" in request.headers["authorization"]
-
-
-def test_threads_may_share_it(service: LocalCodePipeline) -> None:
-    options = pointed_at(service, transport=httpx.HTTPTransport(verify=NO_TLS))
-    with CodePipelineClient(**options) as client, ThreadPoolExecutor(8) as threads:
-        calls = [threads.submit(client.get_pipeline_execution, **ASKED) for _ in range(80)]
-        assert all(good(call.result(), attempts=1) for call in calls)
-
-
-def test_tasks_may_share_it(async_way: str, service: LocalCodePipeline) -> None:
-    answers: Answers = []
-
-    async def main() -> None:
-        async with AsyncCodePipelineClient(**pointed_at(service, transport=TRANSPORTS[async_way]())) as client:
-
-            async def call() -> None:
-                answers.append(await client.get_pipeline_execution(**ASKED))
-
-            async with anyio.create_task_group() as tasks:
-                for _ in range(80):
-                    tasks.start_soon(call)
-
-    run(async_way, main)
-    assert [good(answer, attempts=1) for answer in answers] == [True] * 80
-
-
 # Failures
 
 PASSING = [
@@ -291,31 +255,6 @@ def check_nothing_is_kept(error: TransportError) -> None:
     while cause is not None:
         assert "AWS4-HMAC-SHA256" not in f"{cause!r} {vars(cause)}"
         cause = cause.__cause__ or cause.__context__
-
-
-LASTING = [
-    pytest.param(faults.ErrorResponse(code="PipelineNotFoundException"), PipelineNotFoundException, id="not-found"),
-    pytest.param(faults.ErrorResponse(code="AccessDeniedException"), ServiceError, id="denied"),
-    pytest.param(faults.ErrorResponse(code="ExpiredTokenException"), ExpiredTokenException, id="expired"),
-]
-
-
-@pytest.mark.parametrize(("fault", "error"), LASTING)
-def test_a_fault_that_stays_as_it_is_ends_the_call_at_once(
-    ask: Ask, service: LocalCodePipeline, fault: faults.Fault, error: type[CodePipelineError]
-) -> None:
-    service.inject(fault, times=None)
-    (answer,) = ask(**pointed_at(service))
-    assert isinstance(answer, error)
-    assert (answer.attempts, len(service.requests)) == (1, 1)
-
-
-def test_a_redirect_reaches_nobody_else(ask: Ask, service: LocalCodePipeline) -> None:
-    with LocalCodePipeline() as elsewhere:
-        service.inject(faults.Redirect(location=elsewhere.endpoint_url))
-        (answer,) = ask(**pointed_at(service))
-        assert isinstance(answer, ResponseDecodeError)
-        assert elsewhere.accepted_connections == 0
 
 
 def test_a_refused_connection_is_tried_again(ask: Ask, service: LocalCodePipeline) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -218,11 +217,6 @@ def test_no_keys_at_all_is_told(send: Send) -> None:
         send(url="https://a.test", signing={"service_name": "sts", "credentials": None})
 
 
-def test_keys_come_from_a_provider(send: Send) -> None:
-    sent = send(url="https://a.test", signing={"service_name": "sts", "credentials": lambda: KEYS})
-    assert "Credential=AKID/" in sent.headers["authorization"]
-
-
 def test_keys_come_from_an_async_provider() -> None:
     recorder = Recorder()
 
@@ -238,28 +232,3 @@ def test_keys_come_from_an_async_provider() -> None:
         anyio.run(main, backend=backend)
     assert all("Credential=AKID/" in sent.headers["authorization"] for sent in recorder.requests)
     assert len(recorder.requests) == 2
-
-
-def test_a_slow_provider_leaves_the_event_loop_free_and_is_asked_once() -> None:
-    """The heart of the matter by order, not by time: the loop runs while the provider still waits for it to run."""
-    asked: list[int] = []
-    beats = threading.Event()
-
-    def provider() -> Credentials:
-        asked.append(1)
-        assert beats.wait(10), "the event loop stood still while the provider worked"
-        return KEYS
-
-    async def main() -> None:
-        transport = AsyncSigV4Transport(Recorder(), service_name="sts", region_name="eu-west-1", credentials=provider)
-        async with anyio.create_task_group() as tasks:
-            for _ in range(50):
-                tasks.start_soon(transport.handle_async_request, httpx.Request("GET", "https://a.test"))
-            for _ in range(100):
-                await anyio.lowlevel.checkpoint()
-            beats.set()
-
-    for backend in ("asyncio", "trio"):
-        beats.clear()
-        anyio.run(main, backend=backend)
-    assert len(asked) == 2, "one for each run, not one for each call"

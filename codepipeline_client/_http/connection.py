@@ -45,7 +45,7 @@ class _BaseConnection(PooledConnection):
         super().__init__(key)
         self._route: Final = route
 
-    def _new_parser(self) -> ResponseParser:
+    def _begin(self) -> ResponseParser:
         self.has_received = self.allows_reuse = False
         return ResponseParser()
 
@@ -70,7 +70,7 @@ class Connection(_BaseConnection):
 
     def send(self, request: httpx.Request, timer: StepTimer, lease: AnyLease) -> httpx.Response:
         """Return the whole response. Raises OSError or RemoteProtocolError."""
-        sock, parser = self._socket, self._new_parser()
+        sock, parser = self._socket, self._begin()
         lease.wake_by(partial(_shut_down, sock))
         timer.begin("write")
         sock.settimeout(timer.timeout())
@@ -82,8 +82,7 @@ class Connection(_BaseConnection):
             pass  # the server may have responded before it hung up: reading tells
         while not parser.is_complete:
             timer.begin("read")
-            sock.settimeout(timer.timeout())
-            self._feed(parser, sock.recv(_READ_SIZE))
+            self._feed(parser, _receive(sock, timer))
         return parser.response()
 
     def close(self) -> None:
@@ -107,17 +106,18 @@ class AsyncConnection(_BaseConnection):
 
     async def send(self, request: httpx.Request, timer: StepTimer) -> httpx.Response:
         """Return the whole response. Raises OSError, BrokenResourceError or RemoteProtocolError."""
-        parser = self._new_parser()
+        parser = self._begin()
         with suppress(OSError, anyio.BrokenResourceError):  # as in the twin
             await self._stream.send(self._route.encode(request))
         while not parser.is_complete:
             timer.begin("read")
-            self._feed(parser, await _receive(self._stream))
+            self._feed(parser, await _receive_async(self._stream))
         return parser.response()
 
     async def aclose(self) -> None:
         """Close the stream, without a word to the server."""
-        await _aclose(self._stream)
+        with anyio.CancelScope(shield=True):
+            await self._stream.aclose()
 
 
 def connect(
@@ -126,13 +126,13 @@ def connect(
     """Return an open connection. Raises OSError or ProxyError."""
     sock = _connect(route, resolver, timer, lease)
     try:
+        sock.settimeout(timer.timeout())
         if route.is_tunnel:
             sock.sendall(route.encode_connect())
             reply = bytearray()
-            while not _opens_tunnel(reply, sock.recv(_READ_SIZE)):
-                sock.settimeout(timer.timeout())
+            while not _opens_tunnel(reply, _receive(sock, timer)):
+                pass
         if context is not None:
-            sock.settimeout(timer.timeout())
             sock = context.wrap_socket(sock, server_hostname=route.host, do_handshake_on_connect=False)
             lease.wake_by(partial(_shut_down, sock))
             sock.do_handshake()
@@ -153,13 +153,14 @@ async def connect_async(
         if route.is_tunnel:
             await stream.send(route.encode_connect())
             reply = bytearray()
-            while not _opens_tunnel(reply, await _receive(stream)):
+            while not _opens_tunnel(reply, await _receive_async(stream)):
                 pass
         if context is not None:
             tls = await TLSStream.wrap(stream, hostname=route.host, ssl_context=context, standard_compatible=False)
             return AsyncConnection(key, route, tls)
     except BaseException:
-        await _aclose(stream)
+        with anyio.CancelScope(shield=True):
+            await stream.aclose()
         raise
     return AsyncConnection(key, route, stream)
 
@@ -194,24 +195,20 @@ def _connect(route: Route, resolver: Resolver, timer: StepTimer, lease: AnyLease
     while True:
         family, address = found[-among]
         try:
-            return _connect_to(family, address, timer.timeout(among), lease)
+            sock = socket.socket(family, socket.SOCK_STREAM)  # fails for a family that this machine has switched off
+            try:
+                lease.wake_by(partial(_shut_down, sock))
+                sock.settimeout(timer.timeout(among))
+                sock.connect(address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return sock
+            except BaseException:
+                sock.close()
+                raise
         except OSError:
             among -= 1
             if not among or lease.is_closed:
                 raise
-
-
-def _connect_to(family: int, address: tuple[str, int], timeout: float | None, lease: AnyLease) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)  # fails for a family that this machine has switched off
-    try:
-        lease.wake_by(partial(_shut_down, sock))
-        sock.settimeout(timeout)
-        sock.connect(address)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 async def _connect_async(route: Route, resolver: Resolver, timer: StepTimer) -> ByteStream:
@@ -249,17 +246,16 @@ def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
     return True
 
 
-async def _receive(stream: ByteStream) -> bytes:
-    """Return what came, nothing at the end."""
+def _receive(sock: socket.socket, timer: StepTimer) -> bytes:
+    sock.settimeout(timer.timeout())
+    return sock.recv(_READ_SIZE)
+
+
+async def _receive_async(stream: ByteStream) -> bytes:
     try:
         return await stream.receive()
     except anyio.EndOfStream:
         return b""
-
-
-async def _aclose(stream: ByteStream) -> None:
-    with anyio.CancelScope(shield=True):
-        await stream.aclose()
 
 
 def _shut_down(sock: socket.socket) -> None:

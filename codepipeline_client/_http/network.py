@@ -83,11 +83,7 @@ class TransportOptions:
         return "https" in (url.scheme, None if self.proxy is None else self.proxy.url.scheme)
 
     def tls_context(self) -> ssl.SSLContext:
-        """
-        Return a TLS context. Building one reads CA files and takes 20 ms or more.
-
-        Raises ConfigurationError when the CA files cannot be read.
-        """
+        """Return a TLS context: this reads CA files, and takes 20 ms or more. Raises ConfigurationError."""
         if isinstance(self.verify, ssl.SSLContext):
             return self.verify
         if isinstance(self.verify, bool):
@@ -148,11 +144,7 @@ class Resolver:
         return self._share("tls", self._tls_context, is_kept=True)
 
     def _share(self, key: object, work: Callable[[], T], *, is_kept: bool) -> SharedFuture[T]:
-        """
-        Do *work* in a thread, once for all that ask at the same time; once for all if its result *is_kept*.
-
-        Work that is stuck is replaced, each time after twice as long, so that few threads hang.
-        """
+        """Do *work* in a thread, once for all that need it. If stuck, it is replaced, each time after twice as long."""
         now = self._monotonic()
         future, began, patience = self._shared.get(key, (None, now, _STUCK_AFTER / 2))
         if future is not None and (future.done() or now - began < patience):

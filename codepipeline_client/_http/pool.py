@@ -67,12 +67,7 @@ AnyLease: TypeAlias = Lease[Any]
 
 
 class ConnectionPool(Generic[ConnectionT]):
-    """
-    As many connections as the options allow. Calls are served first come, first served.
-
-    The connection used last is used first, so that the others grow old: one that is idle for too long is not used
-    again.
-    """
+    """Serves calls first come, first served. The connection used last is used first, so that the others grow old."""
 
     def __init__(self, options: TransportOptions) -> None:
         self._max_connections = options.max_connections

@@ -90,11 +90,7 @@ class ResponseParser:
         return self.is_complete and self._keeps_alive and not self._has_extra
 
     def feed(self, data: bytes) -> None:
-        """
-        Read *data*; nothing is the end of the connection.
-
-        Raises RemoteProtocolError when the response cannot be trusted, or is not whole at the end.
-        """
+        """Read *data*; nothing is the end of the connection. Raises RemoteProtocolError for what cannot be trusted."""
         is_over = True
         try:
             if data:

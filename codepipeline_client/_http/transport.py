@@ -111,11 +111,7 @@ class PooledTransport(httpx.BaseTransport):
 
 
 class AsyncPooledTransport(httpx.AsyncBaseTransport):
-    """
-    Sends from tasks, over at most `max_connections` for each event loop. Closing it ends requests in flight.
-
-    What is idle in another event loop than the one that closes it is closed when that one ends.
-    """
+    """The same for tasks, with a pool for each event loop. What is idle in other loops is closed when these end."""
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
