@@ -8,8 +8,6 @@ A test that fails here after an update of httpx or httpcore is good news: a reas
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -21,45 +19,31 @@ import httpcore
 import httpx
 import pytest
 
-RESPONSE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+from tests._http.peer import OK, Peer, Talk
+
 CONNECTIONS: Final = 10
 
 
-class Server:
+class Server(Peer):
     """Responds to each request, *delay* seconds late, or one byte every *drip* seconds."""
 
     def __init__(self) -> None:
+        super().__init__(self._respond)
         self.delay = 0.0
         self.drip = 0.0
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.url: Final = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
-        threading.Thread(target=self._accept, daemon=True).start()
 
-    def close(self) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=[connection], daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with suppress(OSError), connection:
-            while connection.recv(65536):
-                time.sleep(self.delay)
-                for piece in [RESPONSE[i : i + 1] for i in range(len(RESPONSE))] if self.drip else [RESPONSE]:
-                    connection.sendall(piece)
-                    time.sleep(self.drip)
+    def _respond(self, talk: Talk) -> None:
+        while talk.line.recv(65536):
+            time.sleep(self.delay)
+            for piece in [OK[i : i + 1] for i in range(len(OK))] if self.drip else [OK]:
+                talk.write(piece)
+                time.sleep(self.drip)
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    running = Server()
-    yield running
-    running.close()
+    with Server() as running:
+        yield running
 
 
 def request(server: Server, seconds: float, **extensions: Any) -> httpx.Request:

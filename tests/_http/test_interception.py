@@ -12,14 +12,13 @@ from types import FunctionType
 from typing import Any, Final, TypeAlias
 from unittest import mock
 
-import anyio
 import httpcore
 import httpx
 import pytest
 
-from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from codepipeline_client._http.interception import is_intercepted
 from codepipeline_client._http.response import MAX_BODY
+from tests._http.peer import Make
 
 SENDERS: Final = [
     *(
@@ -116,45 +115,20 @@ print("httpcore" in sys.modules)
 Respond: TypeAlias = Callable[[], httpx.Response]
 
 
-def sync_responses(monkeypatch: pytest.MonkeyPatch, respond: Respond) -> list[httpx.Response]:
+@pytest.fixture
+def responses(make: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[[Respond], list[httpx.Response]]:
     """Return the responses to two requests over one transport."""
 
-    def handle(_: object, request: httpx.Request) -> httpx.Response:
-        return respond()
+    def go(respond: Respond) -> list[httpx.Response]:
+        async def handle(_: object, request: httpx.Request) -> httpx.Response:
+            return respond()
 
-    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle)
-    transport = PooledTransport(TransportOptions())
-    try:
-        return [transport.handle_request(httpx.Request("POST", "http://a.example")) for _ in range(2)]
-    finally:
-        transport.close()
+        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: respond())
+        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
+        sender = make(max_connections=1)
+        return [sender.send("http://a.example") for _ in range(2)]
 
-
-def async_responses(monkeypatch: pytest.MonkeyPatch, respond: Respond, backend: str) -> list[httpx.Response]:
-    async def handle(_: object, request: httpx.Request) -> httpx.Response:
-        return respond()
-
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
-
-    async def main() -> list[httpx.Response]:
-        transport = AsyncPooledTransport(TransportOptions())
-        try:
-            request = httpx.Request("POST", "http://a.example")
-            return [await transport.handle_async_request(request) for _ in range(2)]
-        finally:
-            await transport.aclose()
-
-    return anyio.run(main, backend=backend)
-
-
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def responses(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Respond], list[httpx.Response]]:
-    way: str = request.param
-    if way == "sync":
-        return functools.partial(sync_responses, monkeypatch)
-    return functools.partial(async_responses, monkeypatch, backend=way)
+    return go
 
 
 def test_status_headers_and_body_arrive_whole(responses: Callable[[Respond], list[httpx.Response]]) -> None:
