@@ -1,5 +1,5 @@
 """
-Left running: many calls, threads, tasks, loops and processes on one client, and answers made to use it up.
+Left running: many calls, threads, tasks, loops and processes on one client, and responses made to use it up.
 
 Single faults are in test_faults. `CALLS=10000 python -m pytest tests/test_endurance.py -k cancelled` makes that many
 calls where the suite makes 2 000.
@@ -91,20 +91,20 @@ def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
     return {**options, **more}
 
 
-def asked(execution: PipelineExecution) -> dict[str, Any]:
+def input_of(execution: PipelineExecution) -> dict[str, Any]:
     return {"pipeline_name": execution.pipeline_name, "pipeline_execution_id": execution.pipeline_execution_id}
 
 
 def called(client: CodePipelineClient, execution: PipelineExecution, **more: Any) -> Outcome:
     try:
-        return client.get_pipeline_execution(**asked(execution), **more)
+        return client.get_pipeline_execution(**input_of(execution), **more)
     except CodePipelineError as error:
         return error
 
 
 async def acalled(client: AsyncCodePipelineClient, execution: PipelineExecution, **more: Any) -> Outcome:
     try:
-        return await client.get_pipeline_execution(**asked(execution), **more)
+        return await client.get_pipeline_execution(**input_of(execution), **more)
     except CodePipelineError as error:
         return error
 
@@ -123,9 +123,9 @@ import anyio
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials, ResponseDecodeError
 
 kind, url, name, execution_id, key, secret = sys.argv[1:]
-asked = {"pipeline_name": name, "pipeline_execution_id": execution_id}
-keys = Credentials(access_key_id=key, secret_access_key=secret)
-options = {"region_name": "us-east-1", "endpoint_url": url, "credentials": keys, "retry_mode": "off"}
+wanted = {"pipeline_name": name, "pipeline_execution_id": execution_id}
+credentials = Credentials(access_key_id=key, secret_access_key=secret)
+options = {"region_name": "us-east-1", "endpoint_url": url, "credentials": credentials, "retry_mode": "off"}
 
 def note(number):
     global before
@@ -138,7 +138,7 @@ def sync():
         for number in range(5 + 9):
             note(number)
             try:
-                client.get_pipeline_execution(**asked)
+                client.get_pipeline_execution(**wanted)
             except ResponseDecodeError:
                 assert number >= 5
 
@@ -147,7 +147,7 @@ async def main():
         for number in range(5 + 9):
             note(number)
             try:
-                await client.get_pipeline_execution(**asked)
+                await client.get_pipeline_execution(**wanted)
             except ResponseDecodeError:
                 assert number >= 5
 
@@ -159,12 +159,12 @@ print(tracemalloc.get_traced_memory()[1] - before)
 
 
 @pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_answers_without_end_cost_little_memory(service: LocalCodePipeline, kind: str) -> None:
+def test_bodies_without_end_cost_little_memory(service: LocalCodePipeline, kind: str) -> None:
     """By tracemalloc's peak, in a process of its own: the resident peak would begin with that of the parent."""
     huge = (faults.GzipBomb(), faults.EndlessBody(), faults.OversizeBody())
     service.inject_by(lambda request: huge[request.number % 3] if request.number > 5 else None)
-    execution, keys = make_pipeline_execution(), service.credentials
-    about = (*asked(execution).values(), keys.access_key_id, keys.secret_access_key)
+    execution, secrets = make_pipeline_execution(), service.credentials
+    about = (*input_of(execution).values(), secrets.access_key_id, secrets.secret_access_key)
     ran = subprocess.run(
         [sys.executable, "-c", GLUTTON, kind, service.endpoint_url, *about], check=True, capture_output=True, text=True
     )
@@ -173,7 +173,7 @@ def test_answers_without_end_cost_little_memory(service: LocalCodePipeline, kind
 
 
 @pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_a_failed_call_keeps_nothing_of_the_answer(service: LocalCodePipeline, kind: str) -> None:
+def test_a_failed_call_keeps_nothing_of_the_response(service: LocalCodePipeline, kind: str) -> None:
     """Not in its error's frames, nor in a cycle of the error with them: the garbage collector may come late."""
     service.inject(faults.OversizeBody(), times=None)
     options = pointed_at(service, retry_mode="off")
@@ -221,7 +221,7 @@ WEARING: Final = [
 
 @pytest.mark.parametrize("status_code", [200, 400])
 @pytest.mark.parametrize("body", WEARING)
-def test_an_answer_that_wears_out_the_parser_is_typed_soon(
+def test_a_response_that_wears_out_the_parser_is_typed_soon(
     service: LocalCodePipeline, body: bytes, status_code: int
 ) -> None:
     service.put_response(body=body, status_code=status_code)
@@ -296,7 +296,7 @@ def count_tasks(backend: str) -> int:
 
 
 def open_sockets(service: LocalCodePipeline) -> int:
-    """Return how many sockets of this process are connected to the service, those included that nobody has any more."""
+    """Return how many sockets of this process are connected to the service, also those that nothing refers to."""
     address = ("127.0.0.1", int(service.endpoint_url.rpartition(":")[2]))
     count = 0
     for each in gc.get_objects():
@@ -574,27 +574,27 @@ import anyio
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials, ConnectionFailedError
 
 kind, url, name, execution_id, key, secret = sys.argv[1:]
-asked = {"pipeline_name": name, "pipeline_execution_id": execution_id}
-keys = Credentials(access_key_id=key, secret_access_key=secret)
-options = {"region_name": "us-east-1", "endpoint_url": url, "credentials": keys, "max_connections": 100}
+wanted = {"pipeline_name": name, "pipeline_execution_id": execution_id}
+credentials = Credentials(access_key_id=key, secret_access_key=secret)
+options = {"region_name": "us-east-1", "endpoint_url": url, "credentials": credentials, "max_connections": 100}
 
 def sync():
     with CodePipelineClient(**options) as client, ThreadPoolExecutor(100) as threads:
-        client.get_pipeline_execution(**asked)
+        client.get_pipeline_execution(**wanted)
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-        calls = [threads.submit(client.get_pipeline_execution, **asked) for _ in range(100)]
+        calls = [threads.submit(client.get_pipeline_execution, **wanted) for _ in range(100)]
         outcomes = [call.exception() for call in calls]
-        return outcomes, [client.get_pipeline_execution(**asked) for _ in range(3)]
+        return outcomes, [client.get_pipeline_execution(**wanted) for _ in range(3)]
 
 async def tasks():
     async with AsyncCodePipelineClient(**options) as client:
         outcomes = []
-        await client.get_pipeline_execution(**asked)
+        await client.get_pipeline_execution(**wanted)
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 
         async def call():
             try:
-                await client.get_pipeline_execution(**asked)
+                await client.get_pipeline_execution(**wanted)
             except Exception as error:
                 outcomes.append(error)
             else:
@@ -603,7 +603,7 @@ async def tasks():
         async with anyio.create_task_group() as group:
             for _ in range(100):
                 group.start_soon(call)
-        return outcomes, [await client.get_pipeline_execution(**asked) for _ in range(3)]
+        return outcomes, [await client.get_pipeline_execution(**wanted) for _ in range(3)]
 
 outcomes, after = sync() if kind == "sync" else anyio.run(tasks, backend=kind)
 failures = [each for each in outcomes if each is not None]
@@ -619,8 +619,8 @@ def test_too_few_file_descriptors_end_in_typed_errors_and_heal(service: LocalCod
     service.put_execution(execution)
     service.inject(faults.Delay(seconds=0.3), times=None)
     arguments = [kind, service.endpoint_url, execution.pipeline_name, execution.pipeline_execution_id]
-    keys = [service.credentials.access_key_id, service.credentials.secret_access_key]
+    secrets = [service.credentials.access_key_id, service.credentials.secret_access_key]
     done = subprocess.run(
-        [sys.executable, "-c", FEW_FILES, *arguments, *keys], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", FEW_FILES, *arguments, *secrets], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.stdout, done.stderr) == ("100 True {'ConnectionFailedError'} 3\n", "")

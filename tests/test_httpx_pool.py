@@ -115,13 +115,13 @@ def test_cancelled_calls_cost_httpx_connections_for_good(server: Server) -> None
 # Scans
 
 
-def test_httpx_asks_every_connection_before_each_request(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_httpx_looks_at_every_connection_before_each_request(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """So a request costs the more, the more are in flight. Counted, since time would depend on the machine."""
-    asked: Counter[int] = Counter()
+    calls: Counter[int] = Counter()
     is_idle = httpcore.AsyncHTTPConnection.is_idle
 
     def counted(connection: httpcore.AsyncHTTPConnection) -> bool:
-        asked[id(connection)] += 1
+        calls[id(connection)] += 1
         return is_idle(connection)
 
     monkeypatch.setattr(httpcore.AsyncHTTPConnection, "is_idle", counted)
@@ -133,10 +133,10 @@ def test_httpx_asks_every_connection_before_each_request(server: Server, monkeyp
                 for _ in range(connections):
                     tasks.start_soon(get, transport, server)
             server.delay = 0.0
-            asked.clear()
+            calls.clear()
             await get(transport, server)
-            assert len(asked) == connections
-            return asked.total()
+            assert len(calls) == connections
+            return calls.total()
 
     few, many = anyio.run(main, 4), anyio.run(main, 16)
     assert many >= 3 * few

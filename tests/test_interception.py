@@ -42,7 +42,7 @@ URL: Final = "https://codepipeline.eu-west-1.amazonaws.com/"
 """As httpx shows it, so mocks that compare all of a URL match it."""
 BODY: Final = {"pipelineExecution": {"status": "Succeeded"}}
 EXECUTION: Final = make_pipeline_execution()
-ASKED: Final[dict[str, Any]] = {
+WANTED: Final[dict[str, Any]] = {
     "pipeline_name": EXECUTION.pipeline_name,
     "pipeline_execution_id": EXECUTION.pipeline_execution_id,
 }
@@ -59,7 +59,7 @@ CONNECTIONS: Final = 8
 Ask: TypeAlias = Callable[..., GetPipelineExecutionOutput]
 
 unfinished = pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")
-"""Trio tells of the generators of httpx and httpcore, which nobody else could close when a call is cut off."""
+"""Trio tells of the generators of httpx and httpcore, which only they could close when a call is cut off."""
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
@@ -77,12 +77,12 @@ def ask(way: str) -> Ask:
         if way == "sync":
             with CodePipelineClient(**options) as client:
                 within()
-                return client.get_pipeline_execution(**ASKED)
+                return client.get_pipeline_execution(**WANTED)
 
         async def main() -> GetPipelineExecutionOutput:
             async with AsyncCodePipelineClient(**options) as client:
                 within()
-                return await client.get_pipeline_execution(**ASKED)
+                return await client.get_pipeline_execution(**WANTED)
 
         return anyio.run(main, backend=way)
 
@@ -107,7 +107,7 @@ def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
 
 async def until(holds: Callable[[], bool]) -> None:
     with anyio.fail_after(10):
-        while not holds():  # noqa: ASYNC110 - the endpoint runs in a thread, and tells nobody
+        while not holds():  # noqa: ASYNC110 - the endpoint runs in a thread, and has no event
             await anyio.sleep(0.01)
 
 
@@ -159,20 +159,20 @@ def test_a_client_that_has_connections_is_seen_too_and_goes_back_to_them(way: st
 
     def sync() -> list[str]:
         with CodePipelineClient(**pointed_at(service)) as client:
-            seen = [client.get_pipeline_execution(**ASKED).pipeline_execution.status]
+            seen = [client.get_pipeline_execution(**WANTED).pipeline_execution.status]
             router = begin()
-            seen.append(client.get_pipeline_execution(**ASKED).pipeline_execution.status)
+            seen.append(client.get_pipeline_execution(**WANTED).pipeline_execution.status)
             router.stop()
-            seen.append(client.get_pipeline_execution(**ASKED).pipeline_execution.status)
+            seen.append(client.get_pipeline_execution(**WANTED).pipeline_execution.status)
         return [*map(str, seen)]
 
     async def main() -> list[str]:
         async with AsyncCodePipelineClient(**pointed_at(service)) as client:
-            seen = [(await client.get_pipeline_execution(**ASKED)).pipeline_execution.status]
+            seen = [(await client.get_pipeline_execution(**WANTED)).pipeline_execution.status]
             router = begin()
-            seen.append((await client.get_pipeline_execution(**ASKED)).pipeline_execution.status)
+            seen.append((await client.get_pipeline_execution(**WANTED)).pipeline_execution.status)
             router.stop()
-            seen.append((await client.get_pipeline_execution(**ASKED)).pipeline_execution.status)
+            seen.append((await client.get_pipeline_execution(**WANTED)).pipeline_execution.status)
         return [*map(str, seen)]
 
     assert (sync() if way == "sync" else anyio.run(main, backend=way)) == ["Succeeded", "Stopped", "Succeeded"]
@@ -319,12 +319,12 @@ def test_an_instrumented_sync_call_ends_in_time_when_it_had_to_wait_for_a_connec
     """What is left of its time counts when it is sent, not what it had when it began."""
     service.inject(faults.Hang(), times=None)
     with CodePipelineClient(**pointed_at(service, max_connections=1)) as client, ThreadPoolExecutor(1) as other:
-        holder = other.submit(client.get_pipeline_execution, **ASKED, timeout=0.9)
+        holder = other.submit(client.get_pipeline_execution, **WANTED, timeout=0.9)
         while not service.requests:
             time.sleep(0.01)
         began = time.monotonic()
         with pytest.raises(RequestTimeoutError):
-            client.get_pipeline_execution(**ASKED, timeout=1.0)
+            client.get_pipeline_execution(**WANTED, timeout=1.0)
         assert time.monotonic() - began < 1.5, "the upper bound leaves room for a busy machine"
         assert isinstance(holder.exception(), RequestTimeoutError)
     assert len(service.requests) == 2
@@ -341,7 +341,7 @@ def test_an_instrumented_async_call_ends_at_its_timeout_when_each_byte_comes_in_
     async def main() -> None:
         async with AsyncCodePipelineClient(**pointed_at(service, timeout=0.4)) as client:
             with pytest.raises(RequestTimeoutError, match=r"within its timeout of 0\.4 seconds"):
-                await client.get_pipeline_execution(**ASKED)
+                await client.get_pipeline_execution(**WANTED)
 
     anyio.run(main, backend=backend)
 
@@ -368,7 +368,7 @@ def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
                 nonlocal cancelled
                 while cancelled < CANCELLED_CALLS:
                     with anyio.move_on_after(random.uniform(0, 0.05)) as scope:
-                        await client.get_pipeline_execution(**ASKED)
+                        await client.get_pipeline_execution(**WANTED)
                     cancelled += scope.cancelled_caught
 
             async with anyio.create_task_group() as tasks:
@@ -379,10 +379,10 @@ def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
             service.inject(faults.Hang(), times=CONNECTIONS)
             async with anyio.create_task_group() as tasks:
                 for _ in range(CONNECTIONS):
-                    tasks.start_soon(lambda: client.get_pipeline_execution(**ASKED))
+                    tasks.start_soon(lambda: client.get_pipeline_execution(**WANTED))
                 await until(lambda: len(service.requests) - before >= CONNECTIONS)
                 tasks.cancel_scope.cancel()
-            assert (await client.get_pipeline_execution(**ASKED)).pipeline_execution == EXECUTION
+            assert (await client.get_pipeline_execution(**WANTED)).pipeline_execution == EXECUTION
         await until(lambda: service.open_connections == 0)
 
     anyio.run(main, backend=backend)
@@ -410,21 +410,21 @@ def test_pytest_socket_forbids_calls(pytester: pytest.Pytester) -> None:
 
         from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials
 
-        ASKED = {"pipeline_name": "web", "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"}
-        KEYS = Credentials(access_key_id="AKID", secret_access_key="secret")
+        WANTED = {"pipeline_name": "web", "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"}
+        CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret")
 
 
         def failure(way, endpoint_url=None):
-            options = {"region_name": "eu-west-1", "credentials": KEYS, "endpoint_url": endpoint_url}
+            options = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "endpoint_url": endpoint_url}
 
             async def main():
                 async with AsyncCodePipelineClient(**options) as client:
-                    await client.get_pipeline_execution(**ASKED)
+                    await client.get_pipeline_execution(**WANTED)
 
             with pytest.raises(Exception) as caught:
                 if way == "sync":
                     with CodePipelineClient(**options) as client:
-                        client.get_pipeline_execution(**ASKED)
+                        client.get_pipeline_execution(**WANTED)
                 else:
                     anyio.run(main, backend=way)
             error = caught.value

@@ -31,15 +31,15 @@ from codepipeline_client import (
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults, make_pipeline_execution
 
 EXECUTION: Final = make_pipeline_execution()
-ASKED: Final[dict[str, Any]] = {
+WANTED: Final[dict[str, Any]] = {
     "pipeline_name": EXECUTION.pipeline_name,
     "pipeline_execution_id": EXECUTION.pipeline_execution_id,
 }
-Answers = list[GetPipelineExecutionOutput | CodePipelineError]
-Ask = Callable[..., Answers]
+Outcomes = list[GetPipelineExecutionOutput | CodePipelineError]
+Ask = Callable[..., Outcomes]
 
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Trusts nobody, and is made in no time: all is on loopback here."""
+"""Trusts no certificate, and is made in no time: all is on loopback here."""
 TRANSPORTS: Final[dict[str, Callable[..., httpx.AsyncBaseTransport]]] = {
     "asyncio": partial(httpx.AsyncHTTPTransport, verify=NO_TLS),
     "trio": partial(httpx.AsyncHTTPTransport, verify=NO_TLS),
@@ -84,32 +84,32 @@ def httpx_ask(request: pytest.FixtureRequest) -> Ask:
 
 
 def asking(way: str) -> Ask:
-    def go(calls: int = 1, *, between: Callable[[], object] = lambda: None, **options: Any) -> Answers:
-        answers: Answers = []
+    def go(calls: int = 1, *, between: Callable[[], object] = lambda: None, **options: Any) -> Outcomes:
+        outcomes: Outcomes = []
 
         def sync() -> None:
             with CodePipelineClient(transport=httpx.HTTPTransport(verify=NO_TLS), **options) as client:
                 for _ in range(calls):
                     try:
-                        answers.append(client.get_pipeline_execution(**ASKED))
+                        outcomes.append(client.get_pipeline_execution(**WANTED))
                     except CodePipelineError as error:
-                        answers.append(error)
+                        outcomes.append(error)
                     between()
 
         async def main() -> None:
             async with AsyncCodePipelineClient(transport=TRANSPORTS[way](), **options) as client:
                 for _ in range(calls):
                     try:
-                        answers.append(await client.get_pipeline_execution(**ASKED))
+                        outcomes.append(await client.get_pipeline_execution(**WANTED))
                     except CodePipelineError as error:
-                        answers.append(error)
+                        outcomes.append(error)
                     between()
 
         if way == "sync":
             sync()
         else:
             run(way, main)
-        return answers
+        return outcomes
 
     return go
 
@@ -131,20 +131,20 @@ def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
     return {**options, **more}
 
 
-def good(answer: GetPipelineExecutionOutput | CodePipelineError, attempts: int) -> bool:
-    assert isinstance(answer, GetPipelineExecutionOutput), answer
-    return answer.pipeline_execution == EXECUTION and answer.response_metadata.attempts == attempts
+def good(outcome: GetPipelineExecutionOutput | CodePipelineError, attempts: int) -> bool:
+    assert isinstance(outcome, GetPipelineExecutionOutput), outcome
+    return outcome.pipeline_execution == EXECUTION and outcome.response_metadata.attempts == attempts
 
 
-# Answers
+# Outcomes
 
 
-def test_a_call_gets_its_answer_over_one_connection_that_is_kept_and_closed(
+def test_a_call_gets_its_response_over_one_connection_that_is_kept_and_closed(
     ask: Ask, service: LocalCodePipeline
 ) -> None:
     """The endpoint checks the signature of each request."""
-    answers = ask(3, **pointed_at(service))
-    assert all(good(answer, attempts=1) for answer in answers)
+    outcomes = ask(3, **pointed_at(service))
+    assert all(good(outcome, attempts=1) for outcome in outcomes)
     assert (service.accepted_connections, service.open_connections) == (1, 0)
 
 
@@ -163,8 +163,8 @@ PASSING = [
     pytest.param(faults.GzipBomb(), ResponseDecodeError, id="gzip-bomb"),
     pytest.param(faults.OversizeBody(), ResponseDecodeError, id="oversize"),
     pytest.param(faults.EndlessBody(), ResponseDecodeError, id="endless"),
-    pytest.param(faults.CloseBeforeAnswer(), TransportError, id="closed-before-the-answer"),
-    pytest.param(faults.ResetBeforeAnswer(), TransportError, id="reset-before-the-answer"),
+    pytest.param(faults.CloseBeforeAnswer(), TransportError, id="closed-before-the-response"),
+    pytest.param(faults.ResetBeforeAnswer(), TransportError, id="reset-before-the-response"),
     pytest.param(faults.ResetInHeaders(), TransportError, id="reset-in-the-headers"),
     pytest.param(faults.ResetInBody(), TransportError, id="reset-in-the-body"),
     pytest.param(faults.TruncatedHeaders(), TransportError, id="headers-cut-short"),
@@ -177,7 +177,7 @@ MALFORMED = [
     pytest.param(faults.ConflictingLengths(), id="conflicting-lengths"),
 ]
 unfinished = pytest.mark.filterwarnings("ignore:Async generator 'httpcore:ResourceWarning")
-"""Trio tells of httpcore's own generators, which nobody but httpcore could close when an answer is cut off."""
+"""Trio tells of httpcore's own generators, which httpcore alone could close when a response is cut off."""
 
 
 @unfinished
@@ -194,16 +194,16 @@ def test_a_fault_is_tried_again_and_typed_when_it_stays(
 
 
 @pytest.mark.parametrize("fault", MALFORMED)
-def test_an_answer_that_is_no_http_is_tried_again_where_httpx_reads_it(
+def test_a_response_that_is_no_http_is_tried_again_where_httpx_reads_it(
     httpx_ask: Ask, service: LocalCodePipeline, fault: faults.Fault
 ) -> None:
     service.inject(fault, times=2)
-    (answer,) = httpx_ask(**pointed_at(service))
-    assert good(answer, attempts=3)
+    (outcome,) = httpx_ask(**pointed_at(service))
+    assert good(outcome, attempts=3)
 
 
 @pytest.mark.parametrize("fault", MALFORMED)
-def test_an_answer_that_is_no_http_ends_the_call_where_aiohttp_reads_it(
+def test_a_response_that_is_no_http_ends_the_call_where_aiohttp_reads_it(
     service: LocalCodePipeline, fault: faults.Fault
 ) -> None:
     """With aiohttp's own error, for which httpx-aiohttp has no name of httpx's; typed, should it get one."""
@@ -212,7 +212,7 @@ def test_an_answer_that_is_no_http_ends_the_call_where_aiohttp_reads_it(
     async def main() -> None:
         async with AsyncCodePipelineClient(**pointed_at(service, transport=TRANSPORTS["aiohttp"]())) as client:
             with pytest.raises((ClientResponseError, TransportError)):
-                await client.get_pipeline_execution(**ASKED)
+                await client.get_pipeline_execution(**WANTED)
 
     run("aiohttp", main)
 
@@ -236,7 +236,7 @@ def test_an_error_that_a_transport_gives_a_name_of_httpxs_is_one_of_ours_and_kee
     async def main() -> None:
         async with AsyncCodePipelineClient(**pointed_at(service, transport=NamingTransport(verify=NO_TLS))) as client:
             with pytest.raises(ConnectionFailedError) as caught:
-                await client.get_pipeline_execution(**ASKED)
+                await client.get_pipeline_execution(**WANTED)
         assert caught.value.attempts == 3
         check_nothing_is_kept(caught.value)
 
@@ -245,9 +245,9 @@ def test_an_error_that_a_transport_gives_a_name_of_httpxs_is_one_of_ours_and_kee
 
 def test_no_failure_keeps_the_signed_request(ask: Ask, service: LocalCodePipeline) -> None:
     service.inject(faults.ResetInBody(), times=None)
-    (answer,) = ask(**pointed_at(service))
-    assert isinstance(answer, TransportError)
-    check_nothing_is_kept(answer)
+    (outcome,) = ask(**pointed_at(service))
+    assert isinstance(outcome, TransportError)
+    check_nothing_is_kept(outcome)
 
 
 def check_nothing_is_kept(error: TransportError) -> None:
@@ -259,22 +259,22 @@ def check_nothing_is_kept(error: TransportError) -> None:
 
 def test_a_refused_connection_is_tried_again(ask: Ask, service: LocalCodePipeline) -> None:
     service.refuse_connections()
-    (answer,) = ask(**pointed_at(service))
-    assert isinstance(answer, TransportError)
-    assert answer.attempts == 3
+    (outcome,) = ask(**pointed_at(service))
+    assert isinstance(outcome, TransportError)
+    assert outcome.attempts == 3
 
 
 def test_a_refused_connection_is_told_from_a_slow_one_by_httpxs_own(httpx_ask: Ask, service: LocalCodePipeline) -> None:
     """httpx-aiohttp has one name for both."""
     service.refuse_connections()
-    (answer,) = httpx_ask(**pointed_at(service))
-    assert isinstance(answer, ConnectionFailedError)
+    (outcome,) = httpx_ask(**pointed_at(service))
+    assert isinstance(outcome, ConnectionFailedError)
 
 
 def test_a_connection_that_the_server_closed_costs_an_attempt_at_most(ask: Ask, service: LocalCodePipeline) -> None:
     """Over the client's own connections it costs none."""
-    answers = ask(3, between=service.close_connections, **pointed_at(service))
-    assert all(isinstance(answer, GetPipelineExecutionOutput) for answer in answers)
+    outcomes = ask(3, between=service.close_connections, **pointed_at(service))
+    assert all(isinstance(outcome, GetPipelineExecutionOutput) for outcome in outcomes)
 
 
 @pytest.mark.parametrize("ahead", [3600.0, -3600.0], ids=["ahead", "behind"])
@@ -299,10 +299,10 @@ def test_a_service_in_another_time_is_followed(ask: Ask, service: LocalCodePipel
 def test_the_whole_call_ends_when_its_time_is_over(ask: Ask, service: LocalCodePipeline, fault: faults.Fault) -> None:
     service.inject(fault, times=None)
     began = time.monotonic()
-    (answer,) = ask(**pointed_at(service, clock=None, timeout=0.4))
+    (outcome,) = ask(**pointed_at(service, clock=None, timeout=0.4))
     took = time.monotonic() - began
-    assert isinstance(answer, RequestTimeoutError), answer
-    assert (answer.limit, answer.attempts) == ("timeout", 1)
+    assert isinstance(outcome, RequestTimeoutError), outcome
+    assert (outcome.limit, outcome.attempts) == ("timeout", 1)
     assert 0.35 < took < 1.5, "the upper bound leaves room for a busy machine"
 
 
@@ -314,7 +314,7 @@ def test_headers_that_come_slowly_end_with_an_async_calls_time(async_way: str, s
         options = pointed_at(service, clock=None, timeout=0.4, transport=TRANSPORTS[async_way]())
         async with AsyncCodePipelineClient(**options) as client:
             with pytest.raises(RequestTimeoutError, match=r"within its timeout of 0\.4 seconds"):
-                await client.get_pipeline_execution(**ASKED)
+                await client.get_pipeline_execution(**WANTED)
 
     run(async_way, main)
 
@@ -331,9 +331,9 @@ def test_a_cancelled_call_leaves_the_transport_usable(async_way: str, service: L
         async with AsyncCodePipelineClient(**pointed_at(service, transport=transport)) as client:
             for _ in range(3):
                 with anyio.move_on_after(0.1) as scope:
-                    await client.get_pipeline_execution(**ASKED)
+                    await client.get_pipeline_execution(**WANTED)
                 assert scope.cancelled_caught
-            assert good(await client.get_pipeline_execution(**ASKED), attempts=1)
+            assert good(await client.get_pipeline_execution(**WANTED), attempts=1)
 
     run(async_way, main)
 
@@ -341,17 +341,17 @@ def test_a_cancelled_call_leaves_the_transport_usable(async_way: str, service: L
 def test_a_closed_client_has_closed_it_and_says_so(way: str, service: LocalCodePipeline) -> None:
     async def main() -> None:
         client = AsyncCodePipelineClient(**pointed_at(service, transport=TRANSPORTS[way]()))
-        await client.get_pipeline_execution(**ASKED)
+        await client.get_pipeline_execution(**WANTED)
         await client.aclose()
         with pytest.raises(ConfigurationError, match="closed"):
-            await client.get_pipeline_execution(**ASKED)
+            await client.get_pipeline_execution(**WANTED)
 
     if way == "sync":
         client = CodePipelineClient(**pointed_at(service, transport=httpx.HTTPTransport(verify=NO_TLS)))
-        client.get_pipeline_execution(**ASKED)
+        client.get_pipeline_execution(**WANTED)
         client.close()
         with pytest.raises(ConfigurationError, match="closed"):
-            client.get_pipeline_execution(**ASKED)
+            client.get_pipeline_execution(**WANTED)
     else:
         run(way, main)
     assert service.open_connections == 0

@@ -18,15 +18,15 @@ from codepipeline_client.testing import LocalCodePipeline
 
 auth: Any = import_module("botocore.auth")  # botocore ships no types
 awsrequest: Any = import_module("botocore.awsrequest")
-credentials: Any = import_module("botocore.credentials")
+botocore_credentials: Any = import_module("botocore.credentials")
 
-KEYS = Credentials(access_key_id="AKID", secret_access_key="secret", session_token="token")
+CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret", session_token="token")
 NOW = datetime(2026, 11, 22, 11, 41, 27, tzinfo=UTC)
 Send = Callable[..., httpx.Request]
 
 
 class Recorder(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Takes requests and answers 200; knows what was done with it."""
+    """Takes requests and responses 200; knows what was done with it."""
 
     def __init__(self) -> None:
         self.requests: list[httpx.Request] = []
@@ -66,7 +66,7 @@ def send(request: pytest.FixtureRequest) -> Send:
 
     def go(*, method: str = "POST", url: str, signing: dict[str, Any], **options: Any) -> httpx.Request:
         recorder = Recorder()
-        signing = {"region_name": "eu-west-1", "credentials": KEYS, "now": NOW.timestamp, **signing}
+        signing = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "now": NOW.timestamp, **signing}
         if request.param == "sync":
             with httpx.Client(transport=SigV4Transport(recorder, **signing)) as client:
                 client.request(method, url, **options)
@@ -84,7 +84,7 @@ def send(request: pytest.FixtureRequest) -> Send:
     return go
 
 
-def expected(sent: httpx.Request, signer: str, service: str, keys: Credentials = KEYS) -> str:
+def expected(sent: httpx.Request, signer: str, service: str, given: Credentials = CREDENTIALS) -> str:
     """What botocore signs such a request with, given the headers that ours are said to cover."""
     covered = sent.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     signers_own = {"x-amz-date", "x-amz-security-token", "x-amz-content-sha256"}
@@ -95,12 +95,12 @@ def expected(sent: httpx.Request, signer: str, service: str, keys: Credentials =
         headers={name: sent.headers[name] for name in covered if name not in signers_own},
     )
     request.context["timestamp"] = sent.headers["x-amz-date"]
-    if keys.session_token:
-        request.headers["X-Amz-Security-Token"] = keys.session_token
+    if given.session_token:
+        request.headers["X-Amz-Security-Token"] = given.session_token
     request.headers["X-Amz-Date"] = sent.headers["x-amz-date"]
     if "x-amz-content-sha256" in sent.headers:
         request.headers["X-Amz-Content-SHA256"] = sent.headers["x-amz-content-sha256"]
-    frozen = credentials.Credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    frozen = botocore_credentials.Credentials(given.access_key_id, given.secret_access_key, given.session_token)
     oracle = getattr(auth, signer)(frozen, service, "eu-west-1")
     signature: str = oracle.signature(oracle.string_to_sign(request, oracle.canonical_request(request)), request)
     return signature
@@ -132,8 +132,8 @@ def test_a_plain_httpx_client_signs_for_any_service(
 
 def test_headers_of_an_earlier_signature_do_not_go_out_again(send: Send) -> None:
     old = {"Authorization": "old", "X-Amz-Date": "old", "X-Amz-Security-Token": "old"}
-    keys = Credentials(access_key_id="AKID", secret_access_key="secret")
-    sent = send(url="https://a.test", headers=old, signing={"service_name": "sts", "credentials": keys})
+    given = Credentials(access_key_id="AKID", secret_access_key="secret")
+    sent = send(url="https://a.test", headers=old, signing={"service_name": "sts", "credentials": given})
     assert "old" not in str(sent.headers.raw)
     assert "x-amz-security-token" not in sent.headers
 
@@ -154,11 +154,11 @@ def test_a_streamed_body_is_signed_whole() -> None:
         yield b"llo"
 
     async def main() -> None:
-        transport = AsyncSigV4Transport(recorder, service_name="sts", region_name="eu-west-1", credentials=KEYS)
+        transport = AsyncSigV4Transport(recorder, service_name="sts", region_name="eu-west-1", credentials=CREDENTIALS)
         await transport.handle_async_request(httpx.Request("POST", "https://a.test", content=async_pieces()))
 
     recorder = Recorder()
-    transport = SigV4Transport(recorder, service_name="sts", region_name="eu-west-1", credentials=KEYS)
+    transport = SigV4Transport(recorder, service_name="sts", region_name="eu-west-1", credentials=CREDENTIALS)
     transport.handle_request(httpx.Request("POST", "https://a.test", content=pieces()))
     anyio.run(main)
     for sent in recorder.requests:
@@ -168,8 +168,8 @@ def test_a_streamed_body_is_signed_whole() -> None:
 
 def test_closing_closes_what_sends() -> None:
     recorder = Recorder()
-    SigV4Transport(recorder, service_name="a", region_name="b", credentials=KEYS).close()
-    anyio.run(AsyncSigV4Transport(recorder, service_name="a", region_name="b", credentials=KEYS).aclose)
+    SigV4Transport(recorder, service_name="a", region_name="b", credentials=CREDENTIALS).close()
+    anyio.run(AsyncSigV4Transport(recorder, service_name="a", region_name="b", credentials=CREDENTIALS).aclose)
     assert recorder.calls == ["close", "close"]
 
 
@@ -189,40 +189,42 @@ def test_without_a_transport_it_sends_by_itself(local_codepipeline: LocalCodePip
             return await client.post(local_codepipeline.endpoint_url, content=b"{}", headers=headers)
 
     with httpx.Client(transport=SigV4Transport(**options)) as client:
-        answers = [client.post(local_codepipeline.endpoint_url, content=b"{}", headers=headers), anyio.run(main)]
-    assert [answer.json()["__type"] for answer in answers] == ["ValidationException"] * 2, "the signature was right"
+        responses = [client.post(local_codepipeline.endpoint_url, content=b"{}", headers=headers), anyio.run(main)]
+    assert [response.json()["__type"] for response in responses] == ["ValidationException"] * 2, (
+        "the signature was right"
+    )
 
 
 @pytest.mark.parametrize("name", [None, "", "eu west"])
 @pytest.mark.parametrize("kind", [SigV4Transport, AsyncSigV4Transport])
 def test_a_scope_that_cannot_be_signed_for_is_told_at_once(kind: Any, name: Any) -> None:
     with pytest.raises(ConfigurationError, match="region_name must be letters, digits and hyphens"):
-        kind(Recorder(), service_name="sts", region_name=name, credentials=KEYS)
+        kind(Recorder(), service_name="sts", region_name=name, credentials=CREDENTIALS)
     with pytest.raises(ConfigurationError, match="service_name must be"):
-        kind(Recorder(), service_name=name, region_name="eu-west-1", credentials=KEYS)
+        kind(Recorder(), service_name=name, region_name="eu-west-1", credentials=CREDENTIALS)
 
 
-# Keys
+# Credentials
 
 
-def test_keys_come_from_the_environment_when_none_are_given(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_come_from_the_environment_when_none_are_given(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "FROMENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     sent = send(url="https://a.test", signing={"service_name": "sts", "credentials": None})
     assert "Credential=FROMENV/" in sent.headers["authorization"]
 
 
-def test_no_keys_at_all_is_told(send: Send) -> None:
+def test_missing_credentials_are_an_error(send: Send) -> None:
     with pytest.raises(CredentialsError):
         send(url="https://a.test", signing={"service_name": "sts", "credentials": None})
 
 
-def test_keys_come_from_an_async_provider() -> None:
+def test_credentials_come_from_an_async_provider() -> None:
     recorder = Recorder()
 
     async def provider() -> Credentials:
         await anyio.lowlevel.checkpoint()
-        return KEYS
+        return CREDENTIALS
 
     async def main() -> None:
         transport = AsyncSigV4Transport(recorder, service_name="sts", region_name="eu-west-1", credentials=provider)

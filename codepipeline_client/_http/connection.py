@@ -41,9 +41,8 @@ _LONGEST_WAIT: Final = 1.0
 class _BaseConnection(PooledConnection):
     """An open connection, without what waits."""
 
-    def __init__(self, key: object, route: Route) -> None:
-        super().__init__(key)
-        self._route: Final = route
+    def __init__(self, route: Route) -> None:
+        self._route = route
 
     def _begin(self) -> ResponseParser:
         self.has_received = self.allows_reuse = False
@@ -58,8 +57,8 @@ class _BaseConnection(PooledConnection):
 class Connection(_BaseConnection):
     """A connection that threads use, one after the other."""
 
-    def __init__(self, key: object, route: Route, sock: socket.socket) -> None:
-        super().__init__(key, route)
+    def __init__(self, route: Route, sock: socket.socket) -> None:
+        super().__init__(route)
         self._socket = sock
 
     @property
@@ -93,8 +92,8 @@ class Connection(_BaseConnection):
 class AsyncConnection(_BaseConnection):
     """A connection that tasks use, one after the other. The cancel scope of a `StepTimer` limits the time."""
 
-    def __init__(self, key: object, route: Route, stream: ByteStream) -> None:
-        super().__init__(key, route)
+    def __init__(self, route: Route, stream: ByteStream) -> None:
+        super().__init__(route)
         self._stream = stream
         self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django's
         self._tls: ssl.SSLObject | None = stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610
@@ -121,7 +120,7 @@ class AsyncConnection(_BaseConnection):
 
 
 def connect(
-    key: object, route: Route, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer, lease: AnyLease
+    route: Route, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer, lease: AnyLease
 ) -> Connection:
     """Return an open connection. Raises OSError or ProxyError."""
     sock = _connect(route, resolver, timer, lease)
@@ -139,11 +138,11 @@ def connect(
     except BaseException:
         sock.close()
         raise
-    return Connection(key, route, sock)
+    return Connection(route, sock)
 
 
 async def connect_async(
-    key: object, route: Route, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer
+    route: Route, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer
 ) -> AsyncConnection:
     """Return an open connection. Raises OSError, BrokenResourceError, EndOfStream or ProxyError."""
     stream: ByteStream = await _connect_async(route, resolver, timer)
@@ -157,16 +156,16 @@ async def connect_async(
                 pass
         if context is not None:
             tls = await TLSStream.wrap(stream, hostname=route.host, ssl_context=context, standard_compatible=False)
-            return AsyncConnection(key, route, tls)
+            return AsyncConnection(route, tls)
     except BaseException:
         with anyio.CancelScope(shield=True):
             await stream.aclose()
         raise
-    return AsyncConnection(key, route, stream)
+    return AsyncConnection(route, stream)
 
 
 def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: AnyLease) -> T:
-    """Return the result of *future*. Raises TimeoutError, and PoolClosed when the pool is closed meanwhile."""
+    """Return the result of *future*. Raises TimeoutError, and PoolClosed when the pool is closed."""
     woken = SimpleQueue[None]()
     wake = partial(woken.put, None)
     future.wakers.add(wake)
@@ -242,7 +241,7 @@ def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
         raise httpx.ProxyError(f"{status} {phrases.get(status, 'unknown status')}")
     if extra:
         # In the clear, before TLS: it would be read as if it had come inside, and anybody could have sent it.
-        raise httpx.ProxyError("bytes that nobody asked for came before TLS began")
+        raise httpx.ProxyError("bytes that were not requested came before TLS began")
     return True
 
 

@@ -38,7 +38,7 @@ def is_intercepted(*, is_async: bool) -> bool:
     method_name = "handle_async_request" if is_async else "handle_request"
     for module, class_name in _SENDERS:
         kind = getattr(sys.modules.get(module), f"Async{class_name}" if is_async else class_name, None)
-        if kind is None:  # httpx loads httpcore late, and nobody has patched what is not loaded
+        if kind is None:  # httpx loads httpcore late, and what is not loaded is not patched
             continue
         method = getattr(kind, method_name)
         # By type and by the module of its globals: wrappers copy names, and mocks pretend to be of the class.
@@ -53,8 +53,7 @@ def is_intercepted(*, is_async: bool) -> bool:
 class HttpxConnection(PooledConnection):
     """A transport of httpx's that has one connection, for threads. It replaces one that the server has closed."""
 
-    def __init__(self, key: object, options: TransportOptions, context: ssl.SSLContext | None) -> None:
-        super().__init__(key)
+    def __init__(self, options: TransportOptions, context: ssl.SSLContext | None) -> None:
         self._transport = httpx.HTTPTransport(**_arguments(options, context))
 
     def send(self, request: httpx.Request, timer: StepTimer, lease: AnyLease) -> httpx.Response:
@@ -76,8 +75,7 @@ class HttpxConnection(PooledConnection):
 class AsyncHttpxConnection(PooledConnection):
     """A transport of httpx's that has one connection, for tasks."""
 
-    def __init__(self, key: object, options: TransportOptions, context: ssl.SSLContext | None) -> None:
-        super().__init__(key)
+    def __init__(self, options: TransportOptions, context: ssl.SSLContext | None) -> None:
         self._transport = httpx.AsyncHTTPTransport(**_arguments(options, context))
 
     async def send(self, request: httpx.Request, timer: StepTimer) -> httpx.Response:

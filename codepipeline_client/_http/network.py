@@ -106,7 +106,7 @@ class Route:
         self.peer: Final = (self.host, port) if proxy is None else (proxy.url.raw_host.decode(), proxy.url.port or 80)
         """The host and port to connect to."""
         self.is_tunnel: Final = proxy is not None and is_tls
-        """Whether the proxy is asked for a tunnel, rather than to pass each request on."""
+        """Whether the proxy opens a tunnel, rather than passing each request on."""
         self._is_direct = proxy is None or is_tls
         self._authority = (f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}").encode("ascii")
         auth = None if proxy is None else proxy.raw_auth

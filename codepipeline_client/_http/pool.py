@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import RLock
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import ReferenceType, WeakSet, ref
 
 from .network import TransportOptions
@@ -27,13 +27,10 @@ class PoolClosed(ConnectionAbortedError):
 class PooledConnection:
     """What a pool keeps: a connection for one request at a time."""
 
-    def __init__(self, key: object) -> None:
-        self.key: Final = key
-        """What it is connected to, and how."""
-        self.allows_reuse = False
-        """Whether the last response was whole and nothing came after it."""
-        self.has_received = True
-        """False if nothing came of the response to the last request, so that it can be sent again."""
+    allows_reuse = False
+    """Whether the last response was whole and nothing came after it."""
+    has_received = True
+    """False if nothing came of the response to the last request, so that it can be sent again."""
 
     @property
     def is_usable(self) -> bool:
@@ -77,7 +74,7 @@ class ConnectionPool(Generic[ConnectionT]):
         self._queue: deque[ReferenceType[Lease[ConnectionT]]] = deque()
         # A lease that an interrupt made its call lose leaves this set, and so frees its connection for another call.
         self._granted: WeakSet[Lease[ConnectionT]] = WeakSet()
-        self._idle: deque[tuple[float, ConnectionT]] = deque()
+        self._idle: deque[tuple[float, object, ConnectionT]] = deque()
         self._unusable: deque[ConnectionT] = deque()
         self.is_closed = False
 
@@ -105,22 +102,22 @@ class ConnectionPool(Generic[ConnectionT]):
             self._grant()
 
     def take(self, key: object) -> ConnectionT | None:
-        """Return the idle connection that was used last and can be used, if there is any."""
+        """Return the idle connection that was used last and can be used, if there is any for that *key*."""
         with suppress(IndexError):
             while True:
-                since, connection = self._idle.pop()
+                since, its_key, connection = self._idle.pop()
                 is_young = self._monotonic() - since < self._idle_seconds
-                if is_young and connection.key == key and connection.is_usable:
+                if is_young and its_key == key and connection.is_usable:
                     return connection
                 self._unusable.append(connection)
         return None
 
-    def keep(self, lease: Lease[ConnectionT]) -> None:
-        """Take the connection of *lease* for the next call, if it allows that."""
+    def keep(self, lease: Lease[ConnectionT], key: object) -> None:
+        """Take the connection of *lease* for the next call, if it allows that. The *key* says what it leads to."""
         connection = lease.connection
         if connection is not None and connection.allows_reuse:
             lease.connection = None
-            self._idle.append((self._monotonic(), connection))
+            self._idle.append((self._monotonic(), key, connection))
 
     def expired(self) -> list[ConnectionT]:
         """Return the connections to close: unusable, or idle for too long; all of them once the pool is closed."""
@@ -130,13 +127,13 @@ class ConnectionPool(Generic[ConnectionT]):
                 expired.append(self._unusable.popleft())
             with suppress(IndexError):
                 while self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds:
-                    expired.append(self._idle.popleft()[1])
+                    expired.append(self._idle.popleft()[2])
         return expired
 
     def connections(self) -> list[ConnectionT]:
         """Return all connections. Takes no lock: a thread of the parent may have held it when this process forked."""
         used = [lease.connection for lease in tuple(self._granted) if lease.connection is not None]
-        return [*used, *(connection for _, connection in tuple(self._idle))]
+        return [*used, *(connection for _, _, connection in tuple(self._idle))]
 
     def close(self) -> None:
         """End all calls, and refuse new ones."""

@@ -31,6 +31,8 @@ _Pool: TypeAlias = ConnectionPool[Connection | HttpxConnection]
 _Lease: TypeAlias = Lease[Connection | HttpxConnection]
 _AsyncPool: TypeAlias = ConnectionPool[AsyncConnection | AsyncHttpxConnection]
 _AsyncLease: TypeAlias = Lease[AsyncConnection | AsyncHttpxConnection]
+_Key: TypeAlias = tuple[bytes, bytes, bool]
+"""What a connection leads to, by scheme and authority, and whether it is one of httpx's."""
 
 _BROKEN: Final = (OSError, anyio.BrokenResourceError, anyio.EndOfStream, UnicodeError)
 _RACES: Final = (*_BROKEN, httpx.RemoteProtocolError)
@@ -48,7 +50,7 @@ class PooledTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
-        timer, woken = StepTimer(request), SimpleQueue[None]()
+        timer, woken, key = StepTimer(request), SimpleQueue[None](), _key(request, self._options, is_async=False)
         pool, resolver = self._here()
         lease = _Lease(partial(woken.put, None))
         try:
@@ -56,9 +58,9 @@ class PooledTransport(httpx.BaseTransport):
                 timer.begin("pool")
                 while not pool.is_granted(lease):
                     wait_for_wake(woken, timer)
-            response = self._send(request, timer, pool, resolver, lease)
+            response = self._send(request, timer, pool, resolver, lease, key)
             if response.status_code < 500:
-                pool.keep(lease)
+                pool.keep(lease, key)
             return response
         except self._failures as error:
             raise _as_httpx(error, timer, lease)  # noqa: B904 - it has its cause
@@ -86,10 +88,8 @@ class PooledTransport(httpx.BaseTransport):
         return here
 
     def _send(
-        self, request: httpx.Request, timer: StepTimer, pool: _Pool, resolver: Resolver, lease: _Lease
+        self, request: httpx.Request, timer: StepTimer, pool: _Pool, resolver: Resolver, lease: _Lease, key: _Key
     ) -> httpx.Response:
-        url, is_httpx = request.url, self._options.needs_httpx or is_intercepted(is_async=False)
-        key = url.raw_scheme, url.netloc, is_httpx
         used = lease.connection = pool.take(key)
         if used is not None:
             try:
@@ -102,11 +102,11 @@ class PooledTransport(httpx.BaseTransport):
             used.close()
         _close_all(pool.expired())
         timer.begin("connect")
-        context = wait_in_thread(resolver.context(), timer, lease) if self._options.needs_tls(url) else None
-        if is_httpx:
-            lease.connection = HttpxConnection(key, self._options, context)
+        context = wait_in_thread(resolver.context(), timer, lease) if self._options.needs_tls(request.url) else None
+        if key[-1]:
+            lease.connection = HttpxConnection(self._options, context)
         else:
-            lease.connection = connect(key, Route(url, self._options.proxy), context, resolver, timer, lease)
+            lease.connection = connect(Route(request.url, self._options.proxy), context, resolver, timer, lease)
         return lease.connection.send(request, timer, lease)
 
 
@@ -122,7 +122,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
-        scope = anyio.CancelScope()
+        scope, key = anyio.CancelScope(), _key(request, self._options, is_async=True)
         timer = StepTimer(request, scope)
         pool = await self._here()
         lease = _AsyncLease()
@@ -135,9 +135,9 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
                     await granted.wait()
                     pool.is_granted(lease)  # raises when the pool was closed
                 lease.wake_by(scope.cancel)
-                response = await self._send(request, timer, pool, lease)
+                response = await self._send(request, timer, pool, lease, key)
                 if response.status_code < 500:
-                    pool.keep(lease)
+                    pool.keep(lease, key)
                 return response
             raise PoolClosed if lease.is_closed else TimeoutError
         except self._failures as error:
@@ -178,10 +178,8 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         return pool
 
     async def _send(
-        self, request: httpx.Request, timer: StepTimer, pool: _AsyncPool, lease: _AsyncLease
+        self, request: httpx.Request, timer: StepTimer, pool: _AsyncPool, lease: _AsyncLease, key: _Key
     ) -> httpx.Response:
-        url, is_httpx = request.url, self._options.needs_httpx or is_intercepted(is_async=True)
-        key = url.raw_scheme, url.netloc, is_httpx
         used = lease.connection = pool.take(key)
         timer.begin("read")
         if used is not None:
@@ -195,14 +193,18 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         timer.begin("connect")
         resolver = self._resolvers.setdefault(os.getpid(), Resolver(self._options))
         context = None
-        if self._options.needs_tls(url):
+        if self._options.needs_tls(request.url):
             context = await wait(resolver.context())
-        if is_httpx:
-            lease.connection = AsyncHttpxConnection(key, self._options, context)
+        if key[-1]:
+            lease.connection = AsyncHttpxConnection(self._options, context)
         else:
-            lease.connection = await connect_async(key, Route(url, self._options.proxy), context, resolver, timer)
+            lease.connection = await connect_async(Route(request.url, self._options.proxy), context, resolver, timer)
         timer.begin("read")
         return await lease.connection.send(request, timer)
+
+
+def _key(request: httpx.Request, options: TransportOptions, *, is_async: bool) -> _Key:
+    return request.url.raw_scheme, request.url.netloc, options.needs_httpx or is_intercepted(is_async=is_async)
 
 
 def _as_httpx(error: Exception, timer: StepTimer, lease: AnyLease) -> httpx.TransportError:

@@ -184,7 +184,7 @@ def test_a_tunnel_is_asked_for_by_host_and_port() -> None:
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000, "no HTTP", id="long-head"),
         pytest.param(b"HTTP/1.1 407 bad password hunter2\r\n\r\n", "^407 Proxy Authentication Required$", id="407"),
         pytest.param(b"HTTP/1.1 599 hunter2\r\n\r\n", "^599 unknown status$", id="unknown-status"),
-        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + OK, "nobody asked for .* before TLS", id="a-response-before-tls"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + OK, "not requested .* before TLS", id="a-response-before-tls"),
     ],
 )
 def test_a_proxy_that_opens_no_tunnel_is_told_without_its_words(make: Make, reply: bytes, words: str) -> None:

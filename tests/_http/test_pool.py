@@ -22,9 +22,7 @@ from codepipeline_client._http.pool import ConnectionPool, Lease, PoolClosed, Po
 
 
 class FakeConnection(PooledConnection):
-    def __init__(self) -> None:
-        super().__init__("here")
-        self.allows_reuse = True
+    allows_reuse = True
 
 
 @define
@@ -64,7 +62,7 @@ def granted(pool: Pool, connection: FakeConnection | None = None) -> Call:
 def idle(pool: Pool, *connections: FakeConnection) -> None:
     """Make connections idle, the last one used last."""
     for lease in [granted(pool, connection) for connection in connections]:
-        pool.keep(lease)
+        pool.keep(lease, "here")
         pool.release(lease)
 
 
@@ -108,7 +106,7 @@ def test_an_old_idle_connection_is_closed_while_a_newer_one_is_used() -> None:
     lease = granted(pool, pool.take("here"))
     assert lease.connection is busy
     time.now = 20.0
-    pool.keep(lease)
+    pool.keep(lease, "here")
     assert pool.expired() == [forgotten]
     assert pool.expired() == []
 
@@ -128,7 +126,7 @@ def test_closing_ends_everything() -> None:
     for attempt in (lambda: pool.is_granted(waiting), lambda: Call(pool), lambda: second.wake_by(told.set)):
         with pytest.raises(PoolClosed, match="the client was closed"):
             attempt()
-    pool.keep(second)
+    pool.keep(second, "here")
     assert len(pool.expired()) == 2
 
 
@@ -144,7 +142,7 @@ def test_a_signal_handler_may_close_the_pool_that_it_interrupts(act: str) -> Non
         acts: dict[str, Callable[[], object]] = {
             "enter": partial(Call, pool),
             "release": partial(pool.release, other),
-            "keep": partial(pool.keep, lease),
+            "keep": partial(pool.keep, lease, "here"),
             "take": partial(pool.take, "here"),
             "expired": pool.expired,
         }
@@ -199,7 +197,7 @@ def test_whatever_happens_no_lease_is_lost_and_none_too_many_is_granted(events: 
         elif event in ("keep", "close") and inside:
             lease = inside.pop(index % len(inside))
             if event == "keep":
-                pool.keep(lease)
+                pool.keep(lease, "here")
             else:
                 connections.discard(id(lease.connection))
             pool.release(lease)

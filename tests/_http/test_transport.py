@@ -111,7 +111,7 @@ def ends_tls(talk: Talk) -> None:
     ],
 )
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_a_connection_that_is_no_good_is_replaced_and_nobody_notices(
+def test_a_connection_that_is_no_good_is_replaced_unnoticed(
     make: Make, script: Script, requests: list[int], secure: bool, ca_file: str
 ) -> None:
     sender = make(verify=ca_file)
@@ -425,8 +425,7 @@ def test_a_failure_that_is_no_part_of_http_loses_no_connection(make: Make) -> No
 # Event loops and processes
 
 
-async def asked(pool: AsyncPooledTransport, url: str) -> list[bytes]:
-    """Ask twice."""
+async def ask_twice(pool: AsyncPooledTransport, url: str) -> list[bytes]:
     return [(await pool.handle_async_request(post(url))).read() for _ in range(2)]
 
 
@@ -435,7 +434,7 @@ def test_one_pool_serves_one_event_loop_after_the_other(backends: tuple[str, str
     with Peer(polite) as peer:
         pool = AsyncPooledTransport(TransportOptions(max_connections=2))
         for backend in backends:
-            assert anyio.run(asked, pool, peer.url, backend=backend) == [b"ok", b"ok"]
+            assert anyio.run(ask_twice, pool, peer.url, backend=backend) == [b"ok", b"ok"]
         assert peer.wait_closed(2)
         anyio.run(pool.aclose)
     assert peer.requests == [0, 0, 1, 1]
@@ -449,7 +448,7 @@ def test_event_loops_that_have_ended_are_forgotten() -> None:
 
         async def main() -> None:
             loops.append(weakref.ref(asyncio.get_running_loop()))
-            assert await asked(transport, peer.url) == [b"ok", b"ok"]
+            assert await ask_twice(transport, peer.url) == [b"ok", b"ok"]
 
         for _ in range(5):
             asyncio.run(main())
@@ -491,7 +490,7 @@ def test_one_pool_serves_two_event_loops_at_once() -> None:
         pool = AsyncPooledTransport(TransportOptions(max_connections=2))
         for _ in range(2):
             for portal in (one, two):
-                assert portal.call(asked, pool, peer.url) == [b"ok", b"ok"]
+                assert portal.call(ask_twice, pool, peer.url) == [b"ok", b"ok"]
         assert peer.connections == 2
         one.call(pool.aclose)
         assert peer.wait_closed(1)
@@ -552,7 +551,7 @@ def test_closing_ends_calls_that_wait_for_a_response_or_a_connection(make: Make,
 def test_closing_from_another_event_loop_ends_calls_too() -> None:
     pool = AsyncPooledTransport(TransportOptions(max_connections=1))
     with Peer(silent) as peer, start_blocking_portal("asyncio") as one, start_blocking_portal("trio") as two:
-        calls = [portal.start_task_soon(asked, pool, peer.url) for portal in (one, two)]
+        calls = [portal.start_task_soon(ask_twice, pool, peer.url) for portal in (one, two)]
         assert peer.wait_requests(2)
         anyio.run(pool.aclose)
         for call in calls:

@@ -80,8 +80,8 @@ def encode(content: bytes, pieces: int = 1) -> bytes:
 def connected_by(connect: Callable[[Route], socket.socket]) -> Generator[None]:
     """Have the engine's connections of threads use the sockets that *connect* returns."""
 
-    def new_connection(key: object, route: Route, *_: object) -> Connection:
-        return Connection(key, route, connect(route))
+    def new_connection(route: Route, *_: object) -> Connection:
+        return Connection(route, connect(route))
 
     with patch.object(transport, "connect", new_connection):
         yield
