@@ -39,7 +39,7 @@ _LONGEST_WAIT: Final = 1.0
 
 
 class _BaseConnection(PooledConnection):
-    """An open connection, without what waits."""
+    """A connection, without what waits."""
 
     def __init__(self, route: Route) -> None:
         self._route = route
@@ -55,11 +55,9 @@ class _BaseConnection(PooledConnection):
 
 
 class Connection(_BaseConnection):
-    """A connection that threads use, one after the other."""
+    """A connection that threads use, one after the other. It is to be closed also when it could not be opened."""
 
-    def __init__(self, route: Route, sock: socket.socket) -> None:
-        super().__init__(route)
-        self._socket = sock
+    _socket: socket.socket
 
     @property
     def is_usable(self) -> bool:
@@ -67,41 +65,100 @@ class Connection(_BaseConnection):
         sock = self._socket
         return not (isinstance(sock, ssl.SSLSocket) and sock.pending()) and not _is_readable(sock.fileno())
 
+    def open(self, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer, lease: AnyLease) -> None:
+        """Connect. Raises OSError or ProxyError."""
+        self._connect(resolver, timer, lease)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.settimeout(timer.timeout())
+        if self._route.is_tunnel:
+            self._socket.sendall(self._route.encode_connect())
+            reply = bytearray()
+            while not _opens_tunnel(reply, self._receive(timer)):
+                pass
+        if context is not None:
+            host = self._route.host
+            self._socket = sock = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
+            lease.wake_by(self._shut_down)
+            sock.do_handshake()
+
     def send(self, request: httpx.Request, timer: StepTimer, lease: AnyLease) -> httpx.Response:
         """Return the whole response. Raises OSError or RemoteProtocolError."""
-        sock, parser = self._socket, self._begin()
-        lease.wake_by(partial(_shut_down, sock))
+        parser = self._begin()
+        lease.wake_by(self._shut_down)
         timer.begin("write")
-        sock.settimeout(timer.timeout())
+        self._socket.settimeout(timer.timeout())
         try:
-            sock.sendall(self._route.encode(request))
+            self._socket.sendall(self._route.encode(request))
         except TimeoutError:
             raise
         except OSError:
             pass  # the server may have responded before it hung up: reading tells
         while not parser.is_complete:
             timer.begin("read")
-            self._feed(parser, _receive(sock, timer))
+            self._feed(parser, self._receive(timer))
         return parser.response()
 
     def close(self) -> None:
         """Close the socket, without a word to the server."""
-        self._socket.close()
+        if hasattr(self, "_socket"):
+            self._socket.close()
+
+    def _connect(self, resolver: Resolver, timer: StepTimer, lease: AnyLease) -> None:
+        found = resolver.find(*self._route.peer)
+        if isinstance(found, SharedFuture):
+            found = wait_in_thread(found, timer, lease)
+        among = len(found)
+        while True:
+            family, address = found[-among]
+            try:
+                # This fails for a family that this machine has switched off.
+                self._socket = socket.socket(family, socket.SOCK_STREAM)
+                lease.wake_by(self._shut_down)
+                self._socket.settimeout(timer.timeout(among))
+                self._socket.connect(address)
+                return
+            except OSError:
+                self.close()
+                among -= 1
+                if not among or lease.is_closed:
+                    raise
+
+    def _receive(self, timer: StepTimer) -> bytes:
+        self._socket.settimeout(timer.timeout())
+        return self._socket.recv(_READ_SIZE)
+
+    def _shut_down(self) -> None:
+        """End what the thread of the call waits for."""
+        with suppress(OSError):
+            # SSLSocket's own would have the thread go on in the clear.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class AsyncConnection(_BaseConnection):
-    """A connection that tasks use, one after the other. The cancel scope of a `StepTimer` limits the time."""
+    """The same for tasks. The cancel scope of a `StepTimer` limits the time."""
 
-    def __init__(self, route: Route, stream: ByteStream) -> None:
-        super().__init__(route)
-        self._stream = stream
-        self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django's
-        self._tls: ssl.SSLObject | None = stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610
+    _stream: ByteStream
 
     @property
     def is_usable(self) -> bool:
         """Whether it is open and nothing has come over it that was not requested."""
         return not (self._tls is not None and _has_unread(self._tls)) and not _is_readable(self._socket.fileno())
+
+    async def open(self, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer) -> None:
+        """Connect. Raises OSError, BrokenResourceError, EndOfStream or ProxyError."""
+        self._stream = stream = await self._connect(resolver, timer)
+        # TLS reads less at once than event loops do, and what exceeds it would not be seen.
+        stream.receive = partial(stream.receive, _ASYNC_READ_SIZE)  # type: ignore[method-assign]
+        if self._route.is_tunnel:
+            await stream.send(self._route.encode_connect())
+            reply = bytearray()
+            while not _opens_tunnel(reply, await self._receive()):
+                pass
+        if context is not None:
+            host = self._route.host
+            self._stream = await TLSStream.wrap(stream, hostname=host, ssl_context=context, standard_compatible=False)
+        self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django's
+        self._tls: ssl.SSLObject | None = self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610
 
     async def send(self, request: httpx.Request, timer: StepTimer) -> httpx.Response:
         """Return the whole response. Raises OSError, BrokenResourceError or RemoteProtocolError."""
@@ -110,58 +167,35 @@ class AsyncConnection(_BaseConnection):
             await self._stream.send(self._route.encode(request))
         while not parser.is_complete:
             timer.begin("read")
-            self._feed(parser, await _receive_async(self._stream))
+            self._feed(parser, await self._receive())
         return parser.response()
 
     async def aclose(self) -> None:
         """Close the stream, without a word to the server."""
-        with anyio.CancelScope(shield=True):
-            await self._stream.aclose()
+        if hasattr(self, "_stream"):
+            with anyio.CancelScope(shield=True):
+                await self._stream.aclose()
 
+    async def _connect(self, resolver: Resolver, timer: StepTimer) -> ByteStream:
+        found = resolver.find(*self._route.peer)
+        if isinstance(found, SharedFuture):
+            found = await wait(found)
+        among = len(found)
+        while True:
+            _, (host, port) = found[-among]
+            try:
+                with anyio.fail_after(timer.timeout(among)):
+                    return await anyio.connect_tcp(host, port)
+            except OSError:
+                among -= 1
+                if not among:
+                    raise
 
-def connect(
-    route: Route, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer, lease: AnyLease
-) -> Connection:
-    """Return an open connection. Raises OSError or ProxyError."""
-    sock = _connect(route, resolver, timer, lease)
-    try:
-        sock.settimeout(timer.timeout())
-        if route.is_tunnel:
-            sock.sendall(route.encode_connect())
-            reply = bytearray()
-            while not _opens_tunnel(reply, _receive(sock, timer)):
-                pass
-        if context is not None:
-            sock = context.wrap_socket(sock, server_hostname=route.host, do_handshake_on_connect=False)
-            lease.wake_by(partial(_shut_down, sock))
-            sock.do_handshake()
-    except BaseException:
-        sock.close()
-        raise
-    return Connection(route, sock)
-
-
-async def connect_async(
-    route: Route, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer
-) -> AsyncConnection:
-    """Return an open connection. Raises OSError, BrokenResourceError, EndOfStream or ProxyError."""
-    stream: ByteStream = await _connect_async(route, resolver, timer)
-    # TLS reads less at once than event loops do, and what exceeds it would not be seen.
-    stream.receive = partial(stream.receive, _ASYNC_READ_SIZE)  # type: ignore[method-assign]
-    try:
-        if route.is_tunnel:
-            await stream.send(route.encode_connect())
-            reply = bytearray()
-            while not _opens_tunnel(reply, await _receive_async(stream)):
-                pass
-        if context is not None:
-            tls = await TLSStream.wrap(stream, hostname=route.host, ssl_context=context, standard_compatible=False)
-            return AsyncConnection(route, tls)
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await stream.aclose()
-        raise
-    return AsyncConnection(route, stream)
+    async def _receive(self) -> bytes:
+        try:
+            return await self._stream.receive()
+        except anyio.EndOfStream:
+            return b""
 
 
 def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: AnyLease) -> T:
@@ -186,46 +220,6 @@ def wait_for_wake(woken: SimpleQueue[None], timer: StepTimer) -> None:
         woken.get(timeout=_LONGEST_WAIT if timeout is None else min(timeout, _LONGEST_WAIT))
 
 
-def _connect(route: Route, resolver: Resolver, timer: StepTimer, lease: AnyLease) -> socket.socket:
-    found = resolver.find(*route.peer)
-    if isinstance(found, SharedFuture):
-        found = wait_in_thread(found, timer, lease)
-    among = len(found)
-    while True:
-        family, address = found[-among]
-        try:
-            sock = socket.socket(family, socket.SOCK_STREAM)  # fails for a family that this machine has switched off
-            try:
-                lease.wake_by(partial(_shut_down, sock))
-                sock.settimeout(timer.timeout(among))
-                sock.connect(address)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return sock
-            except BaseException:
-                sock.close()
-                raise
-        except OSError:
-            among -= 1
-            if not among or lease.is_closed:
-                raise
-
-
-async def _connect_async(route: Route, resolver: Resolver, timer: StepTimer) -> ByteStream:
-    found = resolver.find(*route.peer)
-    if isinstance(found, SharedFuture):
-        found = await wait(found)
-    among = len(found)
-    while True:
-        _, (host, port) = found[-among]
-        try:
-            with anyio.fail_after(timer.timeout(among)):
-                return await anyio.connect_tcp(host, port)
-        except OSError:
-            among -= 1
-            if not among:
-                raise
-
-
 def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
     """Add *data* to a *reply* to CONNECT; return whether the tunnel is open. Raises ProxyError, never quotes it."""
     reply += data
@@ -243,24 +237,6 @@ def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
         # In the clear, before TLS: it would be read as if it had come inside, and anybody could have sent it.
         raise httpx.ProxyError("bytes that were not requested came before TLS began")
     return True
-
-
-def _receive(sock: socket.socket, timer: StepTimer) -> bytes:
-    sock.settimeout(timer.timeout())
-    return sock.recv(_READ_SIZE)
-
-
-async def _receive_async(stream: ByteStream) -> bytes:
-    try:
-        return await stream.receive()
-    except anyio.EndOfStream:
-        return b""
-
-
-def _shut_down(sock: socket.socket) -> None:
-    """End what another thread waits for on *sock*."""
-    with suppress(OSError):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # SSLSocket's own would have the thread go on in the clear
 
 
 def _is_readable(fileno: int) -> bool:

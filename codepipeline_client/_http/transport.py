@@ -21,7 +21,7 @@ from anyio.lowlevel import EventLoopToken, current_token
 
 from .._threads import call_soon, wait
 from ..operations import READ_ONLY
-from .connection import AsyncConnection, Connection, connect, connect_async, wait_for_wake, wait_in_thread
+from .connection import AsyncConnection, Connection, wait_for_wake, wait_in_thread
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
 from .network import Resolver, Route, TransportOptions
 from .pool import AnyLease, ConnectionPool, Lease, PoolClosed
@@ -106,7 +106,8 @@ class PooledTransport(httpx.BaseTransport):
         if key[-1]:
             lease.connection = HttpxConnection(self._options, context)
         else:
-            lease.connection = connect(Route(request.url, self._options.proxy), context, resolver, timer, lease)
+            lease.connection = connection = Connection(Route(request.url, self._options.proxy))
+            connection.open(context, resolver, timer, lease)
         return lease.connection.send(request, timer, lease)
 
 
@@ -198,7 +199,8 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         if key[-1]:
             lease.connection = AsyncHttpxConnection(self._options, context)
         else:
-            lease.connection = await connect_async(Route(request.url, self._options.proxy), context, resolver, timer)
+            lease.connection = connection = AsyncConnection(Route(request.url, self._options.proxy))
+            await connection.open(context, resolver, timer)
         timer.begin("read")
         return await lease.connection.send(request, timer)
 

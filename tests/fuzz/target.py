@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from math import ceil
-from typing import Final, Self
+from typing import Any, Final, Self
 from unittest.mock import patch
 
 from codepipeline_client import (
@@ -26,7 +26,6 @@ from codepipeline_client import (
     RequestTimeoutError,
     ServiceError,
 )
-from codepipeline_client._http import transport
 from codepipeline_client._http.connection import Connection
 from codepipeline_client._http.network import Route
 
@@ -80,10 +79,10 @@ def encode(content: bytes, pieces: int = 1) -> bytes:
 def connected_by(connect: Callable[[Route], socket.socket]) -> Generator[None]:
     """Have the engine's connections of threads use the sockets that *connect* returns."""
 
-    def new_connection(route: Route, *_: object) -> Connection:
-        return Connection(route, connect(route))
+    def open_connection(connection: Any, *_: object) -> None:
+        connection._socket = connect(connection._route)
 
-    with patch.object(transport, "connect", new_connection):
+    with patch.object(Connection, "open", open_connection):
         yield
 
 
