@@ -26,7 +26,7 @@ from anyio.from_thread import start_blocking_portal
 from codepipeline_client import ConfigurationError
 from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http import AsyncPooledTransport, TransportOptions
-from codepipeline_client._http.connection import Connection
+from codepipeline_client._http.connection import Connection, wait_for_wake
 from tests._http.peer import OK, Make, Peer, Script, Sender, Talk, polite, server_context, silent
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
@@ -380,6 +380,26 @@ def test_a_free_connection_is_waited_for_no_longer_than_the_pool_timeout(make: M
             sender.ask(peer.url, 0.02)
         may_end.set()
         assert [first.result(), sender.ask(peer.url)] == [b"ok", b"ok"]
+    assert peer.requests == [0, 0]
+
+
+def test_a_thread_that_waits_gets_the_connection_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    sender, waits = Sender(TransportOptions(max_connections=1), None), Event()
+
+    def told(*arguments: Any) -> None:
+        waits.set()
+        wait_for_wake(*arguments)
+
+    def script(talk: Talk) -> None:
+        talk.read()
+        assert waits.wait(10)
+        talk.write(OK)
+        polite(talk)
+
+    monkeypatch.setattr("codepipeline_client._http.transport.wait_for_wake", told)
+    with Peer(script) as peer, ThreadPoolExecutor(2) as threads:
+        assert [*threads.map(sender.ask, [peer.url] * 2)] == [b"ok"] * 2
+        sender.close()
     assert peer.requests == [0, 0]
 
 
