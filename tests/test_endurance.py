@@ -33,6 +33,7 @@ import trio
 
 from codepipeline_client import (
     AsyncCodePipelineClient,
+    AttemptReport,
     CodePipelineClient,
     CodePipelineError,
     ConfigurationError,
@@ -458,9 +459,16 @@ def in_a_connect(closing: Closing) -> dict[str, Any]:
 
 def in_a_pause(closing: Closing) -> dict[str, Any]:
     """Which would have lasted for days."""
-    closing.patch.setattr("codepipeline_client._call.retry.backoff", lambda *_, **__: 1e6)
+
+    def very_long(*_: object, **__: object) -> float:
+        return 1e6
+
+    def begins(_: AttemptReport) -> None:
+        closing.has_begun.set()
+
+    closing.patch.setattr("codepipeline_client._call.retry.backoff", very_long)
     closing.service.put_error("ThrottlingException")
-    return {"on_attempt": lambda _: closing.has_begun.set(), "clock": SystemClock()}
+    return {"on_attempt": begins, "clock": SystemClock()}
 
 
 def in_a_wait_for_credentials(closing: Closing) -> dict[str, Any]:

@@ -148,7 +148,7 @@ class AsyncConnection(_BaseConnection):
         """Connect. Raises OSError, BrokenResourceError, EndOfStream or ProxyError."""
         self._stream = stream = await self._connect(resolver, timer)
         # TLS reads less at once than event loops do, and what exceeds it would not be seen.
-        stream.receive = partial(stream.receive, _ASYNC_READ_SIZE)  # type: ignore[method-assign]
+        setattr(stream, "receive", partial(stream.receive, _ASYNC_READ_SIZE))  # noqa: B010 - a method, to type checkers
         if self._route.is_tunnel:
             await stream.send(self._route.encode_connect())
             reply = bytearray()

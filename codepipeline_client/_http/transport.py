@@ -83,8 +83,8 @@ class PooledTransport(httpx.BaseTransport):
         if here is None:
             for parents, _ in tuple(self._processes.values()):
                 _close_all(parents.connections())
-            here = ConnectionPool(self._options), Resolver(self._options)
-            here = self._processes.setdefault(os.getpid(), here)
+            pool: _Pool = ConnectionPool(self._options)
+            here = self._processes.setdefault(os.getpid(), (pool, Resolver(self._options)))
         return here
 
     def _send(

@@ -28,7 +28,8 @@ def make(request: pytest.FixtureRequest) -> Iterator[Make]:
     made: list[Sender] = []
 
     def new(portal: BlockingPortal | None, **options: Any) -> Sender:
-        made.append(Sender(TransportOptions(**{"max_connections": 2, **options}), portal))
+        options = {"max_connections": 2, **options}
+        made.append(Sender(TransportOptions(**options), portal))
         return made[-1]
 
     if request.param == "sync":

@@ -120,11 +120,14 @@ def responses(make: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[[Respond]
     """Return the responses to two requests over one transport."""
 
     def go(respond: Respond) -> list[httpx.Response]:
-        async def handle(_: object, request: httpx.Request) -> httpx.Response:
+        def handle(_: object, request: httpx.Request) -> httpx.Response:
             return respond()
 
-        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: respond())
-        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
+        async def handle_async(_: object, request: httpx.Request) -> httpx.Response:
+            return respond()
+
+        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle)
+        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
         sender = make(max_connections=1)
         return [sender.send("http://a.example") for _ in range(2)]
 

@@ -32,6 +32,10 @@ def trusting_context(_: Path) -> ssl.SSLContext:
     return context
 
 
+def certifi(_: Path) -> bool:
+    return True
+
+
 def trusted_file(path: Path) -> str:
     AUTHORITY.cert_pem.write_to_path(str(path / "ca.pem"))
     return str(path / "ca.pem")
@@ -43,7 +47,7 @@ def trusted_file(path: Path) -> str:
         pytest.param(trusted_file, "localhost", None, id="file"),
         pytest.param(trusting_context, "localhost", None, id="context"),
         pytest.param(str, "localhost", "CERTIFICATE_VERIFY_FAILED", id="empty-directory"),
-        pytest.param(lambda _: True, "localhost", "self-signed|unable to get local issuer", id="unknown-authority"),
+        pytest.param(certifi, "localhost", "self-signed|unable to get local issuer", id="unknown-authority"),
         pytest.param(trusted_file, "elsewhere.test", "Hostname mismatch", id="another-name"),
     ],
 )
@@ -94,7 +98,11 @@ def test_the_ca_files_are_waited_for_no_longer_than_the_connect_timeout(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end = Event()
-    monkeypatch.setattr(TransportOptions, "tls_context", lambda _: end.wait(10))
+
+    def hang(_: TransportOptions) -> bool:
+        return end.wait(10)
+
+    monkeypatch.setattr(TransportOptions, "tls_context", hang)
     with pytest.raises(httpx.ConnectTimeout):
         make().ask("https://localhost:1/", connect=0.02)
     end.set()
@@ -224,18 +232,17 @@ def test_a_refused_connection_is_told_in_the_systems_words(make: Make) -> None:
 def resolve_to(patch: pytest.MonkeyPatch, *hosts: str) -> None:
     """Have a lookup of any host find these addresses."""
 
-    def found(_: object, port: int, **options: Any) -> list[Any]:
+    original = socket.getaddrinfo
+
+    def look_up(host: Any, port: int, **options: Any) -> list[Any]:
+        if host != b"localhost":
+            return original(host, port, **options)
         if options["flags"]:
             raise socket.gaierror(socket.EAI_NONAME, "not an address")
         families = [socket.AF_INET6 if ":" in host else socket.AF_INET for host in hosts]
         return [(family, socket.SOCK_STREAM, 6, "", (host, port)) for family, host in zip(families, hosts, strict=True)]
 
-    original = socket.getaddrinfo
-    patch.setattr(
-        socket,
-        "getaddrinfo",
-        lambda host, *args, **options: (found if host == b"localhost" else original)(host, *args, **options),
-    )
+    patch.setattr(socket, "getaddrinfo", look_up)
 
 
 @pytest.mark.parametrize("dead", ["127.0.0.9", "::1"], ids=["refused", "no-listener-there"])
@@ -377,7 +384,11 @@ def test_without_a_thread_a_lookup_fails(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_host_without_an_address_is_an_unknown_host(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some resolvers find nothing, and do not fail."""
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+
+    def find_nothing(*_: object, **__: object) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", find_nothing)
     with pytest.raises(httpx.ConnectError, match=r"far\.test has no address") as caught:
         make().ask("http://far.test/")
     assert not may_pass(caught.value)
