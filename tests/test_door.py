@@ -91,6 +91,21 @@ def test_a_redirect_is_not_followed(call: Call, status: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "problem"),
+    [
+        pytest.param(200, b'{"pipelineExecution": {"status": "Failed", "status": "Succeeded"}}', "equal", id="twice"),
+        pytest.param(206, b'{"pipelineExecution": {"status": "Succeeded"}}', "a part of a response", id="partial"),
+    ],
+)
+def test_a_response_with_two_meanings_is_refused(
+    call: Call, respx_mock: respx.MockRouter, status: int, body: bytes, problem: str
+) -> None:
+    respx_mock.post(URL).respond(status, content=body)
+    with pytest.raises(errors.ResponseDecodeError, match=problem):
+        call()
+
+
+@pytest.mark.parametrize(
     ("failure", "error"),
     [(httpx.ConnectError("refused"), ConnectionFailedError), (httpx.ReadTimeout("slow"), RequestTimeoutError)],
     ids=["refused", "slow"],

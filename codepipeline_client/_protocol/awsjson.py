@@ -118,6 +118,8 @@ def _payload(response: Response) -> JsonObject | str:
     if response.status_code >= 300:
         location = response.headers.get("location", "")
         return f"it redirects to {location!r}, and redirects are never followed"
+    if response.status_code == 206:
+        return "it is a part of a response, which was not requested"
     if not response.is_whole:
         return "it is larger than any execution"
     if encoding.lower() not in ("", "identity"):

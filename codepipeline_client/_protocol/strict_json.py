@@ -68,6 +68,13 @@ def _depth(value: object) -> int:
     return 1 + max(map(_depth, inner), default=0)
 
 
+def _object(members: list[tuple[str, object]]) -> JsonObject:
+    found = dict(members)
+    if len(found) < len(members):  # one reader would take the first, and another the last
+        raise ValueError("an object has two equal members")
+    return found
+
+
 def _finite(number: str) -> float:
     value = float(number)
     if not isfinite(value):
@@ -79,4 +86,4 @@ def _no_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON number")
 
 
-_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_constant)

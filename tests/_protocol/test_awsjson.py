@@ -128,6 +128,8 @@ def test_an_error_with_an_odd_body_is_an_error_by_its_status(body: str | bytes) 
         pytest.param('{"a":' * 101 + "1" + "}" * 101, "nested too deeply", id="deeper-than-can-be-copied"),
         pytest.param('{"a": ' + "9" * 5000 + "}", "not JSON .*digits", id="huge-integer"),
         pytest.param('{"a": 1e999999}', "too large", id="infinite"),
+        pytest.param('{"a": 1, "b": 2, "a": 1}', "two equal members", id="equal-members"),
+        pytest.param('{"a": [{"b": null, "b": null}]}', "two equal members", id="equal-members-deep-down"),
         pytest.param('{"a": NaN}', "NaN is no JSON number", id="nan"),
         pytest.param('{"a": -Infinity}', "-Infinity is no JSON number", id="infinity"),
     ],
@@ -156,6 +158,7 @@ def test_what_can_be_copied_is_read(body: str) -> None:
         ),
         pytest.param({"status_code": 304}, "it redirects to ''", id="not-modified"),
         pytest.param({"headers": {"content-encoding": "gzip"}}, "Content-Encoding 'gzip'", id="encoded"),
+        pytest.param({"status_code": 206}, "HTTP 206, .*: it is a part of a response", id="partial"),
         pytest.param({"is_whole": False}, "it is larger than any execution", id="cut-off"),
     ],
 )
