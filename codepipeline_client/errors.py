@@ -29,9 +29,6 @@ from attrs import frozen
 if TYPE_CHECKING:
     from .models import ArtifactRevision, PipelineExecution
 
-_SHOWN: Final = 1000
-"""The number of characters of the service's message that go into the text of an error."""
-
 
 class InsecureEndpointWarning(UserWarning):
     """Requests go to another machine as plain http: anyone on the way can read them, and alter the responses."""
@@ -104,7 +101,7 @@ class RequestTimeoutError(TransportError, TimeoutError):
     limit: str
     """Which limit it was: the name of the client's argument that sets it, such as ``read_timeout``."""
 
-    def __init__(self, message: str, *, limit: str) -> None:
+    def __init__(self, message: str, *, limit: str = "timeout") -> None:
         super().__init__(message)
         self.limit = limit
 
@@ -117,7 +114,7 @@ class ResponseDecodeError(CodePipelineError):
     request_id: str | None
     """The service's id for the request. None when the response had none: it may not be the service's."""
 
-    def __init__(self, message: str, *, http_status_code: int, request_id: str | None) -> None:
+    def __init__(self, message: str, *, http_status_code: int = 200, request_id: str | None = None) -> None:
         super().__init__(message)
         self.http_status_code = http_status_code
         self.request_id = request_id
@@ -134,7 +131,7 @@ class ServiceError(CodePipelineError):
     """The error code as on the wire, such as ``PipelineNotFoundException``; the HTTP status when it gave none."""
     message: str
     """The service's message, with secrets that it quotes removed. Empty when it gave none."""
-    http_status_code: int
+    http_status_code: int = 400
     """The response's HTTP status."""
     request_id: str | None
     """The service's id for the request, which AWS Support asks for. None when the response had none."""
@@ -142,13 +139,21 @@ class ServiceError(CodePipelineError):
     """The operation that failed."""
 
     def __init__(
-        self, message: str, *, code: str, http_status_code: int, request_id: str | None, operation_name: str
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        http_status_code: int | None = None,
+        request_id: str | None = None,
+        operation_name: str = "GetPipelineExecution",
     ) -> None:
-        facts = f"{operation_name} failed: {code} (HTTP {http_status_code}, request id {request_id or 'none'})"
-        super().__init__(f"{facts}: {message[:_SHOWN]}" if message else facts)
+        status = http_status_code or type(self).http_status_code
+        code = code or (str(status) if type(self) is ServiceError else type(self).__name__)
+        facts = f"{operation_name} failed: {code} (HTTP {status}, request id {request_id or 'none'})"
+        super().__init__(f"{facts}: {message[:1000]}" if message else facts)
         self.code = code
         self.message = message
-        self.http_status_code = http_status_code
+        self.http_status_code = status
         self.request_id = request_id
         self.operation_name = operation_name
 
@@ -190,9 +195,13 @@ class IncompleteSignature(ServiceError):
 class InternalFailure(ServiceError):
     """The service failed for an unknown reason of its own."""
 
+    http_status_code = 500
+
 
 class InternalServerError(ServiceError):
     """The service failed for a reason of its own."""
+
+    http_status_code = 500
 
 
 class InvalidClientTokenId(ServiceError):
@@ -241,6 +250,8 @@ class RequestTimeoutException(ServiceError):
 
 class ServiceUnavailable(ServiceError):
     """The service is not available at the moment."""
+
+    http_status_code = 503
 
 
 class SignatureDoesNotMatch(ServiceError):
@@ -300,7 +311,13 @@ class WaitTimeoutError(CodePipelineError, TimeoutError):
     """How many of the polls failed with an error that may be temporary. If the last one did, its error is the cause."""
 
     def __init__(
-        self, message: str, *, execution: PipelineExecution | None, polls: int, seconds: float, failures: int = 0
+        self,
+        message: str,
+        *,
+        execution: PipelineExecution | None = None,
+        polls: int = 0,
+        seconds: float = 0.0,
+        failures: int = 0,
     ) -> None:
         super().__init__(message)
         self.execution = execution
@@ -337,10 +354,10 @@ class PipelineExecutionCancelledError(PipelineExecutionOutcomeError):
 
 
 class ArtifactRevisionLookupError(CodePipelineError, LookupError):
-    """An execution has no revision of the artifact that was asked for, or more than one."""
+    """An execution has no revision of the requested artifact, or more than one."""
 
     artifact_name: str
-    """The artifact that was asked for."""
+    """The requested artifact."""
     candidates: tuple[ArtifactRevision, ...]
     """The revisions of that artifact: none, or more than one to choose from."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from unittest.mock import Mock
 
 import pytest
 
@@ -64,6 +65,34 @@ def test_an_error_survives_pickle_and_copy_with_every_field(error: CodePipelineE
         assert str(twin) == str(error)
         assert vars(twin) == vars(error)
         assert twin.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status", "fault", "throttling"),
+    [
+        (errors.PipelineNotFoundException("no"), "PipelineNotFoundException", 400, "client", False),
+        (errors.ThrottlingException("slow down"), "ThrottlingException", 400, "client", True),
+        (errors.ThrottlingException("slow down", http_status_code=429), "ThrottlingException", 429, "client", True),
+        (errors.InternalFailure(), "InternalFailure", 500, "server", False),
+        (errors.ServiceUnavailable(), "ServiceUnavailable", 503, "server", False),
+        (ServiceError("new", code="BrandNew", http_status_code=418, request_id="r"), "BrandNew", 418, "client", False),
+        (ServiceError(http_status_code=502), "502", 502, "server", False),
+    ],
+)
+def test_an_error_of_the_service_is_built_in_one_line_for_a_mock(
+    error: ServiceError, code: str, status: int, fault: str, throttling: bool
+) -> None:
+    with pytest.raises(type(error), match=f"^GetPipelineExecution failed: {code} \\(HTTP {status}, ") as caught:
+        Mock(side_effect=error)()
+    assert (caught.value.code, caught.value.http_status_code) == (code, status)
+    assert (caught.value.fault, caught.value.is_throttling) == (fault, throttling)
+    assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
+
+
+def test_other_errors_are_built_with_a_message_alone() -> None:
+    assert RequestTimeoutError("slow").limit == "timeout"
+    assert ResponseDecodeError("not JSON").http_status_code == 200
+    assert WaitTimeoutError("not seen").execution is None
 
 
 @pytest.mark.parametrize(
