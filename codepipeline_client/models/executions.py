@@ -8,16 +8,16 @@ read is in the modules beside this one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Self, cast
 
-from attrs import field, frozen
+from attrs import AttrsInstance, asdict, field, frozen
 
 from .. import errors
 from ..errors import shorten
 from .console import execution_page
-from .enums import ExecutionMode, ExecutionType, PipelineExecutionStatus, TriggerType
+from .enums import ExecutionMode, ExecutionType, OpenEnum, PipelineExecutionStatus, TriggerType
 from .revisions import Reading, read
 
 
@@ -74,6 +74,11 @@ class ArtifactRevision:
     def commit_url(self) -> str | None:
         """The page to open in a browser. None when there is none, and for a URL that is not plain http or https."""
         return self._reading.url
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the revision as `PipelineExecution.to_dict` does, with what is read out of it but its provider."""
+        names = ("commit_id", "commit_message", "repository", "commit_url")
+        return _json_members(self) | {name: getattr(self, name) for name in names}
 
     @property
     def _reading(self) -> Reading:
@@ -185,6 +190,16 @@ class PipelineExecution:
             raise _outcome_error(self, accepted)
         return self
 
+    def to_dict(self) -> dict[str, object]:
+        """
+        Return the execution as `json.dumps` takes it, with the names that it has in Python.
+
+        Times are ISO 8601 in UTC, such as ``2026-01-02T03:04:05Z``, and what is absent is None. Beside the fields it
+        has ``console_url``, and each revision ``commit_id``, ``commit_message``, ``repository`` and ``commit_url``.
+        """
+        revisions = [each.to_dict() for each in self.artifact_revisions]
+        return _json_members(self) | {"artifact_revisions": revisions, "console_url": self.console_url}
+
     def _repr_html_(self) -> str:
         """Return a small table: notebooks ask for it."""
         from .notebook import table  # here, since a program's start should not wait for it
@@ -204,6 +219,24 @@ class ResponseMetadata:
     """The response's headers, by name in lower case."""
     attempts: int
     """How many requests the call sent, the last one included."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the metadata as `json.dumps` takes it, without the headers."""
+        members = _json_members(self)
+        del members["http_headers"]
+        return members
+
+
+def _json_members(value: AttrsInstance) -> dict[str, object]:
+    return asdict(value, value_serializer=_json_value)
+
+
+def _json_value(_instance: object, _field: object, value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, tuple):
+        return [*cast("tuple[object, ...]", value)]
+    return value.value if isinstance(value, OpenEnum) else value
 
 
 _OUTCOME_ERRORS: Final[Mapping[PipelineExecutionStatus, type[errors.PipelineExecutionOutcomeError]]] = {

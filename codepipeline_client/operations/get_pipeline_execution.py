@@ -92,6 +92,13 @@ class GetPipelineExecutionOutput:
             pipeline_execution=_execution(execution, request, region_name), response_metadata=metadata, raw=members.raw
         )
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the execution and the metadata as `json.dumps` takes them, see `PipelineExecution.to_dict`."""
+        return {
+            "pipeline_execution": self.pipeline_execution.to_dict(),
+            "response_metadata": self.response_metadata.to_dict(),
+        }
+
 
 def _wrong_type(value: object) -> str | None:
     if isinstance(value, str):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import attrs
 import pytest
@@ -37,6 +38,36 @@ EXECUTION = PipelineExecution(
     rollback_metadata=PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x"),
     region_name="eu-west-1",
 )
+
+
+def test_an_execution_becomes_a_dictionary_that_json_takes() -> None:
+    """With plain strings in the place of enums: yaml and others write these as objects of Python."""
+    created = datetime(2026, 1, 2, 4, 30, tzinfo=timezone(timedelta(hours=1)))
+    hash_ = "5f2c9d1e8b7a60413c2d4e6f8091a2b3c4d5e6f7"
+    url = f"https://github.com/example/web/commit/{hash_}"
+    revisions = (
+        ArtifactRevision(name="Source", revision_id=hash_, revision_summary="Go\n", revision_url=url, created=created),
+        ArtifactRevision(revision_id="v7"),
+    )
+    execution = attrs.evolve(EXECUTION, artifact_revisions=revisions)
+    members = execution.to_dict()
+    plain: Any = json.loads(json.dumps(members))
+    assert members == plain
+    assert [type(members[name]) for name in ("status", "execution_mode", "execution_type")] == [str] * 3
+    assert list(plain) == [*(field.name for field in attrs.fields(PipelineExecution)), "console_url"]
+    assert plain["console_url"] == execution.console_url
+    assert plain["execution_type"] == "REPLAY"
+    assert plain["trigger"] == {"trigger_type": "WebhookV2", "trigger_detail": "push"}
+    assert plain["variables"] == [{"name": "stage", "resolved_value": "prod"}]
+    source, other = plain["artifact_revisions"]
+    assert (source["revision_id"], source["revision_summary"], source["created"]) == (
+        hash_,
+        "Go\n",
+        "2026-01-02T03:30:00Z",
+    )
+    read = ("commit_id", "commit_message", "repository", "commit_url")
+    assert [source[name] for name in read] == [hash_, "Go", "example/web", url]
+    assert [other[name] for name in ("revision_url", "created", *read)] == [None] * 6
 
 
 def test_where_an_execution_was_read_is_no_part_of_what_it_is() -> None:

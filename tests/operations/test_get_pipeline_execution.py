@@ -234,6 +234,15 @@ def test_the_sample_of_the_api_reference_is_read() -> None:
     assert (output.raw, output.response_metadata) == (SAMPLE, METADATA)
 
 
+def test_an_output_becomes_a_dictionary_that_json_takes() -> None:
+    """The headers are left out."""
+    output = read({"pipelineExecution": {"status": "Succeeded"}})
+    assert json.loads(json.dumps(output.to_dict())) == {
+        "pipeline_execution": output.pipeline_execution.to_dict(),
+        "response_metadata": {"request_id": None, "http_status_code": 200, "attempts": 1},
+    }
+
+
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("region_name", ["us-gov-west-1", None], ids=["argument", "environment"])
 def test_an_execution_has_the_region_that_it_was_read_from(
