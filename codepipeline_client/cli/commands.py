@@ -76,8 +76,9 @@ def get(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
     Region, profile, endpoint and credentials that are not given are found as the AWS CLI finds them.
     The exit code is 0 only when the execution Succeeded.
 
-    As json it is one object in one line: pipeline_execution with its fields as in Python and console_url, created in
-    ISO 8601 and UTC, and response_metadata with request_id, http_status_code and attempts.
+    As json it is one object in one line: pipeline_execution with its fields as in Python and console_url, each
+    revision also with commit_id, commit_message, repository and commit_url, created in ISO 8601 and UTC, and
+    response_metadata with request_id, http_status_code and attempts.
     """
     with _client(clock, options) as client:
         output = client.get_pipeline_execution(**options)

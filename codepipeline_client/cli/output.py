@@ -60,21 +60,11 @@ Row = tuple[str, Sequence[str]]
 
 
 def as_json(execution: PipelineExecution, metadata: ResponseMetadata | None = None) -> str:
-    """
-    Return *execution* as one JSON object in one line of ASCII, with the names that it has in Python.
-
-    An absent member is null, a time is ISO 8601 in UTC. ``console_url`` is added.
-    """
-    members = attrs.asdict(execution, value_serializer=_plain) | {"console_url": execution.console_url}
-    shown: dict[str, object] = {"pipeline_execution": members}
+    """Return *execution* as one JSON object in one line of ASCII, see `PipelineExecution.to_dict`."""
+    shown = {"pipeline_execution": execution.to_dict()}
     if metadata is not None:
-        names = ("request_id", "http_status_code", "attempts")
-        shown["response_metadata"] = {name: getattr(metadata, name) for name in names}
+        shown["response_metadata"] = metadata.to_dict()
     return json.dumps(shown)
-
-
-def _plain(_instance: object, _field: object, value: object) -> object:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 def as_table(rows: Iterable[Row]) -> str:
