@@ -196,24 +196,6 @@ def browser(app: Any) -> httpx.AsyncClient:
 
 
 @pytest.mark.anyio
-async def test_browsers_share_one_connection(served: Any, local_codepipeline: LocalCodePipeline) -> None:
-    local_codepipeline.put_execution(make_pipeline_execution())
-    async with browser(served) as someone, browser(served) as another:
-        responses = [await each.get(URL) for each in (someone, another)]
-    assert [response.json()["went_well"] for response in responses] == [True, True]
-    assert local_codepipeline.accepted_connections == 1
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("address", [URL.replace("web", "my pipeline"), f"{URL}/changes".replace(EXECUTION_ID, "1")])
-async def test_a_wrong_address_costs_no_call(address: str, served: Any, local_codepipeline: LocalCodePipeline) -> None:
-    async with browser(served) as someone:
-        response = await someone.get(address)
-    assert response.status_code == 404
-    assert local_codepipeline.requests == ()
-
-
-@pytest.mark.anyio
 async def test_a_browser_is_told_that_the_changes_are_lost(served: Any, local_codepipeline: LocalCodePipeline) -> None:
     local_codepipeline.script_execution(["InProgress", None])
     async with browser(served) as someone:
@@ -292,26 +274,6 @@ def test_the_pattern_lets_through_each_end_and_nothing_else(tmp_path: Path) -> N
     assert set(sent) == ends
 
 
-def test_a_function_that_was_frozen_loses_its_connection_and_nothing_else(
-    local_codepipeline: LocalCodePipeline,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The module makes its client when it is imported; the environment is Lambda's."""
-    for name, value in local_codepipeline.environ.items():
-        monkeypatch.setenv(name, value)
-    local_codepipeline.put_execution(make_pipeline_execution(status="Stopped", status_summary="the wrong branch"))
-    module = Recipe("lambda", tmp_path).program()
-    event = event_of(Recipe("lambda", tmp_path))
-    with module.client:
-        texts = [module.handler(event, None)]
-        local_codepipeline.close_connections()
-        texts.append(module.handler(event, None))
-    assert [text.splitlines()[:2] for text in texts] == [["web: Stopped", "the wrong branch"]] * 2
-    assert local_codepipeline.accepted_connections == 2
-    assert len(local_codepipeline.requests) == 2
-
-
 # ---- The chat bot
 
 
@@ -344,7 +306,7 @@ async def test_the_bot_listens_while_it_follows(
     local_codepipeline: LocalCodePipeline,
     tmp_path: Path,
 ) -> None:
-    """And whatever ends the bot ends every wait, at once."""
+    """An error that ends the bot ends every wait at once."""
     local_codepipeline.script_execution([Shown("InProgress", seconds=86400), "Succeeded"], pipeline_name="web")
     local_codepipeline.script_execution(["InProgress", "Stopped"], pipeline_name="api", pipeline_execution_id=OTHER_ID)
     local_codepipeline.script_execution([None, "InProgress", "Succeeded"], pipeline_name="docs")
