@@ -80,7 +80,7 @@ def methods_of_protocols() -> Iterator[FunctionType]:
 
 
 def test_a_protocol_only_asks() -> None:
-    """Whoever inherits from one inherits no behaviour."""
+    """A class that inherits from one inherits no behaviour."""
     methods = list(methods_of_protocols())
     assert methods
     for method in methods:

@@ -374,7 +374,7 @@ def test_the_function_announces_nothing_that_steers_a_terminal(
 
 
 def test_the_dashboard_shows_what_would_steer_the_terminal(tmp_path: Path) -> None:
-    """Whoever can commit writes on its screen."""
+    """A commit message is shown on it, and anyone who can commit writes one."""
     execution = make_pipeline_execution(
         status=f"New{HOSTILE}", artifact_revisions=[{"revision_summary": f"faster{HOSTILE}"}]
     )

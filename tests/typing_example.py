@@ -66,6 +66,7 @@ def read(output: GetPipelineExecutionOutput) -> None:
 
 def dig_out(execution: PipelineExecution) -> None:
     assert_type(execution.region_name, str | None)
+    assert_type(execution.to_dict(), dict[str, object])
     assert_type(execution.console_url, str | None)
     assert_type(execution.variable_values, Mapping[str, str])
     assert_type(execution.variable_values["stage"], str)

@@ -76,7 +76,7 @@ class ArtifactRevision:
         return self._reading.url
 
     def to_dict(self) -> dict[str, object]:
-        """Return the revision as `PipelineExecution.to_dict` does, with what is read out of it but its provider."""
+        """Return the fields, commit_id, commit_message, repository and commit_url as `json.dumps` takes them."""
         names = ("commit_id", "commit_message", "repository", "commit_url")
         return _json_members(self) | {name: getattr(self, name) for name in names}
 

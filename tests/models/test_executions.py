@@ -119,7 +119,7 @@ def test_an_unlisted_value_is_as_good_as_a_listed_one_but_not_known(kind: type[O
         assert twin == value
         assert isinstance(twin, kind)
     assert json.dumps(value) == '"Paused"'
-    assert list(kind) == before, "an answer does not change the enum"
+    assert list(kind) == before, "a response does not change the enum"
 
 
 @pytest.mark.parametrize("kind", OPEN_ENUMS, ids=lambda kind: kind.__name__)
