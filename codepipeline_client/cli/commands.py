@@ -4,25 +4,25 @@ The commands: what each does, in which order. A command returns its exit code, a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from .._protocol.user_agent import __version__
-from ..client import CodePipelineClient
 from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError
 from ..models import PipelineExecution, ResponseMetadata
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
-from .options import EXECUTION_OPTIONS, WAIT_OPTIONS, CommandGroup, info_option
-from .output import as_json, as_rows, as_table, complain, explain, prepared_streams, say, stdout_width
-from .progress import interruptible, wait_for_end, watch_to_end
+from .options import EXECUTION_OPTIONS, WAIT_OPTIONS, CommandGroup, hint_about, info_option
+from .output import as_json, as_rows, as_table, complain, explain, prepared_streams, say, width
+from .progress import FollowingClient, interruptible, wait_for_end, watch_to_end
 
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
-    """Run the command of *args* (None for the shell's), report an error in one line, and return the exit code."""
-    columns = stdout_width()
+    """Run the command of *args* (None for the shell's), report an error, and return the exit code."""
+    columns = width(sys.stdout)
     with prepared_streams():
         try:
             code: int = commands.main(
@@ -34,23 +34,20 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
                 terminal_width=columns and max(min(columns, 80) - 2, 20),  # click itself knows no terminal below 52
             )
         except CodePipelineError as error:
-            exit_code, line = of_error(error)
-            complain(line)
-            return exit_code
+            code, message, hint = of_error(error)
+            complain(message, hint)
         except click.ClickException as error:
-            context = error.ctx if isinstance(error, click.UsageError) else None
-            where_to_look = f": see {context.command_path} --help" if context else ""
-            complain(f"{error.format_message().rstrip('.')}{where_to_look}")
-            return error.exit_code
+            code = error.exit_code
+            complain(error.format_message().rstrip("."), hint_about(error))
         except click.Abort:
-            return ExitCode.INTERRUPTED
+            code = ExitCode.INTERRUPTED
     return code
 
 
 @click.group(
     cls=CommandGroup,
     invoke_without_command=True,
-    params=[info_option(lambda _: f"{PROGRAM} {__version__}", "--version", about="Show the version and exit.")],
+    params=[info_option(lambda _: f"{PROGRAM} {__version__}", "-V", "--version", about="Show the version and exit.")],
     epilog="codepipeline-client demo\ncodepipeline-client get web ID --region eu-west-1",
 )
 @click.pass_context
@@ -69,12 +66,12 @@ codepipeline-client get web ID --profile work --output json
 codepipeline-client get web ID && echo it went live""",
 )
 @click.pass_obj
-def get(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
+def get(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
     """
     Show the execution ID of the pipeline NAME as it is now.
 
     Region, profile, endpoint and credentials that are not given are found as the AWS CLI finds them.
-    The exit code is 0 only when the execution Succeeded.
+    The exit code is 0 only when the execution Succeeded, or has a status that --ok names.
 
     As json it is one object in one line: pipeline_execution with its fields as in Python and console_url, each
     revision also with commit_id, commit_message, repository and commit_url, created in ISO 8601 and UTC, and
@@ -82,7 +79,7 @@ def get(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
     """
     with _client(clock, options) as client:
         output = client.get_pipeline_execution(**options)
-    return _show_result(output.pipeline_execution, output.response_metadata, output_format)
+    return _show_result(output.pipeline_execution, output.response_metadata, output_format, ok)
 
 
 @commands.command(
@@ -94,11 +91,12 @@ codepipeline-client wait web ID && ./announce
 codepipeline-client wait web ID --output json | jq .pipeline_execution.status""",
 )
 @click.pass_obj
-def wait(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
+def wait(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
     """
     Wait until the execution ID of the pipeline NAME has ended, and show it.
 
-    The exit code is 0 only when it Succeeded. What passes, such as throttling, does not end the wait.
+    The exit code is 0 only when it Succeeded, or has a status that --ok names.
+    What passes, such as throttling, does not end the wait.
     A DURATION is in seconds, or 90s, 30m, 2h, 7d, 1h30m. An approval may hold an execution for 7d.
 
     How it goes on is shown on stderr: drawn on a terminal, else as a line for each change and one a minute.
@@ -106,7 +104,7 @@ def wait(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
     """
     with _client(clock, options) as client, interruptible(options):
         execution = wait_for_end(client, clock, options)
-    return _show_result(execution, None, output_format)
+    return _show_result(execution, None, output_format, ok)
 
 
 @commands.command(
@@ -116,7 +114,7 @@ codepipeline-client watch web ID
 codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execution.status""",
 )
 @click.pass_obj
-def watch(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
+def watch(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
     """
     Show each change of the execution ID of the pipeline NAME, until it has ended.
 
@@ -124,7 +122,7 @@ def watch(clock: Clock, /, *, output_format: str, **options: Any) -> ExitCode:
     It is over early when nobody reads stdout any more.
     """
     with _client(clock, options) as client, interruptible(options):
-        return watch_to_end(client, clock, options, in_json=output_format == "json")
+        return watch_to_end(client, clock, options, in_json=output_format == "json", ok=ok)
 
 
 @commands.command()
@@ -172,12 +170,14 @@ def demo(clock: Clock) -> ExitCode:
     return ExitCode.SUCCEEDED
 
 
-def _client(clock: Clock, options: dict[str, Any]) -> CodePipelineClient:
+def _client(clock: Clock, options: dict[str, Any]) -> FollowingClient:
     """Return a client with the settings among *options*. They are removed: what is left are the arguments of a call."""
     settings = {name: options.pop(name) for name in ("region_name", "profile_name", "endpoint_url")}
-    return CodePipelineClient(clock=clock, **settings)
+    return FollowingClient(clock=clock, **settings)
 
 
-def _show_result(execution: PipelineExecution, metadata: ResponseMetadata | None, output_format: str) -> ExitCode:
+def _show_result(
+    execution: PipelineExecution, metadata: ResponseMetadata | None, output_format: str, ok: Sequence[str]
+) -> ExitCode:
     say(as_json(execution, metadata) if output_format == "json" else as_table(as_rows(execution)))
-    return of_status(execution.status)
+    return of_status(execution.status, ok)

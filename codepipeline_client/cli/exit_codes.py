@@ -6,6 +6,8 @@ Prints nothing, and works without click. Python and click end with 1 and 2 thems
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
 from enum import IntEnum
 from types import UnionType
 from typing import Final, Self
@@ -28,7 +30,7 @@ class ExitCode(IntEnum):
         member.meaning = meaning
         return member
 
-    SUCCEEDED = 0, "The execution Succeeded. For demo and serve: it went well."
+    SUCCEEDED = 0, "Succeeded, or a status of --ok. For demo and serve: it went well."
     OTHER = 1, "Something else: a port is taken, the output cannot be written."
     USAGE = 2, "The arguments break a rule. Nothing was sent."
     NOT_INSTALLED = 3, "Installed without the extra: codepipeline-client[cli]."
@@ -46,13 +48,19 @@ class ExitCode(IntEnum):
     TERMINATED = 143, "For wait and watch: the same by SIGTERM."
 
 
-def of_status(status: PipelineExecutionStatus) -> ExitCode:
-    """Return the code for an execution that was read: 0 for Succeeded only, so that ``get … && deploy`` is safe."""
+def of_status(status: PipelineExecutionStatus, ok: Container[str] = ()) -> ExitCode:
+    """Return the code for an execution that was read: 0 for Succeeded and the statuses in *ok* only."""
+    if status.value in ok:
+        return ExitCode.SUCCEEDED
     return ExitCode[status.name] if status.is_terminal else ExitCode.NOT_TERMINAL
 
 
+WHERE_IDS_COME_FROM: Final = (
+    "aws codepipeline start-pipeline-execution prints an id, and list-pipeline-executions has those of a pipeline"
+)
 _PERMISSION: Final = "it takes the permission codepipeline:GetPipelineExecution; --profile names other credentials"
-_CREDENTIALS: Final = "check the keys (--profile names others), the region, and this machine's clock"
+_CREDENTIALS: Final = "check the credentials (--profile names others), the region, and this machine's clock"
+_NO_CREDENTIALS: Final = "name a profile with --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _CLOCK: Final = "set this machine's clock, then try again"
 _ENDPOINT: Final = "check that the endpoint is CodePipeline's"
 _NAME: Final = "check the name, and whether --region and --profile are the pipeline's"
@@ -72,44 +80,38 @@ _ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
     (errors.TransportError, ExitCode.NO_RESPONSE, _NETWORK),
     (errors.WaitTimeoutError, ExitCode.TIMED_OUT, "--timeout gives it longer"),
 )
-_OPTIONS: Final = {"region_name": "--region", "profile_name": "--profile", "endpoint_url": "--endpoint-url"}
-_ARGUMENTS: Final = {"pipeline_name": "NAME", "pipeline_execution_id": "ID"}
+_NAMES: Final = {
+    "region_name": "--region",
+    "profile_name": "--profile",
+    "endpoint_url": "--endpoint-url",
+    "pipeline_name": "NAME",
+    "pipeline_execution_id": "ID",
+}
 
 
-def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str]:
-    """Return the code for *error*, and one line that says what happened and what to do about it."""
-    if isinstance(error, errors.ParameterValidationError):
-        rules = (f"{_ARGUMENTS.get(each.parameter, each.parameter)} {each.rule}" for each in error.violations)
-        return ExitCode.USAGE, "; ".join(rules)
-    if isinstance(error, errors.ConfigurationError | errors.CredentialsError):
-        return ExitCode.SETTINGS, _with_options(error)  # these say themselves what to do
-    listed = next(((code, advice) for kinds, code, advice in _ADVICE if isinstance(error, kinds)), None)
-    code, advice = listed or _advice_by_status(error)
+def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
+    """Return the code for *error*, what happened, and what to do about it. The last is empty if the message says it."""
     message = str(error).rstrip(".")
-    return code, f"{message}: {advice}" if advice else message
-
-
-def _advice_by_status(error: errors.CodePipelineError) -> tuple[ExitCode, str]:
-    """Return the code and the advice for an error that is not listed: rare ones, and those newer than this release."""
-    if not isinstance(error, errors.ServiceError):
-        return ExitCode.OTHER, ""
-    if error.http_status_code in (401, 403):
-        return ExitCode.DENIED, _PERMISSION
-    if error.is_throttling:
-        return ExitCode.NO_RESPONSE, "wait a while, then try again"
-    if error.fault == "server":
-        return ExitCode.NO_RESPONSE, "try again"
-    return ExitCode.NO_RESPONSE, "AWS Support can look the request id up"
-
-
-def _with_options(error: errors.ConfigurationError | errors.CredentialsError) -> str:
-    """
-    Return the message, and the options for the arguments that it names.
-
-    The names themselves stay: a setting that came from a file is called the same there.
-    """
-    message = str(error)
-    named = [f"{name} is {option}" for name, option in _OPTIONS.items() if name in message]
+    if isinstance(error, errors.ParameterValidationError):
+        is_about_id = any(each.parameter == "pipeline_execution_id" for each in error.violations)
+        return ExitCode.USAGE, _renamed(message), WHERE_IDS_COME_FROM if is_about_id else ""
+    if isinstance(error, errors.ConfigurationError):
+        return ExitCode.SETTINGS, _renamed(message), ""
     if isinstance(error, errors.CredentialsError):
-        named.append("a profile is named with --profile")
-    return f"{message} (here {', '.join(named)})" if named else message
+        return ExitCode.SETTINGS, _renamed(message.partition(". Set AWS_")[0]), _NO_CREDENTIALS
+    for kinds, code, advice in _ADVICE:
+        if isinstance(error, kinds):
+            return code, message, advice
+    if not isinstance(error, errors.ServiceError):
+        return ExitCode.OTHER, message, ""
+    if error.http_status_code in (401, 403):
+        return ExitCode.DENIED, message, _PERMISSION
+    if error.is_throttling:
+        return ExitCode.NO_RESPONSE, message, "wait a while, then try again"
+    is_theirs = error.fault == "server"
+    return ExitCode.NO_RESPONSE, message, "try again" if is_theirs else "AWS Support can look the request id up"
+
+
+def _renamed(message: str) -> str:
+    """Return *message* with the names of the command line for a client's arguments. Those of a profile stay."""
+    return re.sub(rf"\b({'|'.join(_NAMES)})\b(?! in profile)", lambda found: _NAMES[found[0]], message)

@@ -7,7 +7,7 @@ It is drawn in a thread of its own, since a poll may take long. A signal interru
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
 from typing import Final, TextIO
 
@@ -32,14 +32,15 @@ class LiveView:
     """
     A few lines that are drawn over themselves: the status, the time, and what the execution is about.
 
-    Nothing is drawn before the first poll is over: until then the client may ask for an MFA code on the terminal.
+    Nothing is drawn before the first poll is over, or while the client *may_prompt*: for an MFA code, say.
     """
 
-    def __init__(self, clock: Clock, stream: TextIO) -> None:
+    def __init__(self, clock: Clock, stream: TextIO, may_prompt: Callable[[], bool]) -> None:
         """Prepare to draw on *stream*, which must be a terminal's."""
         self.last: PollReport | None = None
         """The last poll."""
         self._clock = clock
+        self._may_prompt = may_prompt
         self._began = clock.monotonic()
         self._which = ""
         self._seen: PipelineExecution | None = None
@@ -108,9 +109,14 @@ class LiveView:
 
         def run() -> None:
             try:
-                with live:
-                    while not is_over.wait(1 / _FRAMES_PER_SECOND):
-                        live.refresh()
+                with ExitStack() as drawn:
+                    drawn.callback(live.stop)
+                    while True:
+                        if not self._may_prompt():
+                            live.start()  # only the first time
+                            live.refresh()
+                        if is_over.wait(1 / _FRAMES_PER_SECOND):
+                            break
             except OSError:  # the terminal's window was closed: the wait goes on
                 output.discard_output(self._stream)
             is_cleared.set()

@@ -13,18 +13,17 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-import click
 from attrs import asdict, evolve
 
 from .._call.reports import AttemptReport
 from .._config.endpoint import check_region
-from ..client import CodePipelineClient
 from ..clock import Clock
+from ..errors import printable
 from ..models import PipelineExecution, PipelineExecutionStatus
-from ..testing import LocalCodePipeline, Shown, make_pipeline_execution
+from ..testing import LocalCodePipeline, ReceivedRequest, Shown, make_pipeline_execution
 from .exit_codes import PROGRAM
-from .output import Row, as_rows, as_table, elapsed, fitted, say
-from .progress import stop_signals_raise, wait_for_end
+from .output import Failure, Row, as_rows, as_table, elapsed, explain, fitted, say, timestamp
+from .progress import FollowingClient, stop_signals_raise, wait_for_end
 
 _COMMIT: Final = "c81e728d9d4c2f636f067f89cc14862c1f0e3dad"
 _sample = partial(make_pipeline_execution, pipeline_version=3, variables=[{"name": "BRANCH", "resolved_value": "main"}])
@@ -74,10 +73,10 @@ SCRIPTED_SAMPLES: Final = {
 }
 """Executions of the pipeline ``web`` to wait for: how many seconds each is InProgress, and how it ends."""
 
-_SLEEP: Final = 1.0
-"""Seconds that the main thread sleeps at a time: a signal just before a sleep is handled only after it."""
-_MAX_REQUESTS: Final = 100
-"""Requests that are kept, though nobody looks at them: it may run for days."""
+_SLEEP: Final = 0.25
+"""Seconds until the requests are logged, and until a signal is handled that comes just before the sleep."""
+_MAX_REQUESTS: Final = 1000
+"""Requests that are kept until they are logged."""
 
 
 def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
@@ -91,13 +90,26 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
     try:
         with stop_signals_raise(), endpoint:
             say(instructions(endpoint.endpoint_url, endpoint.environ, windows=os.name == "nt"))
+            logged: set[int] = set()
             while True:
                 clock.sleep(_SLEEP)
+                requests = endpoint.requests
+                for request in requests:
+                    if request.number not in logged:
+                        explain(f"{timestamp(clock.time())}  {_log_line(request)}")
+                logged = {request.number for request in requests}
     except KeyboardInterrupt:
         say("\nStopped.")
     except OSError as error:
-        words = f"port {port} of this machine cannot be listened on: {error.strerror}: choose another with --port"
-        raise click.ClickException(words) from error
+        words = f"port {port} of this machine cannot be listened on: {error.strerror}"
+        raise Failure(words, hint="choose another with --port") from error
+
+
+def _log_line(request: ReceivedRequest) -> str:
+    operation = request.headers.get("x-amz-target", "").rpartition(".")[2] or f"{request.method} {request.path}"
+    which = [(request.input or {}).get(name) for name in ("pipelineName", "pipelineExecutionId")]
+    parts = (request.status_code, request.error_code, operation, *which)
+    return printable("  ".join(str(part) for part in parts if part is not None))
 
 
 def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:
@@ -128,7 +140,7 @@ def demonstrate(clock: Clock) -> None:
     attempts: list[AttemptReport] = []
     with LocalCodePipeline(now=clock.time) as endpoint, _without_settings():
         reference = endpoint.script_execution(_steps(3.0, _SUCCEEDED))
-        client = CodePipelineClient(
+        client = FollowingClient(
             region_name=endpoint.region_name,
             endpoint_url=endpoint.endpoint_url,
             credentials=endpoint.credentials,

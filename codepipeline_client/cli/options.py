@@ -6,6 +6,7 @@ Knows click. Not what a command does.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from functools import partial
@@ -14,8 +15,10 @@ from typing import Final
 import click
 
 from .._config.arguments import LONGEST
-from .exit_codes import ExitCode
-from .output import say
+from ..errors import printable
+from ..models import PipelineExecutionStatus
+from .exit_codes import WHERE_IDS_COME_FROM, ExitCode
+from .output import Failure, explain, say, timestamp
 
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
@@ -28,6 +31,10 @@ class Command(click.Command):
     def get_help_option(self, ctx: click.Context) -> click.Option:
         """Return an option that also works where nobody reads stdout."""
         return info_option(click.Context.get_help, "-h", "--help", about="Show this message and exit.")
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the whole first sentence, which click would cut."""
+        return super().get_short_help_str(limit=1000)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write both."""
@@ -43,6 +50,16 @@ class CommandGroup(Command, click.Group):
     """The same for a command of commands."""
 
     command_class: type[click.Command] | None = Command
+
+
+def hint_about(error: click.ClickException) -> str:
+    """Return what to do about *error*."""
+    if isinstance(error, Failure):
+        return error.hint
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    is_about_id = isinstance(error, click.MissingParameter) and error.param is EXECUTION_OPTIONS[1]
+    about_ids = f"{WHERE_IDS_COME_FROM}; " if is_about_id else ""
+    return f"{about_ids}see {context.command_path} --help" if context else ""
 
 
 def info_option(text: Callable[[click.Context], str], *names: str, about: str) -> click.Option:
@@ -72,6 +89,23 @@ def seconds(context: click.Context, option: click.Parameter, given: str | None) 
     return total
 
 
+class _StderrHandler(logging.Handler):
+    """Writes to stderr as it is at the time, since rich replaces it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        explain(f"{timestamp(record.created)}  {record.levelname}  {printable(record.getMessage())}")
+
+
+def _show_log(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        logger, handler = logging.getLogger("codepipeline_client"), _StderrHandler()
+        context.call_on_close(partial(logger.setLevel, logger.level))
+        context.call_on_close(partial(logger.removeHandler, handler))
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+
+
 _duration = partial(click.Option, metavar="DURATION", show_default=True, callback=seconds)
 EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
     click.Argument(["pipeline_name"], metavar="NAME"),
@@ -85,6 +119,16 @@ EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
         default="text",
         show_default=True,
         help="Lines for a person, or JSON for a program: one object in a line.",
+    ),
+    click.Option(
+        ["--ok"],
+        type=click.Choice([status.value for status in PipelineExecutionStatus], case_sensitive=False),
+        multiple=True,
+        metavar="STATUS",
+        help="Exit with 0 for this status too, such as Superseded. Can be repeated.",
+    ),
+    click.Option(
+        ["--debug"], is_flag=True, expose_value=False, callback=_show_log, help="Show the log of the calls on stderr."
     ),
 ]
 """Which execution, where it is, and how to show it, in the order of the help."""

@@ -59,6 +59,15 @@ Row = tuple[str, Sequence[str]]
 """A label, and the lines beside it."""
 
 
+class Failure(click.ClickException):
+    """A command failed here, and not in a call."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+        """What to do about it."""
+
+
 def as_json(execution: PipelineExecution, metadata: ResponseMetadata | None = None) -> str:
     """Return *execution* as one JSON object in one line of ASCII, see `PipelineExecution.to_dict`."""
     shown = {"pipeline_execution": execution.to_dict()}
@@ -70,8 +79,8 @@ def as_json(execution: PipelineExecution, metadata: ResponseMetadata | None = No
 def as_table(rows: Iterable[Row]) -> str:
     """Return the *rows* that have lines for stdout, with the labels in a column, or above on a narrow terminal."""
     shown = [(label, lines) for label, lines in rows if lines]
-    width = stdout_width()
-    is_narrow = width is not None and width < _NARROW
+    columns = width(sys.stdout)
+    is_narrow = columns is not None and columns < _NARROW
     margin = " " * (_GAP if is_narrow else max(len(label) for label, _ in shown) + _GAP)
     text: list[str] = []
     for label, lines in shown:
@@ -81,19 +90,19 @@ def as_table(rows: Iterable[Row]) -> str:
     return "\n".join(line.rstrip() for line in text)
 
 
-def fitted(line: str, *, margin: int = 0) -> list[str]:
+def fitted(line: str, *, margin: int = 0, stream: TextIO | None = None) -> list[str]:
     """
-    Return *line* in pieces that fit beside a *margin* on the terminal that stdout is, or whole if it is none.
+    Return *line* in pieces that fit beside a *margin* on the terminal that *stream* is, or whole if it is none.
 
-    A word of its own, such as a URL, stays whole too: the terminal breaks it, and it can still be copied.
+    None is stdout. A word of its own, such as a URL, stays whole: the terminal breaks it, and it can still be copied.
     """
-    width = stdout_width()
-    if width is None or (line.isascii() and " " not in line.strip()):
+    columns = width(stream or sys.stdout)
+    if columns is None or (line.isascii() and " " not in line.strip()):
         return [line]
     from rich.console import Console
     from rich.text import Text
 
-    pieces = Text(line).wrap(Console(), max(width - margin, _GAP), overflow="fold")
+    pieces = Text(line).wrap(Console(), max(columns - margin, _GAP), overflow="fold")
     return [piece.plain.rstrip() for piece in pieces]
 
 
@@ -153,9 +162,11 @@ def _escaped(*texts: str | None) -> list[str]:
     return [printable(text) for text in texts if text]
 
 
-def change_line(execution: PipelineExecution, before: PipelineExecution | None, now: float, seconds: float) -> str:
-    """Return the line about a change: when, which status, after how long, and what else is new."""
-    after = "" if before is None else f"after {elapsed(seconds)}"
+def change_line(
+    execution: PipelineExecution, before: PipelineExecution | None, now: float, seconds: float | None
+) -> str:
+    """Return the line about a change: when, which status, after how many *seconds*, and what else is new."""
+    after = "" if seconds is None else f"after {elapsed(seconds)}"
     parts = (timestamp(now), status_words(execution.status), after, _news(execution, before))
     return "  ".join(part for part in parts if part)
 
@@ -223,14 +234,16 @@ def say(text: str) -> bool:
         discard_output(sys.stdout)
         if error.errno in _NO_READER:
             return False
-        words = f"the output cannot be written: {error.strerror}: make room, or send it elsewhere"
-        raise click.ClickException(words) from error
+        words = f"the output cannot be written: {error.strerror}"
+        raise Failure(words, hint="make room, or send it elsewhere") from error
     return True
 
 
-def complain(text: str) -> None:
-    """Write *text* to stderr as one line, with the program's name in front."""
-    explain(printable(f"{PROGRAM}: {text}"))
+def complain(message: str, hint: str = "") -> None:
+    """Write *message* to stderr with the program's name in front, and *hint* on a line of its own."""
+    for line in (f"{PROGRAM}: {message}", f"hint: {hint}" if hint else ""):
+        if line:
+            explain("\n".join(fitted(printable(line), stream=sys.stderr)))
 
 
 def explain(text: str) -> None:
@@ -241,9 +254,9 @@ def explain(text: str) -> None:
         discard_output(sys.stderr)  # nobody is left to tell
 
 
-def stdout_width() -> int | None:
-    """Return the columns of the terminal that stdout is. None when it is not one."""
-    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+def width(stream: TextIO | None) -> int | None:
+    """Return the columns of the terminal that *stream* is. None when it is none."""
+    return shutil.get_terminal_size().columns if is_terminal(stream) else None
 
 
 def is_terminal(stream: TextIO | None) -> bool:

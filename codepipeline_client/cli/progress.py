@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -30,24 +30,36 @@ _HEARTBEAT: Final = 60.0
 """Seconds after which a line says that nothing has changed: some build servers end a command that is silent."""
 
 
-def wait_for_end(client: CodePipelineClient, clock: Clock, arguments: Mapping[str, Any]) -> PipelineExecution:
+class FollowingClient(CodePipelineClient):
+    """A client that tells when it may ask for a code on the terminal."""
+
+    def may_prompt(self) -> bool:
+        """Return whether credentials are to be fetched: by an MFA code, or by a process that asks for something."""
+        return self._credentials.fresh() is None
+
+
+def wait_for_end(client: FollowingClient, clock: Clock, arguments: Mapping[str, Any]) -> PipelineExecution:
     """Return the execution when it has ended, and show its progress on stderr until then."""
-    with _progress_on_stderr(clock, has_changes=True) as progress:
+    with _progress_on_stderr(client, clock, has_changes=True) as progress:
         return client.wait_for_pipeline_execution(**arguments, on_poll=progress.polled)
 
 
-def watch_to_end(client: CodePipelineClient, clock: Clock, arguments: Mapping[str, Any], *, in_json: bool) -> ExitCode:
+def watch_to_end(
+    client: FollowingClient, clock: Clock, arguments: Mapping[str, Any], *, in_json: bool, ok: Sequence[str]
+) -> ExitCode:
     """
     Write each change to stdout as it comes, until the execution has ended or nobody reads any more.
 
     The exit code is for what was seen last.
     """
     began = clock.monotonic()
-    code, before = ExitCode.NOT_TERMINAL, None
-    with _progress_on_stderr(clock, has_changes=False) as progress:
+    code = ExitCode.NOT_TERMINAL
+    before: PipelineExecution | None = None
+    with _progress_on_stderr(client, clock, has_changes=False) as progress:
         for execution in client.watch_pipeline_execution(**arguments, on_poll=progress.polled):
-            code = of_status(execution.status)
-            line = output.change_line(execution, before, clock.time(), clock.monotonic() - began)
+            code = of_status(execution.status, ok)
+            seconds = None if before is None else clock.monotonic() - began
+            line = output.change_line(execution, before, clock.time(), seconds)
             text = output.with_coloured_status("\n  ".join(output.fitted(line, margin=2)), execution.status)
             before = execution
             with progress.paused():
@@ -58,7 +70,9 @@ def watch_to_end(client: CodePipelineClient, clock: Clock, arguments: Mapping[st
 
 
 @contextmanager
-def _progress_on_stderr(clock: Clock, *, has_changes: bool) -> Generator[ProgressLines | LiveView]:
+def _progress_on_stderr(
+    client: FollowingClient, clock: Clock, *, has_changes: bool
+) -> Generator[ProgressLines | LiveView]:
     """
     Show the progress of a wait in the way that suits stderr: drawn on a terminal, else in lines.
 
@@ -77,7 +91,7 @@ def _progress_on_stderr(clock: Clock, *, has_changes: bool) -> Generator[Progres
         return
     from .live import LiveView
 
-    with closing(LiveView(clock, sys.stderr)) as view, _suspended_within(view.paused):
+    with closing(LiveView(clock, sys.stderr, client.may_prompt)) as view, _suspended_within(view.paused):
         yield view
     if has_changes and view.last is not None and view.last.execution is not None:
         status = view.last.execution.status
@@ -103,7 +117,9 @@ class ProgressLines:
             if report.execution != before:
                 self._written_at = report.seconds
                 if self._has_changes:
-                    line = output.change_line(report.execution, before, self._clock.time(), report.seconds)
+                    is_first = before is None and report.pause is not None  # the last line has the duration
+                    seconds = None if is_first else report.seconds
+                    line = output.change_line(report.execution, before, self._clock.time(), seconds)
                     output.explain(output.with_coloured_status(line, report.execution.status))
         if report.pause is None:  # what a wait ends with is written by its caller
             return

@@ -35,11 +35,11 @@ class Ended:
     stderr: str
 
     @property
-    def complaint(self) -> str:
-        """What it said on stderr, which must be one line of the program's, with nothing on stdout."""
-        begin, _, complaint = self.stderr.partition(" ")
-        assert (self.stdout, begin, complaint.count("\n")) == ("", "codepipeline-client:", 1)
-        return complaint.rstrip("\n")
+    def complaint(self) -> list[str]:
+        """What it said on stderr, the message and a hint, with nothing on stdout."""
+        program, _, said = self.stderr.partition(" ")
+        assert (self.stdout, program) == ("", "codepipeline-client:")
+        return said.replace("\nhint: ", "\n").splitlines()
 
 
 class Clock(FakeClock):
@@ -96,6 +96,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._titles = 0
         self.written = b""
+        self.name = os.ttyname(self.descriptor)
 
     def open(self, encoding: str = "utf-8") -> TextIO:
         """Return a stream that is this terminal."""
@@ -126,6 +127,10 @@ class Terminal:
             self.written += read
             self._stream.feed(read)
         return self.lines
+
+    def is_still(self) -> bool:
+        """Return whether nothing is written for a few frames."""
+        return not select.select([self._reading], [], [], 0.5)[0]
 
     def until_shows(self, *lines: str) -> None:
         """Wait until the screen shows these *lines* and no others."""

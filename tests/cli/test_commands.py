@@ -33,7 +33,7 @@ from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode, of_error
 from codepipeline_client.cli.output import as_json, as_rows, as_table
 from codepipeline_client.testing import ArtifactRevisionFields, LocalCodePipeline, make_pipeline_execution
-from tests.cli.terminal import Account, Ended
+from tests.cli.terminal import Account, Ended, Terminal
 
 EXECUTION: Final = make_pipeline_execution()
 WEB: Final = (EXECUTION.pipeline_name, EXECUTION.pipeline_execution_id)
@@ -197,6 +197,28 @@ def test_the_exit_code_tells_the_status(account: Account, command: str, status: 
     assert account.run(command, *WEB).code == code
 
 
+@pytest.mark.parametrize("command", ["get", "wait", "watch"])
+def test_ok_names_statuses_that_are_a_success_too(account: Account, command: str) -> None:
+    """In any case of letters. Others keep their codes."""
+    ok = ("--ok", "superseded", "--ok", "Stopped")
+    for status, code in (("Superseded", 0), ("Stopped", 0), ("Succeeded", 0), ("Failed", 11)):
+        account.service.put_execution(make_pipeline_execution(status=status))
+        assert account.run(command, *WEB, *ok).code == code
+
+
+def test_debug_shows_the_log_without_secrets(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stderr, and for this command only."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    account.service.put_error("InternalFailure")
+    ended = account.run("get", *WEB, "--debug", "--output", "json")
+    shown = [line.split(maxsplit=2) for line in ended.stderr.splitlines()]
+    assert [level for _, level, _ in shown] == ["DEBUG", "INFO", "DEBUG"]
+    assert all(words.startswith("GetPipelineExecution attempt ") for _, _, words in shown)
+    assert not re.search(f"AWS4|{account.service.credentials.secret_access_key}", ended.stderr)
+    assert json.loads(ended.stdout)["response_metadata"]["attempts"] == 2
+    assert account.run("get", *WEB).stderr == ""
+
+
 @pytest.mark.parametrize(
     ("error_code", "status_code", "code", "advice"),
     [
@@ -204,9 +226,9 @@ def test_the_exit_code_tells_the_status(account: Account, command: str, status: 
         ("PipelineExecutionNotFoundException", 400, 20, "check the id"),
         ("AccessDeniedException", 403, 21, "codepipeline:GetPipelineExecution"),
         ("ForbiddenOnMondays", 403, 21, "codepipeline:GetPipelineExecution"),
-        ("IncompleteSignature", 403, 22, "check the keys"),
-        ("UnrecognizedClientException", 403, 22, "check the keys"),
-        ("MissingAuthenticationTokenException", 403, 22, "check the keys"),
+        ("IncompleteSignature", 403, 22, "check the credentials"),
+        ("UnrecognizedClientException", 403, 22, "check the credentials"),
+        ("MissingAuthenticationTokenException", 403, 22, "check the credentials"),
         ("RequestExpired", 400, 22, "clock"),
         ("ExpiredTokenException", 400, 22, "new credentials"),
         ("ThrottlingException", 400, 23, "wait a while"),
@@ -216,55 +238,74 @@ def test_the_exit_code_tells_the_status(account: Account, command: str, status: 
         ("SomethingNew", 400, 23, "AWS Support"),
     ],
 )
-def test_a_refusal_is_one_line_that_says_what_to_do(
+def test_a_refusal_is_a_message_and_a_hint(
     account: Account, error_code: str, status_code: int, code: int, advice: str
 ) -> None:
-    """Code, request id and the service's words are in it, and then the advice."""
+    """Code, request id and the service's words, and on a line of its own what to do."""
     account.service.put_error(error_code, "So says the service.", status_code=status_code, times=2)
     ended = account.run("get", *WEB)
+    message, hint = ended.complaint
     assert ended.code == code
-    assert error_code in ended.complaint
-    assert "So says the service" in ended.complaint
-    assert advice in ended.complaint.rpartition(": ")[2]
+    assert message.startswith(f"GetPipelineExecution failed: {error_code} (HTTP {status_code}, request id ")
+    assert message.endswith(": So says the service")
+    assert advice in hint
 
 
-def test_a_wrong_name_and_a_wrong_id_are_wrong_usage(account: Account) -> None:
-    """Both are told at once, called as the help calls them, and nothing is sent."""
-    ended = account.run("get", "my web", "7F3A")
-    assert ended.code == 2
-    assert ended.complaint.startswith("NAME must match [A-Za-z0-9.@\\-_]+, not 'my web'; ID must be a UUID ")
-    assert account.service.requests == ()
+ABOUT_IDS: Final = (
+    "aws codepipeline start-pipeline-execution prints an id, and list-pipeline-executions has those of a pipeline"
+)
 
 
 @pytest.mark.parametrize(
-    ("args", "words"),
+    ("args", "code", "message", "hint"),
     [
-        ((), "(here region_name is --region)"),
-        (("--region", "eu-west-1"), "(here a profile is named with --profile)"),
+        (("get",), 2, "Missing argument 'NAME'", "see codepipeline-client get --help"),
+        (("wait", "web"), 2, "Missing argument 'ID'", f"{ABOUT_IDS}; see codepipeline-client wait --help"),
+        (("gte",), 2, "No such command 'gte'", "see codepipeline-client --help"),
+        (("get", *WEB, "--ok", "Odd"), 2, "Invalid value for '--ok'", "see codepipeline-client get --help"),
+        (("get", *WEB, "--output", "xml"), 2, "Invalid value for '--output'", "see codepipeline-client get --help"),
+        (("get", *WEB, "\x1b["), 2, r"Got unexpected extra argument (\x1b[)", "see codepipeline-client get --help"),
+        (("get", "my web", "7F3A"), 2, "GetPipelineExecution was not sent: NAME must match ", ABOUT_IDS),
+        (("get", *WEB), 22, "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor region in profile ", None),
+        (("get", *WEB, "--region", "eu west"), 22, "--region 'eu west' ", None),
+        (("get", *WEB, "--region", "eu-west-1"), 22, "no credentials were found. Tried: ", "name a profile with --pro"),
+        (("get", *WEB, "--region", "eu-west-1", "--profile", "none"), 22, "--profile 'none' does not exist", None),
+        (("get", *WEB, "--region", "eu-west-1", "--endpoint-url", "x"), 22, "--endpoint-url 'x' cannot be used", None),
     ],
 )
-def test_what_is_missing_is_called_as_on_the_command_line(shell: Shell, args: tuple[str, ...], words: str) -> None:
+def test_what_is_wrong_is_called_as_on_the_command_line(
+    shell: Shell, args: tuple[str, ...], code: int, message: str, hint: str | None
+) -> None:
     """The client speaks of its arguments, and here they are options."""
-    ended = shell("get", *WEB, *args)
-    assert ended.code == 22
-    assert ended.complaint.endswith(words)
+    ended = shell(*args)
+    shown, *hints = ended.complaint
+    assert ended.code == code
+    assert shown.startswith(message)
+    assert not re.search("region_name|profile_name|endpoint_url|credentials=", ended.stderr)
+    assert [each.startswith(hint or "") for each in hints] == [True] * (hint is not None)
+
+
+def test_a_profiles_own_names_are_left_alone(shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There an option has another name."""
+    (home / "config").write_text("[default]\nregion = eu-west-1\nendpoint_url = x\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "config"))
+    (message,) = shell("get", *WEB).complaint
+    assert message.startswith("--endpoint-url 'x' cannot be used (from endpoint_url in profile 'default')")
 
 
 def test_what_is_not_codepipeline_is_no_response(account: Account) -> None:
     """Nobody at all, or the login page of a hotel."""
     account.service.put_response(body=b"<html>Welcome</html>")
     ended = account.run("get", *WEB)
-    assert ended.code == 23
-    assert ended.complaint.endswith(": check that the endpoint is CodePipeline's")
+    assert (ended.code, ended.complaint[1]) == (23, "check that the endpoint is CodePipeline's")
     account.service.refuse_connections()
     ended = account.run("get", *WEB)
-    assert ended.code == 23
-    assert "check the network, the proxy and the endpoint" in ended.complaint
+    assert (ended.code, ended.complaint[1]) == (23, "check the network, the proxy and the endpoint, then try again")
 
 
 def test_every_other_error_of_the_package_ends_without_a_traceback() -> None:
     """One that is added later and forgotten here says at least what happened."""
-    assert of_error(CodePipelineError("the moon is full")) == (1, "the moon is full")
+    assert of_error(CodePipelineError("the moon is full")) == (1, "the moon is full", "")
 
 
 def test_ctrl_c_ends_it_as_shells_expect(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,24 +315,6 @@ def test_ctrl_c_ends_it_as_shells_expect(account: Account, monkeypatch: pytest.M
     account.clock.on_sleep = lambda: signal.raise_signal(signal.SIGINT)  # before the retry
     ended = account.run("get", *WEB)
     assert (ended.code, ended.stderr.strip()) == (130, "")
-
-
-@pytest.mark.parametrize(
-    ("args", "complaint"),
-    [
-        (("get",), "Missing argument 'NAME': see codepipeline-client get --help"),
-        (("gte",), "No such command 'gte'"),
-        (("get", "--regoin", "x"), "No such option"),
-        (("get", *WEB, "--output", "xml"), "Invalid value for '--output'"),
-        (("get", *WEB, "\x1b[2J"), r"Got unexpected extra argument (\x1b[2J)"),
-    ],
-)
-def test_wrong_usage_is_one_line_that_says_where_to_look(shell: Shell, args: tuple[str, ...], complaint: str) -> None:
-    """Ends as every command does that is called wrongly."""
-    ended = shell(*args)
-    assert ended.code == 2
-    assert ended.complaint.startswith(complaint)
-    assert ended.complaint.endswith("--help")
 
 
 # ---- streams
@@ -361,6 +384,15 @@ def test_help_fits_any_terminal(account: Account, columns: int) -> None:
     assert max(map(len, described)) < max(min(columns, 80), 50)
 
 
+def test_message_and_hint_are_wrapped_at_words_on_a_terminal(account: Account, opened: Callable[..., Terminal]) -> None:
+    """Each begins on a line of its own."""
+    terminal = opened(60)
+    assert account.run("get", "wbe", WEB[1]).code == 20
+    first, *_, hint, rest = terminal.until_over()
+    assert first == "codepipeline-client: GetPipelineExecution failed:"
+    assert (hint, rest) == ("hint: check the name, and whether --region and --profile are", "the pipeline's")
+
+
 def test_a_reader_that_has_gone_changes_nothing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """``| head -1`` closes the pipe: the exit code tells the status all the same, and there is no complaint."""
     account.service.put_execution(make_pipeline_execution(status="Failed"))
@@ -385,7 +417,7 @@ def test_output_that_cannot_be_written_is_a_failure(account: Account, monkeypatc
     with io.TextIOWrapper(io.FileIO(os.open(os.devnull, os.O_RDONLY), "w"), write_through=True) as stream:
         monkeypatch.setattr(sys, "stdout", stream)
         assert run(["get", *WEB], clock=account.clock) == ExitCode.OTHER
-    assert "the output cannot be written: Bad file descriptor: " in account.printed()[1]
+    assert "the output cannot be written: Bad file descriptor\nhint: make room" in account.printed()[1]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
@@ -431,7 +463,7 @@ def test_no_text_of_the_service_is_a_command_to_a_build_server(
 def test_a_warning_is_one_line(account: Account) -> None:
     """As errors are; Python's own form shows a line of source."""
     ended = account.run("get", *WEB, "--endpoint-url", "http://codepipeline.invalid")
-    warning, _ = ended.stderr.splitlines()
+    warning, *_ = ended.stderr.splitlines()
     assert ended.code == 23
     assert warning.startswith("codepipeline-client: warning: requests go to http://codepipeline.invalid unencrypted: ")
 
@@ -441,7 +473,7 @@ def test_a_warning_is_one_line(account: Account) -> None:
 
 def test_python_m_runs_a_command() -> None:
     """With the arguments of the shell, as the installed program does."""
-    command = [sys.executable, "-m", "codepipeline_client", "--version"]
+    command = [sys.executable, "-m", "codepipeline_client", "-V"]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout == f"codepipeline-client {__version__}\n"
 
@@ -458,15 +490,25 @@ def test_help_is_there_for_each_command(shell: Shell, name: str) -> None:
     assert f"\n  {name}" in shell("--help").stdout
 
 
+def test_the_list_of_commands_has_whole_sentences(account: Account) -> None:
+    """click would cut them."""
+    words = " ".join(account.run_on_terminal("--help", columns=60).split())
+    assert "wait Wait until the execution ID of the pipeline NAME has ended, and show it. watch" in words
+
+
 def test_a_shell_can_complete_commands(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """As click's documentation says how to set it up; an option that would end the command does not end this."""
-    monkeypatch.setenv("_CODEPIPELINE_CLIENT_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "codepipeline-client --help ge")
-    monkeypatch.setenv("COMP_CWORD", "2")
-    with pytest.raises(SystemExit) as ended:
-        run()
-    assert ended.value.code == 0
-    assert capfd.readouterr().out == "plain,get\n"
+    """As the documentation sets it up; an option that would end the command does not end this."""
+    for instruction, words, printed in (
+        ("bash_source", "", "COMP_WORDS"),
+        ("bash_complete", "codepipeline-client --help ge", "plain,get\n"),
+    ):
+        monkeypatch.setenv("_CODEPIPELINE_CLIENT_COMPLETE", instruction)
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+        with pytest.raises(SystemExit) as ended:
+            run()
+        assert ended.value.code == 0
+        assert printed in capfd.readouterr().out
 
 
 def test_no_command_at_all_is_wrong_usage_and_gets_the_help(shell: Shell) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -39,11 +40,17 @@ def started(**fields: object) -> PipelineExecution:
     return made(**{"status": "InProgress", "trigger": user, "artifact_revisions": [revision], **fields})
 
 
-def wait(account: Account, *steps: PipelineExecution, look: Callable[[], object], command: str = "wait") -> int:
+def wait(
+    account: Account,
+    *steps: PipelineExecution,
+    look: Callable[[], object],
+    command: str = "wait",
+    options: tuple[str, ...] = (),
+) -> int:
     """Follow an execution through its *steps*, *look* between polls, and return the exit code."""
     account.service.script_execution(steps)
     account.clock.on_sleep = look
-    return account.run(command, *WEB).code
+    return account.run(command, *WEB, *options).code
 
 
 BARE: Final = started(artifact_revisions=[])
@@ -106,20 +113,42 @@ def test_the_time_goes_on_between_polls(account: Account, opened: Opened) -> Non
     assert wait(account, DONE, look=look) == 0
 
 
-def test_nothing_is_drawn_before_the_first_poll_is_over(
-    account: Account, opened: Opened, monkeypatch: pytest.MonkeyPatch
+ASKING: Final = """\
+import datetime, json, os, sys
+with open(sys.argv[1], "r+b", buffering=0) as terminal:
+    terminal.write(b"Code: ")
+    terminal.readline()
+expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=20)
+keys = {"AccessKeyId": sys.argv[2], "SecretAccessKey": sys.argv[3], "Expiration": expires.isoformat()}
+print(json.dumps({"Version": 1, **keys}))
+"""
+
+
+def test_no_question_for_a_code_is_hidden(
+    account: Account, opened: Opened, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Until then the client may ask for an MFA code on the terminal, and the view would hide the question."""
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-    account.service.put_error("InternalFailure")
-    terminal = opened()
+    """Not that of the first poll, nor one in a thread when the credentials are about to expire. Here a process asks."""
+    terminal, keys = opened(), account.service.credentials
+    (tmp_path / "ask.py").write_text(ASKING)
+    words = [sys.executable, tmp_path / "ask.py", terminal.name, keys.access_key_id, keys.secret_access_key]
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {' '.join(map(str, words))}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    terminal.type(b"first\n")
 
-    def look() -> None:  # before the retry
-        assert terminal.until_over() == []
-        assert terminal.has_cursor
-        account.clock.on_sleep = lambda: terminal.until(lambda: "InProgress" in terminal.text)
+    def look() -> None:
+        terminal.until(lambda: "InProgress  0:00" in terminal.text)
+        assert b"?25l" not in terminal.written.partition(b"Code: ")[0]
+        account.clock.on_sleep = look_again
 
-    assert wait(account, RUNNING, DONE, look=look) == 0
+    def look_again() -> None:
+        terminal.until(lambda: terminal.lines[-1] == "Code:")
+        account.clock.advance(1)
+        assert terminal.is_still(), terminal.text
+        terminal.type(b"second\n")
+        terminal.until(lambda: "InProgress  6:41" in terminal.text)
+
+    assert wait(account, RUNNING, RUNNING, DONE, look=look, options=("--poll-interval", "400")) == 0
 
 
 def test_nothing_is_drawn_of_an_execution_that_has_ended(account: Account, opened: Opened) -> None:
@@ -191,7 +220,7 @@ def test_a_terminal_of_few_rows_has_the_first_lines(account: Account, opened: Op
 )
 def test_no_line_can_break_the_view(text: str, columns: int, seconds: float) -> None:
     """Whatever the service said, and with characters of any width: nothing but text, and no line too long."""
-    view = LiveView(FakeClock(), sys.stderr)
+    view = LiveView(FakeClock(), sys.stderr, lambda: False)
     failure = ServiceError(text, code=f"N{text}", http_status_code=500, request_id=None, operation_name="Get")
     revisions = [{"revision_summary": text}, {}]
     report = PollReport(
