@@ -264,13 +264,6 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def has_colours(stream: TextIO | None) -> bool:
-    """Return whether to colour what *stream* gets: https://no-color.org and https://force-color.org."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or (is_terminal(stream) and os.environ.get("TERM") != "dumb")
-
-
 def without_commands(text: str) -> str:
     """Return *text* with what a build server would take for a command escaped."""
     for command, shown in _COMMANDS:
@@ -302,5 +295,8 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 def _write(stream: TextIO | None, text: str) -> None:
     if stream is not None:  # None: started with the stream closed, or by pythonw
+        # https://no-color.org and https://force-color.org
+        is_wanted = os.environ.get("FORCE_COLOR") or (stream.isatty() and os.environ.get("TERM") != "dumb")
+        has_colours = bool(is_wanted and not os.environ.get("NO_COLOR"))
         # The stream is named, since click would write UTF-8 to one that asks for ASCII.
-        click.echo(without_commands(text), file=stream, color=has_colours(stream))
+        click.echo(without_commands(text), file=stream, color=has_colours)

@@ -47,18 +47,14 @@ def wait_for_end(client: FollowingClient, clock: Clock, arguments: Mapping[str, 
 def watch_to_end(
     client: FollowingClient, clock: Clock, arguments: Mapping[str, Any], *, in_json: bool, ok: Sequence[str]
 ) -> ExitCode:
-    """
-    Write each change to stdout as it comes, until the execution has ended or nobody reads any more.
-
-    The exit code is for what was seen last.
-    """
+    """Write each change to stdout until the end, or until nobody reads. Return the code for what was seen last."""
     began = clock.monotonic()
     code = ExitCode.NOT_TERMINAL
     before: PipelineExecution | None = None
     with _progress_on_stderr(client, clock, has_changes=False) as progress:
         for execution in client.watch_pipeline_execution(**arguments, on_poll=progress.polled):
             code = of_status(execution.status, ok)
-            seconds = None if before is None else clock.monotonic() - began
+            seconds = clock.monotonic() - began if before else None
             line = output.change_line(execution, before, clock.time(), seconds)
             text = output.with_coloured_status("\n  ".join(output.fitted(line, margin=2)), execution.status)
             before = execution
@@ -95,8 +91,7 @@ def _progress_on_stderr(
         yield view
     if has_changes and view.last is not None and view.last.execution is not None:
         status = view.last.execution.status
-        after = f"after {output.elapsed(view.last.seconds)}"
-        line = f"{output.timestamp(clock.time())}  {status.value}  {after}"
+        line = f"{output.timestamp(clock.time())}  {status.value}  after {output.elapsed(view.last.seconds)}"
         output.explain(output.with_coloured_status(line, status))
 
 
@@ -117,8 +112,8 @@ class ProgressLines:
             if report.execution != before:
                 self._written_at = report.seconds
                 if self._has_changes:
-                    is_first = before is None and report.pause is not None  # the last line has the duration
-                    seconds = None if is_first else report.seconds
+                    has_duration = before is not None or report.pause is None  # the last line always has it
+                    seconds = report.seconds if has_duration else None
                     line = output.change_line(report.execution, before, self._clock.time(), seconds)
                     output.explain(output.with_coloured_status(line, report.execution.status))
         if report.pause is None:  # what a wait ends with is written by its caller

@@ -270,7 +270,12 @@ ABOUT_IDS: Final = (
         (("get", *WEB, "--region", "eu west"), 22, "--region 'eu west' ", None),
         (("get", *WEB, "--region", "eu-west-1"), 22, "no credentials were found. Tried: ", "name a profile with --pro"),
         (("get", *WEB, "--region", "eu-west-1", "--profile", "none"), 22, "--profile 'none' does not exist", None),
-        (("get", *WEB, "--region", "eu-west-1", "--endpoint-url", "x"), 22, "--endpoint-url 'x' cannot be used", None),
+        (
+            ("get", *WEB, "--region", "eu-west-1", "--endpoint-url", "x"),
+            22,
+            "--endpoint-url 'x' cannot be used: ",
+            None,
+        ),
     ],
 )
 def test_what_is_wrong_is_called_as_on_the_command_line(
@@ -290,7 +295,7 @@ def test_a_profiles_own_names_are_left_alone(shell: Shell, home: Path, monkeypat
     (home / "config").write_text("[default]\nregion = eu-west-1\nendpoint_url = x\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "config"))
     (message,) = shell("get", *WEB).complaint
-    assert message.startswith("--endpoint-url 'x' cannot be used (from endpoint_url in profile 'default')")
+    assert message.startswith("--endpoint-url 'x' (from endpoint_url in profile 'default') cannot be used")
 
 
 def test_what_is_not_codepipeline_is_no_response(account: Account) -> None:

@@ -117,8 +117,8 @@ ASKING: Final = """\
 import datetime, json, os, sys
 with open(sys.argv[1], "r+b", buffering=0) as terminal:
     terminal.write(b"Code: ")
-    terminal.readline()
-expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=20)
+    minutes = 20 if terminal.readline() == b"first\\n" else 2000
+expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes)
 keys = {"AccessKeyId": sys.argv[2], "SecretAccessKey": sys.argv[3], "Expiration": expires.isoformat()}
 print(json.dumps({"Version": 1, **keys}))
 """

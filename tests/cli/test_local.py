@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
 from codepipeline_client.cli.commands import run
@@ -29,7 +30,6 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
     clock, codes = Clock(), dict[str, int]()
 
     def try_it() -> None:
-        clock.on_sleep = ctrl_c
         lines = capfd.readouterr().out.splitlines()
         with monkeypatch.context() as shell:
             for line in lines:
@@ -40,10 +40,17 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
             for line in lines[lines.index("The executions of the pipeline web:") + 2 :]:
                 kind, _, execution_id = line.rpartition("  ")
                 codes[kind.strip()] = run(["get", "web", execution_id], clock=clock)
-                assert (wait == ["wait", "web", execution_id]) == (kind == "Succeeds in a minute ")
+                assert (wait[2] == execution_id) == (kind.strip() == "Succeeds in a minute")
+            assert run(["get", "wbe", wait[2]], clock=clock) == 20
+            httpx.get(f"{os.environ['AWS_ENDPOINT_URL_CODEPIPELINE']}/x")
         capfd.readouterr()
 
-    clock.on_sleep = try_it
+    steps = iter([try_it, lambda: None, ctrl_c])
+
+    def next_step() -> None:
+        next(steps)()
+
+    clock.on_sleep = next_step
     assert run(["serve"], clock=clock) == 0
     assert codes == {
         **dict.fromkeys(("Succeeds in a minute", "Fails in 30 seconds", "InProgress"), 10),
@@ -53,9 +60,11 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
         "Stopped": 12,
     }
     stdout, stderr = capfd.readouterr()
-    assert stdout == "\nStopped.\n"
-    assert stderr.startswith("2026-01-01T00:00:00Z  200  GetPipelineExecution  web  7f3a1c52-")
-    assert stderr.count("\n") == 1 + len(codes)
+    first, *others, before_last, last = stderr.splitlines()
+    assert (stdout, len(others)) == ("\nStopped.\n", len(codes))
+    assert first.startswith("2026-01-01T00:00:00Z  200  GetPipelineExecution  web  7f3a1c52-")
+    assert "Z  400  PipelineNotFoundException  GetPipelineExecution  wbe  0c7be3d4-" in before_last
+    assert last.endswith("  GET /x")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
