@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import sys
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -256,7 +255,11 @@ def explain(text: str) -> None:
 
 def width(stream: TextIO | None) -> int | None:
     """Return the columns of the terminal that *stream* is. None when it is none."""
-    return shutil.get_terminal_size().columns if is_terminal(stream) else None
+    if not is_terminal(stream):
+        return None
+    from rich.console import Console
+
+    return Console(file=stream).width  # of stderr's terminal too, where stdout is a pipe
 
 
 def is_terminal(stream: TextIO | None) -> bool:
