@@ -75,14 +75,12 @@ SCRIPTED_SAMPLES: Final = {
 
 _SLEEP: Final = 0.25
 """Seconds until the requests are logged, and until a signal is handled that comes just before the sleep."""
-_MAX_REQUESTS: Final = 1000
-"""Requests that are kept until they are logged."""
 
 
 def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
     """Serve the samples, say how to ask for them, and return after Ctrl-C or SIGTERM."""
     check_region(region_name)
-    endpoint = LocalCodePipeline(port=port, region_name=region_name, now=clock.time, max_requests=_MAX_REQUESTS)
+    endpoint = LocalCodePipeline(port=port, region_name=region_name, now=clock.time, max_requests=1000)
     for execution in SAMPLES:
         endpoint.put_execution(execution)
     for seconds, end in SCRIPTED_SAMPLES.values():

@@ -240,9 +240,8 @@ def say(text: str) -> bool:
 
 def complain(message: str, hint: str = "") -> None:
     """Write *message* to stderr with the program's name in front, and *hint* on a line of its own."""
-    for line in (f"{PROGRAM}: {message}", f"hint: {hint}" if hint else ""):
-        if line:
-            explain("\n".join(fitted(printable(line), stream=sys.stderr)))
+    for line in [f"{PROGRAM}: {message}", f"hint: {hint}"][: 2 if hint else 1]:
+        explain("\n".join(fitted(printable(line), stream=sys.stderr)))
 
 
 def explain(text: str) -> None:
@@ -301,5 +300,5 @@ def _write(stream: TextIO | None, text: str) -> None:
         # https://no-color.org and https://force-color.org
         is_wanted = os.environ.get("FORCE_COLOR") or (stream.isatty() and os.environ.get("TERM") != "dumb")
         has_colours = bool(is_wanted and not os.environ.get("NO_COLOR"))
-        # The stream is named, since click would write UTF-8 to one that asks for ASCII.
+        # The stream is named: click's own choice writes UTF-8 to one that asks for ASCII.
         click.echo(without_commands(text), file=stream, color=has_colours)

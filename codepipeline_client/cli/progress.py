@@ -59,9 +59,8 @@ def watch_to_end(
             text = output.with_coloured_status("\n  ".join(output.fitted(line, margin=2)), execution.status)
             before = execution
             with progress.paused():
-                is_read = output.say(output.as_json(execution) if in_json else text)
-            if not is_read:
-                break
+                if not output.say(output.as_json(execution) if in_json else text):
+                    break
     return code
 
 
