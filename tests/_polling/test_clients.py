@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, assert_type, cast
@@ -15,8 +15,7 @@ import anyio.from_thread
 import anyio.lowlevel
 import httpx
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
-from attrs import evolve, frozen
+from attrs import evolve
 
 from codepipeline_client import (
     AccessDeniedException,
@@ -43,6 +42,7 @@ from codepipeline_client import (
 )
 from codepipeline_client.clock import DEADLINE, Deadline
 from codepipeline_client.testing import FakeClock, IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
+from tests._polling.conftest import Open
 
 RUNNING: Final = make_pipeline_execution(status="InProgress")
 NAMED: Final[dict[str, Any]] = {
@@ -73,90 +73,8 @@ def ended_as(status: str) -> PipelineExecution:
     return evolve(RUNNING, status=type(RUNNING.status)(status))
 
 
-@pytest.fixture
-def clock(codepipeline_clock: FakeClock) -> FakeClock:
-    return codepipeline_clock
-
-
-@pytest.fixture
-def service(local_codepipeline: LocalCodePipeline, clock: FakeClock) -> LocalCodePipeline:
-    return local_codepipeline
-
-
-def options_for(service: LocalCodePipeline) -> dict[str, Any]:
-    return {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": service.credentials,
-    }
-
-
-class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """A transport whose responses a function makes."""
-
-    def __init__(self, respond: Callable[[httpx.Request], httpx.Response]) -> None:
-        self.respond = respond
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self.respond(request)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return self.respond(request)
-
-
 def response(status: str) -> httpx.Response:
     return httpx.Response(200, json={"pipelineExecution": {"status": status}})
-
-
-# Sync, asyncio and trio: one test for all
-
-
-@frozen
-class Blocking:
-    """Calls an async client, or iterates over what it returned, as if it were sync."""
-
-    portal: BlockingPortal
-    inner: Any
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def call(arguments: dict[str, Any], *given: Any) -> Any:
-            result = getattr(self.inner, name)(*given, **arguments)
-            if isinstance(result, Coroutine):
-                return await cast("Coroutine[Any, Any, object]", result)
-            return Blocking(self.portal, result)
-
-        return lambda *given, **arguments: self.portal.call(call, arguments, *given)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        try:
-            return self.portal.call(anext, self.inner)
-        except StopAsyncIteration:
-            raise StopIteration from None
-
-
-Open = Callable[..., AbstractContextManager[Any]]
-"""Opens a client, which is called as the sync one. Its arguments are changes to the client's."""
-
-
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def open_client(request: pytest.FixtureRequest, service: LocalCodePipeline, clock: FakeClock) -> Open:
-    @contextmanager
-    def open_client(**changes: Any) -> Iterator[Any]:
-        options = {**options_for(service), "clock": clock, **changes}
-        if request.param == "sync":
-            with CodePipelineClient(**options) as client:
-                yield client
-            return
-        with (
-            start_blocking_portal(request.param) as portal,
-            portal.wrap_async_context_manager(AsyncCodePipelineClient(**options)) as client,
-        ):
-            yield Blocking(portal, client)
-
-    return open_client
 
 
 def check(reports: list[PollReport], polls: int) -> None:
@@ -332,7 +250,7 @@ def test_a_poll_takes_no_longer_than_a_call_and_than_what_is_left(
         return response("InProgress" if clock.monotonic() < 599.5 or of_wait else "Succeeded")
 
     ends = nullcontext() if of_wait is None else pytest.raises(WaitTimeoutError)
-    with open_client(transport=Transport(respond), timeout=of_client) as client, ends:
+    with open_client(transport=httpx.MockTransport(respond), timeout=of_client) as client, ends:
         client.wait_for_pipeline_execution(**NAMED, timeout=of_wait)
     assert [limits[0], limits[-1]] == [pytest.approx(first), pytest.approx(last)]
 
@@ -372,7 +290,7 @@ def test_an_error_of_on_poll_is_logged_and_ends_no_wait(
 
 @pytest.mark.parametrize("many", [False, True], ids=["watch", "many"])
 def test_on_poll_that_calls_next_on_its_own_iterator_gets_an_error(
-    service: LocalCodePipeline, clock: FakeClock, caplog: pytest.LogCaptureFixture, many: bool
+    service: LocalCodePipeline, options: dict[str, Any], caplog: pytest.LogCaptureFixture, many: bool
 ) -> None:
     """And no deadlock: the wait goes on."""
     play(service, "InProgress", "Succeeded")
@@ -381,7 +299,7 @@ def test_on_poll_that_calls_next_on_its_own_iterator_gets_an_error(
     def take(_: PollReport) -> None:
         next(iterators[0])
 
-    with CodePipelineClient(**options_for(service), clock=clock) as client:
+    with CodePipelineClient(**options) as client:
         if many:
             iterators.append(client.wait_for_pipeline_executions([REFERENCE], timeout=600.0, on_poll=take))
         else:
@@ -481,7 +399,7 @@ class Stuck(FakeClock):
 @pytest.mark.parametrize("place", ["pause", "poll"])
 @pytest.mark.parametrize("method", ["wait", "watch", "many"])
 def test_a_cancelled_wait_ends_at_once_and_leaves_nothing_behind(
-    service: LocalCodePipeline, backend: str, place: str, method: str
+    service: LocalCodePipeline, options: dict[str, Any], backend: str, place: str, method: str
 ) -> None:
     """No task, no connection in use, and a client that works."""
 
@@ -495,7 +413,7 @@ def test_a_cancelled_wait_ends_at_once_and_leaves_nothing_behind(
         service.put_execution(RUNNING)
         if place == "poll":
             service.inject_by(hang)
-        async with AsyncCodePipelineClient(**options_for(service), clock=stuck) as client:
+        async with AsyncCodePipelineClient(**{**options, "clock": stuck}) as client:
 
             async def wait() -> None:
                 if method == "wait":
@@ -556,7 +474,7 @@ def test_closing_the_client_ends_a_wait(
         if place == "pause":
             close()
 
-    with open_client(transport=Transport(respond), retry_mode=retry_mode) as client:
+    with open_client(transport=httpx.MockTransport(respond), retry_mode=retry_mode) as client:
         clients.append(client)
         with pytest.raises((ConfigurationError, ConnectionFailedError), match="closed"):
             client.wait_for_pipeline_execution(**NAMED, timeout=600.0, on_poll=note)
@@ -632,7 +550,7 @@ def test_plain_http_to_another_machine_is_warned_about_where_the_wait_is() -> No
         "region_name": "eu-west-1",
         "endpoint_url": "http://other.test",
         "credentials": Credentials(access_key_id="AKID", secret_access_key="secret"),
-        "transport": Transport(lambda _: response("Failed")),
+        "transport": httpx.MockTransport(lambda _: response("Failed")),
     }
 
     async def main() -> None:
@@ -689,19 +607,17 @@ def test_executions_are_given_in_any_form_and_each_is_yielded_once(
         *(["ab"], "ab", [b"ab"], [{"web": 1, "id": 2}], [{"web", "id"}], 5, None, REFERENCE),
     ],
 )
-def test_what_identifies_no_execution_is_refused_by_the_call(
-    service: LocalCodePipeline, clock: FakeClock, executions: Any
-) -> None:
+def test_what_identifies_no_execution_is_refused_by_the_call(options: dict[str, Any], executions: Any) -> None:
     """It is a mistake in the program, not one execution that fails."""
     refusal = pytest.raises(ConfigurationError, match="executions must be references, executions, or tuples")
-    with CodePipelineClient(**options_for(service)) as client, refusal:
+    with CodePipelineClient(**options) as client, refusal:
         client.wait_for_pipeline_executions(executions, timeout=600.0)
 
 
 @pytest.mark.parametrize("rate", [0, -1, 0.009, 1001, float("inf"), float("nan"), None, "10", True, [10]])
-def test_a_rate_out_of_range_is_refused_by_the_call(service: LocalCodePipeline, clock: FakeClock, rate: Any) -> None:
+def test_a_rate_out_of_range_is_refused_by_the_call(options: dict[str, Any], rate: Any) -> None:
     refusal = pytest.raises(ConfigurationError, match=r"max_calls_per_second must be a number from 0\.01 to 1000, not ")
-    with CodePipelineClient(**options_for(service)) as client, refusal:
+    with CodePipelineClient(**options) as client, refusal:
         client.wait_for_pipeline_executions([REFERENCE], timeout=600.0, max_calls_per_second=rate)
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from inspect import isawaitable
 from itertools import count
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio.from_thread import start_blocking_portal
 from attrs import field, frozen
 
 from codepipeline_client import (
@@ -34,6 +35,7 @@ from codepipeline_client._polling.drivers import AsyncBatchIterator, Batch, Batc
 from codepipeline_client._polling.schedule import PollSchedule
 from codepipeline_client.clock import Clock, ClosableClock, SystemClock
 from codepipeline_client.testing import FakeClock
+from tests._polling.conftest import Blocking
 from tests._polling.outcomes import config, output, references, refused
 
 SOON: Final = 5.0
@@ -102,24 +104,17 @@ def in_tasks(call: Callable[..., Any]) -> Callable[..., Any]:
     return in_task
 
 
-class Run(Protocol):
-    """Polls until all have ended, and returns how each did, in order."""
-
-    def __call__(self, call: Callable[..., Any], *executions: Any, **changes: Any) -> list[FollowedExecution]: ...
+Follow = Callable[[Callable[..., Any], Batch], Iterator[FollowedExecution]]
+"""Polls with a call and a batch, in threads or in tasks."""
 
 
 @pytest.fixture(params=["threads", "asyncio", "trio"])
-def run(request: pytest.FixtureRequest) -> Run:
-    def run(call: Callable[..., Any], *executions: Any, **changes: Any) -> list[FollowedExecution]:
-        if request.param == "threads":
-            return list(BatchIterator(call, batch(*executions, **changes)))
-
-        async def main() -> list[FollowedExecution]:
-            return [each async for each in AsyncBatchIterator(in_tasks(call), batch(*executions, **changes))]
-
-        return anyio.run(main, backend=request.param)
-
-    return run
+def follow(request: pytest.FixtureRequest) -> Iterator[Follow]:
+    if request.param == "threads":
+        yield BatchIterator
+    else:
+        with start_blocking_portal(request.param) as portal:
+            yield lambda call, batch: Blocking(portal, AsyncBatchIterator(in_tasks(call), batch))
 
 
 @pytest.fixture
@@ -133,11 +128,11 @@ def gate() -> Iterator[threading.Event]:
 # Both
 
 
-def test_each_is_yielded_as_it_ends(run: Run) -> None:
+def test_each_is_yielded_as_it_ends(follow: Follow) -> None:
     """With a terminal status, or with an error that does not end the others and keeps no frames."""
     denied = refused("AccessDeniedException", 403)
     service = Service({A: ["InProgress", "Stopping", "Stopped"], B: ["Failed"], C: ["InProgress", denied]})
-    assert run(service.call) == [
+    assert list(follow(service.call, batch())) == [
         FollowedExecution(B, seen(B, "Failed")),
         FollowedExecution(C, seen(C), denied),
         FollowedExecution(A, seen(A, "Stopped")),
@@ -146,7 +141,7 @@ def test_each_is_yielded_as_it_ends(run: Run) -> None:
     assert Counter(service.polled) == {A: 3, B: 1, C: 2}
 
 
-def test_with_a_fake_clock_polls_come_one_after_the_other_and_nothing_waits(run: Run) -> None:
+def test_with_a_fake_clock_polls_come_one_after_the_other_and_nothing_waits(follow: Follow) -> None:
     """A day passes at once, and a test can count on the order."""
     clock, now, most = FakeClock(), 0, 0
 
@@ -158,16 +153,16 @@ def test_with_a_fake_clock_polls_come_one_after_the_other_and_nothing_waits(run:
         finally:
             now -= 1
 
-    ends = run(call, clock=clock, timeout=None, max_poll_interval=3600.0)
+    ends = follow(call, batch(clock=clock, timeout=None, max_poll_interval=3600.0))
     assert [each.result().status for each in ends] == ["Succeeded"] * 3
     assert most == 1
     assert sum(clock.slept) == pytest.approx(clock.monotonic())
 
 
-def test_when_the_time_is_over_the_rest_is_yielded(run: Run) -> None:
+def test_when_the_time_is_over_the_rest_is_yielded(follow: Follow) -> None:
     """Each with a timeout of its own."""
     service, clock = Service({A: ["InProgress"], B: ["InProgress", "Succeeded"], C: ["InProgress"]}), FakeClock()
-    ends = run(service.call, clock=clock, timeout=100.0)
+    ends = list(follow(service.call, batch(clock=clock, timeout=100.0)))
     assert ends[0].reference == B
     assert {each.reference: (type(each.error), each.execution) for each in ends[1:]} == {
         A: (WaitTimeoutError, seen(A)),
@@ -176,36 +171,31 @@ def test_when_the_time_is_over_the_rest_is_yielded(run: Run) -> None:
     assert 98.9 <= clock.monotonic() <= 100.1
 
 
-def hangs_in_tasks(reference: PipelineExecutionReference, gate: threading.Event) -> Any:
-    """Return the output when *gate* opens, in a thread; hang for ever in a task."""
-    if threading.current_thread() is threading.main_thread():
-        return anyio.sleep_forever()
-    assert gate.wait(SOON)
-    return output(reference, "Succeeded")
-
-
-def test_a_poll_in_flight_when_the_time_is_over_is_not_waited_for(run: Run, gate: threading.Event) -> None:
+def test_a_poll_in_flight_when_the_time_is_over_is_not_waited_for(follow: Follow, gate: threading.Event) -> None:
     clock = FakeClock()
 
     def call(reference: PipelineExecutionReference, timeout: float | None) -> Any:
         clock.advance(700.0)
-        return hangs_in_tasks(reference, gate)
+        if threading.current_thread().name != "codepipeline_client-poll":
+            return anyio.sleep_forever()
+        assert gate.wait(SOON)
+        return output(reference, "Succeeded")
 
-    ends = run(call, [A, B], clock=clock)
+    ends = list(follow(call, batch([A, B], clock=clock)))
     assert [each.reference for each in ends] == [A, B]
     assert {type(each.error) for each in ends} == {WaitTimeoutError}
 
 
-def test_each_poll_is_reported_where_the_caller_is(run: Run) -> None:
-    """In its thread, before the execution that ended with it is yielded."""
+def test_each_poll_is_reported_where_the_caller_is(follow: Follow) -> None:
+    """In its thread or its event loop, before the execution that ended with it is yielded."""
     reports: list[tuple[PollReport, threading.Thread]] = []
     service = Service({A: ["InProgress", "Succeeded"], B: [refused("AccessDeniedException", 403)]})
 
     def note(report: PollReport) -> None:
         reports.append((report, threading.current_thread()))
 
-    run(service.call, [A, B], on_poll=note)
-    assert {thread for _, thread in reports} == {threading.current_thread()}
+    list(follow(service.call, batch([A, B], on_poll=note)))
+    assert "codepipeline_client-poll" not in {thread.name for _, thread in reports}
     assert [(report.reference, report.number, report.pause) for report, _ in reports] == [
         (A, 1, 2.0),
         (B, 1, None),
@@ -215,7 +205,7 @@ def test_each_poll_is_reported_where_the_caller_is(run: Run) -> None:
 
 
 @pytest.mark.parametrize("polled_before", [True, False], ids=["in-a-pause", "before-the-first"])
-def test_when_the_client_is_closed_the_rest_ends_at_once(run: Run, polled_before: bool) -> None:
+def test_when_the_client_is_closed_the_rest_ends_at_once(follow: Follow, polled_before: bool) -> None:
     """Also in a pause, and nothing more is sent."""
     clock, service = ClosableClock(SystemClock()), Service({each: ["InProgress"] for each in REFERENCES})
 
@@ -226,7 +216,7 @@ def test_when_the_client_is_closed_the_rest_ends_at_once(run: Run, polled_before
     if not polled_before:
         clock.close()
     before = time.monotonic()
-    ends = run(service.call, clock=clock, rate=1000.0, poll_interval=30.0, on_poll=note)
+    ends = list(follow(service.call, batch(clock=clock, rate=1000.0, poll_interval=30.0, on_poll=note)))
     assert time.monotonic() - before < SOON
     assert {each.reference for each in ends} == set(REFERENCES)
     assert {(type(each.error), str(each.error)) for each in ends} == {
@@ -248,30 +238,17 @@ class Defect(Exception):
     """What no call should raise."""
 
 
-def test_a_defect_of_a_call_is_raised_and_ends_nothing() -> None:
-    """Iterating further goes on."""
-    ends = BatchIterator(Service({A: ["InProgress", Defect("x"), "Succeeded"]}).call, batch([A]))
-    with pytest.raises(Defect):
-        next(ends)
-    assert [each.reference for each in ends] == [A]
-
-
-@BACKENDS
-def test_a_defect_of_a_call_in_a_task_is_raised_and_ends_nothing(backend: str) -> None:
-    """It is in no exception group, and keeps its cause."""
+def test_a_defect_of_a_call_is_raised_and_ends_nothing(follow: Follow) -> None:
+    """It is in no exception group, and keeps its cause. Iterating further goes on."""
     defect = Defect("x")
     defect.__cause__ = KeyError("y")
-
-    async def main() -> None:
-        service = Service({A: ["InProgress", defect, "Succeeded"], B: ["InProgress", "Succeeded"]})
-        ends = AsyncBatchIterator(in_tasks(service.call), batch([A, B]))
-        with pytest.raises(Defect) as caught:
-            await anext(ends)
-        assert caught.value is defect
-        assert isinstance(defect.__cause__, KeyError)
-        assert {each.reference for each in [each async for each in ends]} == {A, B}
-
-    anyio.run(main, backend=backend)
+    service = Service({A: ["InProgress", defect, "Succeeded"], B: ["InProgress", "Succeeded"]})
+    ends = follow(service.call, batch([A, B]))
+    with pytest.raises(Defect) as caught:
+        next(ends)
+    assert caught.value is defect
+    assert isinstance(defect.__cause__, KeyError)
+    assert {each.reference for each in ends} == {A, B}
 
 
 # Threads

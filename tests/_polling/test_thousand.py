@@ -6,23 +6,17 @@ import gc
 import json
 import tracemalloc
 from collections import defaultdict
-from collections.abc import Callable
 from itertools import islice
 from typing import Any, Final
 
-import anyio
 import httpx
-import pytest
 
 from codepipeline_client import (
-    AsyncCodePipelineClient,
-    CodePipelineClient,
-    Credentials,
-    FollowedExecution,
     PipelineExecutionReference,
     PollReport,
 )
 from codepipeline_client.testing import FakeClock, faults
+from tests._polling.conftest import Open
 
 NUMBER: Final = 1000
 LIMIT: Final = 20.0
@@ -33,31 +27,10 @@ REFERENCES: Final = [
 ]
 
 
-def follow(way: str, clock: FakeClock, answer: Callable[[httpx.Request], httpx.Response], **more: Any) -> int:
-    """Follow all, with more calls a second than the service takes, and return how many have ended as they should."""
-    client: dict[str, Any] = {
-        "region_name": "us-east-1",
-        "credentials": Credentials(access_key_id="AKID", secret_access_key="secret"),
-        "clock": clock,
-        "transport": httpx.MockTransport(answer),
-    }
-    options: dict[str, Any] = {"timeout": 3600.0, "max_calls_per_second": 50.0, **more}
-    most = options.pop("ends", NUMBER)
-    ends: list[FollowedExecution] = []
-    if way == "sync":
-        with CodePipelineClient(**client) as sync:
-            ends += islice(sync.wait_for_pipeline_executions(REFERENCES, **options), most)
-    else:
-
-        async def main() -> None:
-            async with AsyncCodePipelineClient(**client) as tasks:
-                async for end in tasks.wait_for_pipeline_executions(REFERENCES, **options):
-                    ends.append(end)
-                    if len(ends) == most:
-                        return
-
-        anyio.run(main, backend=way)
-    return sum(end.result().status == ENDS[REFERENCES.index(end.reference) % len(ENDS)] for end in ends)
+def follow(client: Any, number: int = NUMBER, most: int = NUMBER, **more: Any) -> int:
+    """Follow with more calls a second than the service takes, and return how many have ended as they should."""
+    ends = client.wait_for_pipeline_executions(REFERENCES[:number], timeout=3600.0, max_calls_per_second=50.0, **more)
+    return sum(end.result().status == ENDS[REFERENCES.index(end.reference) % len(ENDS)] for end in islice(ends, most))
 
 
 def output(request: dict[str, str], place: int, *, ended: bool) -> httpx.Response:
@@ -70,15 +43,13 @@ def output(request: dict[str, str], place: int, *, ended: bool) -> httpx.Respons
     return httpx.Response(200, json={"pipelineExecution": members})
 
 
-@pytest.mark.parametrize("way", ["sync", "asyncio", "trio"])
-def test_a_thousand_executions_share_what_the_service_takes(way: str) -> None:
+def test_a_thousand_executions_share_what_the_service_takes(open_client: Open, clock: FakeClock) -> None:
     """All end right, few calls are throttled, and none waits much longer than the others."""
-    clock = FakeClock()
     limit = faults.above_rate(LIMIT, burst=int(LIMIT), now=clock.monotonic)
     throttles: list[bool] = []
     moments = defaultdict[int, list[float]](list)
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         members = json.loads(request.content)
         place = int(members["pipelineExecutionId"][:8], 16)
         moments[place].append(clock.monotonic())
@@ -87,7 +58,8 @@ def test_a_thousand_executions_share_what_the_service_takes(way: str) -> None:
             return httpx.Response(400, json={"__type": "ThrottlingException"})
         return output(members, place, ended=len(moments[place]) > 1 + (place % 5 == 0))
 
-    assert follow(way, clock, answer) == NUMBER
+    with open_client(transport=httpx.MockTransport(respond)) as client:
+        assert follow(client) == NUMBER
     assert any(throttles)
     settled = throttles[len(throttles) // 10 :]
     assert sum(settled) / len(settled) < 0.05
@@ -96,12 +68,11 @@ def test_a_thousand_executions_share_what_the_service_takes(way: str) -> None:
     assert max(gaps) < 1.5 * NUMBER / LIMIT
 
 
-@pytest.mark.parametrize("way", ["sync", "asyncio"])
-def test_an_execution_takes_little_memory(way: str) -> None:
-    """When each of a thousand has been polled: what the wait keeps of it, with its output, is below 4 KiB."""
+def test_an_execution_takes_little_memory(open_client: Open) -> None:
+    """When each of three hundred has been polled: what the wait keeps of it, with its output, is below 4 KiB."""
     taken: list[int] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         members = json.loads(request.content)
         return output(members, int(members["pipelineExecutionId"][:8], 16), ended=bool(taken))
 
@@ -113,7 +84,8 @@ def test_an_execution_takes_little_memory(way: str) -> None:
     gc.collect()
     tracemalloc.start()
     try:
-        assert follow(way, FakeClock(), answer, on_poll=measure, ends=1) == 1
+        with open_client(transport=httpx.MockTransport(respond)) as client:
+            assert follow(client, 300, most=1, on_poll=measure) == 1
     finally:
         tracemalloc.stop()
-    assert taken[0] / NUMBER < 4096
+    assert taken[0] / 300 < 4096
