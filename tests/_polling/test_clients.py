@@ -413,41 +413,29 @@ def test_a_cancelled_wait_ends_at_once_and_leaves_nothing_behind(
         service.put_execution(RUNNING)
         if place == "poll":
             service.inject_by(hang)
-        async with AsyncCodePipelineClient(**{**options, "clock": stuck}) as client:
+        options["clock"] = stuck
+        async with AsyncCodePipelineClient(**options) as client:
 
             async def wait() -> None:
                 if method == "wait":
                     await client.wait_for_pipeline_execution(**NAMED, timeout=600.0)
                 elif method == "watch":
-                    async for _ in client.watch_pipeline_execution(**NAMED, timeout=600.0):
-                        pass
+                    assert [each async for each in client.watch_pipeline_execution(**NAMED, timeout=600.0)] == []
                 else:
-                    async for _ in client.wait_for_pipeline_executions([REFERENCE], timeout=600.0):
-                        pass
+                    await anext(client.wait_for_pipeline_executions([REFERENCE], timeout=600.0))
                 raise AssertionError("it was not cancelled")
 
-            before = tasks(backend)
+            before = anyio.get_running_tasks()
             async with anyio.create_task_group() as group:
                 group.start_soon(wait)
                 await stuck.pausing.wait()
                 group.cancel_scope.cancel()
-            assert tasks(backend) == before
+            assert anyio.get_running_tasks() == before
             service.clear_faults()
             assert (await client.get_pipeline_execution(**NAMED)).pipeline_execution == RUNNING
         assert service.accepted_connections == (1 if place == "pause" else 2)
 
     anyio.run(main, backend=backend)
-
-
-def tasks(backend: str) -> int:
-    """Return how many tasks there are."""
-    if backend == "trio":
-        import trio
-
-        return trio.lowlevel.current_statistics().tasks_living
-    import asyncio
-
-    return len(asyncio.all_tasks())
 
 
 @pytest.mark.parametrize("retry_mode", ["standard", "off"])
