@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from threading import RLock
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import anyio
 from attrs import define, field
@@ -29,6 +29,8 @@ AsyncCall: TypeAlias = Callable[[PipelineExecutionReference, float | None], Awai
 
 T = TypeVar("T")
 
+_REENTERED: Final = "on_poll must not take the next item from the iterator that calls it"
+
 
 @define(eq=False, repr=False)
 class SharedIterator(Iterator[T]):
@@ -41,7 +43,7 @@ class SharedIterator(Iterator[T]):
         """Return the next item."""
         with self._lock:
             if self._is_running:  # only in this thread: others wait for the lock
-                raise RuntimeError("on_poll must not call next() on the iterator that calls it")
+                raise RuntimeError(_REENTERED)
             self._is_running = True
             try:
                 return self.advance()
@@ -61,8 +63,14 @@ class AsyncSharedIterator(AsyncIterator[T]):
 
     async def __anext__(self) -> T:
         """Return the next item."""
-        async with self._lock:
+        try:
+            await self._lock.acquire()
+        except RuntimeError as error:  # this task has the lock
+            raise RuntimeError(_REENTERED) from error
+        try:
             return await self.advance()
+        finally:
+            self._lock.release()
 
     @abstractmethod
     async def advance(self) -> T:

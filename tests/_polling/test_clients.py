@@ -152,7 +152,8 @@ def test_it_waits_until_the_execution_has_ended(
         ),
         pytest.param([faults.ErrorResponse(code="ValidationException")], ValidationException, 1, id="validation"),
         pytest.param([THROTTLED, PAGE_404], ServiceError, 2, id="page-404-at-first"),
-        pytest.param(["InProgress", faults.ServerError(status_code=501)], ServiceError, 2, id="not-implemented"),
+        pytest.param(["InProgress", faults.ServerError(status_code=501)], ServiceError, 2, id="501"),
+        pytest.param([faults.ErrorResponse(code="InternalFailure", status_code=505)], ServiceError, 1, id="505"),
     ],
 )
 def test_a_failure_that_cannot_pass_ends_a_wait_at_once(
@@ -268,6 +269,24 @@ def test_a_throttle_is_not_retried_within_a_poll(
     assert clock.slept[1] >= 6.0
 
 
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+def test_a_service_that_throttles_every_poll_of_a_short_wait_gets_few(
+    open_client: Open, service: LocalCodePipeline, many: bool
+) -> None:
+    """After about 0, 4 and 12 seconds, and once shortly before the end."""
+    service.inject(THROTTLED, times=None)
+    reports: list[PollReport] = []
+    with open_client() as client:
+        if many:
+            list(client.wait_for_pipeline_executions([REFERENCE], timeout=20.0, on_poll=reports.append))
+        else:
+            with pytest.raises(WaitTimeoutError):
+                client.wait_for_pipeline_execution(**NAMED, timeout=20.0, on_poll=reports.append)
+    check(reports, len(service.requests))
+    assert len(reports) == 4
+    assert [report.seconds > 18.0 for report in reports].count(True) == 1
+
+
 # Callbacks
 
 
@@ -289,24 +308,28 @@ def test_an_error_of_on_poll_is_logged_and_ends_no_wait(
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["watch", "many"])
-def test_on_poll_that_calls_next_on_its_own_iterator_gets_an_error(
-    service: LocalCodePipeline, options: dict[str, Any], caplog: pytest.LogCaptureFixture, many: bool
+def test_on_poll_that_takes_from_its_own_iterator_gets_an_error(
+    open_client: Open, service: LocalCodePipeline, caplog: pytest.LogCaptureFixture, many: bool
 ) -> None:
     """And no deadlock: the wait goes on."""
     play(service, "InProgress", "Succeeded")
-    iterators: list[Iterator[object]] = []
+    iterators: list[Any] = []
 
     def take(_: PollReport) -> None:
-        next(iterators[0])
+        iterator: Any = getattr(iterators[0], "inner", iterators[0])
+        if hasattr(iterator, "__next__"):
+            next(iterator)
+        else:
+            anext(iterator).send(None)
 
-    with CodePipelineClient(**options) as client:
+    with open_client() as client:
         if many:
             iterators.append(client.wait_for_pipeline_executions([REFERENCE], timeout=600.0, on_poll=take))
         else:
             iterators.append(client.watch_pipeline_execution(**NAMED, timeout=600.0, on_poll=take))
         assert len(list(iterators[0])) == (1 if many else 2)
     assert [str(record.exc_info and record.exc_info[1]) for record in caplog.records] == [
-        "on_poll must not call next() on the iterator that calls it"
+        "on_poll must not take the next item from the iterator that calls it"
     ] * 2
 
 
