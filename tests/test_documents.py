@@ -48,7 +48,11 @@ SPHINX: Final = ("{toctree}", "{eval-rst}")
 NAMED: Final = re.compile(r"# (?:~/)?(\.aws/\w+|[\w./-]+\.\w+)\n")
 """The first line of a block that is a file: its name, below the reader's home, where the reader is."""
 
-PROGRAMS: Final = {"codepipeline-client": [sys.executable, "-m", "codepipeline_client"], "sh": ["sh"]}
+PROGRAMS: Final = {
+    "codepipeline-client": [sys.executable, "-m", "codepipeline_client"],
+    "python": [sys.executable],
+    "sh": ["sh"],
+}
 PLUGINS: Final = ("randomly", "hypothesispytest", "xdist", "xdist.looponfail")
 """Plugins of pytest that the tests on a page do without: they take longer than these tests."""
 

@@ -207,6 +207,19 @@ async def test_a_browser_is_told_that_the_changes_are_lost(served: Any, local_co
 
 
 @pytest.mark.anyio
+async def test_a_server_makes_the_application_without_an_argument(
+    local_codepipeline: LocalCodePipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``uvicorn --factory`` does. The environment says where AWS is."""
+    for name, value in local_codepipeline.environ.items():
+        monkeypatch.setenv(name, value)
+    local_codepipeline.put_execution(make_pipeline_execution())
+    app = Recipe("status-endpoint", tmp_path).program().create_app()
+    async with app.router.lifespan_context(app), browser(app) as someone:
+        assert (await someone.get(URL)).json()["went_well"]
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("spec_version", ["2.3", "2.4"])
 async def test_a_browser_that_leaves_ends_its_watch(
     spec_version: str, served: Any, local_codepipeline: LocalCodePipeline
