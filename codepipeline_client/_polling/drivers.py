@@ -148,15 +148,14 @@ class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
 
     async def advance(self) -> FollowedExecution:
         scheduler = self._batch.scheduler
+        self._record_results()
+        scheduler.requeue()  # the polls that the end of the last call has cancelled, whatever ended it
         try:
             if not scheduler.ended:
                 await self._run()
         except BaseExceptionGroup as group:
             error: BaseException = group.exceptions[0]
             raise error from error.__cause__  # the caller knows of no group
-        finally:
-            self._record_results()
-            scheduler.requeue()
         if not scheduler.ended:
             raise StopAsyncIteration
         return scheduler.ended.popleft()

@@ -7,6 +7,7 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from inspect import isawaitable
 from itertools import count
@@ -470,6 +471,28 @@ def test_after_a_cancellation_the_wait_may_go_on(backend: str) -> None:
         calls.free.set()
         assert {each.reference async for each in ends} == {A, B}
         assert Counter(calls.polled) == {A: 2, B: 2}
+
+    anyio.run(main, backend=backend)
+
+
+@BACKENDS
+def test_after_an_interrupt_in_on_poll_the_wait_may_go_on(backend: str) -> None:
+    """As by Ctrl-C on trio. It comes in no exception group."""
+
+    def interrupt(report: PollReport) -> None:
+        raise KeyboardInterrupt
+
+    async def main() -> None:
+        calls = Calls(frozenset({C}))  # A and B end together, while C is in flight
+        ends = AsyncBatchIterator(calls.call, hasty(on_poll=interrupt))
+        found: list[PipelineExecutionReference] = []
+        with anyio.fail_after(SOON):
+            while len(found) < 3:
+                with suppress(KeyboardInterrupt):
+                    found.append((await anext(ends)).reference)
+                calls.free.set()
+        assert sorted(found, key=REFERENCES.index) == REFERENCES
+        assert [each async for each in ends] == []
 
     anyio.run(main, backend=backend)
 
