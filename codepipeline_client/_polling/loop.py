@@ -29,7 +29,7 @@ AsyncCall: TypeAlias = Callable[[PipelineExecutionReference, float | None], Awai
 
 T = TypeVar("T")
 
-_REENTERED: Final = "on_poll must not take the next item from the iterator that calls it"
+_REENTERED: Final = "a callback must not take the next item from the iterator that calls it"
 
 
 @define(eq=False, repr=False)

@@ -329,7 +329,7 @@ def test_on_poll_that_takes_from_its_own_iterator_gets_an_error(
             iterators.append(client.watch_pipeline_execution(**NAMED, timeout=600.0, on_poll=take))
         assert len(list(iterators[0])) == (1 if many else 2)
     assert [str(record.exc_info and record.exc_info[1]) for record in caplog.records] == [
-        "on_poll must not take the next item from the iterator that calls it"
+        "a callback must not take the next item from the iterator that calls it"
     ] * 2
 
 
