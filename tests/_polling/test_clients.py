@@ -20,7 +20,6 @@ from attrs import evolve
 from codepipeline_client import (
     AccessDeniedException,
     AsyncCodePipelineClient,
-    AttemptReport,
     CodePipelineClient,
     CodePipelineError,
     ConfigurationError,
@@ -256,24 +255,11 @@ def test_a_poll_takes_no_longer_than_a_call_and_than_what_is_left(
     assert [limits[0], limits[-1]] == [pytest.approx(first), pytest.approx(last)]
 
 
-def test_a_throttle_is_not_retried_within_a_poll(
-    open_client: Open, service: LocalCodePipeline, clock: FakeClock
-) -> None:
-    """The next poll is the retry, after the pause of the wait."""
-    play(service, THROTTLED, THROTTLED, "Succeeded")
-    attempts: list[AttemptReport] = []
-    with open_client(on_attempt=attempts.append) as client:
-        client.wait_for_pipeline_execution(**NAMED, timeout=600.0)
-    assert [report.pause for report in attempts] == [None] * 3
-    assert clock.slept[0] >= 3.0
-    assert clock.slept[1] >= 6.0
-
-
 @pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
 def test_a_service_that_throttles_every_poll_of_a_short_wait_gets_few(
     open_client: Open, service: LocalCodePipeline, many: bool
 ) -> None:
-    """After about 0, 4 and 12 seconds, and once shortly before the end."""
+    """After about 0, 4 and 12 seconds, and once shortly before the end. A throttle is not retried within a poll."""
     service.inject(THROTTLED, times=None)
     reports: list[PollReport] = []
     with open_client() as client:
