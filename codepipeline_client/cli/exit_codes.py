@@ -92,6 +92,10 @@ _NAMES: Final = {
 def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
     """Return the code for *error*, what happened, and what to do about it. The last is empty if the message says it."""
     message = str(error).rstrip(".")
+    last = error.__cause__ if isinstance(error, errors.WaitTimeoutError) and error.execution is None else None
+    if isinstance(last, errors.CodePipelineError):  # no poll has succeeded, and the message ends with the last failure
+        code, _, advice = of_error(last)
+        return code, message, advice
     if isinstance(error, errors.ParameterValidationError):
         is_about_id = any(each.parameter == "pipeline_execution_id" for each in error.violations)
         return ExitCode.USAGE, _renamed(message), WHERE_IDS_COME_FROM if is_about_id else ""

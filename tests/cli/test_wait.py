@@ -23,7 +23,7 @@ from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode
 from codepipeline_client.cli.output import elapsed, failure_words, remaining
 from codepipeline_client.errors import SERVICE_ERRORS
-from codepipeline_client.testing import Shown, make_pipeline_execution
+from codepipeline_client.testing import Shown, faults, make_pipeline_execution
 from tests.cli.terminal import Account, made
 
 DONE: Final = make_pipeline_execution()
@@ -130,6 +130,32 @@ def test_time_that_is_over_has_a_code_of_its_own(
     assert message.endswith("the execution itself goes on")
     assert hint == "hint: --timeout gives it longer"
     assert sum(account.clock.slept) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "words", "advice"),
+    [
+        ("ThrottlingException", ExitCode.NO_RESPONSE, "ThrottlingException", "wait a while, then try again"),
+        ("ServiceUnavailable", ExitCode.NO_RESPONSE, "", "try again"),
+        ("PipelineNotFoundException", ExitCode.NOT_FOUND, "PipelineNotFoundException", "are the pipeline's"),
+        (None, ExitCode.NO_RESPONSE, "Connection refused", "then try again"),
+    ],
+)
+def test_when_no_poll_has_succeeded_the_last_failure_is_what_it_ends_with(
+    account: Account, code: str | None, exit_code: ExitCode, words: str, advice: str
+) -> None:
+    """Its exit code and its words. Nothing says that an execution goes on."""
+    if code is None:
+        account.service.refuse_connections()
+    else:
+        account.service.inject(faults.ErrorResponse(code=code), times=None)
+    ended = account.run("wait", *WEB, "--timeout", "20s", "--not-found-grace", "1m")
+    *_, message, hint = ended.stderr.splitlines()
+    assert ended.code == exit_code
+    assert f"execution {WEB[1]} of pipeline web was not seen within " in message
+    assert words in message.partition("; the last poll failed: ")[2]
+    assert hint.startswith("hint: ")
+    assert hint.endswith(advice)
 
 
 def test_what_does_not_pass_ends_it_at_once(account: Account) -> None:
