@@ -389,7 +389,7 @@ def test_the_function_announces_nothing_that_steers_a_terminal(
 def test_the_dashboard_shows_what_would_steer_the_terminal(tmp_path: Path) -> None:
     """A commit message is shown on it, and anyone who can commit writes one."""
     execution = make_pipeline_execution(
-        status=f"New{HOSTILE}", artifact_revisions=[{"revision_summary": f"faster{HOSTILE}"}]
+        status=PipelineExecutionStatus(f"New{HOSTILE}"), artifact_revisions=[{"revision_summary": f"faster{HOSTILE}"}]
     )
     followed = FollowedExecution(PipelineExecutionReference("web", EXECUTION_ID), execution)
     table = Recipe("dashboard", tmp_path).program().as_table([followed])

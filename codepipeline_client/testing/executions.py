@@ -31,6 +31,7 @@ from ..waiting import PipelineExecutionReference
 _MAX_SECONDS: Final = 1e9
 _CLOCK_ERROR: Final = 1e-5
 """Sums of seconds since the epoch, as floats, are off by less than this."""
+EnumT = TypeVar("EnumT", bound=OpenEnum)
 PartT = TypeVar("PartT", ArtifactRevision, ExecutionTrigger, PipelineRollbackMetadata, ResolvedPipelineVariable)
 
 
@@ -98,28 +99,39 @@ def make_pipeline_execution(
     """
     Return an execution that succeeded, with one source revision, except for the fields that are given.
 
-    An enum field also takes a string, and a part its fields as a dict. Raises TypeError for an unknown field.
+    An enum field also takes a string, and a part its fields as a dict. Raises TypeError for an unknown field, and
+    ValueError for a string that the service does not send today: ``PipelineExecutionStatus("Paused")`` is a status of
+    the future.
     """
     _check_fields(PipelineExecution, unknown)
     return PipelineExecution(
         pipeline_name=pipeline_name,
         pipeline_execution_id=pipeline_execution_id,
-        status=PipelineExecutionStatus(status),
+        status=known(PipelineExecutionStatus, status),
         pipeline_version=pipeline_version,
         status_summary=status_summary,
         artifact_revisions=tuple(_part(ArtifactRevision, each) for each in artifact_revisions),
         variables=tuple(_part(ResolvedPipelineVariable, each) for each in variables),
         trigger=None if trigger is None else _trigger(trigger),
-        execution_mode=None if execution_mode is None else ExecutionMode(execution_mode),
-        execution_type=None if execution_type is None else ExecutionType(execution_type),
+        execution_mode=None if execution_mode is None else known(ExecutionMode, execution_mode),
+        execution_type=None if execution_type is None else known(ExecutionType, execution_type),
         rollback_metadata=None if rollback_metadata is None else _part(PipelineRollbackMetadata, rollback_metadata),
         region_name=region_name,
     )
 
 
+def known(enum: type[EnumT], text: EnumT | str) -> EnumT:
+    """Return *text* as a member of *enum*. Raises ValueError for an unlisted one, unless it is of the enum already."""
+    member = enum(text)
+    if member.is_known or isinstance(text, enum):
+        return member
+    listed = ", ".join(enum)
+    raise ValueError(f"{text!r} is not one of {listed}: give {member!r} if the service will send it one day")
+
+
 def to_wire(part: attrs.AttrsInstance) -> dict[str, object]:
-    """Return an execution, or a part, as the JSON object of the service. Raises ValueError for a naive datetime."""
-    values = {name: _to_json(getattr(part, field)) for field, name in _member_names(type(part)).items()}
+    """Return an execution, or a part, as JSON of the service. Raises ValueError for a time that cannot be sent."""
+    values = {name: _to_json(field, getattr(part, field)) for field, name in _member_names(type(part)).items()}
     return {name: value for name, value in values.items() if value not in (None, [])}
 
 
@@ -139,6 +151,8 @@ class Shown:
             raise ValueError(f"seconds must be above 0 and below {_MAX_SECONDS:g}, not {self.seconds}")
         if (self.seconds is None) == (self.polls is None):
             raise ValueError("Shown lasts for either polls or seconds: give one of them")
+        if isinstance(self.execution, str):
+            known(PipelineExecutionStatus, self.execution)
 
 
 ScriptStep: TypeAlias = Shown | PipelineExecution | str | None
@@ -218,13 +232,13 @@ def _member_names(model: type[attrs.AttrsInstance]) -> dict[str, str]:
     return {name: "".join([first, *map(str.capitalize, others)]) for name, (first, *others) in words.items()}
 
 
-def _to_json(value: Any) -> object:
+def _to_json(field: str, value: Any) -> object:
+    if field == "created" and value is not None:
+        if not isinstance(value, datetime) or value.utcoffset() is None:
+            raise ValueError(f"created is sent in seconds since 1970: give a datetime with a time zone, not {value!r}")
+        return value.timestamp()
     if isinstance(value, tuple):
         return [to_wire(part) for part in cast("tuple[attrs.AttrsInstance, ...]", value)]  # the lists of a model
-    if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise ValueError(f"created {value.isoformat()} has no time zone: give an aware datetime, in UTC")
-        return value.timestamp()
     if isinstance(value, ExecutionTrigger | PipelineRollbackMetadata):
         return to_wire(value)
     return value.value if isinstance(value, OpenEnum) else value
@@ -233,7 +247,7 @@ def _to_json(value: Any) -> object:
 def _trigger(given: ExecutionTrigger | ExecutionTriggerFields) -> ExecutionTrigger:
     trigger = _part(ExecutionTrigger, given)
     kind = trigger.trigger_type
-    return trigger if kind is None else attrs.evolve(trigger, trigger_type=TriggerType(kind))
+    return trigger if kind is None else attrs.evolve(trigger, trigger_type=known(TriggerType, kind))
 
 
 def _part(model: type[PartT], given: PartT | Mapping[str, Any]) -> PartT:

@@ -15,6 +15,9 @@ from typing import Final
 from attrs import Attribute, field, frozen
 from attrs.validators import ge, in_, lt, matches_re, optional
 
+from ..models import PipelineExecutionStatus
+from .executions import known
+
 __all__ = [
     "ClockSkew",
     "CloseAfterAnswer",
@@ -64,6 +67,10 @@ def _is_finite(_: object, attribute: Attribute[float], value: float) -> None:
 def _is_duration(_: object, attribute: Attribute[float], value: float) -> None:
     if not 0 <= value < _MAX_SECONDS:
         raise ValueError(f"{attribute.name} must be a number of seconds from 0 to {_MAX_SECONDS:g}, not {value}")
+
+
+def _is_status(_: object, __: object, value: str) -> None:
+    known(PipelineExecutionStatus, value)
 
 
 _IS_SIZE: Final = ge(1)
@@ -153,7 +160,7 @@ class WrongExecution(Fault):
 class UnsolicitedAnswer(Fault):
     """A second response, to no request, follows the first. The connection stays open."""
 
-    status: str = "Cancelled"
+    status: str = field(default="Cancelled", validator=_is_status)
     """The status of the same execution in the second response."""
 
 

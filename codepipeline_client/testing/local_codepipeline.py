@@ -129,7 +129,7 @@ class LocalCodePipeline:
         response is damaged or delayed does.
 
         *pipeline_name* and *pipeline_execution_id* replace those of the executions in *steps*. Returns which execution
-        it is. Raises ValueError when the steps are about several.
+        it is. Raises ValueError when the steps are about several, and for a status that is not the service's.
         """
         return self._handler.put_script(steps, pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
 

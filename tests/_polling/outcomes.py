@@ -7,6 +7,7 @@ from typing import Any
 from codepipeline_client import (
     GetPipelineExecutionOutput,
     PipelineExecutionReference,
+    PipelineExecutionStatus,
     ResponseMetadata,
     ServiceError,
 )
@@ -30,7 +31,7 @@ def output(
     execution = make_pipeline_execution(
         pipeline_name=reference.pipeline_name,
         pipeline_execution_id=reference.pipeline_execution_id,
-        status=status,
+        status=PipelineExecutionStatus(status),
         **fields,
     )
     metadata = ResponseMetadata(request_id=None, http_status_code=200, http_headers={}, attempts=attempts)

@@ -23,9 +23,12 @@ from hypothesis import strategies as st
 
 from codepipeline_client import (
     CodePipelineError,
+    ExecutionMode,
+    ExecutionType,
     PipelineExecution,
     PipelineExecutionStatus,
     ResponseMetadata,
+    TriggerType,
     __version__,
 )
 from codepipeline_client.__main__ import main
@@ -151,13 +154,13 @@ def spoken(text: str) -> PipelineExecution:
     return make_pipeline_execution(
         pipeline_name=text,
         pipeline_execution_id=text,
-        status=f"New{text}",
+        status=PipelineExecutionStatus(f"New{text}"),
         status_summary=text,
         artifact_revisions=[{"name": text, "revision_id": text, "revision_summary": text, "revision_url": text}],
         variables=[{"name": text, "resolved_value": text}],
-        trigger={"trigger_type": f"New{text}", "trigger_detail": text},
-        execution_mode=f"New{text}",
-        execution_type=f"New{text}",
+        trigger={"trigger_type": TriggerType(f"New{text}"), "trigger_detail": text},
+        execution_mode=ExecutionMode(f"New{text}"),
+        execution_type=ExecutionType(f"New{text}"),
         rollback_metadata={"rollback_target_pipeline_execution_id": text},
     )
 
@@ -191,7 +194,7 @@ def test_the_options_say_where_to_ask(
 )
 def test_the_exit_code_tells_the_status(account: Account, command: str, status: str, code: int) -> None:
     """0 for Succeeded only, so that a script can go on after ``&&``. What is not terminal has a code for get alone."""
-    account.service.script_execution(["InProgress", "Stopping", "Paused", status])
+    account.service.script_execution(["InProgress", "Stopping", PipelineExecutionStatus("Paused"), status])
     if command == "get":
         assert [account.run("get", *WEB).code for _ in range(3)] == [ExitCode.NOT_TERMINAL] * 3
     assert account.run(command, *WEB).code == code

@@ -19,7 +19,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from codepipeline_client import PipelineExecution, PipelineExecutionReference, PollReport, ServiceError
+from codepipeline_client import (
+    PipelineExecution,
+    PipelineExecutionReference,
+    PipelineExecutionStatus,
+    PollReport,
+    ServiceError,
+)
 from codepipeline_client.cli.live import LiveView
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, make_pipeline_execution
 from tests.cli.terminal import Account, Terminal, made
@@ -227,7 +233,9 @@ def test_no_line_can_break_the_view(text: str, columns: int, seconds: float) -> 
         reference=PipelineExecutionReference(text, WEB[1]),
         number=1,
         seconds=seconds,
-        execution=started(status=f"New{text}", status_summary=text, artifact_revisions=revisions),
+        execution=started(
+            status=PipelineExecutionStatus(f"New{text}"), status_summary=text, artifact_revisions=revisions
+        ),
         failure=None,
         pause=None,
     )

@@ -18,6 +18,7 @@ from codepipeline_client import (
     ResponseDecodeError,
     ServiceError,
     TransportError,
+    TriggerType,
 )
 from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode
@@ -309,7 +310,7 @@ FACTS: Final[list[tuple[dict[str, Any], str]]] = [
     ({"artifact_revisions": [{}, {}, {}]}, "  (+2)"),
     ({"artifact_revisions": [{"revision_id": "v" * 40, "revision_summary": "\n\nA\nB"}]}, f"  {'v' * 40}  A"),
     ({"artifact_revisions": [{"revision_id": COMMIT, "revision_summary": IN_JSON}]}, "  5f2c9d1e  Say \\x1b[1m"),
-    ({"trigger": {"trigger_type": "New\n", "trigger_detail": "a"}}, "  New\\n"),
+    ({"trigger": {"trigger_type": TriggerType("New\n"), "trigger_detail": "a"}}, "  New\\n"),
     ({"status_summary": " \nNo\a\nmore"}, "  No\\x07"),
 ]
 

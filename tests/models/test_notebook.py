@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client import ArtifactRevision, PipelineExecution, PipelineExecutionStatus
+from codepipeline_client import ArtifactRevision, PipelineExecution, PipelineExecutionStatus, TriggerType
 from codepipeline_client.testing import make_pipeline_execution
 
 HASH = "5f2c9d1e8b7a60413c2d4e6f8091a2b3c4d5e6f7"
@@ -105,11 +105,11 @@ def test_no_text_becomes_a_tag_or_an_unsafe_link(
     execution = make_pipeline_execution(
         pipeline_name=text,
         pipeline_execution_id=text,
-        status=status,
+        status=PipelineExecutionStatus(status),
         status_summary=other,
         artifact_revisions=[revision],
         variables=[{"name": other, "resolved_value": text}],
-        trigger={"trigger_type": other, "trigger_detail": text},
+        trigger={"trigger_type": None if other is None else TriggerType(other), "trigger_detail": text},
         region_name="eu-west-1",
     )
     table = shown(execution)

@@ -49,7 +49,7 @@ def test_each_other_end_than_success_is_an_error_of_its_own(
 ) -> None:
     """Which says name, id, status and reason, and where to look."""
     execution = make_pipeline_execution(
-        pipeline_execution_id=ID, status=status, status_summary="1 of 24\nchecks", region_name="eu-west-1"
+        pipeline_execution_id=ID, status=STATUS(status), status_summary="1 of 24\nchecks", region_name="eu-west-1"
     )
     advice = "" if execution.status.is_terminal else "; wait for its end first, as wait_for_pipeline_execution does"
     with pytest.raises(PipelineExecutionOutcomeError) as caught:
@@ -78,7 +78,7 @@ def test_what_is_not_known_is_not_said() -> None:
     ],
 )
 def test_a_status_that_is_ok_gives_the_execution_back(status: str, ok: Any) -> None:
-    execution = make_pipeline_execution(status=status)
+    execution = make_pipeline_execution(status=STATUS(status))
     assert execution.raise_for_status(ok=ok) is execution
 
 
@@ -156,7 +156,7 @@ def test_whatever_the_texts_hold_the_message_is_one_line_that_can_be_written(
     execution = make_pipeline_execution(
         pipeline_name=name,
         pipeline_execution_id=execution_id,
-        status=status,
+        status=STATUS(status),
         status_summary=summary,
         artifact_revisions=[{"name": each} for each in artifacts],
         region_name="eu-west-1",

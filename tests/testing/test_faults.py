@@ -111,6 +111,7 @@ def test_each_fault_is_tested() -> None:
         pytest.param(lambda: faults.OversizeBody(size=0), "'size' must be >= 1", id="no-size"),
         pytest.param(lambda: faults.OversizeHeaders(size=0), "'size' must be >= 1", id="no-headers"),
         pytest.param(lambda: faults.GzipBomb(decoded_size=0), "'decoded_size' must be >= 1", id="no-bomb"),
+        pytest.param(lambda: faults.UnsolicitedAnswer(status="Failled"), "'Failled' is not one of", id="misspelt"),
         pytest.param(lambda: faults.at_random(probability=0.5, random=Random()), "a fault or more", id="of-none"),
         pytest.param(
             lambda: faults.at_random(Fault(), probability=1.1, random=Random()), "from 0 to 1", id="too-often"

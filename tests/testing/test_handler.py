@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime, timedelta, timezone
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from attrs import evolve
@@ -369,6 +369,12 @@ def test_a_time_is_sent_as_seconds_since_the_epoch() -> None:
     created = datetime(1970, 1, 1, 2, 0, 1, 500_000, tzinfo=timezone(timedelta(hours=2)))
     execution = make_pipeline_execution(artifact_revisions=[{"created": created}])
     assert respond_with(execution)["artifactRevisions"] == [{"created": 1.5}]
+
+
+def test_text_for_a_time_is_refused_where_it_is_put() -> None:
+    text: Any = "2026-01-02T03:04:05Z"
+    with pytest.raises(ValueError, match=f"sent in seconds since 1970: give a datetime with a time zone, not '{text}'"):
+        respond(signed(), make_pipeline_execution(artifact_revisions=[{"created": text}]))
 
 
 def test_absent_fields_are_left_out_and_empty_text_is_not() -> None:

@@ -21,7 +21,7 @@ from attrs import evolve
 
 from codepipeline_client._protocol.sigv4 import Credentials
 from codepipeline_client.errors import ConfigurationError
-from codepipeline_client.models import PipelineExecution
+from codepipeline_client.models import PipelineExecution, TriggerType
 from codepipeline_client.testing import LocalCodePipeline, ReceivedRequest, make_pipeline_execution
 from codepipeline_client.waiting import PipelineExecutionReference
 from tests.testing.endpoint_client import (
@@ -94,7 +94,7 @@ def test_botocore_gets_every_member_that_it_knows(endpoint: LocalCodePipeline) -
             }
         ],
         variables=[{"name": "A", "resolved_value": "1"}],
-        trigger={"trigger_type": "NotListed", "trigger_detail": "detail"},
+        trigger={"trigger_type": TriggerType("NotListed"), "trigger_detail": "detail"},
         rollback_metadata={"rollback_target_pipeline_execution_id": "target"},
     )
     with endpoint, botocore_client(endpoint) as get_by_botocore:

@@ -55,7 +55,9 @@ def test_an_execution_made_of_nothing_succeeded() -> None:
     [
         pytest.param("status", "Stopping", PipelineExecutionStatus.STOPPING, id="status-as-text"),
         pytest.param("status", PipelineExecutionStatus.FAILED, PipelineExecutionStatus.FAILED, id="status"),
-        pytest.param("status", "Paused", PipelineExecutionStatus("Paused"), id="status-not-listed"),
+        pytest.param(
+            "status", PipelineExecutionStatus("Paused"), PipelineExecutionStatus("Paused"), id="status-of-the-future"
+        ),
         pytest.param("artifact_revisions", (), (), id="no-revisions"),
         pytest.param(
             "artifact_revisions",
@@ -117,6 +119,25 @@ def test_a_field_that_there_is_not_is_refused_with_those_that_there_are(
     with pytest.raises(TypeError) as refused:
         MAKE(**given)
     assert str(refused.value) == f"{model.__name__} has no field colour: its fields are {listed}"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        pytest.param(
+            {"status": "Sucess"},
+            "'Sucess' is not one of Cancelled, InProgress, Stopped, Stopping, Succeeded, Superseded, Failed: "
+            "give PipelineExecutionStatus('Sucess') if the service will send it one day",
+            id="status",
+        ),
+        pytest.param({"execution_mode": "QEUED"}, "'QEUED' is not one of QUEUED, SUPERSEDED", id="mode"),
+        pytest.param({"execution_type": "standard"}, "'standard' is not one of STANDARD, ROLLBACK", id="type"),
+        pytest.param({"trigger": {"trigger_type": "WebHook"}}, "'WebHook' is not one of CreatePipeline,", id="trigger"),
+    ],
+)
+def test_a_misspelt_value_is_refused_with_those_of_the_service(given: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        MAKE(**given)
 
 
 @pytest.mark.parametrize(

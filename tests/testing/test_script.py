@@ -150,9 +150,11 @@ def test_the_other_fields_of_an_execution_stay_as_they_are() -> None:
         pytest.param(
             lambda: seen([None, Shown(make_pipeline_execution(artifact_revisions=[{"created": NAIVE}]), polls=2)], []),
             ValueError,
-            "has no time zone",
-            id="cannot-be-sent",
+            "in seconds since 1970: give a datetime with a time zone, not datetime",
+            id="naive-time",
         ),
+        pytest.param(lambda: seen([WEB, "Succeded"], []), ValueError, "'Succeded' is not one of", id="misspelt"),
+        pytest.param(lambda: Shown("Succeded", polls=2), ValueError, "'Succeded' is not one of", id="misspelt-shown"),
         pytest.param(lambda: Shown(A), ValueError, "either polls or seconds: give one of them", id="no-length"),
         pytest.param(lambda: Shown(A, polls=1, seconds=1), ValueError, "either polls or seconds", id="two-lengths"),
         pytest.param(lambda: Shown(A, polls=0), ValueError, "'polls' must be >= 1: 0", id="no-polls"),
