@@ -72,7 +72,7 @@ class Members(NamedTuple):
 
     def timestamp(self, name: str) -> datetime | None:
         """Return seconds since the epoch as an aware datetime in UTC."""
-        seconds = self._member(name, (int, float), "a number")
+        seconds = self._member(name, (int, float), "a number of seconds since 1970")
         try:
             return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
         except OverflowError:

@@ -230,8 +230,12 @@ def members(**raw: object) -> Members:
         pytest.param("integer", "1", "an integer was expected, not a string", id="integer-string"),
         pytest.param("integer", True, "an integer was expected, not a boolean", id="integer-boolean"),
         pytest.param("integer", 1.5, "an integer was expected, not a fraction", id="integer-fraction"),
-        pytest.param("timestamp", "2026", "a number was expected, not a string", id="timestamp-string"),
-        pytest.param("timestamp", False, "a number was expected, not a boolean", id="timestamp-boolean"),
+        pytest.param(
+            "timestamp", "2026", "a number of seconds since 1970 was expected, not a string", id="timestamp-string"
+        ),
+        pytest.param(
+            "timestamp", False, "a number of seconds since 1970 was expected, not a boolean", id="timestamp-boolean"
+        ),
         pytest.param("timestamp", 1e18, "not a number beyond the calendar's end", id="timestamp-far"),
         pytest.param("timestamp", -(10**30), "not a number beyond the calendar's end", id="timestamp-before"),
         pytest.param("structure", [], "an object was expected, not a list", id="object-list"),

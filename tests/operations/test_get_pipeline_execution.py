@@ -288,7 +288,7 @@ def test_an_execution_has_the_region_that_it_was_read_from(
         ),
         pytest.param(
             {"pipelineExecution": {"status": "Failed", "artifactRevisions": [{"created": "today"}]}},
-            r"pipelineExecution\.artifactRevisions\[0\]\.created: a number was expected, not a string",
+            r"pipelineExecution\.artifactRevisions\[0\]\.created: a number of seconds since 1970 was expected",
             id="wrong-type-deep-down",
         ),
     ],
