@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from codepipeline_client.testing import LocalCodePipeline
+from tests.endpoint import EXECUTION
+
 _CLEARED = (
     "AWS_",
     "HTTP_PROXY",
@@ -72,6 +75,14 @@ def loopback_only() -> Iterator[None]:
         patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
         patch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
         yield
+
+
+@pytest.fixture
+def service() -> Iterator[LocalCodePipeline]:
+    """An endpoint with one execution, by the machine's clock."""
+    with LocalCodePipeline() as endpoint:
+        endpoint.put_execution(EXECUTION)
+        yield endpoint
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,49 +47,17 @@ from codepipeline_client._protocol.messages import Response
 from codepipeline_client.clock import SystemClock
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
+from tests.endpoint import Outcome, options_for
 
 CALLS: Final = int(os.environ.get("CALLS", "2000"))
 MIB: Final = 1024 * 1024
 SOON: Final = 5.0
 """Seconds that nothing here takes, unless it hangs."""
 
-Outcome = GetPipelineExecutionOutput | CodePipelineError
 T = TypeVar("T")
 BACKENDS: Final = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 CAN_FORK: Final = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 MAY_WARN_OF_FORKS: Final = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-
-
-class NoPause:
-    """The machine's clock, but sleeping takes no time."""
-
-    def time(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None: ...
-
-    async def sleep_async(self, seconds: float) -> None:
-        await anyio.lowlevel.checkpoint()
-
-
-@pytest.fixture
-def service() -> Iterator[LocalCodePipeline]:
-    with LocalCodePipeline() as endpoint:
-        endpoint.put_execution(make_pipeline_execution())
-        yield endpoint
-
-
-def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
-    options = {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": service.credentials,
-        "clock": NoPause(),
-    }
-    return {**options, **more}
 
 
 def input_of(execution: PipelineExecution) -> dict[str, Any]:
@@ -177,7 +145,7 @@ def test_bodies_without_end_cost_little_memory(service: LocalCodePipeline, kind:
 def test_a_failed_call_keeps_nothing_of_the_response(service: LocalCodePipeline, kind: str) -> None:
     """Not in its error's frames, nor in a cycle of the error with them: the garbage collector may come late."""
     service.inject(faults.OversizeBody(), times=None)
-    options = pointed_at(service, retry_mode="off")
+    options = options_for(service, retry_mode="off")
     execution = make_pipeline_execution()
 
     async def main() -> Outcome:
@@ -226,7 +194,7 @@ def test_a_response_that_wears_out_the_parser_is_typed_soon(
     service: LocalCodePipeline, body: bytes, status_code: int
 ) -> None:
     service.put_response(body=body, status_code=status_code)
-    with CodePipelineClient(**pointed_at(service, retry_mode="off")) as client:
+    with CodePipelineClient(**options_for(service, retry_mode="off")) as client:
         began = time.thread_time()
         outcome = called(client, make_pipeline_execution())
         took = time.thread_time() - began
@@ -270,7 +238,7 @@ def test_cancelled_calls_take_no_connection_along(
 
     async def main() -> None:
         tasks_before = count_tasks(backend)
-        async with AsyncCodePipelineClient(**pointed_at(service, max_connections=10, timeout=None)) as client:
+        async with AsyncCodePipelineClient(**options_for(service, max_connections=10, timeout=None)) as client:
             assert good(await acalled(client, execution), execution)
             async with anyio.create_task_group() as tasks:
                 for _ in range(30):
@@ -341,7 +309,7 @@ def connections_of(service: LocalCodePipeline, execution: PipelineExecution) -> 
 @MAY_WARN_OF_FORKS
 def test_a_forked_child_makes_connections_of_its_own(family: LocalCodePipeline) -> None:
     """And when it closes the client, that is its own copy: the parent's connection goes on."""
-    with CodePipelineClient(**pointed_at(family, timeout=SOON)) as client:
+    with CodePipelineClient(**options_for(family, timeout=SOON)) as client:
 
         def child() -> bool:
             are_good = all(good(called(client, CHILD), CHILD) for _ in range(3))
@@ -364,7 +332,7 @@ def test_a_fork_in_the_middle_of_a_call_harms_neither(family: LocalCodePipeline)
     """The only connection is in use when the child begins: it waits for nobody, and the call in the parent goes on."""
     arrived = threading.Event()
     family.inject_by(once(arrived, faults.Hang()))
-    options = pointed_at(family, max_connections=1, timeout=SOON)
+    options = options_for(family, max_connections=1, timeout=SOON)
     with CodePipelineClient(**options) as client, ThreadPoolExecutor(1) as threads:
         pending = threads.submit(called, client, PARENT)
         assert arrived.wait(SOON)
@@ -379,7 +347,7 @@ def test_a_fork_in_the_middle_of_a_call_harms_neither(family: LocalCodePipeline)
 @MAY_WARN_OF_FORKS
 @BACKENDS
 def test_a_forked_childs_event_loop_makes_connections_of_its_own(family: LocalCodePipeline, backend: str) -> None:
-    client = AsyncCodePipelineClient(**pointed_at(family, timeout=SOON))
+    client = AsyncCodePipelineClient(**options_for(family, timeout=SOON))
 
     async def twice(execution: PipelineExecution) -> bool:
         return good(await acalled(client, execution), execution) and good(await acalled(client, execution), execution)
@@ -510,7 +478,7 @@ def test_closing_ends_calls_at_once(
     begin, calls, attempts = MIDDLES[middle]
     closing = Closing(service, monkeypatch)
     options = {"timeout": None, "connect_timeout": None, "read_timeout": None, **begin(closing)}
-    outcomes = closed(kind, pointed_at(service, **options), closing, calls=calls)
+    outcomes = closed(kind, options_for(service, **options), closing, calls=calls)
     assert len(outcomes) == calls
     for outcome in outcomes:
         assert isinstance(outcome, ConnectionFailedError), outcome

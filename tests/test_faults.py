@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import pairwise
 from random import Random
-from typing import Any
 
 import anyio
 import pytest
@@ -22,7 +20,6 @@ from codepipeline_client import (
     ConnectionFailedError,
     Credentials,
     ExpiredTokenException,
-    GetPipelineExecutionOutput,
     InternalServerError,
     InvalidSignatureException,
     RequestTimeoutError,
@@ -30,79 +27,18 @@ from codepipeline_client import (
     ServiceError,
     ThrottlingException,
 )
-from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults, make_pipeline_execution
+from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
+from tests import endpoint
+from tests._http.peer import Peer, Script, Talk
+from tests.endpoint import INPUT, Outcome, options_for, succeeded
 from tests.loops import LOOPS
 
-EXECUTION = make_pipeline_execution()
-INPUT: dict[str, Any] = {
-    "pipeline_name": EXECUTION.pipeline_name,
-    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
-}
-Outcome = GetPipelineExecutionOutput | CodePipelineError
 Call = Callable[..., list[Outcome]]
-
-
-@pytest.fixture
-def service() -> Iterator[LocalCodePipeline]:
-    with LocalCodePipeline() as endpoint:
-        endpoint.put_execution(EXECUTION)
-        yield endpoint
-
-
-def options_for(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
-    options = {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": service.credentials,
-        "clock": NoPauses(),
-    }
-    return {**options, **more}
-
-
-class NoPauses(FakeClock):
-    """The machine's time of day, so that signatures are valid; pauses take no time."""
-
-    def time(self) -> float:
-        return time.time()
 
 
 @pytest.fixture(params=["sync", *LOOPS])
 def call(request: pytest.FixtureRequest) -> Call:
-    """Make some calls with one client, one after the other, and return their outcomes."""
-
-    def go(calls: int = 1, *, between: Callable[[], object] = lambda: None, **options: Any) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-
-        def sync() -> None:
-            with CodePipelineClient(**options) as client:
-                for _ in range(calls):
-                    try:
-                        outcomes.append(client.get_pipeline_execution(**INPUT))
-                    except CodePipelineError as error:
-                        outcomes.append(error)
-                    between()
-
-        async def main() -> None:
-            async with AsyncCodePipelineClient(**options) as client:
-                for _ in range(calls):
-                    try:
-                        outcomes.append(await client.get_pipeline_execution(**INPUT))
-                    except CodePipelineError as error:
-                        outcomes.append(error)
-                    between()
-
-        if request.param == "sync":
-            sync()
-        else:
-            anyio.run(main, **LOOPS[request.param])
-        return outcomes
-
-    return go
-
-
-def succeeded(outcome: Outcome, attempts: int) -> bool:
-    assert isinstance(outcome, GetPipelineExecutionOutput), outcome
-    return outcome.pipeline_execution == EXECUTION and outcome.response_metadata.attempts == attempts
+    return partial(endpoint.call, LOOPS.get(request.param))
 
 
 TRANSIENT = [
@@ -246,8 +182,8 @@ def test_a_flood_is_ended_long_before_the_timeout(
     call: Call, service: LocalCodePipeline, head: bytes, piece: bytes
 ) -> None:
     """A flood of what is not body, which the body's cap does not limit. It is retried."""
-    with flood(head, piece) as url:
-        (outcome,) = call(**options_for(service, endpoint_url=url, timeout=60, max_attempts=2))
+    with Peer(floods(head, piece)) as peer:
+        (outcome,) = call(**options_for(service, endpoint_url=peer.url, timeout=60, max_attempts=2))
     assert isinstance(outcome, ConnectionFailedError), outcome
     assert (outcome.may_pass, outcome.attempts) == (True, 2)
 
@@ -270,33 +206,19 @@ def test_other_tasks_run_during_a_flood(service: LocalCodePipeline, backend: str
             beats.append(time.monotonic())
             tasks.cancel_scope.cancel()
 
-    with flood(CHUNKED, b"1\r\n \r\n" * 5000) as url:
-        anyio.run(main, url, backend=backend)
+    with Peer(floods(CHUNKED, b"1\r\n \r\n" * 5000)) as peer:
+        anyio.run(main, peer.url, backend=backend)
     assert max(after - before for before, after in pairwise(beats)) < 1.0
 
 
-@contextmanager
-def flood(head: bytes, piece: bytes) -> Generator[str]:
-    """A server that sends a head and then a piece again and again, on each connection."""
+def floods(head: bytes, piece: bytes) -> Script:
+    def script(talk: Talk) -> None:
+        talk.line.recv(100_000)
+        talk.write(head)
+        while True:
+            talk.write(piece)
 
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.recv(100_000)
-            connection.sendall(head)
-            while True:
-                connection.sendall(piece)
-
-    def accept() -> None:
-        with suppress(OSError), ThreadPoolExecutor() as threads:
-            while True:
-                threads.submit(serve, listener.accept()[0])
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as acceptor:
-        acceptor.submit(accept)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
+    return script
 
 
 # Limits of time, by the real clock

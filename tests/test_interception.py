@@ -34,18 +34,14 @@ from codepipeline_client import (
     GetPipelineExecutionOutput,
     RequestTimeoutError,
 )
-from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
+from codepipeline_client.testing import LocalCodePipeline, faults
+from tests.endpoint import EXECUTION, INPUT, options_for
 
 pytest_plugins = ("pytester",)
 
 URL: Final = "https://codepipeline.eu-west-1.amazonaws.com/"
 """As httpx shows it, so mocks that compare all of a URL match it."""
 BODY: Final = {"pipelineExecution": {"status": "Succeeded"}}
-EXECUTION: Final = make_pipeline_execution()
-WANTED: Final[dict[str, Any]] = {
-    "pipeline_name": EXECUTION.pipeline_name,
-    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
-}
 AWS: Final[dict[str, Any]] = {
     "region_name": "eu-west-1",
     "credentials": Credentials(access_key_id="AKID", secret_access_key="secret", session_token="token"),
@@ -77,32 +73,16 @@ def ask(way: str) -> Ask:
         if way == "sync":
             with CodePipelineClient(**options) as client:
                 within()
-                return client.get_pipeline_execution(**WANTED)
+                return client.get_pipeline_execution(**INPUT)
 
         async def main() -> GetPipelineExecutionOutput:
             async with AsyncCodePipelineClient(**options) as client:
                 within()
-                return await client.get_pipeline_execution(**WANTED)
+                return await client.get_pipeline_execution(**INPUT)
 
         return anyio.run(main, backend=way)
 
     return go
-
-
-@pytest.fixture
-def service() -> Iterator[LocalCodePipeline]:
-    with LocalCodePipeline() as endpoint:
-        endpoint.put_execution(EXECUTION)
-        yield endpoint
-
-
-def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
-    return {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": service.credentials,
-        **more,
-    }
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -158,21 +138,21 @@ def test_a_client_that_has_connections_is_seen_too_and_goes_back_to_them(way: st
         return router
 
     def sync() -> list[str]:
-        with CodePipelineClient(**pointed_at(service)) as client:
-            seen = [client.get_pipeline_execution(**WANTED).pipeline_execution.status]
+        with CodePipelineClient(**options_for(service)) as client:
+            seen = [client.get_pipeline_execution(**INPUT).pipeline_execution.status]
             router = begin()
-            seen.append(client.get_pipeline_execution(**WANTED).pipeline_execution.status)
+            seen.append(client.get_pipeline_execution(**INPUT).pipeline_execution.status)
             router.stop()
-            seen.append(client.get_pipeline_execution(**WANTED).pipeline_execution.status)
+            seen.append(client.get_pipeline_execution(**INPUT).pipeline_execution.status)
         return [*map(str, seen)]
 
     async def main() -> list[str]:
-        async with AsyncCodePipelineClient(**pointed_at(service)) as client:
-            seen = [(await client.get_pipeline_execution(**WANTED)).pipeline_execution.status]
+        async with AsyncCodePipelineClient(**options_for(service)) as client:
+            seen = [(await client.get_pipeline_execution(**INPUT)).pipeline_execution.status]
             router = begin()
-            seen.append((await client.get_pipeline_execution(**WANTED)).pipeline_execution.status)
+            seen.append((await client.get_pipeline_execution(**INPUT)).pipeline_execution.status)
             router.stop()
-            seen.append((await client.get_pipeline_execution(**WANTED)).pipeline_execution.status)
+            seen.append((await client.get_pipeline_execution(**INPUT)).pipeline_execution.status)
         return [*map(str, seen)]
 
     assert (sync() if way == "sync" else anyio.run(main, backend=way)) == ["Succeeded", "Stopped", "Succeeded"]
@@ -226,9 +206,9 @@ def test_a_cassette_records_a_call_and_plays_it(ask: Ask, service: LocalCodePipe
     cassette = str(tmp_path / "execution.yaml")
     hidden = ["authorization", "x-amz-security-token"]
     with cassettes.use_cassette(cassette, filter_headers=hidden) as recorded:
-        first = ask(**pointed_at(service))
+        first = ask(**options_for(service))
     with cassettes.use_cassette(cassette, filter_headers=hidden, record_mode="none") as played:
-        second = ask(**pointed_at(service))
+        second = ask(**options_for(service))
     assert first.pipeline_execution == second.pipeline_execution == EXECUTION
     assert (len(recorded), recorded.play_count, played.play_count) == (1, 0, 1)
     assert len(service.requests) == 1, "what is played is not sent"
@@ -266,7 +246,7 @@ def test_what_a_cassette_says_of_a_request_that_it_has_not_passes(
         cassettes.use_cassette(str(tmp_path / "empty.yaml"), record_mode="none"),
         pytest.raises(CannotOverwriteExistingCassetteException, match="POST"),
     ):
-        ask(**pointed_at(service))
+        ask(**options_for(service))
     assert service.accepted_connections == 0
 
 
@@ -292,7 +272,7 @@ def test_opentelemetry_makes_a_span_of_each_attempt_and_sends_its_context(
 ) -> None:
     """The service accepts the signature: what is added to a request later is not signed."""
     service.inject(faults.ErrorResponse(code="InternalServerError"))
-    assert ask(**pointed_at(service, retry_mode="standard")).pipeline_execution == EXECUTION
+    assert ask(**options_for(service, retry_mode="standard")).pipeline_execution == EXECUTION
     sent = [request.headers["traceparent"].split("-") for request in service.requests]
     made = spans.get_finished_spans()
     assert [span.name for span in made] == ["POST", "POST"]
@@ -308,7 +288,7 @@ def test_an_instrumented_call_to_a_silent_service_ends_at_its_timeout(
     service.inject(faults.Hang(), times=None)
     began = time.monotonic()
     with pytest.raises(RequestTimeoutError) as caught:
-        ask(**pointed_at(service, timeout=0.4))
+        ask(**options_for(service, timeout=0.4))
     assert caught.value.limit == "timeout"
     assert 0.35 < time.monotonic() - began < 1.5, "the upper bound leaves room for a busy machine"
 
@@ -318,13 +298,13 @@ def test_an_instrumented_sync_call_ends_in_time_when_it_had_to_wait_for_a_connec
 ) -> None:
     """What is left of its time counts when it is sent, not what it had when it began."""
     service.inject(faults.Hang(), times=None)
-    with CodePipelineClient(**pointed_at(service, max_connections=1)) as client, ThreadPoolExecutor(1) as other:
-        holder = other.submit(client.get_pipeline_execution, **WANTED, timeout=0.9)
+    with CodePipelineClient(**options_for(service, max_connections=1)) as client, ThreadPoolExecutor(1) as other:
+        holder = other.submit(client.get_pipeline_execution, **INPUT, timeout=0.9)
         while not service.requests:
             time.sleep(0.01)
         began = time.monotonic()
         with pytest.raises(RequestTimeoutError):
-            client.get_pipeline_execution(**WANTED, timeout=1.0)
+            client.get_pipeline_execution(**INPUT, timeout=1.0)
         assert time.monotonic() - began < 1.5, "the upper bound leaves room for a busy machine"
         assert isinstance(holder.exception(), RequestTimeoutError)
     assert len(service.requests) == 2
@@ -339,9 +319,9 @@ def test_an_instrumented_async_call_ends_at_its_timeout_when_each_byte_comes_in_
     service.inject(faults.SlowHeaders(seconds_per_byte=0.05), times=None)
 
     async def main() -> None:
-        async with AsyncCodePipelineClient(**pointed_at(service, timeout=0.4)) as client:
+        async with AsyncCodePipelineClient(**options_for(service, timeout=0.4)) as client:
             with pytest.raises(RequestTimeoutError, match=r"within its timeout of 0\.4 seconds"):
-                await client.get_pipeline_execution(**WANTED)
+                await client.get_pipeline_execution(**INPUT)
 
     anyio.run(main, backend=backend)
 
@@ -362,13 +342,13 @@ def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
 
     async def main() -> None:
         nonlocal cancelled
-        async with AsyncCodePipelineClient(**pointed_at(service, max_connections=CONNECTIONS)) as client:
+        async with AsyncCodePipelineClient(**options_for(service, max_connections=CONNECTIONS)) as client:
 
             async def cancel() -> None:
                 nonlocal cancelled
                 while cancelled < CANCELLED_CALLS:
                     with anyio.move_on_after(random.uniform(0, 0.05)) as scope:
-                        await client.get_pipeline_execution(**WANTED)
+                        await client.get_pipeline_execution(**INPUT)
                     cancelled += scope.cancelled_caught
 
             async with anyio.create_task_group() as tasks:
@@ -379,10 +359,10 @@ def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
             service.inject(faults.Hang(), times=CONNECTIONS)
             async with anyio.create_task_group() as tasks:
                 for _ in range(CONNECTIONS):
-                    tasks.start_soon(lambda: client.get_pipeline_execution(**WANTED))
+                    tasks.start_soon(lambda: client.get_pipeline_execution(**INPUT))
                 await until(lambda: len(service.requests) - before >= CONNECTIONS)
                 tasks.cancel_scope.cancel()
-            assert (await client.get_pipeline_execution(**WANTED)).pipeline_execution == EXECUTION
+            assert (await client.get_pipeline_execution(**INPUT)).pipeline_execution == EXECUTION
         await until(lambda: service.open_connections == 0)
 
     anyio.run(main, backend=backend)
@@ -410,7 +390,7 @@ def test_pytest_socket_forbids_calls(pytester: pytest.Pytester) -> None:
 
         from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials
 
-        WANTED = {"pipeline_name": "web", "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"}
+        INPUT = {"pipeline_name": "web", "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"}
         CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret")
 
 
@@ -419,12 +399,12 @@ def test_pytest_socket_forbids_calls(pytester: pytest.Pytester) -> None:
 
             async def main():
                 async with AsyncCodePipelineClient(**options) as client:
-                    await client.get_pipeline_execution(**WANTED)
+                    await client.get_pipeline_execution(**INPUT)
 
             with pytest.raises(Exception) as caught:
                 if way == "sync":
                     with CodePipelineClient(**options) as client:
-                        client.get_pipeline_execution(**WANTED)
+                        client.get_pipeline_execution(**INPUT)
                 else:
                     anyio.run(main, backend=way)
             error = caught.value
@@ -471,7 +451,7 @@ def test_what_hooks_httpx_client_sees_nothing(
 
     monkeypatch.setattr(httpx.Client, "send", refuse)
     monkeypatch.setattr(httpx.AsyncClient, "send", refuse)
-    assert ask(**pointed_at(service)).pipeline_execution == EXECUTION
+    assert ask(**options_for(service)).pipeline_execution == EXECUTION
 
 
 def test_what_a_mock_keeps_has_no_credentials(ask: Ask, respx_mock: respx.MockRouter) -> None:
@@ -484,5 +464,5 @@ def test_what_a_mock_keeps_has_no_credentials(ask: Ask, respx_mock: respx.MockRo
 def test_respx_using_httpx_sees_nothing(ask: Ask, service: LocalCodePipeline) -> None:
     with respx.mock(using="httpx", assert_all_called=False) as router:
         route = router.post(f"{service.endpoint_url}/").respond(json=BODY)
-        assert ask(**pointed_at(service)).pipeline_execution == EXECUTION
+        assert ask(**options_for(service)).pipeline_execution == EXECUTION
         assert not route.called

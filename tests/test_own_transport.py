@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -28,15 +28,11 @@ from codepipeline_client import (
     ThrottlingException,
     TransportError,
 )
-from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults, make_pipeline_execution
+from codepipeline_client.testing import LocalCodePipeline, faults
+from tests import endpoint
+from tests.endpoint import INPUT, Outcome, options_for, succeeded
 
-EXECUTION: Final = make_pipeline_execution()
-WANTED: Final[dict[str, Any]] = {
-    "pipeline_name": EXECUTION.pipeline_name,
-    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
-}
-Outcomes = list[GetPipelineExecutionOutput | CodePipelineError]
-Ask = Callable[..., Outcomes]
+Ask = Callable[..., list[Outcome]]
 
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Trusts no certificate, and is made in no time: all is on loopback here."""
@@ -46,13 +42,6 @@ TRANSPORTS: Final[dict[str, Callable[..., httpx.AsyncBaseTransport]]] = {
     "aiohttp": partial(AiohttpTransport, verify=NO_TLS),
 }
 """By the way in which a call is made; aiohttp's is on asyncio."""
-
-
-class PatientClock(FakeClock):
-    """The machine's time of day, so that signatures fit; pauses take no time."""
-
-    def time(self) -> float:
-        return time.time()
 
 
 def run(way: str, main: Callable[..., Any]) -> None:
@@ -84,56 +73,12 @@ def httpx_ask(request: pytest.FixtureRequest) -> Ask:
 
 
 def asking(way: str) -> Ask:
-    def go(calls: int = 1, *, between: Callable[[], object] = lambda: None, **options: Any) -> Outcomes:
-        outcomes: Outcomes = []
-
-        def sync() -> None:
-            with CodePipelineClient(transport=httpx.HTTPTransport(verify=NO_TLS), **options) as client:
-                for _ in range(calls):
-                    try:
-                        outcomes.append(client.get_pipeline_execution(**WANTED))
-                    except CodePipelineError as error:
-                        outcomes.append(error)
-                    between()
-
-        async def main() -> None:
-            async with AsyncCodePipelineClient(transport=TRANSPORTS[way](), **options) as client:
-                for _ in range(calls):
-                    try:
-                        outcomes.append(await client.get_pipeline_execution(**WANTED))
-                    except CodePipelineError as error:
-                        outcomes.append(error)
-                    between()
-
-        if way == "sync":
-            sync()
-        else:
-            run(way, main)
-        return outcomes
+    def go(count: int = 1, **options: Any) -> list[Outcome]:
+        loop = None if way == "sync" else {"backend": "trio" if way == "trio" else "asyncio"}
+        transport = TRANSPORTS[way]() if loop else httpx.HTTPTransport(verify=NO_TLS)
+        return endpoint.call(loop, count, transport=transport, **options)
 
     return go
-
-
-@pytest.fixture
-def service() -> Iterator[LocalCodePipeline]:
-    with LocalCodePipeline() as endpoint:
-        endpoint.put_execution(EXECUTION)
-        yield endpoint
-
-
-def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
-    options = {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": service.credentials,
-        "clock": PatientClock(),
-    }
-    return {**options, **more}
-
-
-def good(outcome: GetPipelineExecutionOutput | CodePipelineError, attempts: int) -> bool:
-    assert isinstance(outcome, GetPipelineExecutionOutput), outcome
-    return outcome.pipeline_execution == EXECUTION and outcome.response_metadata.attempts == attempts
 
 
 # Outcomes
@@ -143,8 +88,8 @@ def test_a_call_gets_its_response_over_one_connection_that_is_kept_and_closed(
     ask: Ask, service: LocalCodePipeline
 ) -> None:
     """The endpoint checks the signature of each request."""
-    outcomes = ask(3, **pointed_at(service))
-    assert all(good(outcome, attempts=1) for outcome in outcomes)
+    outcomes = ask(3, **options_for(service))
+    assert all(succeeded(outcome, attempts=1) for outcome in outcomes)
     assert (service.accepted_connections, service.open_connections) == (1, 0)
 
 
@@ -186,11 +131,11 @@ def test_a_fault_is_tried_again_and_typed_when_it_stays(
     ask: Ask, service: LocalCodePipeline, fault: faults.Fault, error: type[CodePipelineError]
 ) -> None:
     service.inject(fault, times=5)
-    first, second, third = ask(3, **pointed_at(service))
+    first, second, third = ask(3, **options_for(service))
     assert isinstance(first, error)
     assert first.attempts == 3
-    assert good(second, attempts=3)
-    assert good(third, attempts=1), "a connection that misbehaved is not used again"
+    assert succeeded(second, attempts=3)
+    assert succeeded(third, attempts=1), "a connection that misbehaved is not used again"
 
 
 @pytest.mark.parametrize("fault", MALFORMED)
@@ -198,8 +143,8 @@ def test_a_response_that_is_no_http_is_tried_again_where_httpx_reads_it(
     httpx_ask: Ask, service: LocalCodePipeline, fault: faults.Fault
 ) -> None:
     service.inject(fault, times=2)
-    (outcome,) = httpx_ask(**pointed_at(service))
-    assert good(outcome, attempts=3)
+    (outcome,) = httpx_ask(**options_for(service))
+    assert succeeded(outcome, attempts=3)
 
 
 @pytest.mark.parametrize("fault", MALFORMED)
@@ -210,9 +155,9 @@ def test_a_response_that_is_no_http_ends_the_call_where_aiohttp_reads_it(
     service.inject(fault, times=None)
 
     async def main() -> None:
-        async with AsyncCodePipelineClient(**pointed_at(service, transport=TRANSPORTS["aiohttp"]())) as client:
+        async with AsyncCodePipelineClient(**options_for(service, transport=TRANSPORTS["aiohttp"]())) as client:
             with pytest.raises((ClientResponseError, TransportError)):
-                await client.get_pipeline_execution(**WANTED)
+                await client.get_pipeline_execution(**INPUT)
 
     run("aiohttp", main)
 
@@ -234,9 +179,9 @@ def test_an_error_that_a_transport_gives_a_name_of_httpxs_is_one_of_ours_and_kee
     service.inject(fault, times=None)
 
     async def main() -> None:
-        async with AsyncCodePipelineClient(**pointed_at(service, transport=NamingTransport(verify=NO_TLS))) as client:
+        async with AsyncCodePipelineClient(**options_for(service, transport=NamingTransport(verify=NO_TLS))) as client:
             with pytest.raises(ConnectionFailedError) as caught:
-                await client.get_pipeline_execution(**WANTED)
+                await client.get_pipeline_execution(**INPUT)
         assert caught.value.attempts == 3
         check_nothing_is_kept(caught.value)
 
@@ -245,7 +190,7 @@ def test_an_error_that_a_transport_gives_a_name_of_httpxs_is_one_of_ours_and_kee
 
 def test_no_failure_keeps_the_signed_request(ask: Ask, service: LocalCodePipeline) -> None:
     service.inject(faults.ResetInBody(), times=None)
-    (outcome,) = ask(**pointed_at(service))
+    (outcome,) = ask(**options_for(service))
     assert isinstance(outcome, TransportError)
     check_nothing_is_kept(outcome)
 
@@ -259,7 +204,7 @@ def check_nothing_is_kept(error: TransportError) -> None:
 
 def test_a_refused_connection_is_tried_again(ask: Ask, service: LocalCodePipeline) -> None:
     service.refuse_connections()
-    (outcome,) = ask(**pointed_at(service))
+    (outcome,) = ask(**options_for(service))
     assert isinstance(outcome, TransportError)
     assert outcome.attempts == 3
 
@@ -267,22 +212,22 @@ def test_a_refused_connection_is_tried_again(ask: Ask, service: LocalCodePipelin
 def test_a_refused_connection_is_told_from_a_slow_one_by_httpxs_own(httpx_ask: Ask, service: LocalCodePipeline) -> None:
     """httpx-aiohttp has one name for both."""
     service.refuse_connections()
-    (outcome,) = httpx_ask(**pointed_at(service))
+    (outcome,) = httpx_ask(**options_for(service))
     assert isinstance(outcome, ConnectionFailedError)
 
 
 def test_a_connection_that_the_server_closed_costs_an_attempt_at_most(ask: Ask, service: LocalCodePipeline) -> None:
     """Over the client's own connections it costs none."""
-    outcomes = ask(3, between=service.close_connections, **pointed_at(service))
+    outcomes = ask(3, between=service.close_connections, **options_for(service))
     assert all(isinstance(outcome, GetPipelineExecutionOutput) for outcome in outcomes)
 
 
 @pytest.mark.parametrize("ahead", [3600.0, -3600.0], ids=["ahead", "behind"])
 def test_a_service_in_another_time_is_followed(ask: Ask, service: LocalCodePipeline, ahead: float) -> None:
     service.inject(faults.ClockSkew(seconds=ahead), times=None)
-    first, second = ask(2, **pointed_at(service))
-    assert good(first, attempts=2)
-    assert good(second, attempts=1)
+    first, second = ask(2, **options_for(service))
+    assert succeeded(first, attempts=2)
+    assert succeeded(second, attempts=1)
 
 
 # Limits of time, by the real clock
@@ -299,7 +244,7 @@ def test_a_service_in_another_time_is_followed(ask: Ask, service: LocalCodePipel
 def test_the_whole_call_ends_when_its_time_is_over(ask: Ask, service: LocalCodePipeline, fault: faults.Fault) -> None:
     service.inject(fault, times=None)
     began = time.monotonic()
-    (outcome,) = ask(**pointed_at(service, clock=None, timeout=0.4))
+    (outcome,) = ask(**options_for(service, clock=None, timeout=0.4))
     took = time.monotonic() - began
     assert isinstance(outcome, RequestTimeoutError), outcome
     assert (outcome.limit, outcome.attempts) == ("timeout", 1)
@@ -311,10 +256,10 @@ def test_headers_that_come_slowly_end_with_an_async_calls_time(async_way: str, s
     service.inject(faults.SlowHeaders(seconds_per_byte=0.1), times=None)
 
     async def main() -> None:
-        options = pointed_at(service, clock=None, timeout=0.4, transport=TRANSPORTS[async_way]())
+        options = options_for(service, clock=None, timeout=0.4, transport=TRANSPORTS[async_way]())
         async with AsyncCodePipelineClient(**options) as client:
             with pytest.raises(RequestTimeoutError, match=r"within its timeout of 0\.4 seconds"):
-                await client.get_pipeline_execution(**WANTED)
+                await client.get_pipeline_execution(**INPUT)
 
     run(async_way, main)
 
@@ -328,30 +273,30 @@ def test_a_cancelled_call_leaves_the_transport_usable(async_way: str, service: L
     transport = TRANSPORTS[async_way](limits=httpx.Limits(max_connections=1))
 
     async def main() -> None:
-        async with AsyncCodePipelineClient(**pointed_at(service, transport=transport)) as client:
+        async with AsyncCodePipelineClient(**options_for(service, transport=transport)) as client:
             for _ in range(3):
                 with anyio.move_on_after(0.1) as scope:
-                    await client.get_pipeline_execution(**WANTED)
+                    await client.get_pipeline_execution(**INPUT)
                 assert scope.cancelled_caught
-            assert good(await client.get_pipeline_execution(**WANTED), attempts=1)
+            assert succeeded(await client.get_pipeline_execution(**INPUT), attempts=1)
 
     run(async_way, main)
 
 
 def test_a_closed_client_has_closed_it_and_says_so(way: str, service: LocalCodePipeline) -> None:
     async def main() -> None:
-        client = AsyncCodePipelineClient(**pointed_at(service, transport=TRANSPORTS[way]()))
-        await client.get_pipeline_execution(**WANTED)
+        client = AsyncCodePipelineClient(**options_for(service, transport=TRANSPORTS[way]()))
+        await client.get_pipeline_execution(**INPUT)
         await client.aclose()
         with pytest.raises(ConfigurationError, match="closed"):
-            await client.get_pipeline_execution(**WANTED)
+            await client.get_pipeline_execution(**INPUT)
 
     if way == "sync":
-        client = CodePipelineClient(**pointed_at(service, transport=httpx.HTTPTransport(verify=NO_TLS)))
-        client.get_pipeline_execution(**WANTED)
+        client = CodePipelineClient(**options_for(service, transport=httpx.HTTPTransport(verify=NO_TLS)))
+        client.get_pipeline_execution(**INPUT)
         client.close()
         with pytest.raises(ConfigurationError, match="closed"):
-            client.get_pipeline_execution(**WANTED)
+            client.get_pipeline_execution(**INPUT)
     else:
         run(way, main)
     assert service.open_connections == 0

@@ -1,0 +1,85 @@
+"""Calls of the clients to an endpoint on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import anyio.lowlevel
+
+from codepipeline_client import (
+    AsyncCodePipelineClient,
+    CodePipelineClient,
+    CodePipelineError,
+    GetPipelineExecutionOutput,
+)
+from codepipeline_client.clock import SystemClock
+from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+
+EXECUTION: Final = make_pipeline_execution()
+"""The execution that the endpoint of the fixture `service` has."""
+INPUT: Final[dict[str, Any]] = {
+    "pipeline_name": EXECUTION.pipeline_name,
+    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
+}
+Outcome = GetPipelineExecutionOutput | CodePipelineError
+
+
+class NoPauses(SystemClock):
+    """The machine's clock, on which a pause takes no time."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+    async def sleep_async(self, seconds: float) -> None:
+        await anyio.lowlevel.checkpoint()
+
+
+def options_for(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
+    """Return the arguments of a client that uses *service*, and does not pause before a retry."""
+    return {
+        "region_name": service.region_name,
+        "endpoint_url": service.endpoint_url,
+        "credentials": service.credentials,
+        "clock": NoPauses(),
+        **more,
+    }
+
+
+def call(
+    loop: Mapping[str, Any] | None,
+    count: int = 1,
+    *,
+    between: Callable[[], object] = lambda: None,
+    **options: Any,
+) -> list[Outcome]:
+    """Make *count* calls with one client, one after the other: a sync one, or one in a *loop* of `LOOPS`."""
+    outcomes: list[Outcome] = []
+
+    def sync() -> None:
+        with CodePipelineClient(**options) as client:
+            for _ in range(count):
+                try:
+                    outcomes.append(client.get_pipeline_execution(**INPUT))
+                except CodePipelineError as error:
+                    outcomes.append(error)
+                between()
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**options) as client:
+            for _ in range(count):
+                try:
+                    outcomes.append(await client.get_pipeline_execution(**INPUT))
+                except CodePipelineError as error:
+                    outcomes.append(error)
+                between()
+
+    if loop is None:
+        sync()
+    else:
+        anyio.run(main, **loop)
+    return outcomes
+
+
+def succeeded(outcome: Outcome, attempts: int) -> bool:
+    assert isinstance(outcome, GetPipelineExecutionOutput), outcome
+    return outcome.pipeline_execution == EXECUTION and outcome.response_metadata.attempts == attempts
