@@ -33,7 +33,7 @@ _CLEARED = (
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No setting, no key and no config file of whoever runs the tests is seen by a test."""
+    """No test sees settings, credentials or config files of the person who runs the tests."""
     for name in list(os.environ):
         if name.upper().startswith(_CLEARED):
             monkeypatch.delenv(name)
@@ -48,13 +48,13 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 @pytest.fixture(autouse=True, scope="session")
 def interruptible() -> None:
-    """A shell has what it runs in the background ignore Ctrl-C, and the tests are not about that."""
+    """A shell lets background jobs ignore Ctrl-C, and no test is about that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def loopback_only() -> Iterator[None]:
-    """A connection to another machine, or a question about its name, fails before it leaves this one."""
+    """Connections to other machines and lookups of their names fail before they leave this one."""
     connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
     def guarded_connect(self: socket.socket, address: tuple[str, int] | str | bytes) -> None:

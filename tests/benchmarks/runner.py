@@ -137,8 +137,8 @@ def _measure_calls(worker: subprocess.Popen[str], job: Calls) -> Sample:
 def open_runner(environments: Path, home: Path) -> Generator[Runner]:
     """Start the service, and yield a runner. *home* is an empty directory."""
     (home / "config").write_text("[profile releases]\nregion = eu-west-1\n", encoding="utf-8")
-    keys = "".join(f"{name.lower()} = {value}\n" for name, value in CREDENTIALS.items())
-    (home / "credentials").write_text(f"[releases]\n{keys}", encoding="utf-8")
+    settings = "".join(f"{name.lower()} = {value}\n" for name, value in CREDENTIALS.items())
+    (home / "credentials").write_text(f"[releases]\n{settings}", encoding="utf-8")
     with running([sys.executable, os.fspath(PROCESSES / "service.py")], dict(os.environ)) as service:
         assert service.stdout is not None
         yield Runner(environments, service.stdout.readline().strip(), home)

@@ -65,14 +65,14 @@ def expected(moto: Facts) -> PipelineExecution:
 
 @pytest.fixture
 def client(moto: Facts) -> Iterator[CodePipelineClient]:
-    """A client with the keys that moto gave out."""
+    """A client with the credentials that moto issued."""
     with CodePipelineClient(
-        endpoint_url=moto["endpoint_url"], region_name=moto["region_name"], credentials=keys(moto)
+        endpoint_url=moto["endpoint_url"], region_name=moto["region_name"], credentials=credentials_of(moto)
     ) as client:
         yield client
 
 
-def keys(moto: Facts, **changes: str) -> Credentials:
+def credentials_of(moto: Facts, **changes: str) -> Credentials:
     known = {**moto, **changes}
     return Credentials(access_key_id=known["access_key_id"], secret_access_key=known["secret_access_key"])
 
@@ -92,7 +92,7 @@ def test_the_async_client_reads_the_same(moto: Facts, backend: str) -> None:
 
     async def read() -> PipelineExecution:
         async with AsyncCodePipelineClient(
-            endpoint_url=moto["endpoint_url"], region_name=moto["region_name"], credentials=keys(moto)
+            endpoint_url=moto["endpoint_url"], region_name=moto["region_name"], credentials=credentials_of(moto)
         ) as client:
             output = await client.get_pipeline_execution(
                 pipeline_name=moto["pipeline_name"], pipeline_execution_id=moto["pipeline_execution_id"]
@@ -126,7 +126,7 @@ def test_an_absent_execution_is_its_typed_error(moto: Facts, client: CodePipelin
 def test_what_moto_refuses_as_xml_is_still_a_typed_error(moto: Facts, changes: Facts, code: str) -> None:
     """moto has no JSON form for these two: the HTTP status stands for the code, and the body is shown."""
     stranger = CodePipelineClient(
-        endpoint_url=moto["endpoint_url"], region_name=moto["region_name"], credentials=keys(moto, **changes)
+        endpoint_url=moto["endpoint_url"], region_name=moto["region_name"], credentials=credentials_of(moto, **changes)
     )
     with stranger, pytest.raises(ServiceError, match=code) as caught:
         stranger.get_pipeline_execution(

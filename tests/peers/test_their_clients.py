@@ -14,8 +14,8 @@ import pytest
 
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
-Ask = Callable[..., Mapping[str, Any]]
-"""Asks for an execution with changes to the environment, and returns the answer as botocore has it, or the error."""
+Get = Callable[..., Mapping[str, Any]]
+"""Gets an execution with changes to the environment, and returns the response as botocore has it, or the error."""
 
 EXECUTION: Final = make_pipeline_execution(
     pipeline_name="web",
@@ -31,8 +31,8 @@ EXECUTION: Final = make_pipeline_execution(
 ABSENT_ID: Final = "ffffffff-89ab-4cde-8f01-23456789abcd"
 
 
-def ask_by_script(python: str, script: Path, environ: Mapping[str, str], *names: str) -> Mapping[str, Any]:
-    """Run a peer's script, which prints the answer as JSON, or the error."""
+def get_by_script(python: str, script: Path, environ: Mapping[str, str], *names: str) -> Mapping[str, Any]:
+    """Run a peer's script, which prints the response as JSON, or the error."""
     done = subprocess.run(
         [python, script, *names],
         env={**os.environ, **environ},
@@ -41,12 +41,12 @@ def ask_by_script(python: str, script: Path, environ: Mapping[str, str], *names:
         timeout=60,
         check=True,
     )
-    answer: Mapping[str, Any] = json.loads(done.stdout)
-    return answer
+    response: Mapping[str, Any] = json.loads(done.stdout)
+    return response
 
 
-def ask_by_shell(python: str, environ: Mapping[str, str], *names: str) -> Mapping[str, Any]:
-    """Run the AWS CLI, which prints the answer as JSON, or tells of the error in a sentence."""
+def get_by_awscli(python: str, environ: Mapping[str, str], *names: str) -> Mapping[str, Any]:
+    """Run the AWS CLI, which prints the response as JSON, or the error as a sentence."""
     command = [python, "-m", "awscli", "codepipeline", "get-pipeline-execution", "--output", "json"]
     for option, name in zip(("--pipeline-name", "--pipeline-execution-id"), names, strict=True):
         command += [option, name]
@@ -54,41 +54,41 @@ def ask_by_shell(python: str, environ: Mapping[str, str], *names: str) -> Mappin
         command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=False
     )
     if done.returncode == 0:
-        answer: Mapping[str, Any] = json.loads(done.stdout)
-        return answer
+        response: Mapping[str, Any] = json.loads(done.stdout)
+        return response
     told = re.search(r"An error occurred \((\w+)\) when calling the GetPipelineExecution operation: (.*)", done.stderr)
     assert told, done.stderr
     return {"Error": {"Code": told[1], "Message": told[2]}}
 
 
 @pytest.fixture(params=["boto3", "aiobotocore", "awscli"])
-def ask(
+def get(
     request: pytest.FixtureRequest,
     local_codepipeline: LocalCodePipeline,
     python_of: Callable[[str], str],
     theirs: Path,
-) -> Ask:
-    """Ask the endpoint, which knows one execution, through one peer."""
+) -> Get:
+    """Get an execution from the endpoint, which has one, through one peer."""
     peer: str = request.param
     local_codepipeline.put_execution(EXECUTION)
 
-    def ask_peer(pipeline_name: str, pipeline_execution_id: str, **changes: str) -> Mapping[str, Any]:
+    def get_by_peer(pipeline_name: str, pipeline_execution_id: str, **changes: str) -> Mapping[str, Any]:
         environ = {**local_codepipeline.environ, **changes}
         python, names = python_of(peer), (pipeline_name, pipeline_execution_id)
         if peer == "awscli":
-            return ask_by_shell(python, environ, *names)
-        return ask_by_script(python, theirs / f"ask_{peer}.py", environ, *names)
+            return get_by_awscli(python, environ, *names)
+        return get_by_script(python, theirs / f"get_by_{peer}.py", environ, *names)
 
-    return ask_peer
+    return get_by_peer
 
 
-def test_peers_get_the_execution_whole(ask: Ask, local_codepipeline: LocalCodePipeline) -> None:
+def test_peers_get_the_execution_whole(get: Get, local_codepipeline: LocalCodePipeline) -> None:
     """Each member that was put there comes out under its name on the wire, and it took one request."""
     assert EXECUTION.trigger
     (revision,) = EXECUTION.artifact_revisions
     assert revision.created
-    answer = ask("web", EXECUTION.pipeline_execution_id)["pipelineExecution"]
-    assert answer == {
+    response = get("web", EXECUTION.pipeline_execution_id)["pipelineExecution"]
+    assert response == {
         "pipelineName": "web",
         "pipelineExecutionId": EXECUTION.pipeline_execution_id,
         "pipelineVersion": 7,
@@ -138,9 +138,9 @@ def test_peers_get_the_execution_whole(ask: Ask, local_codepipeline: LocalCodePi
     ],
 )
 def test_peers_get_the_services_own_error_codes(
-    ask: Ask, pipeline_name: str, pipeline_execution_id: str, changes: Mapping[str, str], code: str
+    get: Get, pipeline_name: str, pipeline_execution_id: str, changes: Mapping[str, str], code: str
 ) -> None:
     """A program tested against the endpoint takes the branches that it takes against the service."""
-    error = ask(pipeline_name, pipeline_execution_id, **changes)["Error"]
+    error = get(pipeline_name, pipeline_execution_id, **changes)["Error"]
     assert error["Code"] == code
     assert error["Message"]

@@ -75,8 +75,8 @@ def input_for(execution: PipelineExecution) -> dict[str, str]:
 @pytest.mark.parametrize(
     "endpoint",
     [
-        pytest.param(LocalCodePipeline(region_name="eu-central-1"), id="test-keys"),
-        pytest.param(LocalCodePipeline(credentials=TEMPORARY), id="temporary-keys"),
+        pytest.param(LocalCodePipeline(region_name="eu-central-1"), id="default-credentials"),
+        pytest.param(LocalCodePipeline(credentials=TEMPORARY), id="session-token"),
     ],
 )
 def test_botocore_gets_every_member_that_it_knows(endpoint: LocalCodePipeline) -> None:
@@ -482,7 +482,7 @@ def test_it_listens_on_the_loopback_address_that_it_is_given() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", ""])
 def test_it_listens_nowhere_else(host: str) -> None:
-    """Its credentials are public, so nobody on the network may reach it."""
+    """Its credentials are public, so no other machine may reach it."""
     words = r"is not a loopback address: give '127\.0\.0\.1', '::1' or 'localhost'"
     with pytest.raises(ConfigurationError, match=words):
         LocalCodePipeline(host=host)

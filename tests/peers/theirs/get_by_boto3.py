@@ -1,7 +1,7 @@
 """
-Run by boto3's Python, with a pipeline's name and an execution's id: ask the endpoint that the environment names.
+Run by boto3's Python, with a pipeline's name and an execution's id: call the endpoint that the environment names.
 
-Prints one JSON line: the answer, or the error.
+Prints one JSON line: the response, or the error.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ def main(pipeline_name: str, pipeline_execution_id: str) -> None:
     boto3 = importlib.import_module("boto3")
     client_error = importlib.import_module("botocore.exceptions").ClientError
     try:
-        answer = boto3.client("codepipeline").get_pipeline_execution(
+        response = boto3.client("codepipeline").get_pipeline_execution(
             pipelineName=pipeline_name, pipelineExecutionId=pipeline_execution_id
         )
     except client_error as error:
-        answer = error.response
-    print(json.dumps(answer, default=lambda created: created.timestamp()))
+        response = error.response
+    print(json.dumps(response, default=lambda created: created.timestamp()))
 
 
 main(*sys.argv[1:])

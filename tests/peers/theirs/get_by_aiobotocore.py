@@ -1,7 +1,7 @@
 """
-Run by aiobotocore's Python, with a pipeline's name and an execution's id: ask the endpoint that the environment names.
+Run by aiobotocore's Python, with a pipeline's name and an execution's id: call the endpoint that the environment names.
 
-Prints one JSON line: the answer, or the error.
+Prints one JSON line: the response, or the error.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ async def main(pipeline_name: str, pipeline_execution_id: str) -> None:
     client_error = importlib.import_module("botocore.exceptions").ClientError
     async with session.create_client("codepipeline") as client:
         try:
-            answer = await client.get_pipeline_execution(
+            response = await client.get_pipeline_execution(
                 pipelineName=pipeline_name, pipelineExecutionId=pipeline_execution_id
             )
         except client_error as error:
-            answer = error.response
-    print(json.dumps(answer, default=lambda created: created.timestamp()))
+            response = error.response
+    print(json.dumps(response, default=lambda created: created.timestamp()))
 
 
 asyncio.run(main(*sys.argv[1:]))
