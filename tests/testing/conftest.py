@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from codepipeline_client.testing import LocalCodePipeline
-from tests.testing.endpoint_client import EXECUTION, NOW
+from tests.testing.endpoint_client import EXECUTION, NOW, Connection, connected
 
 
 @pytest.fixture
@@ -16,3 +16,10 @@ def endpoint() -> Iterator[LocalCodePipeline]:
     with LocalCodePipeline(now=lambda: NOW) as running:
         running.put_execution(EXECUTION)
         yield running
+
+
+@pytest.fixture
+def connection(endpoint: LocalCodePipeline) -> Iterator[Connection]:
+    """A connection to it."""
+    with connected(endpoint) as opened:
+        yield opened

@@ -7,8 +7,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Final, Literal
@@ -24,17 +23,6 @@ DATE: Final = "Wed, 18 Nov 2026 11:06:40 GMT"
 EXECUTION: Final = make_pipeline_execution()
 TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
 Ending = Literal["FIN", "RST"]
-
-
-@contextmanager
-def connected(endpoint: LocalCodePipeline) -> Generator[HTTPConnection]:
-    """A connection to the endpoint, closed in the end. Nothing waits longer than the test may take."""
-    connection = HTTPConnection(urlsplit(endpoint.endpoint_url).netloc, timeout=10)
-    connection.connect()
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def body_of(execution: PipelineExecution = EXECUTION) -> bytes:
@@ -66,48 +54,52 @@ def signed_headers(endpoint: LocalCodePipeline, body: bytes = BODY, *, now: floa
     return {**headers, **dict(signature)}
 
 
-def get(
-    connection: HTTPConnection,
-    endpoint: LocalCodePipeline,
-    execution: PipelineExecution = EXECUTION,
-    *,
-    now: float = NOW,
-) -> tuple[HTTPResponse, bytes]:
-    """Request *execution*, and return the response and its body."""
-    body = body_of(execution)
-    connection.request("POST", "/", body, signed_headers(endpoint, body, now=now))
-    response = connection.getresponse()
-    return response, response.read()
-
-
-def get_status(connection: HTTPConnection, endpoint: LocalCodePipeline) -> int:
-    """Request the execution, and return the HTTP status of the response."""
-    return get(connection, endpoint)[0].status
-
-
 def request_bytes(endpoint: LocalCodePipeline) -> bytes:
     """Return a whole request as it is on the wire."""
     lines = [f"{name}: {value}\r\n" for name, value in signed_headers(endpoint).items()]
     return f"POST / HTTP/1.1\r\n{''.join(lines)}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
 
 
-def exchange(connection: HTTPConnection, request: bytes) -> tuple[bytes, bytes, Ending]:
-    """Send bytes; return the head and the body that come until the other side ends the connection, and how it does."""
-    connection.sock.sendall(request)
-    received, ending = read_to_end(connection)
-    head, _, body = received.partition(b"\r\n\r\n")
-    return head, body, ending
+class Connection(HTTPConnection):
+    """A connection to an endpoint. Nothing waits longer than a test may take."""
+
+    def __init__(self, endpoint: LocalCodePipeline) -> None:
+        super().__init__(urlsplit(endpoint.endpoint_url).netloc, timeout=10)
+        self._endpoint = endpoint
+        self.connect()
+
+    def get(self, execution: PipelineExecution = EXECUTION, *, now: float = NOW) -> tuple[HTTPResponse, bytes]:
+        """Request *execution*, and return the response and its body."""
+        body = body_of(execution)
+        self.request("POST", "/", body, signed_headers(self._endpoint, body, now=now))
+        response = self.getresponse()
+        return response, response.read()
+
+    def get_status(self) -> int:
+        """Request the execution, and return the HTTP status of the response."""
+        return self.get()[0].status
+
+    def exchange(self, request: bytes) -> tuple[bytes, bytes, Ending]:
+        """Send bytes; return the head and the body that come until the connection ends, and how it ends."""
+        self.sock.sendall(request)
+        received, ending = self.read_to_end()
+        head, _, body = received.partition(b"\r\n\r\n")
+        return head, body, ending
+
+    def read_to_end(self) -> tuple[bytes, Ending]:
+        """Return the bytes that come until the endpoint ends the connection, and how it does."""
+        received = bytearray()
+        try:
+            while content := self.sock.recv(1 << 16):
+                received += content
+        except ConnectionResetError:
+            return bytes(received), "RST"
+        return bytes(received), "FIN"
 
 
-def read_to_end(connection: HTTPConnection) -> tuple[bytes, Ending]:
-    """Return the bytes that come until the other side ends the connection, and how it does."""
-    received = bytearray()
-    try:
-        while content := connection.sock.recv(1 << 16):
-            received += content
-    except ConnectionResetError:
-        return bytes(received), "RST"
-    return bytes(received), "FIN"
+def connected(endpoint: LocalCodePipeline) -> closing[Connection]:
+    """A connection that is closed in the end."""
+    return closing(Connection(endpoint))
 
 
 def status_in(body: bytes) -> object:

@@ -34,13 +34,10 @@ from tests.testing.endpoint_client import (
     EXECUTION,
     NOW,
     TARGET,
+    Connection,
     Ending,
     Resources,
     connected,
-    exchange,
-    get,
-    get_status,
-    read_to_end,
     request_bytes,
     signed_headers,
     status_in,
@@ -170,18 +167,22 @@ BAD_GATEWAY: Final = faults.ServerError(status_code=502, body="bad gâteway")
     ],
 )
 def test_a_fault_replaces_the_services_response(
-    endpoint: LocalCodePipeline, fault: Fault, status_code: int, headers: dict[str, str | None], body: bytes
+    endpoint: LocalCodePipeline,
+    connection: Connection,
+    fault: Fault,
+    status_code: int,
+    headers: dict[str, str | None],
+    body: bytes,
 ) -> None:
     """It is complete, and the connection stays open."""
     endpoint.inject(fault)
-    with connected(endpoint) as connection:
-        kept = connection.sock
-        response, received = get(connection, endpoint)
-        assert (response.status, received) == (status_code, body)
-        assert {name: response.getheader(name) for name in headers} == headers
-        assert response.getheader("Date") == DATE
-        assert status_in(get(connection, endpoint)[1]) == "Succeeded"
-        assert connection.sock is kept
+    kept = connection.sock
+    response, received = connection.get()
+    assert (response.status, received) == (status_code, body)
+    assert {name: response.getheader(name) for name in headers} == headers
+    assert response.getheader("Date") == DATE
+    assert status_in(connection.get()[1]) == "Succeeded"
+    assert connection.sock is kept
     code = json.loads(body)["__type"] if body.startswith(b"{") else None
     assert [(request.status_code, request.error_code, request.fault) for request in endpoint.requests] == [
         (status_code, code, fault),
@@ -189,44 +190,44 @@ def test_a_fault_replaces_the_services_response(
     ]
 
 
-def test_a_fault_also_happens_to_a_wrong_request_and_uses_no_response_up(endpoint: LocalCodePipeline) -> None:
+def test_a_fault_also_happens_to_a_wrong_request_and_uses_no_response_up(
+    endpoint: LocalCodePipeline, connection: Connection
+) -> None:
     endpoint.put_response(status_code=299)
     endpoint.inject(faults.ServerError())
-    with connected(endpoint) as connection:
-        connection.request("GET", "/nothing")
-        response = connection.getresponse()
-        response.read()
-        assert response.status == 503
-        assert get_status(connection, endpoint) == 299
+    connection.request("GET", "/nothing")
+    response = connection.getresponse()
+    response.read()
+    assert response.status == 503
+    assert connection.get_status() == 299
 
 
 # The service's response with something wrong in it
 
 
-def test_the_response_is_about_another_execution(endpoint: LocalCodePipeline) -> None:
+def test_the_response_is_about_another_execution(endpoint: LocalCodePipeline, connection: Connection) -> None:
     endpoint.inject(faults.WrongExecution(pipeline_execution_id="other"))
-    with connected(endpoint) as connection:
-        wrong, right = (json.loads(get(connection, endpoint)[1])["pipelineExecution"] for _ in range(2))
+    wrong, right = (json.loads(connection.get()[1])["pipelineExecution"] for _ in range(2))
     assert wrong == {**right, "pipelineExecutionId": "other"}
 
 
-def test_a_response_without_an_execution_has_nothing_to_change(endpoint: LocalCodePipeline) -> None:
+def test_a_response_without_an_execution_has_nothing_to_change(
+    endpoint: LocalCodePipeline, connection: Connection
+) -> None:
     endpoint.inject(faults.WrongExecution())
     endpoint.inject(faults.UnsolicitedAnswer())
     endpoint.put_response(body=b'{"pipelineExecution":7}')
     endpoint.put_response(body=b"text")
-    with connected(endpoint) as connection:
-        assert [get(connection, endpoint)[1] for _ in range(2)] == [b'{"pipelineExecution":7}', b"text"]
+    assert [connection.get()[1] for _ in range(2)] == [b'{"pipelineExecution":7}', b"text"]
 
 
-def test_a_second_response_follows_the_first(endpoint: LocalCodePipeline) -> None:
+def test_a_second_response_follows_the_first(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """In one piece with it, framed correctly, on a connection that stays open."""
     endpoint.inject(faults.UnsolicitedAnswer(status="Failed"))
-    with connected(endpoint) as connection:
-        connection.sock.sendall(request_bytes(endpoint))
-        received = connection.sock.recv(1 << 16)
-        connection.sock.sendall(request_bytes(endpoint))
-        assert connection.sock.recv(1 << 16).startswith(b"HTTP/1.1 200 OK\r\n")
+    connection.sock.sendall(request_bytes(endpoint))
+    received = connection.sock.recv(1 << 16)
+    connection.sock.sendall(request_bytes(endpoint))
+    assert connection.sock.recv(1 << 16).startswith(b"HTTP/1.1 200 OK\r\n")
     statuses: list[object] = []
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
@@ -236,36 +237,34 @@ def test_a_second_response_follows_the_first(endpoint: LocalCodePipeline) -> Non
     assert statuses == ["Succeeded", "Failed"]
 
 
-def test_the_response_has_very_many_headers(endpoint: LocalCodePipeline) -> None:
+def test_the_response_has_very_many_headers(endpoint: LocalCodePipeline, connection: Connection) -> None:
     endpoint.inject(faults.OversizeHeaders(size=50_000))
-    with connected(endpoint) as connection:
-        response, body = get(connection, endpoint)
+    response, body = connection.get()
     assert 50_000 <= sum(len(value) for name, value in response.getheaders() if name.startswith("X-Padding-")) < 52_000
     assert status_in(body) == "Succeeded"
 
 
-def test_the_lengths_conflict(endpoint: LocalCodePipeline) -> None:
+def test_the_lengths_conflict(endpoint: LocalCodePipeline, connection: Connection) -> None:
     endpoint.inject(faults.ConflictingLengths())
-    with connected(endpoint) as connection:
-        head, body, ending = exchange(connection, request_bytes(endpoint))
+    head, body, ending = connection.exchange(request_bytes(endpoint))
     lengths = [int(length) for length in re.findall(rb"Content-Length: (\d+)", head)]
     assert lengths == [len(body), len(body) + 10]
     assert (b"Connection: close" in head, ending) == (False, "FIN")
 
 
-def test_the_gzip_is_plain(endpoint: LocalCodePipeline) -> None:
+def test_the_gzip_is_plain(endpoint: LocalCodePipeline, connection: Connection) -> None:
     endpoint.inject(faults.InvalidGzip())
-    with connected(endpoint) as connection:
-        response, body = get(connection, endpoint)
+    response, body = connection.get()
     assert (response.getheader("Content-Encoding"), status_in(body)) == ("gzip", "Succeeded")
 
 
 @pytest.mark.parametrize(("size", "on_the_wire"), [(50_000_000, 50_000), (2000, 1000)])
-def test_a_small_gzip_decompresses_to_a_large_body(endpoint: LocalCodePipeline, size: int, on_the_wire: int) -> None:
+def test_a_small_gzip_decompresses_to_a_large_body(
+    endpoint: LocalCodePipeline, connection: Connection, size: int, on_the_wire: int
+) -> None:
     """It is a valid response, followed by spaces."""
     endpoint.inject(faults.GzipBomb(decoded_size=size))
-    with connected(endpoint) as connection:
-        response, body = get(connection, endpoint)
+    response, body = connection.get()
     assert response.getheader("Content-Encoding") == "gzip"
     assert len(body) < on_the_wire
     decompressor = zlib.decompressobj(31)
@@ -277,14 +276,13 @@ def test_a_small_gzip_decompresses_to_a_large_body(endpoint: LocalCodePipeline, 
 
 
 @pytest.mark.parametrize("size", [1, 100_000])
-def test_the_body_is_oversize(endpoint: LocalCodePipeline, size: int) -> None:
+def test_the_body_is_oversize(endpoint: LocalCodePipeline, connection: Connection, size: int) -> None:
     """It is never shorter than the response."""
     endpoint.inject(faults.OversizeBody(size=size))
-    with connected(endpoint) as connection:
-        response, body = get(connection, endpoint)
-        assert status_in(body) == "Succeeded"
-        assert response.getheader("Content-Length") == str(len(body))
-        assert len(body) == max(size, len(get(connection, endpoint)[1]))
+    response, body = connection.get()
+    assert status_in(body) == "Succeeded"
+    assert response.getheader("Content-Length") == str(len(body))
+    assert len(body) == max(size, len(connection.get()[1]))
 
 
 def test_the_body_is_endless(endpoint: LocalCodePipeline) -> None:
@@ -307,19 +305,18 @@ def test_the_body_is_endless(endpoint: LocalCodePipeline) -> None:
     ids=["ahead", "behind"],
 )
 def test_the_clock_is_wrong_until_the_client_corrects_itself(
-    endpoint: LocalCodePipeline, skew: float, code: str, words: str, date: str
+    endpoint: LocalCodePipeline, connection: Connection, skew: float, code: str, words: str, date: str
 ) -> None:
     """A signature is checked by the time in the Date header."""
     endpoint.inject(faults.ClockSkew(seconds=skew, error_code=code), times=None)
-    with connected(endpoint) as connection:
-        response, body = get(connection, endpoint)
-        assert (response.status, json.loads(body)["__type"], response.getheader("Date")) == (403, code, date)
-        assert words in body.decode()
-        assert get(connection, endpoint, now=NOW + skew)[0].status == 200
-        endpoint.clear_faults()
-        endpoint.inject(faults.ClockSkew(seconds=-299))
-        assert get_status(connection, endpoint) == 200
-        assert get(connection, endpoint)[0].getheader("Date") == DATE
+    response, body = connection.get()
+    assert (response.status, json.loads(body)["__type"], response.getheader("Date")) == (403, code, date)
+    assert words in body.decode()
+    assert connection.get(now=NOW + skew)[0].status == 200
+    endpoint.clear_faults()
+    endpoint.inject(faults.ClockSkew(seconds=-299))
+    assert connection.get_status() == 200
+    assert connection.get()[0].getheader("Date") == DATE
     assert [request.error_code for request in endpoint.requests] == [code, None, None, None]
 
 
@@ -369,12 +366,12 @@ def test_a_connection_ends_as_the_fault_says(
     endpoint.inject(fault)
     with connected(endpoint) as connection:
         connection.sock.sendall(request_bytes(endpoint))
-        content, ended = read_to_end(connection)
+        content, ended = connection.read_to_end()
     assert re.fullmatch(received, content.decode("latin-1"), re.DOTALL)
     assert ended == ending
     assert b"Connection:" not in content
     with connected(endpoint) as connection:
-        assert get_status(connection, endpoint) == 200
+        assert connection.get_status() == 200
 
 
 @pytest.mark.parametrize(
@@ -386,23 +383,25 @@ def test_a_connection_ends_as_the_fault_says(
     ],
     ids=lambda fault: type(fault).__name__,
 )
-def test_a_slow_response_is_complete_and_the_connection_stays_open(endpoint: LocalCodePipeline, fault: Fault) -> None:
+def test_a_slow_response_is_complete_and_the_connection_stays_open(
+    endpoint: LocalCodePipeline, connection: Connection, fault: Fault
+) -> None:
     endpoint.inject(fault)
-    with connected(endpoint) as connection:
-        kept, started = connection.sock, time.perf_counter()
-        assert status_in(get(connection, endpoint)[1]) == "Succeeded"
-        assert time.perf_counter() - started >= 0.05
-        assert get_status(connection, endpoint) == 200
-        assert connection.sock is kept
+    kept, started = connection.sock, time.perf_counter()
+    assert status_in(connection.get()[1]) == "Succeeded"
+    assert time.perf_counter() - started >= 0.05
+    assert connection.get_status() == 200
+    assert connection.sock is kept
 
 
-def test_a_request_before_the_delayed_response_ends_the_connection(endpoint: LocalCodePipeline) -> None:
+def test_a_request_before_the_delayed_response_ends_the_connection(
+    endpoint: LocalCodePipeline, connection: Connection
+) -> None:
     """After that response, so that the client sends it again."""
     endpoint.inject(faults.Delay(seconds=0.1))
-    with connected(endpoint) as connection:
-        connection.sock.sendall(request_bytes(endpoint))
-        await_requests(endpoint, 1)
-        _, body, ending = exchange(connection, request_bytes(endpoint))
+    connection.sock.sendall(request_bytes(endpoint))
+    await_requests(endpoint, 1)
+    _, body, ending = connection.exchange(request_bytes(endpoint))
     assert (status_in(body), ending) == ("Succeeded", "FIN")
 
 
@@ -418,7 +417,7 @@ def test_a_rule_sees_the_request_and_chooses_its_fault(endpoint: LocalCodePipeli
 
     endpoint.inject_by(rule)
     with connected(endpoint) as first, connected(endpoint) as second:
-        assert [get_status(connection, endpoint) for connection in (first, second, second)] == [503, 200, 503]
+        assert [connection.get_status() for connection in (first, second, second)] == [503, 200, 503]
     assert [(request.number, request.connection_number) for request in seen] == [(1, 1), (2, 2), (3, 2)]
     assert {(request.method, request.path, request.body) for request in seen} == {("POST", "/", BODY)}
     assert seen[0].input == json.loads(BODY)
@@ -426,7 +425,9 @@ def test_a_rule_sees_the_request_and_chooses_its_fault(endpoint: LocalCodePipeli
     assert [(each.number, each.connection_number) for each in endpoint.requests] == [(1, 1), (2, 2), (3, 2)]
 
 
-def test_injected_faults_come_before_rules_and_earlier_rules_before_later_ones(endpoint: LocalCodePipeline) -> None:
+def test_injected_faults_come_before_rules_and_earlier_rules_before_later_ones(
+    endpoint: LocalCodePipeline, connection: Connection
+) -> None:
     numbers: list[int] = []
 
     def first(request: IncomingRequest) -> Fault | None:
@@ -437,8 +438,7 @@ def test_injected_faults_come_before_rules_and_earlier_rules_before_later_ones(e
     endpoint.inject(faults.ServerError(status_code=502), times=None)
     endpoint.inject(faults.ServerError(status_code=503), times=2)
     endpoint.inject(faults.ServerError(status_code=504))
-    with connected(endpoint) as connection:
-        assert [get_status(connection, endpoint) for _ in range(5)] == [503, 503, 504, 501, 502]
+    assert [connection.get_status() for _ in range(5)] == [503, 503, 504, 501, 502]
     assert numbers == [4, 5]
 
 
@@ -453,7 +453,7 @@ def test_a_rule_is_called_by_one_thread_at_a_time(endpoint: LocalCodePipeline) -
     def get_often(_: int) -> None:
         with connected(endpoint) as connection:
             for _ in range(20):
-                get(connection, endpoint)
+                connection.get()
 
     endpoint.inject_by(rule)
     with ThreadPoolExecutor(4) as threads:
@@ -471,7 +471,7 @@ def test_a_rule_may_use_the_endpoint(endpoint: LocalCodePipeline) -> None:
 
     endpoint.inject_by(rule)
     with connected(endpoint) as connection:
-        assert [get_status(connection, endpoint) for _ in range(3)] == [501, 503, 200]
+        assert [connection.get_status() for _ in range(3)] == [501, 503, 200]
 
 
 def test_a_seed_makes_chance_repeatable() -> None:
@@ -495,20 +495,19 @@ def test_clear_faults_leaves_the_responses(endpoint: LocalCodePipeline) -> None:
     endpoint.put_response(status_code=299)
     endpoint.clear_faults()
     with connected(endpoint) as connection:
-        assert [get_status(connection, endpoint) for _ in range(2)] == [299, 200]
+        assert [connection.get_status() for _ in range(2)] == [299, 200]
 
 
-def test_clear_forgets_all_but_the_connections(endpoint: LocalCodePipeline) -> None:
-    with connected(endpoint) as connection:
-        get(connection, endpoint)
-        endpoint.inject(faults.Hang())
-        endpoint.inject(faults.Hang(), times=None)
-        endpoint.put_response(status_code=299)
-        endpoint.clear()
-        assert list(endpoint.requests) == []
-        assert json.loads(get(connection, endpoint)[1])["__type"] == "PipelineNotFoundException"
-        endpoint.put_execution(EXECUTION)
-        assert get_status(connection, endpoint) == 200
+def test_clear_forgets_all_but_the_connections(endpoint: LocalCodePipeline, connection: Connection) -> None:
+    connection.get()
+    endpoint.inject(faults.Hang())
+    endpoint.inject(faults.Hang(), times=None)
+    endpoint.put_response(status_code=299)
+    endpoint.clear()
+    assert list(endpoint.requests) == []
+    assert json.loads(connection.get()[1])["__type"] == "PipelineNotFoundException"
+    endpoint.put_execution(EXECUTION)
+    assert connection.get_status() == 200
     assert [request.number for request in endpoint.requests] == [1, 2]
     assert endpoint.accepted_connections == 1
 
@@ -531,10 +530,10 @@ def test_a_rule_that_fails_is_seen(endpoint: LocalCodePipeline) -> None:
 
     endpoint.inject_by(rule)
     with connected(endpoint) as connection:
-        assert exchange(connection, request_bytes(endpoint)) == (b"", b"", "FIN")
+        assert connection.exchange(request_bytes(endpoint)) == (b"", b"", "FIN")
     endpoint.clear_faults()
     with connected(endpoint) as connection:
-        assert get_status(connection, endpoint) == 200
+        assert connection.get_status() == 200
 
 
 # Connections
@@ -544,11 +543,11 @@ def test_connections_are_counted(endpoint: LocalCodePipeline) -> None:
     """Open ones until either side closes, accepted ones for ever; at once, with nothing to wait for."""
     assert (endpoint.open_connections, endpoint.accepted_connections) == (0, 0)
     with connected(endpoint) as first:
-        get(first, endpoint)
+        first.get()
         with connected(endpoint) as second:
-            get(second, endpoint)
+            second.get()
             assert (endpoint.open_connections, endpoint.accepted_connections) == (2, 2)
-        get(first, endpoint)
+        first.get()
         assert (endpoint.open_connections, endpoint.accepted_connections) == (1, 2)
     assert (endpoint.open_connections, endpoint.accepted_connections) == (0, 2)
 
@@ -577,13 +576,13 @@ def test_a_connection_that_the_other_side_ended_is_not_open() -> None:
 def test_an_idle_connection_is_closed_on_demand(endpoint: LocalCodePipeline) -> None:
     """Before the call returns; new ones are accepted."""
     with connected(endpoint) as connection:
-        get(connection, endpoint)
+        connection.get()
         endpoint.close_connections()
         assert endpoint.open_connections == 0
         connection.sock.setblocking(False)
         assert connection.sock.recv(1) == b""
     with connected(endpoint) as connection:
-        assert get_status(connection, endpoint) == 200
+        assert connection.get_status() == 200
 
 
 @pytest.mark.parametrize("end", ["hang-up", "hang-up-after-more", "close", "stop"])
@@ -624,18 +623,18 @@ def test_connections_are_refused_for_a_while(endpoint: LocalCodePipeline) -> Non
     """By the system, on the same port; open ones stay open. To repeat a call makes no difference."""
     address = urlsplit(endpoint.endpoint_url)
     with connected(endpoint) as kept:
-        get(kept, endpoint)
+        kept.get()
         for _ in range(2):
             endpoint.refuse_connections()
             endpoint.refuse_connections()
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection((address.hostname, address.port))
-            assert get_status(kept, endpoint) == 200
+            assert kept.get_status() == 200
             assert f":{address.port} " in repr(endpoint)
             endpoint.accept_connections()
             endpoint.accept_connections()
             with connected(endpoint) as connection:
-                assert get_status(connection, endpoint) == 200
+                assert connection.get_status() == 200
     assert endpoint.accepted_connections == 3
 
 
@@ -661,7 +660,7 @@ def test_a_stop_while_connections_are_refused_leaves_nothing_behind() -> None:
         endpoint.refuse_connections()
     before.assert_nothing_new()
     with endpoint, connected(endpoint) as connection:
-        assert get_status(connection, endpoint) == 200
+        assert connection.get_status() == 200
     before.assert_nothing_new()
 
 
@@ -698,7 +697,7 @@ def test_no_fault_leaves_anything_behind() -> None:
                 with suppress(httpx.TransportError), closing(client.send(request, stream=True)) as response:
                     list(islice(response.iter_raw(), 10))
                 with connected(endpoint) as connection:
-                    assert get_status(connection, endpoint) == 200
+                    assert connection.get_status() == 200
     before.assert_nothing_new()
 
 

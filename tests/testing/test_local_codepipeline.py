@@ -30,12 +30,9 @@ from tests.testing.endpoint_client import (
     EXECUTION,
     NOW,
     TARGET,
+    Connection,
     Resources,
     connected,
-    exchange,
-    get,
-    get_status,
-    read_to_end,
     request_bytes,
     status_in,
 )
@@ -167,22 +164,20 @@ def test_a_client_needs_nothing_but_the_environment(monkeypatch: pytest.MonkeyPa
 # What a test puts there, and what it sees
 
 
-def test_an_execution_that_is_put_again_is_replaced(endpoint: LocalCodePipeline) -> None:
+def test_an_execution_that_is_put_again_is_replaced(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """Others in the pipeline stay."""
     other = evolve(EXECUTION, pipeline_execution_id=ABSENT_ID)
     assert endpoint.put_execution(other) == PipelineExecutionReference("web", other.pipeline_execution_id)
     endpoint.put_execution(make_pipeline_execution(status="Failed"))
-    with connected(endpoint) as connection:
-        assert [status_in(get(connection, endpoint, one)[1]) for one in (EXECUTION, other)] == ["Failed", "Succeeded"]
+    assert [status_in(connection.get(one)[1]) for one in (EXECUTION, other)] == ["Failed", "Succeeded"]
 
 
-def test_a_request_is_recorded_with_its_response(endpoint: LocalCodePipeline) -> None:
+def test_a_request_is_recorded_with_its_response(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """As soon as the response is there, and what was read before does not change."""
     before = endpoint.requests
-    with connected(endpoint) as connection:
-        get(connection, endpoint)
-        connection.request("POST", "/?a", b"text", {"X-Twice": "1", "x-twice": "2"})
-        connection.getresponse().read()
+    connection.get()
+    connection.request("POST", "/?a", b"text", {"X-Twice": "1", "x-twice": "2"})
+    connection.getresponse().read()
     right, wrong = endpoint.requests
     assert before == ()
     assert isinstance(right, ReceivedRequest)
@@ -195,18 +190,19 @@ def test_a_request_is_recorded_with_its_response(endpoint: LocalCodePipeline) ->
     assert wrong.headers["x-twice"] == "1,2"
 
 
-def test_the_next_requests_get_the_prepared_responses_in_order(endpoint: LocalCodePipeline) -> None:
+def test_the_next_requests_get_the_prepared_responses_in_order(
+    endpoint: LocalCodePipeline, connection: Connection
+) -> None:
     """Each as often as it says; a request with a wrong signature uses none up; then the executions are back."""
     endpoint.put_response(status_code=299, headers={"X-Made": "up"}, body=b"<html>", times=2)
     endpoint.put_error("ThrottlingException", "Rate exceeded")
     endpoint.put_error("ServiceUnavailable")
     endpoint.put_error("InternalFailure", status_code=599)
     endpoint.put_response(headers=[("X-Twice", "1"), ("X-Twice", "2")])
-    with connected(endpoint) as connection:
-        connection.request("POST", "/", b"{}", {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TARGET})
-        unsigned = connection.getresponse()
-        assert (unsigned.status, b"MissingAuthenticationToken" in unsigned.read()) == (403, True)
-        responses = [get(connection, endpoint) for _ in range(7)]
+    connection.request("POST", "/", b"{}", {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TARGET})
+    unsigned = connection.getresponse()
+    assert (unsigned.status, b"MissingAuthenticationToken" in unsigned.read()) == (403, True)
+    responses = [connection.get() for _ in range(7)]
     assert [response.status for response, _ in responses] == [299, 299, 400, 503, 599, 200, 200]
     assert [request.error_code for request in endpoint.requests[1:]] == [
         *(None, None, "ThrottlingException", "ServiceUnavailable", "InternalFailure", None, None)
@@ -227,12 +223,11 @@ def test_the_next_requests_get_the_prepared_responses_in_order(endpoint: LocalCo
     ("header", "value"), [("Content-Length", "3"), ("transfer-encoding", "chunked"), ("Connection", "close")]
 )
 def test_a_response_with_its_own_framing_ends_its_connection(
-    endpoint: LocalCodePipeline, header: str, value: str
+    endpoint: LocalCodePipeline, connection: Connection, header: str, value: str
 ) -> None:
     """It is sent as it was written."""
     endpoint.put_response(headers={header: value, "date": "never"}, body=b"0\r\n\r\n")
-    with connected(endpoint) as connection:
-        head, body, _ = exchange(connection, request_bytes(endpoint))
+    head, body, _ = connection.exchange(request_bytes(endpoint))
     assert f"{header}: {value}".encode() in head
     assert head.lower().count(header.lower().encode()) == 1
     assert b"Date: " not in head
@@ -265,13 +260,12 @@ def test_a_response_with_its_own_framing_ends_its_connection(
     ],
 )
 def test_a_response_that_cannot_be_sent_is_refused_where_it_is_put(
-    endpoint: LocalCodePipeline, response: dict[str, Any], kind: type[Exception], words: str
+    endpoint: LocalCodePipeline, connection: Connection, response: dict[str, Any], kind: type[Exception], words: str
 ) -> None:
     """The error is in the test, not in a thread that the test does not see, and nothing of it is put there."""
     with pytest.raises(kind, match=words):
         endpoint.put_response(**response)
-    with connected(endpoint) as connection:
-        assert status_in(get(connection, endpoint)[1]) == "Succeeded"
+    assert status_in(connection.get()[1]) == "Succeeded"
 
 
 def test_an_error_needs_the_status_of_an_error_and_a_count(endpoint: LocalCodePipeline) -> None:
@@ -286,7 +280,7 @@ def test_only_the_last_requests_are_kept() -> None:
     """The number of a request tells how many there were."""
     with LocalCodePipeline(now=lambda: NOW, max_requests=3) as endpoint, connected(endpoint) as connection:
         for _ in range(7):
-            get(connection, endpoint)
+            connection.get()
         assert [request.number for request in endpoint.requests] == [5, 6, 7]
     with pytest.raises(ConfigurationError, match="max_requests must be a whole number from 1, not 0"):
         LocalCodePipeline(max_requests=0)
@@ -295,53 +289,52 @@ def test_only_the_last_requests_are_kept() -> None:
 # HTTP
 
 
-def test_one_connection_carries_many_calls(endpoint: LocalCodePipeline) -> None:
+def test_one_connection_carries_many_calls(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """Each response has its own request id and the endpoint's date."""
-    with connected(endpoint) as connection:
-        kept = connection.sock
-        responses = [get(connection, endpoint)[0] for _ in range(3)]
-        assert connection.sock is kept
+    kept = connection.sock
+    responses = [connection.get()[0] for _ in range(3)]
+    assert connection.sock is kept
     assert len({response.getheader("x-amzn-RequestId") for response in responses}) == 3
     assert {response.getheader("Date") for response in responses} == {DATE}
     assert {(response.version, response.getheader("Connection")) for response in responses} == {(11, None)}
 
 
-def test_requests_that_arrive_together_get_their_responses_in_order(endpoint: LocalCodePipeline) -> None:
+def test_requests_that_arrive_together_get_their_responses_in_order(
+    endpoint: LocalCodePipeline, connection: Connection
+) -> None:
     endpoint.put_response(body=b"first")
     endpoint.put_response(headers={"Connection": "close"}, body=b"second")
-    with connected(endpoint) as connection:
-        first, rest, _ = exchange(connection, request_bytes(endpoint) * 2)
+    first, rest, _ = connection.exchange(request_bytes(endpoint) * 2)
     assert first.startswith(b"HTTP/1.1 200 OK")
     assert rest.startswith(b"firstHTTP/1.1 200 OK")
     assert rest.endswith(b"second")
 
 
-def test_head_and_body_of_a_response_arrive_together(endpoint: LocalCodePipeline) -> None:
+def test_head_and_body_of_a_response_arrive_together(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """One send, so that no client waits for a delayed acknowledgement between the two."""
-    with connected(endpoint) as connection:
-        connection.sock.sendall(request_bytes(endpoint))
-        received = connection.sock.recv(1 << 16)
+    connection.sock.sendall(request_bytes(endpoint))
+    received = connection.sock.recv(1 << 16)
     head, _, body = received.partition(b"\r\n\r\n")
     assert f"Content-Length: {len(body)}".encode() in head
     assert status_in(body) == "Succeeded"
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_a_connection_is_closed_when_the_client_says_so(endpoint: LocalCodePipeline, version: str) -> None:
+def test_a_connection_is_closed_when_the_client_says_so(
+    endpoint: LocalCodePipeline, connection: Connection, version: str
+) -> None:
     request = request_bytes(endpoint).replace(b"HTTP/1.1\r\n", f"{version}\r\nConnection: close\r\n".encode())
-    with connected(endpoint) as connection:
-        head, _, _ = exchange(connection, request)
+    head, _, _ = connection.exchange(request)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"\r\nConnection: close" in head
 
 
-def test_a_client_that_expects_100_continue_gets_it(endpoint: LocalCodePipeline) -> None:
+def test_a_client_that_expects_100_continue_gets_it(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """curl and some SDKs do."""
     head, _, body = request_bytes(endpoint).partition(b"\r\n\r\n")
-    with connected(endpoint) as connection:
-        connection.sock.sendall(head + b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
-        assert connection.sock.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        assert exchange(connection, body)[0].startswith(b"HTTP/1.1 200 OK\r\n")
+    connection.sock.sendall(head + b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+    assert connection.sock.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert connection.exchange(body)[0].startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 MALFORMED: Final = "MalformedHttpRequestException"
@@ -368,30 +361,29 @@ MALFORMED: Final = "MalformedHttpRequestException"
     ],
 )
 def test_what_is_not_the_services_http_is_refused_in_its_form(
-    endpoint: LocalCodePipeline, head: str, status: int, code: str | None
+    endpoint: LocalCodePipeline, connection: Connection, head: str, status: int, code: str | None
 ) -> None:
     """The connection is closed, since where the next request starts is not known. HEAD gets no body."""
-    with connected(endpoint) as connection:
-        received, body, _ = exchange(connection, f"{head}\r\n\r\n".encode("latin-1"))
+    received, body, _ = connection.exchange(f"{head}\r\n\r\n".encode("latin-1"))
     assert received.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"application/x-amz-json-1.1" in received
     assert (json.loads(body)["__type"] if body else None) == code
     assert len(endpoint.requests) == (status == 404)
 
 
-def test_a_body_that_is_cut_short_gets_no_response(endpoint: LocalCodePipeline) -> None:
-    with connected(endpoint) as connection:
-        connection.sock.sendall(request_bytes(endpoint)[:-1])
-        connection.sock.shutdown(socket.SHUT_WR)
-        assert read_to_end(connection) == (b"", "FIN")
+def test_a_body_that_is_cut_short_gets_no_response(endpoint: LocalCodePipeline, connection: Connection) -> None:
+    connection.sock.sendall(request_bytes(endpoint)[:-1])
+    connection.sock.shutdown(socket.SHUT_WR)
+    assert connection.read_to_end() == (b"", "FIN")
     assert endpoint.requests == ()
 
 
-def test_a_response_larger_than_the_buffers_arrives_complete(endpoint: LocalCodePipeline) -> None:
+def test_a_response_larger_than_the_buffers_arrives_complete(
+    endpoint: LocalCodePipeline, connection: Connection
+) -> None:
     content = os.urandom(1 << 20) * 32
     endpoint.put_response(body=content)
-    with connected(endpoint) as connection:
-        assert get(connection, endpoint)[1] == content
+    assert connection.get()[1] == content
 
 
 def test_a_client_that_breaks_off_disturbs_no_other(
@@ -402,7 +394,7 @@ def test_a_client_that_breaks_off_disturbs_no_other(
         connection.sock.sendall(request_bytes(endpoint))
         assert connection.sock.recv(1)
     with connected(endpoint) as connection:
-        assert get_status(connection, endpoint) == 200
+        assert connection.get_status() == 200
     assert capfd.readouterr() == ("", "")
 
 
@@ -431,7 +423,7 @@ def test_a_stop_ends_every_connection_whatever_its_state(sent: slice, response_s
         if content.endswith(BODY):
             assert connection.sock.recv(1)
         endpoint.__exit__(None)
-        read_to_end(connection)
+        connection.read_to_end()
     before.assert_nothing_new()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address.hostname, address.port))
@@ -452,7 +444,7 @@ def test_it_may_be_started_again_and_keeps_what_it_has() -> None:
     endpoint.put_execution(EXECUTION)
     for count in (1, 2):
         with endpoint, connected(endpoint) as connection:
-            assert get_status(connection, endpoint) == 200
+            assert connection.get_status() == 200
         assert len(endpoint.requests) == count
 
 
@@ -477,7 +469,7 @@ def test_it_listens_on_the_loopback_address_that_it_is_given() -> None:
     for host, prefix in expected.items():
         with LocalCodePipeline(host=host, now=lambda: NOW) as endpoint, connected(endpoint) as connection:
             assert endpoint.endpoint_url.startswith(prefix)
-            assert get_status(connection, endpoint) == 400
+            assert connection.get_status() == 400
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", ""])
