@@ -45,6 +45,19 @@ def options_for(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
     }
 
 
+def get(kind: str, arguments: Mapping[str, Any] = INPUT, **options: Any) -> GetPipelineExecutionOutput:
+    """Make one call with a new client: a "sync" one, or one on "asyncio" or "trio"."""
+    if kind == "sync":
+        with CodePipelineClient(**options) as client:
+            return client.get_pipeline_execution(**arguments)
+
+    async def main() -> GetPipelineExecutionOutput:
+        async with AsyncCodePipelineClient(**options) as client:
+            return await client.get_pipeline_execution(**arguments)
+
+    return anyio.run(main, backend=kind)
+
+
 def call(
     loop: Mapping[str, Any] | None,
     count: int = 1,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
-import anyio
 import httpx
 import pytest
 import respx
 
 from codepipeline_client import (
-    AsyncCodePipelineClient,
     CodePipelineClient,
     ConnectionFailedError,
     Credentials,
@@ -23,6 +21,7 @@ from codepipeline_client import (
     errors,
 )
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
+from tests.endpoint import get
 
 URL = "https://codepipeline.eu-west-1.amazonaws.com/"
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
@@ -33,21 +32,9 @@ Call = Callable[[], GetPipelineExecutionOutput]
 @pytest.fixture(params=["sync", "asyncio", "trio"])
 def call(request: pytest.FixtureRequest) -> Call:
     """Make one call to AWS's own address."""
-    options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "retry_mode": "off"}
-    arguments: dict[str, Any] = {"pipeline_name": "web", "pipeline_execution_id": ID}
-
-    def go() -> GetPipelineExecutionOutput:
-        if request.param == "sync":
-            with CodePipelineClient(**options) as client:
-                return client.get_pipeline_execution(**arguments)
-
-        async def main() -> GetPipelineExecutionOutput:
-            async with AsyncCodePipelineClient(**options) as client:
-                return await client.get_pipeline_execution(**arguments)
-
-        return anyio.run(main, backend=request.param)
-
-    return go
+    arguments = {"pipeline_name": "web", "pipeline_execution_id": ID}
+    options = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "retry_mode": "off"}
+    return partial(get, request.param, arguments, **options)
 
 
 def test_the_request_has_this_body_and_these_headers(call: Call, respx_mock: respx.MockRouter) -> None:
