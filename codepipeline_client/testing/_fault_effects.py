@@ -16,8 +16,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 from attrs import evolve
 
+from .._protocol.strict_json import is_object
 from . import faults
-from ._messages import FRAMING_HEADERS, ServiceResponse, decode, encode, error_response, is_object
+from ._messages import FRAMING_HEADERS, ServiceResponse, decode, encode, error_response
 from .faults import Fault
 
 _SPACES: Final = b" " * (1 << 16)

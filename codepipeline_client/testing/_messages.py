@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Final, TypeGuard, cast
+from typing import Final, cast
 from uuid import uuid4
 
 from attrs import field, frozen
 
+from .._protocol.strict_json import JsonObject, read_object
 from .faults import Fault
 
 FRAMING_HEADERS: Final = frozenset({"connection", "content-length", "transfer-encoding"})
@@ -149,20 +150,12 @@ def render_head(response: ServiceResponse, *, closes_connection: bool) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def decode(body: bytes) -> dict[str, object] | None:
+def decode(body: bytes) -> JsonObject | None:
     """Return the JSON object in *body*. None when it is anything else."""
-    try:
-        document: object = json.loads(body.decode())
-    except (ValueError, RecursionError):
-        return None
-    return document if is_object(document) else None
+    document = read_object(body)
+    return None if isinstance(document, str) else document
 
 
 def encode(document: Mapping[str, object]) -> bytes:
     """Return *document* as the service writes it."""
     return json.dumps(document, separators=(",", ":")).encode()
-
-
-def is_object(document: object) -> TypeGuard[dict[str, object]]:
-    """Tell whether a decoded JSON *document* is an object."""
-    return isinstance(document, dict)
