@@ -43,8 +43,8 @@ CREDENTIALS: Final = Credentials(
 """The credentials that AWS's own documents print, as ours do."""
 SET_UP: Final = ("Try it", "Test it")
 """The headings of the README's two commands: .ci/run runs them as printed, in a fresh clone."""
-SPHINX: Final = ("{toctree}", "{eval-rst}")
-"""Directives that hold no code. The site's build checks what they hold."""
+SPHINX: Final = ("{toctree}", "{eval-rst}", "{include} ../CHANGELOG.md")
+"""Directives that contain no code. The site's build checks their contents."""
 NAMED: Final = re.compile(r"# (?:~/)?(\.aws/\w+|[\w./-]+\.\w+)\n")
 """The first line of a block that is a file: its name, below the reader's home, where the reader is."""
 
@@ -56,7 +56,9 @@ PROGRAMS: Final = {
 PLUGINS: Final = ("randomly", "hypothesispytest", "xdist", "xdist.looponfail")
 """Plugins of pytest that the tests on a page do without: they take longer than these tests."""
 
-each_page: Final = pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES])
+each_page: Final = pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in PAGES]
+)
 
 
 class Block(NamedTuple):

@@ -12,7 +12,7 @@ import codepipeline_client
 from codepipeline_client import testing
 from codepipeline_client.testing import faults
 
-REFERENCE = Path(__file__).parent.parent / "docs" / "reference.md"
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,10 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "reference.md"
 )
 def test_each_public_name_is_in_the_reference_once(module: ModuleType) -> None:
     """What can be imported is explained, and nothing else."""
-    text = REFERENCE.read_text(encoding="utf-8")
-    parts = re.split(r"^\.\. currentmodule:: (\S+)$", text, flags=re.MULTILINE)
-    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    documented = re.findall(r"^\.\. auto\w+:: (\w+)$", sections[module.__name__], re.MULTILINE)
+    documented: list[str] = []
+    for page in REFERENCE.glob("*.md"):
+        parts = re.split(r"^\.\. currentmodule:: (\S+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        for name, section in zip(parts[1::2], parts[2::2], strict=True):
+            if name == module.__name__:
+                documented += re.findall(r"^\.\. auto\w+:: (\w+)$", section, re.MULTILINE)
     assert sorted(documented) == sorted(name for name in module.__all__ if name != "__version__")
