@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Callable
+from datetime import datetime
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,7 @@ from codepipeline_client._config.arguments import ClientArguments
 from codepipeline_client._config.settings import Settings, resolve
 from codepipeline_client._config.sources import Environment
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
-from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
+from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults, make_pipeline_execution
 
 EXECUTION = make_pipeline_execution()
 WANTED: dict[str, Any] = {
@@ -49,6 +52,7 @@ CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret")
 GOOD = httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
 Client = CodePipelineClient | AsyncCodePipelineClient
 Ask = Callable[..., GetPipelineExecutionOutput]
+AskBy = Callable[..., Any]
 
 
 @pytest.fixture
@@ -69,21 +73,27 @@ def make(kind: str) -> Callable[..., Client]:
 
 
 @pytest.fixture
-def ask(kind: str) -> Ask:
-    """Make one call with a new client, and close it."""
+def ask_by(kind: str) -> AskBy:
+    """Call one method of a new client, and close it."""
 
-    def go(*, request: dict[str, Any] = WANTED, **options: Any) -> GetPipelineExecutionOutput:
+    def go(method: str, request: dict[str, Any], **options: Any) -> Any:
         if kind == "sync":
             with CodePipelineClient(**options) as client:
-                return client.get_pipeline_execution(**request)
+                return getattr(client, method)(**request)
 
-        async def main() -> GetPipelineExecutionOutput:
+        async def main() -> Any:
             async with AsyncCodePipelineClient(**options) as client:
-                return await client.get_pipeline_execution(**request)
+                return await getattr(client, method)(**request)
 
         return anyio.run(main, backend=kind)
 
     return go
+
+
+@pytest.fixture
+def ask(ask_by: AskBy) -> Ask:
+    """Make one call with a new client, and close it."""
+    return lambda *, request=WANTED, **options: ask_by("get_pipeline_execution", request, **options)
 
 
 def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
@@ -333,6 +343,24 @@ def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch
             client.get_pipeline_execution(**WANTED)
         (tmp_path / "ca.pem").touch()
         assert client.get_pipeline_execution(**WANTED).pipeline_execution.status == "Failed"
+
+
+def test_a_balancer_with_a_wrong_clock_does_not_spoil_a_good_one(ask_by: AskBy) -> None:
+    """It responds itself to most requests, and the service refuses what is signed for another time."""
+    clock, statuses = FakeClock(), itertools.cycle([503, 200, 503, 503, 200])
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if next(statuses) == 503:
+            return httpx.Response(503, headers={"date": formatdate(clock.time() - 3600, usegmt=True)})
+        signed = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%S%z").timestamp()
+        if abs(signed - clock.time()) > 300:
+            return httpx.Response(403, json={"__type": "InvalidSignatureException"})
+        body = {"pipelineExecution": {"status": "InProgress" if clock.monotonic() < 600 else "Failed"}}
+        return httpx.Response(200, json=body, headers={"date": formatdate(clock.time(), usegmt=True)})
+
+    options = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "transport": httpx.MockTransport(handle)}
+    execution = ask_by("wait_for_pipeline_execution", {**WANTED, "timeout": 3600}, clock=clock, **options)
+    assert execution.status == "Failed"
 
 
 # Credentials that expire
