@@ -39,6 +39,7 @@ from codepipeline_client import (
 from codepipeline_client._config.arguments import ClientArguments
 from codepipeline_client._config.settings import Settings, resolve
 from codepipeline_client._config.sources import Environment
+from codepipeline_client.clock import Clock, SystemClock
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults, make_pipeline_execution
 
@@ -263,6 +264,8 @@ def test_missing_keys_are_told(ask: Ask) -> None:
         pytest.param({"proxy": "nonsense://x"}, "proxy", id="proxy"),
         pytest.param({"transport": object()}, "transport must be an httpx", id="transport"),
         pytest.param({"credentials": 3}, "credentials", id="credentials"),
+        pytest.param({"on_attempt": 42}, "on_attempt must be a plain function", id="on-attempt"),
+        pytest.param({"on_attempt": anyio.sleep}, "on_attempt must be a plain function", id="on-attempt-async"),
     ],
 )
 def test_a_bad_argument_is_told_at_once(make: Callable[..., Client], options: dict[str, Any], problem: str) -> None:
@@ -363,7 +366,26 @@ def test_a_balancer_with_a_wrong_clock_does_not_spoil_a_good_one(ask_by: AskBy) 
     assert execution.status == "Failed"
 
 
-# Credentials that expire
+# Credentials that are late, or expire
+
+
+@pytest.mark.parametrize("clock", [SystemClock(), FakeClock()], ids=["system-clock", "fake-clock"])
+@pytest.mark.parametrize("transport", [None, httpx.MockTransport(lambda _: GOOD)], ids=["own-engine", "mock"])
+def test_a_timeout_that_credentials_use_up_says_so(
+    ask: Ask, clock: Clock, transport: httpx.MockTransport | None
+) -> None:
+    """Also with a clock of a test: a provider takes real time."""
+    over = threading.Event()
+
+    def provider() -> Credentials:
+        over.wait(10)
+        return CREDENTIALS
+
+    options: dict[str, Any] = {"transport": transport, "clock": clock, "timeout": 0.1}
+    with pytest.raises(RequestTimeoutError, match=r"within its timeout of 0\.1 seconds: the credentials") as caught:
+        ask(region_name="eu-west-1", credentials=provider, endpoint_url="http://127.0.0.1:9", **options)
+    over.set()
+    assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
 
 
 def test_expired_credentials_are_refreshed_once(ask: Ask) -> None:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import httpx
 
-from .._config.arguments import ClientArguments, NotGiven, RetryMode, check, count_of, seconds_of
+from .._config.arguments import ClientArguments, NotGiven, RetryMode, check, count_of, plain_function, seconds_of
 from .._config.settings import resolve
 from .._config.sources import Environment
 from .._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
@@ -107,7 +107,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             transport: An httpx transport to send through, in the place of the client's own connections. Closing the
                 client closes it.
             clock: A `Clock` that tells the time and sleeps, in the place of the machine's clock.
-            on_attempt: A function that is called with an `AttemptReport` after each attempt, in the thread or the
+            on_attempt: A plain function that is called with an `AttemptReport` after each attempt, in the thread or the
                 task of the call. An error in it is logged, and harms no call.
         """
         self._arguments = arguments = ClientArguments(
@@ -147,6 +147,8 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                 )
         if parameter_validation not in (True, False):
             raise ConfigurationError(f"parameter_validation must be True or False, not {parameter_validation!r}")
+        if on_attempt is not None:
+            plain_function("on_attempt", on_attempt)
         self._timeout = seconds_of("timeout", timeout)
         self._connect_timeout = seconds_of("connect_timeout", connect_timeout)
         self._read_timeout = seconds_of("read_timeout", read_timeout)

@@ -73,7 +73,7 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
                     yield attempt.delay
                     error = self._ended()
                 began = monotonic()
-                outcome = error or self._checked((yield self._request(attempt)))
+                outcome = error or self._checked(attempt, (yield self._request(attempt)))
                 seconds = monotonic() - began
                 try:
                     if isinstance(outcome, Response):
@@ -97,12 +97,14 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
             return closed()
         return late(self.operation_name, self.deadline) if self.deadline.left() <= before else None
 
-    def _checked(self, outcome: Response | CodePipelineError | None) -> Response | CodePipelineError:
+    def _checked(self, attempt: Attempt, outcome: Response | CodePipelineError | None) -> Response | CodePipelineError:
         """Return what came of a request. A failure after a close, or after the call's time, is due to that."""
         if isinstance(outcome, Response):
             return outcome
         if self.runtime.clock.is_closed:
             error: CodePipelineError = closed()
+        elif attempt.sent_at is None and (outcome is None or isinstance(outcome, RequestTimeoutError)):
+            error = late(self.operation_name, self.deadline, "the credentials did not come in time")
         elif outcome is None or (isinstance(outcome, TransportError) and self.deadline.left() <= 0):
             error = late(self.operation_name, self.deadline)
         else:
@@ -145,10 +147,10 @@ def closed() -> ConnectionFailedError:
     return error
 
 
-def late(operation_name: str, deadline: Deadline) -> RequestTimeoutError:
+def late(operation_name: str, deadline: Deadline, reason: str = "") -> RequestTimeoutError:
     """Return the error of a call that has used up its time."""
     words = f"{operation_name} did not end within its timeout of {deadline.seconds} seconds"
-    return RequestTimeoutError(words, limit="timeout")
+    return RequestTimeoutError(f"{words}: {reason}" if reason else words, limit="timeout")
 
 
 def drive(context: CallContext[httpx.BaseTransport, OutputT]) -> OutputT:
