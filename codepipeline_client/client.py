@@ -4,12 +4,12 @@ The clients: every public method, sync and async. One call is in `_call`, many c
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Iterable, Iterator
+from random import random
 from typing import Self
 
-from ._call.base_client import BaseAsyncClient, BaseSyncClient
-from ._config.arguments import NOT_GIVEN, NotGiven
+from ._call.base_client import BaseAsyncClient, BaseSyncClient, own_init
+from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.drivers import AsyncBatchIterator, Batch, BatchIterator, ExecutionLike
 from ._polling.loop import AsyncWatch, Wait, Watch
 from ._polling.schedule import PollSchedule
@@ -19,6 +19,7 @@ from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPip
 from .waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
 
 
+@own_init
 class CodePipelineClient(BaseSyncClient):
     """
     A client for CodePipeline executions. Safe to share between threads.
@@ -27,12 +28,12 @@ class CodePipelineClient(BaseSyncClient):
     """
 
     def get_pipeline_execution(
-        self, *, pipeline_name: str, pipeline_execution_id: str, timeout: float | NotGiven | None = NOT_GIVEN
+        self, *, pipeline_name: str, pipeline_execution_id: str, timeout: Timeout | NotGiven = NOT_GIVEN
     ) -> GetPipelineExecutionOutput:
         """
         Return an execution as it is now: status, revisions, variables.
 
-        *timeout* is in seconds, for the whole call; the client's by default. None for no limit.
+        *timeout* is for the whole call, in seconds or as a timedelta; the client's by default. None for no limit.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
@@ -54,7 +55,7 @@ class CodePipelineClient(BaseSyncClient):
         *,
         pipeline_name: str,
         pipeline_execution_id: str,
-        timeout: float | None,
+        timeout: Timeout,
         poll_interval: float = 2.0,
         max_poll_interval: float = 30.0,
         not_found_grace: float = 0.0,
@@ -71,9 +72,9 @@ class CodePipelineClient(BaseSyncClient):
         Args:
             pipeline_name: The pipeline's name.
             pipeline_execution_id: The execution's id.
-            timeout: Seconds to wait. None for no limit. There is no default: a build takes minutes, and an approval
-                can hold an execution for seven days. The last poll is made one second before the end, or a tenth of
-                the time if that is less.
+            timeout: Seconds to wait, or a timedelta. None for no limit. There is no default: a build takes minutes, and
+                an approval can hold an execution for seven days. The last poll is made one second before the end, or a
+                tenth of the time if that is less.
             poll_interval: Seconds between polls at first and after each change. While nothing changes, the interval
                 grows. Each pause is randomised a little, so that many waits do not poll at once.
             max_poll_interval: The longest interval, in seconds.
@@ -104,7 +105,7 @@ class CodePipelineClient(BaseSyncClient):
         *,
         pipeline_name: str,
         pipeline_execution_id: str,
-        timeout: float | None,
+        timeout: Timeout,
         poll_interval: float = 2.0,
         max_poll_interval: float = 30.0,
         not_found_grace: float = 0.0,
@@ -133,7 +134,7 @@ class CodePipelineClient(BaseSyncClient):
         self,
         executions: Iterable[ExecutionLike],
         *,
-        timeout: float | None,
+        timeout: Timeout,
         max_calls_per_second: float = 10.0,
         poll_interval: float = 2.0,
         max_poll_interval: float = 30.0,
@@ -153,8 +154,8 @@ class CodePipelineClient(BaseSyncClient):
         Args:
             executions: `PipelineExecutionReference`, `PipelineExecution`, or tuples of a pipeline's name and an
                 execution's id. One that comes twice is followed and yielded once.
-            timeout: Seconds to wait for all of them, counted from this call. None for no limit. For very many
-                executions the last polls begin up to a tenth of the time early.
+            timeout: Seconds to wait for all of them, or a timedelta, counted from this call. None for no limit. For
+                very many executions the last polls begin up to a tenth of the time early.
             max_calls_per_second: Requests per second at most, for all executions together.
             poll_interval: As for `wait_for_pipeline_execution`, if the rate limit allows.
             max_poll_interval: The longest interval of one execution, in seconds, if the rate limit allows.
@@ -171,7 +172,7 @@ class CodePipelineClient(BaseSyncClient):
             config,
             max_calls_per_second=max_calls_per_second,
             clock=self._clock,
-            chance=random.random,
+            chance=random,
             on_poll=on_poll,
         )
         return BatchIterator(self._poll, batch)
@@ -197,12 +198,13 @@ class CodePipelineClient(BaseSyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
         self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
-        return Watch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
+        return Watch(self._poll, PollSchedule(reference, config, random), Wait(self._clock, on_poll))
 
     def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         return self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)
 
 
+@own_init
 class AsyncCodePipelineClient(BaseAsyncClient):
     """
     A client for CodePipeline executions, on asyncio and trio. Safe to share between tasks.
@@ -211,12 +213,12 @@ class AsyncCodePipelineClient(BaseAsyncClient):
     """
 
     async def get_pipeline_execution(
-        self, *, pipeline_name: str, pipeline_execution_id: str, timeout: float | NotGiven | None = NOT_GIVEN
+        self, *, pipeline_name: str, pipeline_execution_id: str, timeout: Timeout | NotGiven = NOT_GIVEN
     ) -> GetPipelineExecutionOutput:
         """
         Return an execution as it is now: status, revisions, variables.
 
-        *timeout* is in seconds, for the whole call; the client's by default. None for no limit.
+        *timeout* is for the whole call, in seconds or as a timedelta; the client's by default. None for no limit.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
@@ -238,7 +240,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         *,
         pipeline_name: str,
         pipeline_execution_id: str,
-        timeout: float | None,
+        timeout: Timeout,
         poll_interval: float = 2.0,
         max_poll_interval: float = 30.0,
         not_found_grace: float = 0.0,
@@ -255,9 +257,9 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         Args:
             pipeline_name: The pipeline's name.
             pipeline_execution_id: The execution's id.
-            timeout: Seconds to wait. None for no limit. There is no default: a build takes minutes, and an approval
-                can hold an execution for seven days. The last poll is made one second before the end, or a tenth of
-                the time if that is less.
+            timeout: Seconds to wait, or a timedelta. None for no limit. There is no default: a build takes minutes, and
+                an approval can hold an execution for seven days. The last poll is made one second before the end, or a
+                tenth of the time if that is less.
             poll_interval: Seconds between polls at first and after each change. While nothing changes, the interval
                 grows. Each pause is randomised a little, so that many waits do not poll at once.
             max_poll_interval: The longest interval, in seconds.
@@ -288,7 +290,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         *,
         pipeline_name: str,
         pipeline_execution_id: str,
-        timeout: float | None,
+        timeout: Timeout,
         poll_interval: float = 2.0,
         max_poll_interval: float = 30.0,
         not_found_grace: float = 0.0,
@@ -317,7 +319,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         self,
         executions: Iterable[ExecutionLike],
         *,
-        timeout: float | None,
+        timeout: Timeout,
         max_calls_per_second: float = 10.0,
         poll_interval: float = 2.0,
         max_poll_interval: float = 30.0,
@@ -337,8 +339,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         Args:
             executions: `PipelineExecutionReference`, `PipelineExecution`, or tuples of a pipeline's name and an
                 execution's id. One that comes twice is followed and yielded once.
-            timeout: Seconds to wait for all of them, counted from this call. None for no limit. For very many
-                executions the last polls begin up to a tenth of the time early.
+            timeout: Seconds to wait for all of them, or a timedelta, counted from this call. None for no limit. For
+                very many executions the last polls begin up to a tenth of the time early.
             max_calls_per_second: Requests per second at most, for all executions together.
             poll_interval: As for `wait_for_pipeline_execution`, if the rate limit allows.
             max_poll_interval: The longest interval of one execution, in seconds, if the rate limit allows.
@@ -355,7 +357,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
             config,
             max_calls_per_second=max_calls_per_second,
             clock=self._clock,
-            chance=random.random,
+            chance=random,
             on_poll=on_poll,
         )
         return AsyncBatchIterator(self._poll, batch)
@@ -381,7 +383,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
         self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
-        return AsyncWatch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
+        return AsyncWatch(self._poll, PollSchedule(reference, config, random), Wait(self._clock, on_poll))
 
     async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         return await self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
-from ._config.arguments import interval_of, seconds_of
+from ._config.arguments import Timeout, interval_of, seconds_of
 from .errors import CodePipelineError, ConfigurationError
 from .models import PipelineExecution
 
@@ -34,12 +34,16 @@ class PipelineExecutionReference:
     """The execution's id, a UUID in lower case."""
 
 
+def _limit(timeout: Timeout) -> float | None:
+    return seconds_of("timeout", timeout)
+
+
 @frozen
 class PollConfig:
     """How long to wait, and how often to poll. Raises ConfigurationError for values out of range."""
 
-    timeout: float | None
-    """Seconds for the whole wait. None for no limit."""
+    timeout: float | None = field(converter=_limit)
+    """Seconds for the whole wait, or a timedelta. None for no limit."""
     poll_interval: float
     """Seconds between polls at first, and again after each change."""
     max_poll_interval: float
@@ -48,7 +52,6 @@ class PollConfig:
     """For how many seconds "not found" is no error, from the start or since the execution was last seen."""
 
     def __attrs_post_init__(self) -> None:
-        seconds_of("timeout", self.timeout)
         interval_of("poll_interval", self.poll_interval)
         interval_of("max_poll_interval", self.max_poll_interval)
         interval_of("not_found_grace", self.not_found_grace, may_be_zero=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import itertools
 import os
+import pickle
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -94,7 +97,12 @@ def ask_by(kind: str) -> AskBy:
 @pytest.fixture
 def ask(ask_by: AskBy) -> Ask:
     """Make one call with a new client, and close it."""
-    return lambda *, request=WANTED, **options: ask_by("get_pipeline_execution", request, **options)
+
+    def go(*, request: dict[str, Any] = WANTED, **options: Any) -> GetPipelineExecutionOutput:
+        output: GetPipelineExecutionOutput = ask_by("get_pipeline_execution", request, **options)
+        return output
+
+    return go
 
 
 def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
@@ -274,8 +282,34 @@ def test_a_bad_argument_is_told_at_once(make: Callable[..., Client], options: di
 
 
 def test_an_argument_that_does_not_exist_is_pythons_own_error(make: Callable[..., Client]) -> None:
-    with pytest.raises(TypeError, match="unexpected keyword argument 'region'"):
+    """It names the class that was called, and not one that this inherits from."""
+    name = make.__name__
+    with pytest.raises(TypeError, match=rf"^{name}\.__init__\(\) got an unexpected keyword argument 'region'"):
         make(region="eu-west-1")
+    client: Any = make(region_name="eu-west-1")
+    with pytest.raises(TypeError, match=rf"^{name}\.get_pipeline_execution\(\) got an unexpected keyword argument"):
+        client.get_pipeline_execution(name="web")
+    assert list(inspect.signature(make).parameters)[:2] == ["region_name", "profile_name"]
+
+
+def test_a_client_is_not_pickled_or_copied(make: Callable[..., Client]) -> None:
+    for attempt in (pickle.dumps, copy.copy):
+        with pytest.raises(TypeError, match=f"^{make.__name__} objects cannot be pickled or copied"):
+            attempt(make())
+
+
+def test_a_timeout_may_be_a_timedelta(ask_by: AskBy, service: LocalCodePipeline) -> None:
+    """That of a client, of a call and of a wait."""
+    moment, minute = timedelta(milliseconds=1), timedelta(minutes=1)
+    wanted = {**WANTED, "timeout": minute}
+    options = pointed_at(service, connect_timeout=minute, read_timeout=minute)
+    assert ask_by("get_pipeline_execution", wanted, timeout=moment, **options).pipeline_execution == EXECUTION
+    assert ask_by("wait_for_pipeline_execution", wanted, timeout=minute, **options) == EXECUTION
+    service.inject(faults.Hang(), times=None)
+    with pytest.raises(RequestTimeoutError, match=r"its timeout of 0\.001 seconds"):
+        ask_by("get_pipeline_execution", WANTED, timeout=moment, **options)
+    with pytest.raises(ConfigurationError, match="timeout must be a number of seconds"):
+        ask_by("get_pipeline_execution", WANTED, timeout=-minute, **options)
 
 
 def test_each_kind_wants_a_transport_of_its_kind() -> None:

@@ -11,12 +11,22 @@ import random
 import ssl
 import warnings
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from types import FunctionType
+from typing import Any, Final, Generic, Never, TypeVar
 from uuid import uuid4
 
 import httpx
 
-from .._config.arguments import ClientArguments, NotGiven, RetryMode, check, count_of, plain_function, seconds_of
+from .._config.arguments import (
+    ClientArguments,
+    NotGiven,
+    RetryMode,
+    Timeout,
+    check,
+    count_of,
+    plain_function,
+    seconds_of,
+)
 from .._config.settings import resolve
 from .._config.sources import Environment
 from .._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
@@ -33,6 +43,7 @@ from .reports import OnAttempt
 from .retry import RetryPolicy
 
 CredentialsT = TypeVar("CredentialsT")
+T = TypeVar("T")
 
 _MOST_CONNECTIONS: Final = 64
 
@@ -56,9 +67,9 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         use_dualstack_endpoint: bool | None = None,
         retry_mode: RetryMode | None = None,
         max_attempts: int | None = None,
-        timeout: float | None = 60.0,
-        connect_timeout: float | None = 5.0,
-        read_timeout: float | None = 20.0,
+        timeout: Timeout = 60.0,
+        connect_timeout: Timeout = 5.0,
+        read_timeout: Timeout = 20.0,
         max_connections: int = _MOST_CONNECTIONS,
         proxy: str | None = None,
         trust_env: bool = True,
@@ -92,10 +103,10 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                 ``AWS_RETRY_MODE``, the profile's, or ``standard``.
             max_attempts: How many requests a call may send, the first one included; one more if the service calls
                 the credentials expired, and there are others. Else ``AWS_MAX_ATTEMPTS``, the profile's, or 3.
-            timeout: How long a whole call may take, in seconds: credentials, every attempt and every pause included.
-                None for no limit.
-            connect_timeout: How long making a connection may take, in seconds. None for no limit.
-            read_timeout: How long the service may be silent, in seconds. None for no limit.
+            timeout: How long a whole call may take, credentials, every attempt and every pause included: seconds or a
+                timedelta. None for no limit.
+            connect_timeout: How long making a connection may take, likewise.
+            read_timeout: How long the service may be silent, likewise.
             max_connections: How many connections may be open at once.
             proxy: The URL of a proxy. Else ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, which a
                 loopback endpoint does not heed.
@@ -166,6 +177,10 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         given = self._arguments
         return f"{type(self).__name__}(region_name={given.region_name!r}, profile_name={given.profile_name!r})"
 
+    def __reduce__(self) -> Never:
+        """Refuse to be pickled, which threads and connections cannot be."""
+        raise TypeError(f"{type(self).__name__} objects cannot be pickled or copied: make one in each process")
+
     def _new_runtime(self) -> ClientRuntime[TransportT]:
         """Read the settings. Raises ConfigurationError when one is missing or unusable."""
         settings = resolve(self._arguments, self._environ)
@@ -206,7 +221,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         )
         return runtime
 
-    def _deadline(self, timeout: float | NotGiven | None, *, is_poll: bool) -> Deadline:
+    def _deadline(self, timeout: Timeout | NotGiven, *, is_poll: bool) -> Deadline:
         """Return the deadline of a call. A poll may take as long as a call, but no longer than its *timeout*."""
         seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
         if is_poll and self._timeout is not None:
@@ -261,7 +276,7 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
         self,
         operation: Operation[InputT, OutputT],
         operation_input: InputT,
-        timeout: float | NotGiven | None,
+        timeout: Timeout | NotGiven,
         *,
         is_poll: bool = False,
     ) -> OutputT:
@@ -291,7 +306,7 @@ class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]
         self,
         operation: Operation[InputT, OutputT],
         operation_input: InputT,
-        timeout: float | NotGiven | None,
+        timeout: Timeout | NotGiven,
         *,
         is_poll: bool = False,
     ) -> OutputT:
@@ -322,3 +337,14 @@ def _clock(given: object) -> Clock:
     if not isinstance(given, Clock):
         raise ConfigurationError(f"clock must have time, monotonic, sleep and sleep_async, not {type(given).__name__}")
     return given
+
+
+def own_init(kind: type[T]) -> type[T]:
+    """Give a class a copy of the ``__init__`` that it inherits: Python's errors about arguments name the class then."""
+    inherited: Any = kind.__init__
+    init = FunctionType(inherited.__code__, inherited.__globals__)
+    init.__kwdefaults__, init.__annotations__ = inherited.__kwdefaults__, inherited.__annotations__
+    init.__doc__, init.__module__ = inherited.__doc__, kind.__module__
+    init.__qualname__ = f"{kind.__qualname__}.__init__"
+    kind.__init__ = init  # type: ignore[method-assign]
+    return kind

@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 import ssl
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import Enum, auto
 from types import UnionType
-from typing import Final, Literal, get_type_hints
+from typing import Final, Literal, TypeAlias, get_type_hints
 
 from attrs import field, frozen
 from attrs.converters import optional
@@ -23,6 +24,10 @@ from .sources import ResolvedSetting, SecretText
 RetryMode = Literal["standard", "adaptive", "off"]
 RETRY_MODES: Final[Mapping[str, RetryMode]] = {"standard": "standard", "adaptive": "adaptive", "off": "off"}
 LONGEST: Final = 365 * 86400.0  # seconds
+
+
+Timeout: TypeAlias = float | timedelta | None
+"""A limit in seconds or as a timedelta. None for no limit."""
 
 
 class NotGiven(Enum):
@@ -82,7 +87,9 @@ def check(arguments: ClientArguments) -> None:
 
 
 def seconds_of(name: str, value: object) -> float | None:
-    """Return a time limit, None for no limit."""
+    """Return a time limit in seconds, None for no limit."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
     return None if value is None else interval_of(name, value, unless=", or None for no limit")
 
 
