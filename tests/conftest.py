@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from codepipeline_client.testing import LocalCodePipeline
 from tests.endpoint import EXECUTION
+
+# A shared machine pauses, and no example is to blame for that.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 _CLEARED = (
     "AWS_",

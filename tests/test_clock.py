@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Awaitable
 from math import inf
-from typing import Any
 
 import anyio
 import pytest
@@ -63,15 +62,6 @@ def test_the_system_clock_is_the_machines(backend: str) -> None:
     clock.sleep(0.01)
     anyio.run(clock.sleep_async, 0.01, backend=backend)
     assert clock.monotonic() - before >= 0.02
-
-
-def test_a_clock_that_inherits_from_the_protocol_inherits_no_behaviour() -> None:
-    class Bare(Clock):
-        pass
-
-    kind: Any = Bare
-    clock = kind()
-    assert [clock.time(), clock.monotonic(), clock.sleep(1), clock.sleep_async(1)] == [None] * 4
 
 
 # Sleeps that a close ends

@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import Final, get_type_hints
 
 import pytest
+from hypothesis import settings
 
 import codepipeline_client
 from codepipeline_client import CodePipelineClient, errors
@@ -87,3 +88,9 @@ def test_a_protocol_only_asks() -> None:
         parameters = inspect.signature(method).parameters.values()
         named = {each.name: None for each in parameters if each.kind is each.KEYWORD_ONLY}
         assert method(*[None] * (len(parameters) - len(named)), **named) is None
+
+
+def test_hypothesis_has_no_deadline_for_an_example() -> None:
+    """In no test of the suite: a shared machine pauses."""
+    assert settings().deadline is None
+    assert settings(max_examples=1).deadline is None
