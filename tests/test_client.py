@@ -29,7 +29,6 @@ from codepipeline_client import (
     ConnectionFailedError,
     Credentials,
     CredentialsError,
-    ExpiredTokenException,
     GetPipelineExecutionOutput,
     InsecureEndpointWarning,
     ParameterValidationError,
@@ -230,19 +229,6 @@ def test_the_environment_is_enough(ask: Ask, service: LocalCodePipeline, monkeyp
     assert ask().pipeline_execution == EXECUTION
 
 
-def test_a_profile_is_enough(
-    ask: Ask, service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    config = tmp_path / "config"
-    given = service.credentials
-    config.write_text(
-        f"[profile gate]\nregion = {service.region_name}\nendpoint_url = {service.endpoint_url}\n"
-        f"aws_access_key_id = {given.access_key_id}\naws_secret_access_key = {given.secret_access_key}\n"
-    )
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    assert ask(profile_name="gate").pipeline_execution == EXECUTION
-
-
 def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[..., Client]) -> None:
     make()
     with pytest.raises(ConfigurationError, match="region"):
@@ -333,21 +319,6 @@ def test_what_a_transport_of_ones_own_would_not_heed_is_refused_beside_it(
         make(transport=httpx.MockTransport(lambda _: httpx.Response(200)), **options)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param({"endpoint_url": "https://xn--a"}, id="a-label-that-stands-for-nothing"),
-        pytest.param({"endpoint_url": f"https://localhost/{'x' * 70_000}"}, id="too-long"),
-        pytest.param(
-            {"endpoint_url": "https://localhost:9", "proxy": "http://u:p@10.0.0.256:1"}, id="a-proxys-address"
-        ),
-    ],
-)
-def test_an_address_that_nobody_can_send_to_is_told(ask: Ask, options: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be used: its host"):
-        ask(region_name="eu-west-1", credentials=CREDENTIALS, **options)
-
-
 def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no network here")
@@ -420,33 +391,6 @@ def test_a_timeout_that_credentials_use_up_says_so(
         ask(region_name="eu-west-1", credentials=provider, endpoint_url="http://127.0.0.1:9", **options)
     over.set()
     assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
-
-
-def test_expired_credentials_are_refreshed_once(ask: Ask) -> None:
-    credentials = [Credentials(access_key_id=f"KEY{number}", secret_access_key="s") for number in range(9)]
-    signed_with: list[str] = []
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        signed_with.append(request.headers["authorization"].partition("Credential=")[2].partition("/")[0])
-        if signed_with[-1] == "KEY0":
-            return httpx.Response(403, json={"__type": "ExpiredTokenException"})
-        return GOOD
-
-    output = ask(region_name="eu-west-1", credentials=lambda: credentials.pop(0), transport=httpx.MockTransport(handle))
-    assert output.response_metadata.attempts == 2
-    assert signed_with == ["KEY0", "KEY1"]
-    assert len(credentials) == 7
-
-
-def test_expired_credentials_that_do_not_change_are_an_error_after_one_attempt(
-    ask: Ask, service: LocalCodePipeline
-) -> None:
-    service.put_error("ExpiredTokenException", "expired", times=9)
-    with pytest.raises(ExpiredTokenException) as caught:
-        ask(**pointed_at(service))
-    assert caught.value.attempts == 1
-    assert len(service.requests) == 1
-    assert isinstance(caught.value.__cause__, CredentialsError)
 
 
 # The end

@@ -203,10 +203,6 @@ def test_a_response_is_read_and_closed(ask: Ask) -> None:
     assert body.closed
 
 
-def test_a_response_that_a_mock_has_read_is_read_all_the_same(ask: Ask) -> None:
-    assert isinstance(ask(Both(httpx.Response(200, content=BODY))), GetPipelineExecutionOutput)
-
-
 @pytest.mark.parametrize("body_kind", [Body, Plain])
 def test_a_response_without_end_is_cut_off(ask: Ask, body_kind: type[Body]) -> None:
     body, reports = body_kind(*[b"x" * 65536] * 1000), list[AttemptReport]()

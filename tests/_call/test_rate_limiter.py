@@ -173,13 +173,6 @@ def test_requests_of_a_budget_keep_their_distance() -> None:
     assert (first, second, third) == (1000.0, about(1000.0 + 0.1 / 4.0), about(1000.0 + 1.1 / 4.0))
 
 
-def test_a_late_request_costs_nothing() -> None:
-    """The next comes earlier by as much, if that is less than the time between two."""
-    limiter = budget(10.0)
-    sent(limiter, 1)
-    assert sent(limiter, 2, at=0.15) == [0.15, about(0.2)]
-
-
 @pytest.mark.parametrize(
     ("requests", "wait"),
     [pytest.param(1, 0.1, id="one"), pytest.param(3, 0.3, id="retries"), pytest.param(0, 0.0, id="unsent")],
@@ -190,13 +183,6 @@ def test_a_call_costs_what_it_has_sent(requests: int, wait: float) -> None:
     sent(limiter, 1)
     limiter.give_back(1.0 - requests)
     assert limiter.wait(0.0) == about(wait)
-
-
-def test_tokens_given_back_do_not_add_up() -> None:
-    """However many they are."""
-    limiter = budget(10.0)
-    limiter.give_back(100.0)
-    assert sent(limiter, 3) == [0.0, about(0.01), about(0.11)]
 
 
 def test_a_failure_may_be_recorded_late() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from itertools import product, repeat
+from operator import add
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -329,16 +331,6 @@ def adaptive() -> RetryPolicy:
     return made("adaptive")
 
 
-def test_up_to_the_first_throttle_there_is_no_limit(adaptive: RetryPolicy) -> None:
-    """Other failures do not begin it."""
-    calls = [begin(adaptive) for _ in range(100)]
-    assert {retries.first_delay() for retries in calls} == {0.0}
-    assert pause_of(calls[0], refused("500", 500)) == 0.025
-    for retries in calls[1:]:
-        retries.succeeded()
-    assert begin(adaptive).first_delay() == 0.0
-
-
 def test_after_a_throttle_each_request_waits_for_its_token(adaptive: RetryPolicy) -> None:
     """The retry first, then those that come after it; at the lowest rate one every two seconds."""
     assert pause_of(begin(adaptive), refused()) == about(2.0)
@@ -351,6 +343,15 @@ def test_a_retry_waits_for_the_longer_of_pause_and_token(adaptive: RetryPolicy) 
     assert pause_of(begin(adaptive), refused(), 2, retry_after="4000") == 4.0
     assert pause_of(begin(adaptive), refused(), 2, retry_after="1000") == about(4.0)
     assert pause_of(begin(adaptive), refused("500", 500)) == about(6.0)
+
+
+def test_successes_raise_the_rate(adaptive: RetryPolicy) -> None:
+    """As far as they are measured: 10 a second."""
+    assert pause_of(begin(adaptive), refused()) == about(2.0)
+    for tenth in range(100):
+        adaptive.monotonic = partial(add, 1000.0, tenth / 10)
+        begin(adaptive).succeeded()
+    assert begin(adaptive).first_delay() == 0.0
 
 
 def test_a_request_that_is_not_sent_delays_no_other(adaptive: RetryPolicy) -> None:
@@ -377,16 +378,6 @@ def test_a_throttled_poll_is_not_retried_and_takes_nothing(mode: Mode, code: str
     assert pause_of(begin(ours, is_poll=True), refused(code, 429), retry_after="100") is None
     assert ours.quota.left == 500
     assert begin(ours).first_delay() == about(2.0 if mode == "adaptive" else 0.0)
-
-
-def test_other_failures_of_a_poll_are_retried_as_those_of_a_call() -> None:
-    """And from the same quota."""
-    ours = made()
-    retries = begin(ours, is_poll=True)
-    assert pause_of(retries, refused("500", 500)) == 0.025
-    assert ours.quota.left == 486
-    retries.succeeded()
-    assert ours.quota.left == 500
 
 
 # botocore's own
