@@ -7,7 +7,7 @@ A line that asserts a type fails the type check when the type changes, be it to 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, assert_type
 
 from codepipeline_client import (
@@ -135,6 +135,9 @@ def refuse() -> None:
     # By name only, since two strings are easily swapped; both are required; values do not change.
     client.get_pipeline_execution("web", "…")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.get_pipeline_execution(pipeline_name="web")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    CodePipelineClient(region="eu-west-1")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    CodePipelineClient(timeout="30 s")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    CodePipelineClient(timeout=timedelta(seconds=30))
     supply().access_key_id = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 

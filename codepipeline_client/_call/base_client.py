@@ -11,6 +11,7 @@ import random
 import ssl
 import warnings
 from collections.abc import Callable
+from functools import update_wrapper
 from types import FunctionType
 from typing import Any, Final, Generic, Never, TypeVar
 from uuid import uuid4
@@ -343,8 +344,8 @@ def own_init(kind: type[T]) -> type[T]:
     """Give a class a copy of the ``__init__`` that it inherits: Python's errors about arguments name the class then."""
     inherited: Any = kind.__init__
     init = FunctionType(inherited.__code__, inherited.__globals__)
-    init.__kwdefaults__, init.__annotations__ = inherited.__kwdefaults__, inherited.__annotations__
-    init.__doc__, init.__module__ = inherited.__doc__, kind.__module__
+    init.__kwdefaults__ = inherited.__kwdefaults__
+    update_wrapper(init, inherited)
     init.__qualname__ = f"{kind.__qualname__}.__init__"
     kind.__init__ = init  # type: ignore[method-assign]
     return kind
