@@ -11,6 +11,7 @@ import random
 import ssl
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import update_wrapper
 from types import FunctionType
 from typing import Any, Final, Generic, Never, TypeVar
@@ -286,12 +287,13 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
         runtime = self._runtime
         if runtime is None:
             lock, left = self._lock(), deadline.within(None)
-            if not lock.acquire(timeout=-1 if left is None else left):
-                raise late(operation.name, deadline)
             try:
+                if not lock.acquire(timeout=-1 if left is None else left):
+                    raise late(operation.name, deadline)
                 runtime = self._runtime or self._new_runtime()
             finally:
-                lock.release()
+                with suppress(RuntimeError):  # it may not be ours: the time may be over, or a signal may interrupt
+                    lock.release()
         return drive(self._context(operation, operation_input, runtime, deadline, is_poll=is_poll))
 
 
