@@ -302,6 +302,26 @@ def test_a_failure_without_words_borrows_those_of_its_cause(ask: Ask) -> None:
     assert (root.__traceback__, root.__context__) == (None, None)
 
 
+def tls_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, f"[SSL: {reason}]")
+    error.reason = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    ("failure", "hint"),
+    [
+        pytest.param(ssl.SSLCertVerificationError(1, "no"), "give verify the file of its authority", id="certificate"),
+        pytest.param(tls_error("WRONG_VERSION_NUMBER"), "it does not speak TLS there", id="no-tls"),
+    ],
+)
+def test_a_handshake_that_fails_for_good_says_what_to_do(ask: Ask, failure: Exception, hint: str) -> None:
+    outcome = ask(Both(failing(failure)))
+    assert isinstance(outcome, ConnectionFailedError)
+    assert hint in str(outcome)
+    assert not outcome.may_pass
+
+
 @pytest.mark.parametrize(
     ("words", "may_pass"),
     [("407 Who are you?", False), ("403 No", False), ("429 Busy", True), ("502 Bad", True)],

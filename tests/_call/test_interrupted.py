@@ -71,7 +71,7 @@ def variables_of(error: BaseException) -> Iterator[str]:
 
 
 def inside(value: Any, depth: int = 6) -> Iterator[str]:
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, bytes | bytearray):
         yield bytes(value).decode("latin-1")
     elif isinstance(value, httpx.Headers):
         yield from inside(value.raw, depth)
