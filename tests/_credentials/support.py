@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -139,7 +140,8 @@ def inside(value: Any, depth: int = 6) -> Iterator[str]:
         for each in value:  # pyright: ignore[reportUnknownVariableType] - of anything
             yield from inside(each, depth - 1)
     else:
-        yield repr(value)
+        with suppress(AttributeError):  # of an object whose constructor has failed
+            yield repr(value)
 
 
 def hidden(error: BaseException) -> bool:
