@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import io
 import json
+import logging
 import os
 import re
 import shlex
@@ -164,12 +165,15 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.delenv(name)
+    logger = logging.getLogger("codepipeline_client")
+    level = logger.level
     with LocalCodePipeline(region_name="eu-west-1", credentials=CREDENTIALS) as account, ExitStack() as background:
         for execution in SAMPLES:
             account.put_execution(execution)
         for name, value in account.environ.items():
             monkeypatch.setenv(name, value)
         yield Reader(home=tmp_path, account=account.environ, monkeypatch=monkeypatch, background=background)
+    logger.setLevel(level)  # a page shows the log
 
 
 @define(kw_only=True)

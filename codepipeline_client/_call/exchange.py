@@ -62,6 +62,7 @@ def exchange(
         response: Response | None = None
         try:
             response = yield attempt
+            attempts.notice_date(response)
             members = awsjson.decode(operation.name, response)
             metadata = ResponseMetadata(
                 request_id=response.request_id,
@@ -95,6 +96,11 @@ class _Attempts:
 
     def first(self) -> Attempt:
         return self._attempt(1, self._retries.first_delay())
+
+    def notice_date(self, response: Response) -> None:
+        """From the first Date on, retries say until when they may last."""
+        if self._defaults.skew is not None and "date" in response.headers:
+            self._defaults.skew.has_seen_date = True
 
     def next(self, attempt: Attempt, failure: CodePipelineError, response: Response | None) -> Attempt:
         """Return the attempt after one that failed, or raise what the call fails with."""
@@ -142,9 +148,9 @@ class _Attempts:
         stale: Credentials | None = None,
     ) -> Attempt:
         skew = self._defaults.skew
-        seconds = None if skew is None else skew.seconds
+        seconds = 0.0 if skew is None else skew.seconds
         value = f"attempt={number}; max={max(number, self._defaults.retry.max_attempts)}"
-        if number > 1 and seconds is not None:
+        if number > 1 and skew is not None and skew.has_seen_date:
             ends = gmtime(self._defaults.lifetime() + delay + seconds)
             value = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
         return Attempt(
@@ -152,7 +158,7 @@ class _Attempts:
             number=number,
             delay=delay,
             stale=stale,
-            skew=seconds or 0.0,
+            skew=seconds,
             after=after,
         )
 
@@ -180,11 +186,11 @@ _YEAR_3000: Final = 32_503_680_000.0
 class Skew:
     """How far the service's clock is ahead of this machine's, in seconds. Each client has one."""
 
-    __slots__ = ("seconds",)
+    __slots__ = ("has_seen_date", "seconds")
 
     def __init__(self) -> None:
-        self.seconds: float | None = None
-        """None while no refusal was due to it."""
+        self.seconds = 0.0
+        self.has_seen_date = False
 
 
 def skew_of(headers: Mapping[str, str], *, sent: float, received: float) -> float | None:
