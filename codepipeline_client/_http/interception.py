@@ -93,10 +93,24 @@ class AsyncHttpxConnection(PooledConnection):
             await self._transport.aclose()
 
 
+class _AsItIs:
+    """A TLS context whose ALPN protocols stay as they are: httpx would overwrite those of the user's context."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def set_alpn_protocols(self, protocols: object) -> None:
+        """Do nothing."""
+
+
 def _arguments(options: TransportOptions, context: ssl.SSLContext | None) -> dict[str, Any]:
     """Return the arguments of httpx's transports."""
     # Without TLS httpx still wants a context. This one trusts no certificate.
-    tls, proxy = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), options.proxy
+    tls: Any = _AsItIs(context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    proxy = options.proxy
     if proxy is not None and proxy.url.scheme == "https":
         proxy = httpx.Proxy(proxy.url, auth=proxy.auth, ssl_context=tls)
     one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)

@@ -18,7 +18,7 @@ import pytest
 
 from codepipeline_client import ConfigurationError
 from codepipeline_client._call.failures import may_pass
-from codepipeline_client._http import TransportOptions
+from codepipeline_client._http import TransportOptions, transport
 from codepipeline_client._http.network import Addresses, Resolver, Route, look_up
 from codepipeline_client._threads import SharedFuture
 from tests._http.peer import AUTHORITY, OK, Make, Peer, Talk, polite, server_context, tunnels
@@ -64,6 +64,29 @@ def test_a_certificate_is_trusted_or_ends_the_call(
             assert not may_pass(caught.value)
         sender.close()
     assert peer.requests == ([0] if words is None else [])
+
+
+@pytest.mark.parametrize("way", ["direct", "https-proxy", "intercepted"])
+def test_a_context_is_used_as_it_is(make: Make, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Its ALPN protocols too, also by httpx's own transports: before, in and after a call."""
+    context, serving, chosen = trusting_context(Path()), server_context(), list[str | None]()
+    context.set_alpn_protocols(["own", "http/1.1"])
+    serving.set_alpn_protocols(["own"])
+
+    def script(talk: Talk) -> None:
+        assert isinstance(talk.line, ssl.SSLSocket)
+        chosen.append(talk.line.selected_alpn_protocol())
+        polite(talk)
+
+    def is_intercepted(**_: bool) -> bool:
+        return way == "intercepted"
+
+    monkeypatch.setattr(transport, "is_intercepted", is_intercepted)
+    with Peer(tunnels, server_context()) as proxy, Peer(script, serving) as peer:
+        sender = make(verify=context, proxy=proxy.url if way == "https-proxy" else None)
+        assert sender.ask(peer.url) == b"ok"
+        sender.close()
+    assert chosen == ["own"]
 
 
 @pytest.mark.parametrize("content", [None, "nothing"], ids=["absent", "empty"])
