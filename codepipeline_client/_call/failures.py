@@ -53,6 +53,16 @@ _HOPELESS: Final = frozenset(
         *("TLSV1_ALERT_UNKNOWN_CA", "TLSV1_UNRECOGNIZED_NAME", "TLSV13_ALERT_CERTIFICATE_REQUIRED"),
     }
 )
+_STRICT: Final = (
+    "Python refuses this since 3.13: renew the certificate, or that of its authority, "
+    "or give verify an ssl.SSLContext without ssl.VERIFY_X509_STRICT"
+)
+# By OpenSSL's numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
+_CERTIFICATE_HINTS: Final = (
+    ({2, *range(18, 22)}, ": if the certificate is to be trusted, give verify the file of its authority"),
+    ({9, 10}, ": check its dates, and the clock of this machine"),
+    ({*range(80, 95)}, f": {_STRICT}"),
+)
 _UNKNOWN_HOST: Final = frozenset(getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA"))
 
 
@@ -116,7 +126,8 @@ def _reason(error: Exception, root: BaseException) -> str:
     parts = [part for part in (str(error), str(root)) if part] or [type(root).__name__]
     reason = parts[0] if parts[-1] in parts[0] else ": ".join(parts)
     if isinstance(root, ssl.SSLCertVerificationError):
-        return f"{reason}: if the certificate is to be trusted, give verify the file of its authority"
+        hint = next((hint for codes, hint in _CERTIFICATE_HINTS if getattr(root, "verify_code", None) in codes), "")
+        return reason + hint
     if isinstance(root, ssl.SSLError) and getattr(root, "reason", None) in _NO_TLS:
         return f"{reason}: it does not speak TLS there, as https asks for"
     return reason

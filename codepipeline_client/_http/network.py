@@ -6,6 +6,7 @@ Opens no connection. What may hang, lookups and CA files, runs in daemon threads
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import time
@@ -86,14 +87,16 @@ class TransportOptions:
         """Return a TLS context: this reads CA files, and takes 20 ms or more. Raises ConfigurationError."""
         if isinstance(self.verify, ssl.SSLContext):
             return self.verify
-        if isinstance(self.verify, bool):
-            return httpx.create_ssl_context(trust_env=False)
         try:
+            if isinstance(self.verify, bool):
+                return httpx.create_ssl_context(trust_env=False)
             if Path(self.verify).is_dir():
                 return ssl.create_default_context(capath=self.verify)
             return ssl.create_default_context(cafile=self.verify)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(f"the CA file {self.verify!r} cannot be used: {error}") from error
+        except OSError as error:
+            path = os.environ.get("SSLKEYLOGFILE")  # which Python's contexts write
+            named = f"SSLKEYLOGFILE {path!r}" if path and error.filename == path else f"the CA file {self.verify!r}"
+            raise ConfigurationError(f"{named} cannot be used: {error}") from error
 
 
 class Route:

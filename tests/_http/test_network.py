@@ -9,15 +9,21 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from codepipeline_client import ConfigurationError
-from codepipeline_client._call.failures import may_pass
+from codepipeline_client import ConfigurationError, ConnectionFailedError
+from codepipeline_client._call.failures import may_pass, translated
 from codepipeline_client._http import TransportOptions, transport
 from codepipeline_client._http.network import Addresses, Resolver, Route, look_up
 from codepipeline_client._threads import SharedFuture
@@ -30,6 +36,33 @@ def trusting_context(_: Path) -> ssl.SSLContext:
     context = ssl.create_default_context()
     AUTHORITY.configure_trust(context)
     return context
+
+
+def lax_certificates() -> tuple[bytes, bytes]:
+    """Return the certificate of an authority that strict checks refuse, and one of a server, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    corp, server = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("corp", "localhost"))
+    dates = datetime.now(UTC) - timedelta(1), datetime.now(UTC) + timedelta(1)
+    constraints, names = x509.BasicConstraints(ca=True, path_length=None), [x509.DNSName("localhost")]
+    root = x509.CertificateBuilder(corp, corp, key.public_key(), 1, *dates).add_extension(constraints, critical=False)
+    leaf = x509.CertificateBuilder(corp, server, key.public_key(), 2, *dates)
+    leaf = leaf.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    signed = [each.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM) for each in (root, leaf)]
+    return signed[0], key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + signed[1]
+
+
+def test_a_certificate_that_only_strict_checks_refuse_is_not_blamed_on_verify(make: Make, tmp_path: Path) -> None:
+    """As Python's own contexts make them since 3.13."""
+    root, chain = lax_certificates()
+    (tmp_path / "chain.pem").write_bytes(chain)
+    context, serving = ssl.create_default_context(cadata=root.decode()), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    serving.load_cert_chain(tmp_path / "chain.pem")
+    with Peer(polite, serving) as peer, pytest.raises(httpx.ConnectError) as caught:
+        make(verify=context).ask(peer.url)
+    said = str(translated(caught.value, "localhost", None))
+    assert "give verify an ssl.SSLContext without ssl.VERIFY_X509_STRICT" in said
+    assert "the file of its authority" not in said
 
 
 def certifi(_: Path) -> bool:
@@ -47,7 +80,7 @@ def trusted_file(path: Path) -> str:
         pytest.param(trusted_file, "localhost", None, id="file"),
         pytest.param(trusting_context, "localhost", None, id="context"),
         pytest.param(str, "localhost", "CERTIFICATE_VERIFY_FAILED", id="empty-directory"),
-        pytest.param(certifi, "localhost", "self-signed|unable to get local issuer", id="unknown-authority"),
+        pytest.param(certifi, "localhost", "local issuer.*give verify the file", id="unknown-authority"),
         pytest.param(trusted_file, "elsewhere.test", "Hostname mismatch", id="another-name"),
     ],
 )
@@ -59,9 +92,12 @@ def test_a_certificate_is_trusted_or_ends_the_call(
         if words is None:
             assert sender.ask(peer.url) == b"ok"
         else:
-            with pytest.raises(httpx.ConnectError, match=words) as caught:
+            with pytest.raises(httpx.ConnectError) as caught:
                 sender.ask(peer.url)
-            assert not may_pass(caught.value)
+            failure = translated(caught.value, "localhost", None)
+            assert re.search(words, str(failure))
+            assert isinstance(failure, ConnectionFailedError)
+            assert not failure.may_pass
         sender.close()
     assert peer.requests == ([0] if words is None else [])
 
@@ -98,6 +134,17 @@ def test_a_ca_file_that_cannot_be_used_is_a_configuration_error(
         path.write_text(content)
     with pytest.raises(ConfigurationError, match=r"ca\.pem.* cannot be used"):
         make(verify=str(path)).ask("https://localhost:1/")
+
+
+@pytest.mark.parametrize("verify", [certifi, trusted_file, str], ids=["certifi", "file", "directory"])
+def test_a_key_log_that_cannot_be_written_is_named(
+    make: Make, tmp_path: Path, verify: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's own contexts write it where the variable says."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "absent" / "keys"))
+    with pytest.raises(ConfigurationError, match=r"^SSLKEYLOGFILE '.*keys' cannot be used: .*No such file") as caught:
+        make(verify=verify(tmp_path)).ask("https://localhost:1/")
+    assert "CA file" not in str(caught.value)
 
 
 def test_the_ca_files_are_read_once_and_only_for_tls(make: Make, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +188,10 @@ def test_plain_text_on_the_tls_port_ends_the_call(make: Make, greeting: bytes) -
 
     with Peer(script) as peer, pytest.raises(httpx.ConnectError) as caught:
         make().ask(peer.url.replace("http:", "https:"))
-    assert not may_pass(caught.value)
+    failure = translated(caught.value, "localhost", None)
+    assert "it does not speak TLS there" in str(failure)
+    assert isinstance(failure, ConnectionFailedError)
+    assert not failure.may_pass
 
 
 @pytest.mark.parametrize("beginning", [b"", b"\x16", b"\x15\x03", b"\x16\x03\x03\x00\x7a\x02"])
