@@ -218,6 +218,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             connect_timeout=self._connect_timeout,
             read_timeout=self._read_timeout,
             host=endpoint.host,
+            proxy=_described(options.proxy, settings.proxy_origin) if self._transport is None else "",
             on_attempt=self._on_attempt,
             is_insecure=endpoint.scheme == "http" and not endpoint.is_loopback,
         )
@@ -332,6 +333,10 @@ class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]
         if runtime is None:
             raise closed() if self._clock.is_closed else late(operation_name, deadline)
         return runtime
+
+
+def _described(proxy: httpx.Proxy | None, origin: str | None) -> str:
+    return "" if proxy is None else f"{proxy.url.netloc.decode('ascii')} (from {origin})"
 
 
 def _clock(given: object) -> Clock:

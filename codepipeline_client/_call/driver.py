@@ -16,7 +16,7 @@ import httpx
 from attrs import frozen
 
 from .._http.response import MAX_BODY, read_body, read_body_async
-from .._protocol.messages import Attempt, Response
+from .._protocol.messages import Attempt, Response, redact
 from ..clock import DEADLINE, ClosableClock, Deadline
 from ..errors import CodePipelineError, ConnectionFailedError, RequestTimeoutError, TransportError
 from ..operations import READ_ONLY, OutputT
@@ -43,6 +43,8 @@ class ClientRuntime(Generic[TransportT]):
     read_timeout: float | None
     """Between two pieces of the response, or of the request."""
     host: str
+    proxy: str = ""
+    """The proxy on the way to it, and what names the proxy."""
     on_attempt: OnAttempt | None = None
     is_insecure: bool = False
     """Whether requests go to another machine as plain http."""
@@ -161,7 +163,7 @@ def drive(context: CallContext[httpx.BaseTransport, OutputT]) -> OutputT:
             step = next(steps)
             while True:
                 if isinstance(step, httpx.Request):
-                    step = steps.send(send(step, runtime.transport, runtime.clock))
+                    step = steps.send(send(step, runtime))
                 else:
                     runtime.clock.sleep(step)
                     step = next(steps)
@@ -184,7 +186,7 @@ async def drive_async(context: CallContext[httpx.AsyncBaseTransport, OutputT], *
             step = next(steps)
             while True:
                 if isinstance(step, httpx.Request):
-                    sent = send_async(step, runtime.transport, runtime.clock)
+                    sent = send_async(step, runtime)
                     came = sent if keeps_deadline else runtime.clock.wait(sent, context.deadline.left())
                     step = steps.send(await came)
                 else:
@@ -201,28 +203,34 @@ async def drive_async(context: CallContext[httpx.AsyncBaseTransport, OutputT], *
 # them the signed headers.
 
 
-def send(request: httpx.Request, transport: httpx.BaseTransport, clock: ClosableClock) -> Response | CodePipelineError:
+def send(request: httpx.Request, runtime: ClientRuntime[httpx.BaseTransport]) -> Response | CodePipelineError:
     before = sys.exception()
     try:
-        response = transport.handle_request(request)
-        return _response(request, response, read_body(response, request), clock.time())
+        response = runtime.transport.handle_request(request)
+        return _response(request, response, read_body(response, request), runtime.clock.time())
     except CodePipelineError as error:
         return error
     except FAILURES as error:
-        return translated(error, request.url.netloc.decode("ascii"), before)
+        return _failure(error, request, runtime.proxy, before)
 
 
 async def send_async(
-    request: httpx.Request, transport: httpx.AsyncBaseTransport, clock: ClosableClock
+    request: httpx.Request, runtime: ClientRuntime[httpx.AsyncBaseTransport]
 ) -> Response | CodePipelineError:
     before = sys.exception()
     try:
-        response = await transport.handle_async_request(request)
-        return _response(request, response, await read_body_async(response), clock.time())
+        response = await runtime.transport.handle_async_request(request)
+        return _response(request, response, await read_body_async(response), runtime.clock.time())
     except CodePipelineError as error:
         return error
     except FAILURES as error:
-        return translated(error, request.url.netloc.decode("ascii"), before)
+        return _failure(error, request, runtime.proxy, before)
+
+
+def _failure(error: Exception, request: httpx.Request, proxy: str, before: BaseException | None) -> TransportError:
+    attempt: Attempt = request.extensions[ATTEMPT]
+    hide = partial(redact, credentials=attempt.credentials)
+    return translated(error, request.url.netloc.decode("ascii"), before, proxy=proxy, hide=hide)
 
 
 def _response(request: httpx.Request, response: httpx.Response, body: bytes, received: float) -> Response:

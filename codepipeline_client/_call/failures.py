@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 import anyio
@@ -31,13 +33,13 @@ FAILURES: Final = (
 _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
     # The class, the limit that was exceeded if it is a timeout, and the message.
     (httpx.PoolTimeout, "timeout", "no connection to {host} became free in time"),
-    (httpx.ConnectTimeout, "connect_timeout", "no connection to {host} was made within connect_timeout"),
+    (httpx.ConnectTimeout, "connect_timeout", "no connection to {host}{through} was made within connect_timeout"),
     (httpx.ReadTimeout, "read_timeout", "{host} was silent for longer than read_timeout"),
     (httpx.WriteTimeout, "read_timeout", "{host} took no bytes of the request for longer than read_timeout"),
     (httpx.TimeoutException, "read_timeout", "the request to {host} timed out"),
     (TimeoutError, "read_timeout", "{host} was silent for longer than read_timeout"),
-    (httpx.ProxyError, None, "the proxy on the way to {host} refused: {reason}; check its URL and password"),
-    (httpx.ConnectError, None, "no connection to {host} could be made: {reason}"),
+    (httpx.ProxyError, None, "the proxy{proxy} on the way to {host} refused: {reason}; check its URL and password"),
+    (httpx.ConnectError, None, "no connection to {host}{through} could be made: {reason}"),
 )
 _OTHER: Final = (Exception, None, "the connection to {host} broke before the response was complete: {reason}")
 
@@ -66,27 +68,36 @@ _CERTIFICATE_HINTS: Final = (
 _UNKNOWN_HOST: Final = frozenset(getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA"))
 
 
-def translated(error: Exception, host: str, before: BaseException | None) -> TransportError:
+def translated(
+    error: Exception,
+    host: str,
+    before: BaseException | None,
+    *,
+    proxy: str = "",
+    hide: Callable[[str], str] = str,
+) -> TransportError:
     """
     Return *error* as one of ours; its cause is the same without the request and all frames.
 
-    *before* is what the caller was handling when it called: no part of this.
+    *before* is what the caller was handling when it called: no part of this. *hide* removes secrets from a text.
     """
     root = _root(error, before)
+    said, causes = hide(_unquoted(error)), hide(str(root)) if root is not error else ""
     kind, limit, words = next((row for row in _TABLE if isinstance(error, row[0])), _OTHER)
-    message = words.format(host=host, reason=_reason(error, root))
+    names = {"proxy": f" {proxy}", "through": f" through the proxy {proxy}"} if proxy else {"proxy": "", "through": ""}
+    message = words.format(host=host, reason=_reason(root, said, causes), **names)
     if limit is not None:
-        failure: TransportError = RequestTimeoutError(f"{message}: {error}" if str(error) else message, limit=limit)
+        failure: TransportError = RequestTimeoutError(f"{message}: {said}" if said else message, limit=limit)
     else:
         failure = ConnectionFailedError(message)
         failure.may_pass = may_pass(root) and not (kind is httpx.ProxyError and _is_refusal(str(error)))
     if not isinstance(error, httpx.HTTPError):
-        cause = _bare(error)
+        cause = _bare(error, hide)
     elif isinstance(error, httpx.TransportError) and type(error).__module__ == "httpx":
-        cause = type(error)(str(error))
+        cause = type(error)(said)
     else:  # a user's own class may want other arguments
-        cause = httpx.HTTPError(str(error))
-    cause.__cause__ = None if root is error else _bare(root)
+        cause = httpx.HTTPError(said)
+    cause.__cause__ = None if root is error else _bare(root, hide)
     failure.__cause__ = cause
     return failure
 
@@ -121,9 +132,18 @@ def _root(error: Exception, before: BaseException | None) -> BaseException:
     return root
 
 
-def _reason(error: Exception, root: BaseException) -> str:
+def _unquoted(error: Exception) -> str:
+    """Return the words of *error* without what they quote of the peer, which may quote a secret in any form."""
+    words = str(error)
+    if isinstance(error, httpx.ProxyError):
+        phrases = {f"{each.value}": f"{each.value} {each.phrase}" for each in HTTPStatus}
+        return re.sub(r"^(\d{3})\b.*", lambda match: phrases.get(match[1], match[1]), words, flags=re.DOTALL)
+    return re.sub(r"""[: ]*\b(bytearray\()?b(['"]).*\2\)?""", "", words, flags=re.DOTALL)
+
+
+def _reason(root: BaseException, *words: str) -> str:
     """Return the words of the transport, and those of the system."""
-    parts = [part for part in (str(error), str(root)) if part] or [type(root).__name__]
+    parts = [part for part in words if part] or [type(root).__name__]
     reason = parts[0] if parts[-1] in parts[0] else ": ".join(parts)
     if isinstance(root, ssl.SSLCertVerificationError):
         hint = next((hint for codes, hint in _CERTIFICATE_HINTS if getattr(root, "verify_code", None) in codes), "")
@@ -139,6 +159,9 @@ def _is_refusal(words: str) -> bool:
     return re.match(r"4(?!08|29)\d\d|Invalid username/password|Requested .* from proxy server", words) is not None
 
 
-def _bare(error: BaseException) -> BaseException:
+def _bare(error: BaseException, hide: Callable[[str], str]) -> BaseException:
+    error.args = tuple(hide(each) if isinstance(each, str) else each for each in error.args)
+    if isinstance(error, OSError) and error.strerror:
+        error.strerror = hide(error.strerror)
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error

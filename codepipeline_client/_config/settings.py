@@ -29,6 +29,8 @@ class Settings:
     endpoint: Endpoint
     proxy_url: str | None = field(repr=False)
     """Begins with its scheme, and may hold a password."""
+    proxy_origin: str | None
+    """The variable or the argument that names the proxy."""
     ca_file: str | None
     user_agent_app_id: str | None
     retry_mode: RetryMode
@@ -45,7 +47,7 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
     environ = environ.with_profile(arguments.profile_name)
     region_name = _region(arguments, environ)
     endpoint = _endpoint(arguments, environ, region_name)
-    proxy_url = _proxy_url(arguments, environ, endpoint)
+    proxy_url, proxy_origin = _proxy(arguments, environ, endpoint)
     uses_tls = "https" in (endpoint.scheme, urlsplit(proxy_url or "").scheme)
     app_id = environ.text("user_agent_app_id", arguments.user_agent_app_id, "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
     standard, rule = RETRY_MODES["standard"], "standard, adaptive or off"
@@ -53,6 +55,7 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
         region_name=region_name,
         endpoint=endpoint,
         proxy_url=proxy_url,
+        proxy_origin=proxy_origin,
         ca_file=_ca_file(arguments, environ) if uses_tls else None,
         user_agent_app_id=app_id.value or None,
         retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, _retry_mode, rule).value,
@@ -92,13 +95,14 @@ def _endpoint(arguments: ClientArguments, environ: Environment, region_name: str
     )
 
 
-def _proxy_url(arguments: ClientArguments, environ: Environment, endpoint: Endpoint) -> str | None:
+def _proxy(arguments: ClientArguments, environ: Environment, endpoint: Endpoint) -> tuple[str, str] | tuple[None, None]:
+    """Return the URL of the proxy, and what names it."""
     if arguments.proxy is not None:
-        return proxies.parse(arguments.proxy, "proxy")
+        return proxies.parse(arguments.proxy, "proxy"), "proxy"
     if not arguments.trust_env or endpoint.is_loopback:
-        return None
+        return None, None
     name = proxies.variable_for(endpoint.scheme, endpoint.host, environ.variables)
-    return None if name is None else proxies.parse(SecretText(environ.variables[name]), name)
+    return (None, None) if name is None else (proxies.parse(SecretText(environ.variables[name]), name), name)
 
 
 def _ca_file(arguments: ClientArguments, environ: Environment) -> str | None:

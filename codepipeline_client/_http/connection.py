@@ -13,7 +13,6 @@ import socket
 import ssl
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
@@ -231,8 +230,7 @@ def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
         raise httpx.ProxyError("its response to CONNECT is no HTTP, or was cut short")
     status = int(status_line[1])
     if not 200 <= status < 300:
-        phrases = {each.value: each.phrase for each in HTTPStatus}
-        raise httpx.ProxyError(f"{status} {phrases.get(status, 'unknown status')}")
+        raise httpx.ProxyError(f"{status}")
     if extra:
         # In the clear, before TLS: it would be read as if it had come inside, and anybody could have sent it.
         raise httpx.ProxyError("bytes that were not requested came before TLS began")

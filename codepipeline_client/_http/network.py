@@ -50,13 +50,13 @@ def _proxy(url: str | None) -> httpx.Proxy | None:
     return proxy
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class TransportOptions:
     """What all connections of a transport have in common."""
 
     verify: bool | str | ssl.SSLContext = True
     """True for certifi's CA files, the path of a CA file or directory, or a context, which is used as it is."""
-    proxy: httpx.Proxy | None = field(default=None, converter=_proxy, repr=False)
+    proxy: httpx.Proxy | None = field(default=None, converter=_proxy)
     """From its URL, ``http://``, ``https://``, ``socks5://`` or ``socks5h://``. Errors do not show a password in it."""
     max_connections: int = 64
     """How many connections may be open at once."""

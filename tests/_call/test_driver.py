@@ -247,7 +247,7 @@ class NotReachedInTime(httpx.NetworkError, httpx.ConnectTimeout):
         pytest.param(httpx.ConnectError("refused"), None, "no connection .* could be made: refused", id="refused"),
         pytest.param(httpx.ReadError(""), None, "broke .*: ReadError", id="no-words"),
         pytest.param(httpx.RemoteProtocolError("bad\n"), None, r"bad\\n", id="keep-alive-race"),
-        pytest.param(httpx.ProxyError("407"), None, "the proxy on the way .*: 407; check", id="proxy"),
+        pytest.param(httpx.ProxyError("407"), None, "the proxy on the way .*: 407 .*; check", id="proxy"),
         pytest.param(httpx.StreamError("odd"), None, "odd", id="stream"),
         pytest.param(ConnectionResetError("reset"), None, "reset", id="os"),
         pytest.param(ssl.SSLError(1, "tls"), None, "tls", id="tls"),

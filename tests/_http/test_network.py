@@ -263,8 +263,8 @@ def test_a_tunnel_is_asked_for_by_host_and_port() -> None:
         pytest.param(b"SSH-2.0-x\r\n\r\n", "no HTTP", id="another-protocol"),
         pytest.param(b"HTTP/1.1 200 O", "cut short", id="cut-short"),
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000, "no HTTP", id="long-head"),
-        pytest.param(b"HTTP/1.1 407 bad password hunter2\r\n\r\n", "^407 Proxy Authentication Required$", id="407"),
-        pytest.param(b"HTTP/1.1 599 hunter2\r\n\r\n", "^599 unknown status$", id="unknown-status"),
+        pytest.param(b"HTTP/1.1 407 bad password hunter2\r\n\r\n", "^407$", id="407"),
+        pytest.param(b"HTTP/1.1 599 hunter2\r\n\r\n", "^599$", id="unknown-status"),
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + OK, "not requested .* before TLS", id="a-response-before-tls"),
     ],
 )
