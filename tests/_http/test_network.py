@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from codepipeline_client import ConfigurationError, ConnectionFailedError
 from codepipeline_client._call.failures import may_pass, translated
-from codepipeline_client._http import TransportOptions, transport
+from codepipeline_client._http import TransportOptions, network, transport
 from codepipeline_client._http.network import Addresses, Resolver, Route, look_up
 from codepipeline_client._threads import SharedFuture
 from tests._http.peer import AUTHORITY, OK, Make, Peer, Talk, polite, server_context, tunnels
@@ -371,6 +372,12 @@ class Lookups:
     def __init__(self) -> None:
         self.gates: list[Event] = []
 
+    def end(self, number: int) -> None:
+        """End a lookup as soon as it has begun."""
+        while len(self.gates) <= number:
+            time.sleep(0.001)
+        self.gates[number].set()
+
     def __call__(self, host: bytes, port: int, **options: int) -> list[tuple[int, int, int, str, tuple[str, int]]]:
         if options["flags"]:
             raise socket.gaierror(socket.EAI_NONAME, "not an address")
@@ -413,17 +420,44 @@ def test_a_host_is_looked_up_once_for_all_that_need_it_at_the_same_time(lookups:
 
 
 def test_a_lookup_that_is_stuck_is_replaced_ever_more_rarely(lookups: Lookups) -> None:
-    time = FakeTime()
-    resolver = Resolver(TransportOptions(), time)
+    clock = FakeTime()
+    resolver = Resolver(TransportOptions(), clock)
     stuck = begun(resolver, lookups)
     for last_moment, next_moment in ((4.9, 5.0), (14.9, 15.0), (34.9, 35.0)):
-        time.now = last_moment
+        clock.now = last_moment
         assert resolver.find("far.test", 443) is stuck
-        time.now = next_moment
+        clock.now = next_moment
         another = begun(resolver, lookups)
         assert another is not stuck
         stuck = another
     assert len(lookups.gates) == 4
+
+
+def test_a_lookup_that_hangs_does_not_hold_up_later_calls(
+    make: Make, lookups: Lookups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one never ends. The calls that gave up on it have left nothing behind."""
+    monkeypatch.setattr(network, "_STUCK_AFTER", 0.1)
+    hung, shared = list[SharedFuture[Any]](), Resolver.find
+
+    def find(resolver: Resolver, host: str, port: int) -> Addresses | SharedFuture[Addresses]:
+        found = shared(resolver, host, port)
+        assert isinstance(found, SharedFuture)
+        hung.append(found)
+        return found
+
+    monkeypatch.setattr(Resolver, "find", find)
+    sender = make()
+    with Peer(polite) as peer:
+        for _ in range(3):
+            with pytest.raises(httpx.ConnectTimeout):
+                sender.ask(peer.url, connect=0.02)
+        assert [*map(id, hung)] == [id(hung[0])] * 3
+        time.sleep(0.1)
+        Thread(target=lookups.end, args=[1]).start()
+        assert sender.ask(peer.url) == b"ok"
+    assert not hung[0].done()
+    assert not hung[0].wakers
 
 
 def test_closing_ends_a_wait_for_a_lookup(make: Make, lookups: Lookups) -> None:
