@@ -10,42 +10,80 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
+from math import inf
+from queue import Empty, SimpleQueue
 from threading import RLock, Thread
-from typing import Any, TypeVar
+from time import monotonic
+from typing import Any, Final, Generic, TypeVar
 
 import anyio
 from anyio.lowlevel import EventLoopToken, current_token
 
 T = TypeVar("T")
 
+_LONGEST_WAIT: Final = 1.0
+"""Seconds that a thread waits at once: a signal that arrives just before a wait is handled only after it."""
 
-class SharedFuture(Future[T]):
-    """A result that any number of threads and tasks wait for. Tasks call `wait`, threads the future's own methods."""
+
+class SharedFuture(Generic[T]):
+    """
+    A result that any number of threads and tasks wait for. Tasks call `wait`.
+
+    Has no lock, as that of `concurrent.futures.Future`: an exception that a signal raises, at the wrong moment, would
+    leave it locked for ever.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.wakers = wakers = set[Callable[[], None]]()
-        """What wakes the tasks that wait now."""
-        # One callback for all tasks: a future has no way to remove the callback of a task that was cancelled.
-        self.add_done_callback(lambda _: _call_all(wakers))
+        self._outcomes: list[tuple[T] | BaseException] = []
+        """The first one counts."""
+        self.wakers = set[Callable[[], object]]()
+        """What wakes the threads and tasks that wait now."""
+
+    def done(self) -> bool:
+        return bool(self._outcomes)
+
+    @property
+    def has_failed(self) -> bool:
+        return isinstance(self._outcomes[0], BaseException)
 
     def settle(self, result: T) -> None:
         """Set the result, unless the future is done."""
-        with suppress(InvalidStateError):
-            self.set_result(result)
+        self._outcomes.append((result,))
+        self._wake()
 
     def settle_with(self, error: BaseException) -> None:
         """Set the exception, unless the future is done."""
-        with suppress(InvalidStateError):
-            self.set_exception(error)
+        self._outcomes.append(error)
+        self._wake()
 
+    def result(self, timeout: float | None = None) -> T:
+        """Wait in this thread, and return the result or raise the exception. Raises TimeoutError."""
+        woken = SimpleQueue[None]()
+        wake, ends = partial(woken.put, None), inf if timeout is None else monotonic() + timeout
+        self.wakers.add(wake)
+        try:
+            while not self.done():
+                left = ends - monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                with suppress(Empty):
+                    woken.get(timeout=min(left, _LONGEST_WAIT))
+        finally:
+            self.wakers.discard(wake)
+        return self.outcome()
 
-def _call_all(wakers: set[Callable[[], None]]) -> None:
-    for wake in tuple(wakers):
-        wake()
+    def outcome(self) -> T:
+        """Return the result of a future that is done, or raise its exception as a copy: others may raise it as well."""
+        outcome = self._outcomes[0]
+        if isinstance(outcome, BaseException):
+            raise copy.copy(outcome) from outcome.__cause__
+        return outcome[0]
+
+    def _wake(self) -> None:
+        for wake in tuple(self.wakers):
+            wake()
 
 
 def run_in_thread(work: Callable[[], T], *, name: str) -> SharedFuture[T]:
@@ -77,15 +115,7 @@ async def wait(future: SharedFuture[T]) -> T:
                 await event.wait()
         finally:
             future.wakers.discard(wake)
-    return outcome(future)
-
-
-def outcome(future: Future[T]) -> T:
-    """Return the result of a future that is done, or raise its exception as a copy: others may raise it as well."""
-    error = future.exception()
-    if error is not None:
-        raise copy.copy(error) from error.__cause__
-    return future.result()
+    return future.outcome()
 
 
 def call_soon(token: EventLoopToken, action: Callable[[], object]) -> None:

@@ -7,7 +7,6 @@ import gc
 import os
 import threading
 import weakref
-from concurrent.futures import CancelledError
 
 import anyio
 import pytest
@@ -26,27 +25,32 @@ def test_work_runs_in_a_daemon_thread_with_its_name() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["value", ValueError("no"), SystemExit()], ids=["result", "error", "exit"])
-@pytest.mark.parametrize("is_cancelled", [False, True])
-def test_the_outcome_of_work_is_the_futures(outcome: str | BaseException, is_cancelled: bool) -> None:
-    """Also if the thread exits. It is ignored if the future was cancelled."""
-    gate = threading.Event()
+def test_the_outcome_of_work_is_the_futures(outcome: str | BaseException) -> None:
+    """Also if the thread exits."""
 
     def work() -> str:
-        gate.wait(LIMIT)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    before = set(threading.enumerate())
     future = run_in_thread(work, name="lookup")
-    (thread,) = set(threading.enumerate()) - before
-    if is_cancelled:
-        future.cancel()
-    gate.set()
-    thread.join(LIMIT)
-    assert future.cancelled() is is_cancelled
-    if not is_cancelled:
-        assert (future.exception(LIMIT) or future.result(LIMIT)) == outcome
+    if isinstance(outcome, BaseException):
+        with pytest.raises(type(outcome)):
+            future.result(LIMIT)
+    else:
+        assert future.result(LIMIT) == outcome
+    assert future.has_failed is isinstance(outcome, BaseException)
+
+
+def test_the_first_outcome_counts_and_is_waited_for_in_time() -> None:
+    future = SharedFuture[str]()
+    with pytest.raises(TimeoutError):
+        future.result(0.01)
+    threading.Timer(0.01, future.settle, ["value"]).start()
+    assert future.result() == "value"
+    future.settle_with(ValueError())
+    assert future.result(0) == "value"
+    assert not future.wakers
 
 
 @BACKENDS
@@ -73,24 +77,19 @@ def test_many_tasks_wait_without_a_thread_each(backend: str) -> None:
 
 
 @BACKENDS
-@pytest.mark.parametrize("kind", [ValueError, CancelledError])
-def test_tasks_get_the_error_of_a_future(kind: type[Exception], backend: str) -> None:
-    """Also that of a future that is cancelled while they wait."""
+def test_tasks_get_the_error_of_a_future(backend: str) -> None:
 
     async def main() -> None:
         future = SharedFuture[str]()
 
         async def waiter() -> None:
-            with pytest.raises(kind):
+            with pytest.raises(ValueError, match="no"):
                 await wait(future)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(waiter)
             await anyio.wait_all_tasks_blocked()
-            if kind is CancelledError:
-                future.cancel()
-            else:
-                future.set_exception(kind())
+            future.settle_with(ValueError("no"))
 
     anyio.run(main, backend=backend)
 

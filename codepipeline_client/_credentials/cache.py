@@ -19,7 +19,7 @@ from anyio.lowlevel import EventLoopToken, current_token
 from attrs import Factory, define, evolve
 
 from .._protocol.sigv4 import Credentials
-from .._threads import ProcessLock, SharedFuture, outcome, run_in_thread, wait
+from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
 from ..errors import ConfigurationError, CredentialsError
 from .providers import provider_of
 
@@ -94,8 +94,7 @@ class CachedCredentials:
         """
         found = self._find(stale, None)
         if isinstance(found, SharedFuture):
-            found.exception(timeout)
-            found = outcome(found)
+            found = found.result(timeout)
         return self._unless_stale(found, stale)
 
     async def get_async(self, *, stale: Credentials | None = None) -> Credentials:

@@ -21,7 +21,7 @@ import httpx
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from .._threads import SharedFuture, outcome, wait
+from .._threads import SharedFuture, wait
 from .network import Resolver, Route
 from .pool import AnyLease, PooledConnection
 from .request import StepTimer
@@ -209,7 +209,7 @@ def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: AnyLease) -
             lease.wake_by(wake)  # raises when the pool was closed
     finally:
         future.wakers.discard(wake)
-    return outcome(future)
+    return future.outcome()
 
 
 def wait_for_wake(woken: SimpleQueue[None], timer: StepTimer) -> None:

@@ -12,7 +12,6 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
@@ -149,20 +148,17 @@ class Resolver:
     def _share(self, key: object, work: Callable[[], T], *, is_kept: bool) -> SharedFuture[T]:
         """Do *work* in a thread, once for all that need it. If stuck, it is replaced, each time after twice as long."""
         now = self._monotonic()
-        future, began, patience = self._shared.get(key, (None, now, _STUCK_AFTER / 2))
-        if future is not None and (future.done() or now - began < patience):
-            return future
+        future, began, patience = self._shared.get(key, (None, now, _STUCK_AFTER))
+        if future is not None:
+            is_good = is_kept and not future.has_failed if future.done() else now - began < patience
+            if is_good:
+                return future
+            patience = _STUCK_AFTER if future.done() else 2 * patience
         try:
             future = run_in_thread(work, name="codepipeline_client")
         except RuntimeError as error:
             raise OSError(f"no thread could be started: {error}") from error
-        self._shared[key] = future, now, patience * 2  # two threads at once only mean that the work is done twice
-
-        def forget(done: Future[T]) -> None:
-            if not is_kept or done.exception() is not None:
-                self._shared.pop(key, None)
-
-        future.add_done_callback(forget)
+        self._shared[key] = future, now, patience  # two threads at once only mean that the work is done twice
         return future
 
 
