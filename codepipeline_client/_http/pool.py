@@ -8,11 +8,11 @@ any two statements, so their order keeps it consistent.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import RLock
 from typing import Any, Generic, TypeAlias, TypeVar
-from weakref import ReferenceType, WeakSet, ref
+from weakref import ReferenceType, ref
 
 from .network import TransportOptions
 
@@ -72,8 +72,10 @@ class ConnectionPool(Generic[ConnectionT]):
         self._monotonic = options.monotonic
         self._lock = RLock()
         self._queue: deque[ReferenceType[Lease[ConnectionT]]] = deque()
-        # A lease that an interrupt made its call lose leaves this set, and so frees its connection for another call.
-        self._granted: WeakSet[Lease[ConnectionT]] = WeakSet()
+        # A lease that an interrupt made its call lose is given back. Not by a WeakSet: the next interrupt may end its
+        # callback, which is in Python.
+        self._granted: set[ReferenceType[Lease[ConnectionT]]] = set()
+        self._lost: deque[ReferenceType[Lease[ConnectionT]]] = deque()
         self._idle: deque[tuple[float, object, ConnectionT]] = deque()
         self._unusable: deque[ConnectionT] = deque()
         self.is_closed = False
@@ -89,13 +91,13 @@ class ConnectionPool(Generic[ConnectionT]):
             self._grant()
             if self.is_closed:
                 raise PoolClosed
-            return lease in self._granted
+            return ref(lease) in self._granted
 
     def release(self, lease: Lease[ConnectionT]) -> None:
         """End *lease*, and grant the next one."""
         with self._lock:
-            if lease in self._granted:
-                self._granted.discard(lease)
+            if ref(lease) in self._granted:
+                self._granted.discard(ref(lease))
             else:
                 with suppress(ValueError):
                     self._queue.remove(ref(lease))
@@ -132,24 +134,31 @@ class ConnectionPool(Generic[ConnectionT]):
 
     def connections(self) -> list[ConnectionT]:
         """Return all connections. Takes no lock: a thread of the parent may have held it when this process forked."""
-        used = [lease.connection for lease in tuple(self._granted) if lease.connection is not None]
+        used = [lease.connection for lease in _living(self._granted) if lease.connection is not None]
         return [*used, *(connection for _, _, connection in tuple(self._idle))]
 
     def close(self) -> None:
         """End all calls, and refuse new ones."""
         self.is_closed = True
         with self._lock:
-            queued = [lease for each in tuple(self._queue) if (lease := each()) is not None]
-            for lease in (*queued, *self._granted):
+            for lease in _living([*self._queue, *self._granted]):
                 lease.is_closed = True
                 if lease.wake is not None:
                     lease.wake()
 
     def _grant(self) -> None:
+        while self._lost:
+            self._granted.discard(self._lost[0])
+            self._lost.popleft()
         with suppress(IndexError):  # a signal handler may take what was there a moment ago
             while len(self._granted) < self._max_connections:
-                lease = self._queue.popleft()()
+                lease = self._queue[0]()  # which leaves the queue last: an interrupt may come at any moment
                 if lease is not None:
-                    self._granted.add(lease)
+                    self._granted.add(ref(lease, self._lost.append))
                     if lease.wake is not None:
                         lease.wake()
+                self._queue.popleft()
+
+
+def _living(leases: Iterable[ReferenceType[Lease[ConnectionT]]]) -> list[Lease[ConnectionT]]:
+    return [lease for each in tuple(leases) if (lease := each()) is not None]
