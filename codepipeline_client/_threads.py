@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 import os
+import queue
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
-from queue import Empty, SimpleQueue
 from threading import RLock, Thread
 from time import monotonic
 from typing import Any, Final, Generic, TypeVar
@@ -60,7 +60,7 @@ class SharedFuture(Generic[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """Wait in this thread, and return the result or raise the exception. Raises TimeoutError."""
-        woken = SimpleQueue[None]()
+        woken = new_queue()
         wake, ends = partial(woken.put, None), inf if timeout is None else monotonic() + timeout
         self.wakers.add(wake)
         try:
@@ -68,7 +68,7 @@ class SharedFuture(Generic[T]):
                 left = ends - monotonic()
                 if left <= 0:
                     raise TimeoutError
-                with suppress(Empty):
+                with suppress(queue.Empty):
                     woken.get(timeout=min(left, _LONGEST_WAIT))
         finally:
             self.wakers.discard(wake)
@@ -116,6 +116,11 @@ async def wait(future: SharedFuture[T]) -> T:
         finally:
             future.wakers.discard(wake)
     return future.outcome()
+
+
+def new_queue() -> queue.SimpleQueue[Any]:
+    """Return a queue for threads to wait at. Not imported by its name, which gevent may replace at any time."""
+    return queue.SimpleQueue()
 
 
 def call_soon(token: EventLoopToken, action: Callable[[], object]) -> None:

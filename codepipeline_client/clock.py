@@ -4,11 +4,11 @@ Tell the time, sleep, and measure how much time a call has left.
 
 from __future__ import annotations
 
+import queue
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
-from queue import Empty, SimpleQueue
 from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import anyio
@@ -109,7 +109,7 @@ class ClosableClock:
         self.is_closed: bool = False
         self._clock = clock
         # A queue: a signal handler may call its `put` at any moment. An event's `set` would wait for its own lock.
-        self._closed = SimpleQueue[None]()
+        self._closed = _threads.new_queue()
         self._scopes: dict[anyio.CancelScope, EventLoopToken] = {}
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class ClosableClock:
             return
         ends = time.monotonic() + seconds
         while not self.is_closed and (left := ends - time.monotonic()) > 0:
-            with suppress(Empty):
+            with suppress(queue.Empty):
                 self._closed.get(timeout=min(left, _LONGEST_WAIT))
                 self._closed.put(None)  # for the next thread that sleeps
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import queue
 import threading
 import weakref
+from typing import Any
 
 import anyio
 import pytest
 import trio
 
-from codepipeline_client._threads import ProcessLock, SharedFuture, run_in_thread, wait
+from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient
+from codepipeline_client._threads import ProcessLock, SharedFuture, new_queue, run_in_thread, wait
+from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 LIMIT = 10.0
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -170,3 +174,79 @@ def test_a_lock_is_held_by_one_thread_of_its_process(monkeypatch: pytest.MonkeyP
         assert not run_in_thread(lambda: lock().acquire(blocking=False), name="other").result(LIMIT)
         monkeypatch.setattr(os, "getpid", lambda: here + 1)
         assert run_in_thread(lambda: lock().acquire(blocking=False), name="child").result(LIMIT)
+
+
+class RecordedLock:
+    """A lock that knows whether the current thread holds any of its kind."""
+
+    held = threading.local()
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        is_acquired = self._lock.acquire(blocking, timeout)
+        self.held.count = self.count() + is_acquired
+        return is_acquired
+
+    def release(self) -> None:
+        self.held.count = self.count() - 1
+        self._lock.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    @classmethod
+    def count(cls) -> int:
+        return getattr(cls.held, "count", 0)
+
+
+@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
+def test_no_thread_is_started_under_a_lock(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under gevent, to start a thread is to switch to one that may want the lock: a deadlock."""
+    start, started = threading.Thread.start, list[tuple[str, int]]()
+
+    def recorded(thread: threading.Thread) -> None:
+        started.append((thread.name, RecordedLock.count()))
+        start(thread)
+
+    async def main(options: dict[str, Any], wanted: dict[str, Any]) -> None:
+        async with AsyncCodePipelineClient(**options) as client:
+            await client.get_pipeline_execution(**wanted)
+
+    with LocalCodePipeline() as service:
+        execution = service.put_execution(make_pipeline_execution())
+        name, number = execution.pipeline_name, execution.pipeline_execution_id
+        wanted: dict[str, Any] = {"pipeline_name": name, "pipeline_execution_id": number}
+        options: dict[str, Any] = {
+            "region_name": service.region_name,
+            "credentials": lambda: service.credentials,
+            "endpoint_url": service.endpoint_url.replace("127.0.0.1", "localhost"),
+        }
+        for module in ("_threads", "_http.pool"):
+            monkeypatch.setattr(f"codepipeline_client.{module}.RLock", RecordedLock)
+        monkeypatch.setattr(threading.Thread, "start", recorded)
+        if kind == "sync":
+            with CodePipelineClient(**options) as client:
+                client.get_pipeline_execution(**wanted)
+        else:
+            anyio.run(main, options, wanted, backend=kind)
+    ours = [(name, count) for name, count in started if name.startswith("codepipeline_client")]
+    assert len(ours) >= 2, "the lookup and the credentials"
+    assert {count for _, count in ours} == {0}
+
+
+def test_threads_wait_at_queues_that_may_be_replaced_after_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As gevent does: Python's own would stop all greenlets."""
+
+    class Replaced(queue.Queue[Any]):
+        """It stands in for gevent's."""
+
+    monkeypatch.setattr(queue, "SimpleQueue", Replaced)
+    assert isinstance(new_queue(), Replaced)
+    future = SharedFuture[str]()
+    threading.Timer(0.01, future.settle, ["value"]).start()
+    assert future.result(LIMIT) == "value"

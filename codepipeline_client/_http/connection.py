@@ -7,13 +7,13 @@ anyio have it; the transport makes httpx's errors of it.
 
 from __future__ import annotations
 
+import queue
 import re
 import select
 import socket
 import ssl
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
 import anyio
@@ -21,7 +21,7 @@ import httpx
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from .._threads import SharedFuture, wait
+from .._threads import SharedFuture, new_queue, wait
 from .network import Resolver, Route
 from .pool import AnyLease, PooledConnection
 from .request import StepTimer
@@ -199,7 +199,7 @@ class AsyncConnection(_BaseConnection):
 
 def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: AnyLease) -> T:
     """Return the result of *future*. Raises TimeoutError, and PoolClosed when the pool is closed."""
-    woken = SimpleQueue[None]()
+    woken = new_queue()
     wake = partial(woken.put, None)
     future.wakers.add(wake)
     try:
@@ -212,10 +212,10 @@ def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: AnyLease) -
     return future.outcome()
 
 
-def wait_for_wake(woken: SimpleQueue[None], timer: StepTimer) -> None:
+def wait_for_wake(woken: queue.SimpleQueue[None], timer: StepTimer) -> None:
     """Wait until something is put, or for a moment. Raises TimeoutError when the time of the step is over."""
     timeout = timer.timeout()
-    with suppress(Empty):
+    with suppress(queue.Empty):
         woken.get(timeout=_LONGEST_WAIT if timeout is None else min(timeout, _LONGEST_WAIT))
 
 

@@ -12,14 +12,13 @@ import weakref
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from queue import SimpleQueue
 from typing import Final, TypeAlias
 
 import anyio
 import httpx
 from anyio.lowlevel import EventLoopToken, current_token
 
-from .._threads import call_soon, wait
+from .._threads import call_soon, new_queue, wait
 from ..operations import READ_ONLY
 from .connection import AsyncConnection, Connection, wait_for_wake, wait_in_thread
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
@@ -50,7 +49,7 @@ class PooledTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
-        timer, woken, key = StepTimer(request), SimpleQueue[None](), _key(request, self._options, is_async=False)
+        timer, woken, key = StepTimer(request), new_queue(), _key(request, self._options, is_async=False)
         pool, resolver = self._here()
         lease = _Lease(partial(woken.put, None))
         try:

@@ -6,12 +6,12 @@ Which execution is polled next, and when, is decided in `batch`.
 
 from __future__ import annotations
 
+import queue
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias, cast
 
 import anyio
@@ -83,7 +83,7 @@ class BatchIterator(SharedIterator[FollowedExecution]):
 
     _call: Call
     _batch: Batch
-    _results: SimpleQueue[_Result] = field(factory=SimpleQueue[_Result], init=False)
+    _results: queue.SimpleQueue[_Result] = field(factory=_threads.new_queue, init=False)
 
     def advance(self) -> FollowedExecution:
         batch, scheduler = self._batch, self._batch.scheduler
@@ -117,13 +117,13 @@ class BatchIterator(SharedIterator[FollowedExecution]):
 
     def _receive(self, wait: float) -> None:
         """Record the polls that have ended. If there are none, wait for one."""
-        with suppress(Empty):
+        with suppress(queue.Empty):
             self._batch.record(*self._results.get(timeout=min(wait, _MAX_BLOCK)))
             while True:
                 self._batch.record(*self._results.get_nowait())
 
 
-def _execute(call: Call, poll: Poll, results: SimpleQueue[_Result], monotonic: Callable[[], float]) -> None:
+def _execute(call: Call, poll: Poll, results: queue.SimpleQueue[_Result], monotonic: Callable[[], float]) -> None:
     outcome: Outcome | BaseException
     try:
         outcome = call(poll.schedule.reference, poll.timeout)
