@@ -308,10 +308,19 @@ def tls_error(reason: str) -> ssl.SSLError:
     return error
 
 
+def untrusted(code: int) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "no")
+    error.verify_code = code
+    return error
+
+
 @pytest.mark.parametrize(
     ("failure", "hint"),
     [
-        pytest.param(ssl.SSLCertVerificationError(1, "no"), "give verify the file of its authority", id="certificate"),
+        pytest.param(untrusted(20), "give verify the file of its authority", id="unknown-authority"),
+        pytest.param(untrusted(10), "check its dates, and the clock of this machine", id="expired"),
+        pytest.param(untrusted(92), "without ssl.VERIFY_X509_STRICT", id="strict"),
+        pytest.param(untrusted(62), "no", id="another-name"),
         pytest.param(tls_error("WRONG_VERSION_NUMBER"), "it does not speak TLS there", id="no-tls"),
     ],
 )

@@ -25,7 +25,7 @@ from anyio.from_thread import start_blocking_portal
 
 from codepipeline_client import ConfigurationError
 from codepipeline_client._call.failures import may_pass
-from codepipeline_client._http import AsyncPooledTransport, TransportOptions
+from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from codepipeline_client._http.connection import Connection, wait_for_wake
 from tests._http.peer import OK, Make, Peer, Script, Sender, Talk, polite, server_context, silent
 
@@ -615,5 +615,7 @@ def test_a_client_in_a_generator_that_its_loop_ends_is_closed(backend: str) -> N
         assert peer.wait_closed(1)
 
 
-def test_a_pool_that_was_never_used_can_be_closed(make: Make) -> None:
+def test_a_pool_that_was_never_used_can_be_closed_or_forgotten(make: Make) -> None:
     make().close()
+    gone = weakref.ref(PooledTransport(TransportOptions()))
+    assert gone() is None
