@@ -14,9 +14,10 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from random import Random
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -46,13 +47,13 @@ def service() -> Iterator[LocalCodePipeline]:
         yield endpoint
 
 
-def new_client(service: LocalCodePipeline, **more: Any) -> CodePipelineClient:
-    options = {"max_connections": CONNECTIONS, "timeout": 10.0, **more}
+def new_client(service: LocalCodePipeline) -> CodePipelineClient:
     return CodePipelineClient(
         region_name=service.region_name,
         endpoint_url=service.endpoint_url.replace("127.0.0.1", "localhost"),  # so that there are lookups
         credentials=lambda: service.credentials,
-        **options,
+        max_connections=CONNECTIONS,
+        timeout=10.0,
     )
 
 
@@ -68,6 +69,10 @@ def call(client: CodePipelineClient, number: int) -> None:
 def call_until_it_fails(client: CodePipelineClient, number: int) -> None:
     while True:
         call(client, number)
+
+
+def close(client: CodePipelineClient, _: int, frame: FrameType | None) -> None:
+    client.close()
 
 
 @pytest.fixture
@@ -115,7 +120,7 @@ def test_a_signal_handler_may_close_the_client_at_any_moment_of_a_call(service: 
     moment = Random(6)
     for number in range(INTERRUPTS // 3):
         client = new_client(service)
-        signal.signal(signal.SIGALRM, lambda *_, client=client: client.close())
+        signal.signal(signal.SIGALRM, partial(close, client))
         signal.setitimer(signal.ITIMER_REAL, moment.uniform(0.00002, 0.006))
         with pytest.raises((ConnectionFailedError, ConfigurationError), match="closed"):
             call_until_it_fails(client, number)
