@@ -28,6 +28,8 @@ _ADVISORY_WINDOW: Final = 15 * 60.0
 _MANDATORY_WINDOW: Final = 10 * 60.0
 """Seconds before the expiry from which callers wait for it."""
 _RETRY_INTERVAL: Final = 30.0
+_START_LIMIT: Final = 1.0
+"""Seconds after which a refresh that has not begun is started again: an exception of a signal handler prevented it."""
 
 
 class FetchedCredentials(NamedTuple):
@@ -53,6 +55,7 @@ class _Refresh:
     started: float
     patience: float = 300.0
     """After how many seconds the source is asked again: twice as many each time, since each costs a thread."""
+    has_begun: bool = False
     outcome: SharedFuture[Credentials] = Factory(SharedFuture[Credentials])
 
 
@@ -142,13 +145,14 @@ class CachedCredentials:
         refresh = self._refreshes.get(key)
         if refresh is None:
             refresh = self._refreshes[key] = _Refresh(loop, now)
-        elif now - refresh.started < refresh.patience:
+        elif now - refresh.started < (refresh.patience if refresh.has_begun else _START_LIMIT):
             return refresh, False
         else:
-            refresh.started, refresh.patience = now, 2 * refresh.patience
+            refresh.started, refresh.patience = now, 2 * refresh.patience if refresh.has_begun else refresh.patience
         return refresh, True
 
     def _run(self, refresh: _Refresh, fetch: Callable[[EventLoopToken | None], object]) -> None:
+        refresh.has_begun = True
         try:
             fetched = fetch(refresh.loop)
             with self._lock():

@@ -36,6 +36,26 @@ SECOND: Final = 1 / 60
 # --- One refresh for all ---
 
 
+def test_a_refresh_that_an_interrupt_kept_from_starting_is_started_by_a_later_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A signal handler may raise an exception at any moment, and the next callers would wait for nothing."""
+    now, cache = [0.0], cache_of(open_source(credentials()))
+    monkeypatch.setattr(cache_module, "monotonic", lambda: now[0])
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module, "run_in_thread", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            get(cache)
+    with pytest.raises(TimeoutError):
+        cache.get(timeout=0.01)
+    now[0] = 1.0
+    assert cache.get(timeout=LIMIT) == credentials()
+
+
 def test_fifty_threads_cause_one_fetch() -> None:
     """It runs in a thread of its own, since it may block, and its credentials are kept."""
     source, start = Source((credentials(),)), threading.Barrier(50)
