@@ -78,6 +78,7 @@ class Connection(_BaseConnection):
             host = self._route.host
             self._socket = sock = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
             lease.wake_by(self._shut_down)
+            sock.settimeout(timer.timeout())  # what is left after the wait for the proxy
             sock.do_handshake()
 
     def send(self, request: httpx.Request, timer: StepTimer, lease: AnyLease) -> httpx.Response:

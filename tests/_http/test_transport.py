@@ -343,6 +343,26 @@ def test_one_byte_after_the_other_does_not_pass_the_deadline(
         sender.close()
 
 
+def test_a_handshake_takes_what_a_slow_proxy_has_left_of_the_time(
+    ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float | None] = []
+
+    def slow_proxy(talk: Talk) -> None:
+        talk.read(b"\r\n\r\n")
+        talk.peer.end.wait(0.1)
+        talk.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    def do_handshake(self: ssl.SSLSocket) -> None:
+        limits.append(self.gettimeout())
+        raise ConnectionResetError
+
+    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", do_handshake)
+    with Peer(slow_proxy) as peer, pytest.raises(httpx.ConnectError):
+        Sender(TransportOptions(verify=ca_file, proxy=peer.url), None).ask("https://far.test/", connect=5)
+    assert 0 < (limits[0] or 0) <= 4.9
+
+
 def test_a_server_that_takes_nothing_ends_the_request_in_time(sender: Sender) -> None:
     with Peer(lambda talk: talk.peer.end.wait(10)) as peer:
         with pytest.raises((httpx.WriteTimeout, httpx.ReadTimeout)):
