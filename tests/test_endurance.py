@@ -365,6 +365,27 @@ def test_a_forked_childs_event_loop_makes_connections_of_its_own(family: LocalCo
     anyio.run(client.aclose, backend=backend)
 
 
+@CAN_FORK
+@MAY_WARN_OF_FORKS
+def test_a_forked_child_that_goes_on_with_the_event_loop_makes_connections_of_its_own(
+    family: LocalCodePipeline,
+) -> None:
+    """As workers do that are forked after a first call: all of them have the loop that was made before."""
+    client = AsyncCodePipelineClient(**options_for(family, timeout=SOON))
+
+    def twice(execution: PipelineExecution) -> bool:
+        return all(good(runner.run(acalled(client, execution)), execution) for _ in range(2))
+
+    with asyncio.Runner() as runner:
+        assert twice(PARENT)
+        assert in_child(lambda: twice(CHILD))
+        assert twice(PARENT)
+        runner.run(client.aclose())
+    assert len(connections_of(family, PARENT)) == 1
+    assert len(connections_of(family, CHILD)) == 1
+    assert not connections_of(family, PARENT) & connections_of(family, CHILD)
+
+
 def once(arrived: threading.Event, fault: faults.Fault) -> Callable[[IncomingRequest], faults.Fault | None]:
     """Return a rule that lets *fault* happen to the first request, and tells that it *arrived*."""
 

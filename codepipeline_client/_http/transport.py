@@ -111,14 +111,18 @@ class PooledTransport(httpx.BaseTransport):
 
 
 class AsyncPooledTransport(httpx.AsyncBaseTransport):
-    """The same for tasks, with a pool for each event loop. What is idle in other loops is closed when these end."""
+    """
+    The same for tasks, with a pool for each event loop. What is idle in other loops is closed when these end.
+
+    A forked process may go on with the event loop of its parent, but not with its connections.
+    """
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
         self._failures: tuple[type[Exception], ...] = (*_BROKEN, httpx.TransportError, *options.socks_errors)
         self._is_closed = False
         self._resolvers: dict[int, Resolver] = {}
-        self._loops: dict[object, tuple[_AsyncPool, EventLoopToken, AsyncGenerator[None]]] = {}
+        self._loops: dict[tuple[int, object], tuple[_AsyncPool, EventLoopToken, AsyncGenerator[None]]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
@@ -153,9 +157,9 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close all connections. Requests that are in flight fail, and so do later ones."""
         self._is_closed = True
-        here = current_token().native_token
-        for loop, (pool, token, end) in tuple(self._loops.items()):
-            if loop is here:
+        here = os.getpid(), current_token().native_token
+        for key, (pool, token, end) in tuple(self._loops.items()):
+            if key == here:
                 with suppress(RuntimeError):  # the event loop ends, and is at it already
                     await end.aclose()
             else:
@@ -164,16 +168,17 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
     async def _here(self) -> _AsyncPool:
         """Return the pool of this event loop. Those of loops that have ended are forgotten."""
         token = current_token()
-        here = self._loops.get(token.native_token)
+        key = os.getpid(), token.native_token
+        here = self._loops.get(key)
         if here is not None:
             return here[0]
-        for loop, (other, _, _) in tuple(self._loops.items()):
-            if other.is_closed or getattr(loop, "is_closed", bool)():  # asyncio's tells
-                self._loops.pop(loop, None)
+        for other, (ended, _, _) in tuple(self._loops.items()):
+            if ended.is_closed or getattr(other[1], "is_closed", bool)():  # asyncio's tells
+                self._loops.pop(other, None)
         pool: _AsyncPool = ConnectionPool(self._options)
         pool.is_closed = self._is_closed
         end = _close_at_end(pool)
-        self._loops[token.native_token] = pool, token, end
+        self._loops[key] = pool, token, end
         await anext(end)
         return pool
 
