@@ -96,6 +96,7 @@ class Connection(_BaseConnection):
         while not parser.is_complete:
             timer.begin("read")
             self._feed(parser, self._receive(timer))
+        lease.wake_by(None)  # raises when the pool was closed: that ends a body without a length, too
         return parser.response()
 
     def close(self) -> None:

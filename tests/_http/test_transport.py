@@ -570,7 +570,13 @@ def stops_in_the_body(talk: Talk) -> None:
     talk.read()
 
 
-@pytest.mark.parametrize("script", [silent, stops_in_the_body])
+def stops_in_a_body_without_a_length(talk: Talk) -> None:
+    talk.read()
+    talk.write(b"HTTP/1.1 200 OK\r\n\r\no")
+    talk.read()
+
+
+@pytest.mark.parametrize("script", [silent, stops_in_the_body, stops_in_a_body_without_a_length])
 def test_closing_ends_calls_that_wait_for_a_response_or_a_connection(make: Make, script: Script) -> None:
     sender = make(max_connections=1)
     with Peer(script) as peer, ThreadPoolExecutor(3) as threads:
