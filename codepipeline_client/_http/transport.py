@@ -170,7 +170,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         token = current_token()
         key = os.getpid(), token.native_token
         here = self._loops.get(key)
-        if here is not None:
+        if here is not None and (self._is_closed or not here[0].is_closed):
             return here[0]
         for other, (ended, _, _) in tuple(self._loops.items()):
             if ended.is_closed or getattr(other[1], "is_closed", bool)():  # asyncio's tells

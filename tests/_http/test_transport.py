@@ -496,6 +496,18 @@ def test_event_loops_that_have_ended_are_forgotten() -> None:
         assert [each() is None for each in loops] == [True] * 4 + [False]  # the last one is known until the next
 
 
+@pytest.mark.filterwarnings("ignore:asynchronous generator:ResourceWarning")  # asyncio's, for the second one
+def test_an_event_loop_may_go_on_after_its_generators_have_ended() -> None:
+    """As with a helper that ends them after each call, and keeps the loop."""
+    with Peer(polite) as peer, asyncio.Runner() as runner:
+        transport = AsyncPooledTransport(TransportOptions())
+        for _ in range(2):
+            assert runner.run(ask_twice(transport, peer.url)) == [b"ok", b"ok"]
+            runner.run(runner.get_loop().shutdown_asyncgens())
+        runner.run(transport.aclose())
+    assert peer.requests == [0, 0, 1, 1]
+
+
 TWO_LOOPS = """
 import asyncio, gc, sys, httpx
 from codepipeline_client._http import AsyncPooledTransport, TransportOptions
