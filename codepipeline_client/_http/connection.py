@@ -225,7 +225,8 @@ def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
     """Add *data* to a *reply* to CONNECT; return whether the tunnel is open. Raises ProxyError, never quotes it."""
     reply += data
     head, end, extra = reply.partition(b"\r\n\r\n")
-    if data and not end and len(reply) <= MAX_OVERHEAD:
+    begins_well = b"HTTP/1.".startswith(reply[:7])
+    if begins_well and data and not end and len(reply) <= MAX_OVERHEAD:
         return False
     status_line = re.match(rb"HTTP/1\.[01] ([1-9]\d\d)[ \r]", head + b"\r")
     if not end or status_line is None:
