@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import pickle
 import socket
+import socketserver
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import httpx
@@ -145,15 +149,73 @@ def test_a_failing_network_shows_no_secret(seen: Callable[..., str], logs: pytes
     assert secrets_in(text + logs.text) == []
 
 
-def test_a_transport_that_blames_the_request_shows_no_secret(seen: Callable[..., str]) -> None:
-    def fail(request: httpx.Request) -> httpx.Response:
-        headers = dict(request.headers)
-        assert TOKEN in headers.values()
-        raise httpx.ReadError("gone", request=request)
+def raise_from(cause: Exception) -> None:
+    raise httpx.ConnectError("gone") from cause
 
-    text = seen(region_name="eu-west-1", credentials=CREDENTIALS, transport=httpx.MockTransport(fail))
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(lambda: httpx.ReadError(f"gone: {TOKEN}"), id="httpx"),
+        pytest.param(lambda: httpx.ReadTimeout(f"waiting with {quote(TOKEN, safe='')}"), id="timeout"),
+        pytest.param(lambda: httpx.HTTPError(html.escape(f'"{TOKEN}"').replace("+", "&#43;")), id="base-class"),
+        pytest.param(lambda: OSError(f"{TOKEN} was refused"), id="system"),
+        pytest.param(lambda: raise_from(OSError(5, "cannot send", TOKEN)), id="behind-another"),
+    ],
+)
+def test_a_transport_that_blames_the_request_shows_no_secret(seen: Callable[..., str], error: Any) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        assert request.headers["x-amz-security-token"] == TOKEN
+        failure = error()
+        failure.request = request
+        raise failure
+
+    text = seen(region_name="eu-west-1", credentials=CREDENTIALS, transport=httpx.MockTransport(fail), max_attempts=1)
+    assert "ConnectionFailedError" in text or "RequestTimeoutError" in text
+    assert secrets_in(text) == []
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param("HTTP/1.1 {token}\r\n\r\n", id="status-line"),
+        pytest.param("HTTP/1.1 200 OK\r\n{token}\r\n\r\n", id="header-line"),
+        pytest.param("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{token}\r\n", id="chunk-size"),
+    ],
+)
+def test_a_malformed_response_that_quotes_shows_no_secret(seen: Callable[..., str], response: str) -> None:
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(response.format(token=TOKEN).encode())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        text = seen(region_name="eu-west-1", endpoint_url=url, credentials=CREDENTIALS, max_attempts=1)
+        server.shutdown()
     assert "ConnectionFailedError" in text
     assert secrets_in(text) == []
+
+
+def test_a_long_token_that_is_quoted_is_masked_before_the_message_is_cut(seen: Callable[..., str]) -> None:
+    token = "planted/" * 800
+    credentials = Credentials(access_key_id="AKID", secret_access_key=SECRET_KEY, session_token=token)
+    transport = httpx.MockTransport(lambda _: httpx.Response(403, text=f"Bad token {token}!"))
+    text = seen(region_name="eu-west-1", credentials=credentials, transport=transport)
+    assert "Bad token [secret]" in text
+    assert secrets_in(text) == []
+
+
+def test_a_secret_of_an_emulator_alters_no_message_and_no_code(seen: Callable[..., str]) -> None:
+    """It is a word, and a code that tells the error is never altered."""
+    credentials = Credentials(access_key_id="AKID", secret_access_key="Pipeline", session_token="NotFoundException")
+    body = {"__type": "PipelineNotFoundException", "message": "no pipeline with name 'Pipeline-web'"}
+    transport = httpx.MockTransport(lambda _: httpx.Response(400, json=body))
+    text = seen(region_name="eu-west-1", credentials=credentials, transport=transport)
+    assert "'code': 'PipelineNotFoundException'" in text
+    assert "no pipeline with name 'Pipeline-web'" in text
 
 
 def test_a_silent_service_shows_no_secret(seen: Callable[..., str], service: LocalCodePipeline) -> None:

@@ -21,6 +21,7 @@ _EXCERPT_CHARACTERS: Final = 120
 _EXCERPT_BYTES: Final = 4096
 _MAX_PROBLEM: Final = 600
 _MAX_CODE: Final = 128
+_MAX_MESSAGE: Final = 16_384
 _MAX_ELEMENTS: Final = 10_000
 """The longest list that is read: far more than a pipeline may have of anything."""
 
@@ -136,9 +137,11 @@ def _service_error(operation_name: str, response: Response) -> ServiceError:
         payload = {"message": _excerpt(response)}
     code = _first_text(response.headers.get("x-amzn-errortype"), payload.get("code"), payload.get("__type"))
     code = code.partition(":")[0].rpartition("#")[2].strip()  # without a namespace before it and a URI behind it
+    if code not in SERVICE_ERRORS and response.redact(code) != code:
+        code = ""  # no code is altered
     return SERVICE_ERRORS.get(code, ServiceError)(
-        response.redact(_first_text(payload.get("message"), payload.get("Message"))),
-        code=response.redact(code)[:_MAX_CODE] or str(response.status_code),
+        response.redact(_first_text(payload.get("message"), payload.get("Message"))[:_MAX_MESSAGE]),
+        code=code[:_MAX_CODE] or str(response.status_code),
         http_status_code=response.status_code,
         request_id=response.request_id,
         operation_name=operation_name,

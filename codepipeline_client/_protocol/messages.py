@@ -12,6 +12,7 @@ from typing import NamedTuple
 from attrs import define, field, frozen
 
 from ..errors import CodePipelineError
+from .redaction import redact
 from .sigv4 import Credentials
 
 Headers = tuple[tuple[str, str], ...]
@@ -48,17 +49,8 @@ class Response:
         return self.redact(request_id)[:128] or None
 
     def redact(self, text: str) -> str:
-        """Return *text* without the secret parts of the credentials."""
+        """Return *text* without the secret parts of the credentials: a response may quote the signed headers."""
         return redact(text, self.credentials)
-
-
-def redact(text: str, credentials: Credentials | None) -> str:
-    """Return *text* without the secret parts of *credentials*: a response may quote the signed headers."""
-    if credentials is not None:
-        for secret in (credentials.session_token, credentials.secret_access_key):
-            if secret:
-                text = text.replace(secret, "[secret]")
-    return text
 
 
 @define(kw_only=True, eq=False)

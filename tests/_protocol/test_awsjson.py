@@ -195,12 +195,13 @@ def test_a_request_id_is_found_under_either_name(headers: Mapping[str, str], exp
     assert response("{}", headers=headers).request_id == expected
 
 
-SECRETIVE = Credentials(access_key_id="AKID", secret_access_key="topsecret", session_token="tok/en+==")
+SECRETIVE = Credentials(access_key_id="AKID", secret_access_key="topsecret-secret", session_token="tok/en+tok/en+==")
 
 
 @pytest.mark.parametrize("status", [200, 403])
 @pytest.mark.parametrize(
-    "body", ['{"message": "you sent tok/en+== and topsecret"}', "<p>x-amz-security-token: tok/en+=="]
+    "body",
+    ['{"message": "you sent tok/en+tok/en+== and topsecret-secret"}', "<p>x-amz-security-token: tok/en+tok/en+=="],
 )
 def test_credentials_that_a_response_quotes_do_not_reach_an_error(status: int, body: str) -> None:
     quoting = Response(status_code=status, headers={}, body=body.encode(), credentials=SECRETIVE)
