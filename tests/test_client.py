@@ -332,25 +332,63 @@ def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
     assert warned[0].filename == __file__, "it points at the line that calls"
 
 
-def test_a_warning_that_is_an_error_stops_every_call() -> None:
-    """Nothing is sent."""
-    transport = httpx.MockTransport(lambda _: pytest.fail("it was sent"))
-    options: dict[str, Any] = {"region_name": "a", "credentials": CREDENTIALS, "transport": transport}
-    with warnings.catch_warnings(), CodePipelineClient(endpoint_url="http://other.test", **options) as client:
+def test_a_warning_that_is_an_error_stops_every_call(kind: str) -> None:
+    """Nothing is sent, not by an iterator that is resumed either."""
+    transport: Any = httpx.MockTransport(lambda _: pytest.fail("it was sent"))
+    options: dict[str, Any] = {"region_name": "a", "credentials": CREDENTIALS, "endpoint_url": "http://other.test"}
+
+    async def main() -> None:
+        async with AsyncCodePipelineClient(**options, transport=transport) as client:
+            watch = client.watch_pipeline_execution(**WANTED, timeout=60)
+            for _ in range(2):
+                with pytest.raises(InsecureEndpointWarning):
+                    await client.get_pipeline_execution(**WANTED)
+                with pytest.raises(InsecureEndpointWarning):
+                    await anext(watch)
+
+    with warnings.catch_warnings():
         warnings.simplefilter("error", InsecureEndpointWarning)
-        for _ in range(2):
-            with pytest.raises(InsecureEndpointWarning):
-                client.get_pipeline_execution(**WANTED)
+        if kind != "sync":
+            anyio.run(main, backend=kind)
+            return
+        with CodePipelineClient(**options, transport=transport) as client:
+            watch = client.watch_pipeline_execution(**WANTED, timeout=60)
+            for _ in range(2):
+                with pytest.raises(InsecureEndpointWarning):
+                    client.get_pipeline_execution(**WANTED)
+                with pytest.raises(InsecureEndpointWarning):
+                    next(watch)
 
 
 def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "dev")
     transport = httpx.MockTransport(lambda _: GOOD)
     with CodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport) as client:
-        with pytest.raises(ConfigurationError, match=r"ca\.pem"):
+        with pytest.raises(ConfigurationError, match="'dev' does not exist"):
             client.get_pipeline_execution(**WANTED)
-        (tmp_path / "ca.pem").touch()
+        (tmp_path / "config").write_text("[profile dev]", encoding="utf-8")
         assert client.get_pipeline_execution(**WANTED).pipeline_execution.status == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5h://127.0.0.1:1"),
+        ("HTTPS_PROXY", "nonsense://x"),
+        ("AWS_CA_BUNDLE", "/absent"),
+        ("REQUESTS_CA_BUNDLE", "/absent"),
+        ("SSL_CERT_FILE", "/absent"),
+    ],
+)
+def test_proxies_and_ca_files_are_a_transports_own(
+    ask: Ask, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr("codepipeline_client._http.network.find_spec", lambda _: None)  # as without httpx[socks]
+    transport = httpx.MockTransport(lambda _: GOOD)
+    output = ask(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport)
+    assert output.pipeline_execution.status == "Failed"
 
 
 def test_a_balancer_with_a_wrong_clock_does_not_spoil_a_good_one(ask_by: AskBy) -> None:

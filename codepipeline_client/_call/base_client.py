@@ -132,6 +132,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             proxy=proxy,
             trust_env=trust_env,
             verify=verify,
+            has_transport=transport is not None,
             user_agent_app_id=user_agent_app_id,
             retry_mode=retry_mode,
             max_attempts=max_attempts,

@@ -52,6 +52,8 @@ class ClientArguments:
     trust_env: bool = True
     """False to ignore proxies and CA files of the environment. Its other variables still count."""
     verify: bool | str | ssl.SSLContext = True
+    has_transport: bool = False
+    """Whether the user's own transport sends. Then proxies and CA files are its own."""
     user_agent_app_id: str | None = None
     retry_mode: RetryMode | None = None
     max_attempts: int | None = None

@@ -99,14 +99,14 @@ def _proxy(arguments: ClientArguments, environ: Environment, endpoint: Endpoint)
     """Return the URL of the proxy, and what names it."""
     if arguments.proxy is not None:
         return proxies.parse(arguments.proxy, "proxy"), "proxy"
-    if not arguments.trust_env or endpoint.is_loopback:
+    if not arguments.trust_env or endpoint.is_loopback or arguments.has_transport:
         return None, None
     name = proxies.variable_for(endpoint.scheme, endpoint.host, environ.variables)
     return (None, None) if name is None else (proxies.parse(SecretText(environ.variables[name]), name), name)
 
 
 def _ca_file(arguments: ClientArguments, environ: Environment) -> str | None:
-    if isinstance(arguments.verify, ssl.SSLContext):
+    if isinstance(arguments.verify, ssl.SSLContext) or arguments.has_transport:
         return None
     argument = arguments.verify if isinstance(arguments.verify, str) else None
     everywhere = "AWS_CA_BUNDLE", "ca_bundle", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"
