@@ -34,7 +34,10 @@ def from_chain(
     import botocore.session
 
     suppress_botocore_logs()  # again, since botocore's loggers exist only now
-    session: Any = botocore.session.Session(profile=profile_name)  # a new one: a session keeps what it found
+    # Of the variables those that are not empty: botocore would look for a profile without a name.
+    variables = [name for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE") if os.environ.get(name)]
+    of_profile = {"profile": (None, variables, None, None)}
+    session: Any = botocore.session.Session(of_profile, profile=profile_name)  # a new one: it keeps what it found
     # A role is assumed in the client's region, as boto3 does. botocore does not read AWS_REGION.
     region_name = region_name or os.environ.get("AWS_REGION")
     if region_name:

@@ -36,12 +36,12 @@ def _shown(value: object, message: str) -> object:
 
 def masked_message(error: BaseException) -> str:
     """Return the message of *error* without what looks like a secret: a credential process may print one."""
-    return re.sub("[A-Za-z0-9+/=]{40,}", _masked, str(error))[:1000]
+    return re.sub(r"[A-Za-z0-9+/=%&#;\\]{40,}", _masked, str(error))[:1000]
 
 
 def _masked(match: re.Match[str]) -> str:
-    is_mixed = all(re.search(kind, match[0]) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
-    return "[hidden]" if is_mixed else match[0]
+    run = match[0]
+    return run if run in (run.lower(), run.upper()) else "[hidden]"  # a digest or a path has letters of one case
 
 
 _is_fetching: ContextVar[bool] = ContextVar("codepipeline_client_is_fetching", default=False)

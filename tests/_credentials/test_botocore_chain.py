@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Final
+from urllib.parse import quote
 
 import anyio
 import pytest
@@ -76,17 +78,25 @@ def test_botocore_alone_does_log_secrets(world: World, records: Records) -> None
 
 
 @pytest.mark.parametrize("profile_name", [None, "named", "default"])
-@pytest.mark.parametrize("variable", [None, "named", "default"])
+@pytest.mark.parametrize("variable", [None, "", "named", "default"])
 @pytest.mark.parametrize("prepared", [(in_credentials_file,), (in_credentials_file, in_environment)])
 def test_precedence_is_that_of_botocore(
-    prepared: tuple[Callable[[World], None], ...], variable: str | None, profile_name: str | None, world: World
+    prepared: tuple[Callable[[World], None], ...],
+    variable: str | None,
+    profile_name: str | None,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A profile named in code, then the environment, then a profile named in the environment, then the default."""
+    """In code, then the environment, then a profile in the environment. botocore takes an empty variable for a name."""
     for prepare in prepared:
         prepare(world)
-    if variable:
-        world.environment(PROFILE=variable)
-    assert evolve(get(chain(profile_name)), expires_at=None) == from_botocore(profile_name)
+    if variable is not None:
+        world.environment(PROFILE=variable, DEFAULT_PROFILE="")
+    found = get(chain(profile_name))
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        if not os.environ.get(name):
+            monkeypatch.delenv(name, raising=False)
+    assert evolve(found, expires_at=None) == from_botocore(profile_name)
 
 
 def test_each_fetch_asks_the_chain_anew(world: World) -> None:
@@ -196,6 +206,11 @@ def test_the_error_code_of_sts_can_be_read_from_the_cause(world: World) -> None:
     ("raised", "shown"),
     [
         pytest.param(ValueError(f"cannot parse {SECRET}"), "ValueError: cannot parse .hidden.$", id="message"),
+        pytest.param(
+            ValueError(f"cannot parse {quote(TOKEN, safe='')} and wJalrXUtnFEMIxKvMDENGobPxRfiCYEXAMPLEKEY!"),
+            "ValueError: cannot parse .hidden. and .hidden.!$",
+            id="escaped-and-without-a-digit",
+        ),
         pytest.param(
             OSError(2, "No such file", "/usr/local/bin/" + "company-tools/" * 5),
             "FileNotFoundError: .*company-tools/'$",
