@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from codepipeline_client import (
     InsecureEndpointWarning,
     ParameterValidationError,
     PipelineExecutionNotFoundException,
+    PipelineExecutionReference,
     PipelineNotFoundException,
     RequestTimeoutError,
     UnrecognizedClientException,
@@ -340,11 +342,15 @@ def test_a_warning_that_is_an_error_stops_every_call(kind: str) -> None:
     async def main() -> None:
         async with AsyncCodePipelineClient(**options, transport=transport) as client:
             watch = client.watch_pipeline_execution(**WANTED, timeout=60)
-            for _ in range(2):
-                with pytest.raises(InsecureEndpointWarning):
-                    await client.get_pipeline_execution(**WANTED)
-                with pytest.raises(InsecureEndpointWarning):
-                    await anext(watch)
+            batch = client.wait_for_pipeline_executions([PipelineExecutionReference(**WANTED)], timeout=60)
+            for resume in (
+                lambda: client.get_pipeline_execution(**WANTED),
+                partial(anext, watch),
+                partial(anext, batch),
+            ):
+                for _ in range(2):
+                    with pytest.raises(InsecureEndpointWarning):
+                        await resume()
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", InsecureEndpointWarning)
@@ -353,11 +359,12 @@ def test_a_warning_that_is_an_error_stops_every_call(kind: str) -> None:
             return
         with CodePipelineClient(**options, transport=transport) as client:
             watch = client.watch_pipeline_execution(**WANTED, timeout=60)
-            for _ in range(2):
-                with pytest.raises(InsecureEndpointWarning):
-                    client.get_pipeline_execution(**WANTED)
-                with pytest.raises(InsecureEndpointWarning):
-                    next(watch)
+            batch = client.wait_for_pipeline_executions([PipelineExecutionReference(**WANTED)], timeout=60)
+            call = partial(client.get_pipeline_execution, **WANTED)
+            for resume in (call, partial(next, watch), partial(next, batch)):
+                for _ in range(2):
+                    with pytest.raises(InsecureEndpointWarning):
+                        resume()
 
 
 def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
