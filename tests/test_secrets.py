@@ -167,7 +167,8 @@ def test_a_transport_that_blames_the_request_shows_no_secret(seen: Callable[...,
     def fail(request: httpx.Request) -> httpx.Response:
         assert request.headers["x-amz-security-token"] == TOKEN
         failure = error()
-        failure.request = request
+        if isinstance(failure, httpx.HTTPError):
+            failure.request = request
         raise failure
 
     text = seen(region_name="eu-west-1", credentials=CREDENTIALS, transport=httpx.MockTransport(fail), max_attempts=1)

@@ -160,8 +160,8 @@ def _is_refusal(words: str) -> bool:
 
 
 def _bare(error: BaseException, hide: Callable[[str], str]) -> BaseException:
-    error.args = tuple(hide(each) if isinstance(each, str) else each for each in error.args)
-    if isinstance(error, OSError) and error.strerror:
-        error.strerror = hide(error.strerror)
+    words = hide(str(error))
+    if words != str(error):
+        return OSError(words)  # the class of *error* may keep the text in any place
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
