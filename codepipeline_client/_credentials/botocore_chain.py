@@ -42,9 +42,15 @@ def from_chain(
     region_name = region_name or os.environ.get("AWS_REGION")
     if region_name:
         session.set_config_variable("region", region_name)
-    found: BotocoreCredentials | None = session.get_credentials()
-    if found is not None:
-        return from_botocore(found, now)
+    try:
+        found: BotocoreCredentials | None = session.get_credentials()
+        if found is not None:
+            return from_botocore(found, now)
+    except EOFError:  # at the question for it, the only one
+        return CredentialsError(
+            f"the profile {session.profile or 'default'!r} needs an MFA code, and none was entered: "
+            "call from a terminal, or use credentials that need no code"
+        )
     environment = "" if profile_name else "the environment (AWS_ACCESS_KEY_ID); "
     return CredentialsError(
         f"no credentials were found. Tried: {environment}the profile {session.profile or 'default'!r} of the shared "

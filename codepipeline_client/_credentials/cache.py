@@ -22,6 +22,7 @@ from .._protocol.sigv4 import Credentials
 from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
 from ..errors import ConfigurationError, CredentialsError
 from .providers import provider_of
+from .terminal import has_echo, restored_echo
 
 _ADVISORY_WINDOW: Final = 15 * 60.0
 """Seconds before the expiry from which a refresh is due in the background, as in botocore."""
@@ -57,6 +58,7 @@ class _Refresh:
     """After how many seconds the source is asked again: twice as many each time, since each costs a thread."""
     has_begun: bool = False
     outcome: SharedFuture[Credentials] = Factory(SharedFuture[Credentials])
+    had_echo: bool = Factory(has_echo)
 
 
 class CachedCredentials:
@@ -96,14 +98,18 @@ class CachedCredentials:
         if there are none, TimeoutError if they do not come in time.
         """
         found = self._find(stale, None)
-        if isinstance(found, SharedFuture):
-            found = found.result(timeout)
+        if isinstance(found, _Refresh):
+            with restored_echo(had_echo=found.had_echo):
+                found = found.outcome.result(timeout)
         return self._unless_stale(found, stale)
 
     async def get_async(self, *, stale: Credentials | None = None) -> Credentials:
         """Return credentials to sign with, for tasks on asyncio or trio. As `get`, but the caller limits the time."""
         found = self._find(stale, current_token() if self._provider.is_custom else None)
-        return self._unless_stale(await wait(found) if isinstance(found, SharedFuture) else found, stale)
+        if isinstance(found, _Refresh):
+            with restored_echo(had_echo=found.had_echo):
+                found = await wait(found.outcome)
+        return self._unless_stale(found, stale)
 
     def close(self) -> None:
         """Fetch nothing more. Callers that wait get a CredentialsError at once."""
@@ -113,8 +119,8 @@ class CachedCredentials:
         for refresh in refreshes:
             refresh.outcome.settle_with(_closed())
 
-    def _find(self, stale: Credentials | None, loop: EventLoopToken | None) -> Credentials | SharedFuture[Credentials]:
-        """Return the credentials, or the outcome of a refresh to wait for."""
+    def _find(self, stale: Credentials | None, loop: EventLoopToken | None) -> Credentials | _Refresh:
+        """Return the credentials, or a refresh to wait for."""
         with self._lock():
             cached = self._cached
             if cached and stale and _sign_alike(cached.credentials, stale):
@@ -134,7 +140,7 @@ class CachedCredentials:
             except RuntimeError as error:  # a limit of the system, or the interpreter is ending
                 failure = CredentialsError(f"no thread could be started to fetch credentials: {error}")
                 self._run(refresh, lambda _: failure)
-        return cached.credentials if cached and cached.expires - now >= _MANDATORY_WINDOW else refresh.outcome
+        return cached.credentials if cached and cached.expires - now >= _MANDATORY_WINDOW else refresh
 
     def _join(self, loop: EventLoopToken | None) -> tuple[_Refresh, bool]:
         """Return the refresh to wait for, and whether the caller must start it: it is new, or it hangs."""

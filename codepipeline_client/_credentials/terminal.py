@@ -1,0 +1,46 @@
+"""
+The terminal on which a source of credentials may ask for an MFA code.
+
+It turns the echo off for that, in a thread that a caller who gives up leaves behind: then the caller turns it on again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def has_echo() -> bool:
+    """Return whether this process has a terminal that shows what is typed."""
+    return _echo(turn_on=False)
+
+
+@contextmanager
+def restored_echo(*, had_echo: bool) -> Iterator[None]:
+    """Turn the echo on again if what is waited for here does not come, and the terminal *had_echo* before."""
+    try:
+        yield
+    except BaseException:  # a timeout, Ctrl-C, a cancellation
+        if had_echo:
+            _echo(turn_on=True)
+        raise
+
+
+def _echo(*, turn_on: bool) -> bool:
+    try:
+        import termios  # not on Windows, where a prompt does not change the terminal
+
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except (ImportError, OSError):
+        return False
+    try:
+        attributes = termios.tcgetattr(terminal)
+        is_on = bool(attributes[3] & termios.ECHO)
+        # To change it from the background would stop the process.
+        if turn_on and not is_on and os.tcgetpgrp(terminal) == os.getpgrp():
+            attributes[3] |= termios.ECHO
+            termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+        return is_on
+    finally:
+        os.close(terminal)

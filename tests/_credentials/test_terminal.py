@@ -1,0 +1,95 @@
+"""A question for an MFA code leaves the terminal as it was, however it is left."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+from tests._credentials.support import LIMIT
+from tests._credentials.world import World, by_role
+
+PROGRAM: Final = """
+import os, sys
+way, timeout = sys.argv[1:]
+if way != "daemon":
+    os.login_tty(0)
+import anyio
+from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient
+
+options = {"region_name": "eu-west-1", "endpoint_url": "http://127.0.0.1:9", "timeout": float(timeout)}
+wanted = {"pipeline_name": "web", "pipeline_execution_id": "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"}
+
+async def main():
+    async with AsyncCodePipelineClient(**options) as client:
+        await client.get_pipeline_execution(**wanted)
+
+if way in ("asyncio", "trio"):
+    anyio.run(main, backend=way)
+else:
+    CodePipelineClient(**options).get_pipeline_execution(**wanted)
+"""
+
+
+def with_mfa(world: World) -> None:
+    by_role(world)
+    world.config((world.home / "config").read_text("utf-8") + "mfa_serial = arn:aws:iam::123456789012:mfa/me\n")
+
+
+def has_echo(terminal: int) -> bool:
+    import termios  # not everywhere
+
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+
+def wait_for(text: bytes, reading: int) -> None:
+    shown = b""
+    while text not in shown:
+        assert select.select([reading], [], [], LIMIT)[0], shown
+        shown += os.read(reading, 4096)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
+@pytest.mark.parametrize(
+    ("way", "key", "error"),
+    [
+        pytest.param("sync", b"\x03", "KeyboardInterrupt", id="sync-ctrl-c"),
+        pytest.param("sync", b"", "RequestTimeoutError", id="sync-timeout"),
+        pytest.param("asyncio", b"\x03", "KeyboardInterrupt", id="asyncio-ctrl-c"),
+        pytest.param("trio", b"", "RequestTimeoutError", id="trio-timeout"),
+    ],
+)
+def test_the_echo_is_on_again_when_the_question_is_left(way: str, key: bytes, error: str, world: World) -> None:
+    with_mfa(world)
+    reading, terminal = os.openpty()
+    command = [sys.executable, "-c", PROGRAM, way, "60" if key else "3"]
+    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        try:
+            wait_for(b"Enter MFA code", reading)
+            assert not has_echo(terminal)
+            os.write(reading, key)
+            wait_for(error.encode(), reading)
+            process.wait(LIMIT)
+            assert has_echo(terminal)
+        finally:
+            process.kill()
+    os.close(reading)
+    os.close(terminal)
+
+
+def test_without_a_terminal_the_error_says_that_a_code_is_needed(world: World) -> None:
+    with_mfa(world)
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "daemon", "60"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=2 * LIMIT,
+        start_new_session=True,
+        check=False,
+    )
+    assert "CredentialsError: the profile 'default' needs an MFA code, and none was entered" in ended.stderr
