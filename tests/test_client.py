@@ -392,7 +392,7 @@ def test_proxies_and_ca_files_are_a_transports_own(
     ask: Ask, name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    monkeypatch.setattr("codepipeline_client._http.network.find_spec", lambda _: None)  # as without httpx[socks]
+    monkeypatch.setitem(sys.modules, "socksio", None)  # as without httpx[socks]
     transport = httpx.MockTransport(lambda _: GOOD)
     output = ask(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport)
     assert output.pipeline_execution.status == "Failed"

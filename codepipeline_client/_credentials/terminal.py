@@ -7,7 +7,7 @@ It turns the echo off for that, in a thread that a caller who gives up leaves be
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -17,7 +17,7 @@ def has_echo() -> bool:
 
 
 @contextmanager
-def restored_echo(*, had_echo: bool) -> Iterator[None]:
+def restored_echo(*, had_echo: bool) -> Generator[None]:
     """Turn the echo on again if what is waited for here does not come, and the terminal *had_echo* before."""
     try:
         yield
