@@ -1,8 +1,8 @@
 """
-Credentials in memory, when they are refreshed, and who refreshes them.
+Credentials in memory, and when they are refreshed.
 
 One refresh at a time serves all callers that need it. It runs in a thread of its own, so a caller that is cancelled or
-times out cancels nobody else's, and an early refresh delays no call.
+times out does not cancel the others, and an early refresh delays no call.
 """
 
 from __future__ import annotations

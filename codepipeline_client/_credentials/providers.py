@@ -1,7 +1,7 @@
 """
 What a client takes as its credentials, and how credentials are fetched from it.
 
-When they are fetched, and who waits for it, is not decided here.
+When they are fetched, and which calls wait for them, is decided in `cache`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """
 The terminal on which a source of credentials may ask for an MFA code.
 
-It turns the echo off for that, in a thread that a caller who gives up leaves behind: then the caller turns it on again.
+It turns the echo off and waits, in a thread of its own. A caller that gives up leaves the thread waiting, so the caller
+turns the echo on again.
 """
 
 from __future__ import annotations

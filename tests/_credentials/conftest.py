@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests._credentials.fake_aws import FakeAws
 from tests._credentials.support import Records
-from tests._credentials.world import World
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def records() -> Iterator[Records]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
     """An AWS that responds on loopback with what a test puts there; each failure comes at once."""
     responses: dict[str, tuple[int, str]] = {}
     authorizations: list[str] = []
@@ -60,6 +60,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         url = f"http://127.0.0.1:{server.server_port}"
-        yield World(tmp_path, monkeypatch.setenv, url, responses, authorizations)
+        yield FakeAws(tmp_path, monkeypatch.setenv, url, responses, authorizations)
         server.shutdown()
         thread.join()

@@ -17,6 +17,16 @@ from attrs import evolve
 
 from codepipeline_client import Credentials, CredentialsError
 from codepipeline_client._credentials import CachedCredentials
+from tests._credentials.fake_aws import (
+    DENIED,
+    SOURCES,
+    FakeAws,
+    by_process,
+    by_role,
+    in_credentials_file,
+    in_environment,
+    process_text,
+)
 from tests._credentials.support import (
     LIMIT,
     MINUTE,
@@ -33,16 +43,6 @@ from tests._credentials.support import (
     get,
     hidden,
 )
-from tests._credentials.world import (
-    DENIED,
-    SOURCES,
-    World,
-    by_process,
-    by_role,
-    in_credentials_file,
-    in_environment,
-    process_text,
-)
 
 # --- The chain ---
 
@@ -54,10 +54,10 @@ def chain(profile_name: str | None = None, region_name: str | None = None) -> Ca
 
 @pytest.mark.parametrize(("prepare", "end"), SOURCES)
 def test_the_chain_is_that_of_botocore(
-    prepare: Callable[[World], None], end: str | None, world: World, records: Records
+    prepare: Callable[[FakeAws], None], end: str | None, aws: FakeAws, records: Records
 ) -> None:
     """Each source alone; with its expiry where it has one. No record of a log, at no level, has a secret."""
-    prepare(world)
+    prepare(aws)
     cache = chain()
     found = get(cache)
     left = repr([cache, found, cache.fresh(), vars(cache)])
@@ -69,9 +69,9 @@ def test_the_chain_is_that_of_botocore(
         assert abs(found.expires_at - datetime.fromisoformat(end)) < timedelta(seconds=1 + LIMIT)
 
 
-def test_botocore_alone_does_log_secrets(world: World, records: Records) -> None:
+def test_botocore_alone_does_log_secrets(aws: FakeAws, records: Records) -> None:
     """So the test above would see it."""
-    by_role(world)
+    by_role(aws)
     assert from_botocore().secret_access_key == SECRET
     assert records.hold(SECRET)
     assert records.hold(TOKEN)
@@ -81,17 +81,17 @@ def test_botocore_alone_does_log_secrets(world: World, records: Records) -> None
 @pytest.mark.parametrize("variable", [None, "", "named", "default"])
 @pytest.mark.parametrize("prepared", [(in_credentials_file,), (in_credentials_file, in_environment)])
 def test_precedence_is_that_of_botocore(
-    prepared: tuple[Callable[[World], None], ...],
+    prepared: tuple[Callable[[FakeAws], None], ...],
     variable: str | None,
     profile_name: str | None,
-    world: World,
+    aws: FakeAws,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In code, then the environment, then a profile in the environment. botocore takes an empty variable for a name."""
     for prepare in prepared:
-        prepare(world)
+        prepare(aws)
     if variable is not None:
-        world.environment(PROFILE=variable, DEFAULT_PROFILE="")
+        aws.environment(PROFILE=variable, DEFAULT_PROFILE="")
     found = get(chain(profile_name))
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         if not os.environ.get(name):
@@ -99,12 +99,12 @@ def test_precedence_is_that_of_botocore(
     assert evolve(found, expires_at=None) == from_botocore(profile_name)
 
 
-def test_each_fetch_asks_the_chain_anew(world: World) -> None:
+def test_each_fetch_asks_the_chain_anew(aws: FakeAws) -> None:
     """A botocore session that is kept would keep the credentials of a file, too."""
-    in_credentials_file(world)
+    in_credentials_file(aws)
     cache = chain()
     stale = get(cache)
-    world.shared_credentials(f"[default]\naws_access_key_id = AKIA9\naws_secret_access_key = {OTHER}\n")
+    aws.shared_credentials(f"[default]\naws_access_key_id = AKIA9\naws_secret_access_key = {OTHER}\n")
     assert get(cache, stale).access_key_id == "AKIA9"
 
 
@@ -120,13 +120,13 @@ VARIABLES: Final = {"REGION": "eu-west-2", "DEFAULT_REGION": "eu-west-3"}
     ],
 )
 def test_a_role_is_assumed_in_the_region_of_the_client(
-    region_name: str | None, variables: dict[str, str], expected: str, world: World
+    region_name: str | None, variables: dict[str, str], expected: str, aws: FakeAws
 ) -> None:
-    """In another partition, the STS of the default region knows nobody."""
-    by_role(world)
-    world.environment(**variables)
+    """In another partition, the STS of the default region does not know the account."""
+    by_role(aws)
+    aws.environment(**variables)
     get(chain(region_name=region_name))
-    assert f"/{expected}/sts/aws4_request" in world.authorizations[0]
+    assert f"/{expected}/sts/aws4_request" in aws.authorizations[0]
 
 
 # --- Failures ---
@@ -141,39 +141,37 @@ def test_a_role_is_assumed_in_the_region_of_the_client(
     ],
 )
 def test_no_credentials_anywhere_says_where_and_what_to_do(
-    profile_name: str | None, message: str, world: World
+    profile_name: str | None, message: str, aws: FakeAws
 ) -> None:
     """The error that most newcomers meet."""
-    world.config("[profile named]\nregion = eu-west-1\n")
+    aws.config("[profile named]\nregion = eu-west-1\n")
     with pytest.raises(CredentialsError, match=message):
         get(chain(profile_name))
 
 
-FAILURES: Final[dict[str, tuple[Callable[[World], object], str]]] = {
+FAILURES: Final[dict[str, tuple[Callable[[FakeAws], object], str]]] = {
     "process-exits": (
-        lambda world: by_process(world, f"import sys; sys.exit('no entry for {SECRET}')"),
+        lambda aws: by_process(aws, f"import sys; sys.exit('no entry for {SECRET}')"),
         "CredentialRetrievalError: Error when retrieving credentials from custom-process: no entry for .hidden.",
     ),
     "process-talks": (
-        lambda world: by_process(world, f"print('Warning!', {process_text()!r})"),
+        lambda aws: by_process(aws, f"print('Warning!', {process_text()!r})"),
         "JSONDecodeError: Expecting value: line 1 column 1",
     ),
     "process-prints-bytes": (
-        lambda world: by_process(
-            world, f"import sys; sys.stdout.buffer.write(bytes([255]) + {process_text().encode()!r})"
-        ),
+        lambda aws: by_process(aws, f"import sys; sys.stdout.buffer.write(bytes([255]) + {process_text().encode()!r})"),
         "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0",
     ),
     "process-adds-a-space": (
-        lambda world: by_process(world, f"print({process_text(SecretAccessKey=SECRET + ' ')!r})"),
+        lambda aws: by_process(aws, f"print({process_text(SecretAccessKey=SECRET + ' ')!r})"),
         "secret_access_key must be visible ASCII",
     ),
     "file-half-written": (
-        lambda world: world.shared_credentials(f"[default]\naws_access_key_id = A\naws_session_token = {TOKEN}\n"),
+        lambda aws: aws.shared_credentials(f"[default]\naws_access_key_id = A\naws_session_token = {TOKEN}\n"),
         "PartialCredentialsError: .* aws_secret_access_key",
     ),
     "role-denied": (
-        lambda world: by_role(world, 403, DENIED),
+        lambda aws: by_role(aws, 403, DENIED),
         r"ClientError: An error occurred .AccessDenied. when calling the AssumeRole operation.*: not you",
     ),
 }
@@ -181,19 +179,19 @@ FAILURES: Final[dict[str, tuple[Callable[[World], object], str]]] = {
 
 @pytest.mark.parametrize(("prepare", "message"), FAILURES.values(), ids=FAILURES)
 def test_failing_to_fetch_shows_no_secrets(
-    prepare: Callable[[World], object], message: str, world: World, records: Records
+    prepare: Callable[[FakeAws], object], message: str, aws: FakeAws, records: Records
 ) -> None:
     """The message says what went wrong; neither it nor anything that hangs on it has a secret, and no log has one."""
-    prepare(world)
+    prepare(aws)
     with pytest.raises(CredentialsError, match=message) as caught:
         get(chain())
     assert hidden(caught.value)
     assert not records.hold(*PLANTED)
 
 
-def test_the_error_code_of_sts_can_be_read_from_the_cause(world: World) -> None:
+def test_the_error_code_of_sts_can_be_read_from_the_cause(aws: FakeAws) -> None:
     """As far as the message shows it: a program may want to tell one denial from another."""
-    by_role(world, 403, DENIED)
+    by_role(aws, 403, DENIED)
     with pytest.raises(CredentialsError) as caught:
         get(chain())
     cause = caught.value.__cause__

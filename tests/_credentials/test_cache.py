@@ -1,4 +1,4 @@
-"""Who fetches credentials, when, and who waits for them."""
+"""When credentials are refreshed, in which thread, and which calls wait for it."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_credentials_are_refreshed_before_they_expire(
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_an_early_refresh_makes_nobody_wait(backend: str) -> None:
+def test_an_early_refresh_delays_no_call(backend: str) -> None:
     """Neither threads nor tasks: the old credentials are used while others are fetched."""
     clock, source = Clock(), open_source(ONE, TWO)
 
@@ -293,8 +293,8 @@ def test_a_source_that_never_responds_occupies_few_threads(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("way", ["thread", *BACKENDS])
-def test_after_a_close_nobody_waits_and_nothing_is_fetched(way: str) -> None:
-    """Also nobody who comes after it."""
+def test_after_a_close_no_call_waits_and_nothing_is_fetched(way: str) -> None:
+    """Later calls neither."""
     source = Source((credentials(),))
     cache = cache_of(source, allow_async=way != "thread")
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
+from tests._credentials.fake_aws import FakeAws, by_role
 from tests._credentials.support import LIMIT
-from tests._credentials.world import World, by_role
 
 PROGRAM: Final = """
 import os, sys
@@ -35,9 +35,9 @@ else:
 """
 
 
-def with_mfa(world: World) -> None:
-    by_role(world)
-    world.config((world.home / "config").read_text("utf-8") + "mfa_serial = arn:aws:iam::123456789012:mfa/me\n")
+def with_mfa(aws: FakeAws) -> None:
+    by_role(aws)
+    aws.config((aws.home / "config").read_text("utf-8") + "mfa_serial = arn:aws:iam::123456789012:mfa/me\n")
 
 
 def has_echo(terminal: int) -> bool:
@@ -63,8 +63,8 @@ def wait_for(text: bytes, reading: int) -> None:
         pytest.param("trio", b"", "RequestTimeoutError", id="trio-timeout"),
     ],
 )
-def test_the_echo_is_on_again_when_the_question_is_left(way: str, key: bytes, error: str, world: World) -> None:
-    with_mfa(world)
+def test_the_echo_is_on_again_when_the_question_is_left(way: str, key: bytes, error: str, aws: FakeAws) -> None:
+    with_mfa(aws)
     reading, terminal = os.openpty()
     command = [sys.executable, "-c", PROGRAM, way, "60" if key else "3"]
     with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal) as process:
@@ -81,8 +81,8 @@ def test_the_echo_is_on_again_when_the_question_is_left(way: str, key: bytes, er
     os.close(terminal)
 
 
-def test_without_a_terminal_the_error_says_that_a_code_is_needed(world: World) -> None:
-    with_mfa(world)
+def test_without_a_terminal_the_error_says_that_a_code_is_needed(aws: FakeAws) -> None:
+    with_mfa(aws)
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, "daemon", "60"],
         stdin=subprocess.DEVNULL,

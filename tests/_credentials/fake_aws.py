@@ -24,7 +24,7 @@ DENIED: Final = (
 
 
 @define
-class World:
+class FakeAws:
     """What the sources look into: files, the environment, and AWS on loopback."""
 
     home: Path
@@ -58,12 +58,12 @@ ASSUMED: Final = (
 )
 
 
-def in_environment(world: World) -> None:
-    world.environment(ACCESS_KEY_ID="AKIA1", SECRET_ACCESS_KEY=SECRET, SESSION_TOKEN=TOKEN, CREDENTIAL_EXPIRATION=END)
+def in_environment(aws: FakeAws) -> None:
+    aws.environment(ACCESS_KEY_ID="AKIA1", SECRET_ACCESS_KEY=SECRET, SESSION_TOKEN=TOKEN, CREDENTIAL_EXPIRATION=END)
 
 
-def in_credentials_file(world: World) -> None:
-    world.shared_credentials(
+def in_credentials_file(aws: FakeAws) -> None:
+    aws.shared_credentials(
         f"[default]\naws_access_key_id = AKIA2\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n"
         f"[named]\naws_access_key_id = AKIA3\naws_secret_access_key = {OTHER}\n"
     )
@@ -74,32 +74,32 @@ def process_text(**members: object) -> str:
     return json.dumps({name: value for name, value in {**PROCESS, **members}.items() if value is not None})
 
 
-def by_process(world: World, program: str = f"print({process_text()!r})") -> None:
-    command = f'"{sys.executable}" "{world.write("script.py", program)}"'.replace("\\", "/")
-    world.config(f"[default]\ncredential_process = {command}\n")
+def by_process(aws: FakeAws, program: str = f"print({process_text()!r})") -> None:
+    command = f'"{sys.executable}" "{aws.write("script.py", program)}"'.replace("\\", "/")
+    aws.config(f"[default]\ncredential_process = {command}\n")
 
 
-def by_process_without_end(world: World) -> None:
-    by_process(world, f"print({process_text(Expiration=None)!r})")
+def by_process_without_end(aws: FakeAws) -> None:
+    by_process(aws, f"print({process_text(Expiration=None)!r})")
 
 
-def by_role(world: World, status: int = 200, text: str = ASSUMED, url: str | None = None) -> None:
-    world.config(f"[default]\n{ROLE}source_profile = other\n")
-    world.shared_credentials(f"[other]\naws_access_key_id = AKIA5\naws_secret_access_key = {OTHER}\n")
-    world.responses["AssumeRole"] = status, text
-    world.environment(ENDPOINT_URL_STS=url or world.url)
+def by_role(aws: FakeAws, status: int = 200, text: str = ASSUMED, url: str | None = None) -> None:
+    aws.config(f"[default]\n{ROLE}source_profile = other\n")
+    aws.shared_credentials(f"[other]\naws_access_key_id = AKIA5\naws_secret_access_key = {OTHER}\n")
+    aws.responses["AssumeRole"] = status, text
+    aws.environment(ENDPOINT_URL_STS=url or aws.url)
 
 
-def by_container(world: World, text: str = json.dumps(CONTAINER)) -> None:
-    world.environment(CONTAINER_CREDENTIALS_FULL_URI=f"{world.url}/keys", CONTAINER_AUTHORIZATION_TOKEN=OTHER)
-    world.responses["/keys"] = 200, text
+def by_container(aws: FakeAws, text: str = json.dumps(CONTAINER)) -> None:
+    aws.environment(CONTAINER_CREDENTIALS_FULL_URI=f"{aws.url}/keys", CONTAINER_AUTHORIZATION_TOKEN=OTHER)
+    aws.responses["/keys"] = 200, text
 
 
-def by_instance(world: World) -> None:
-    world.environment(EC2_METADATA_DISABLED="false", EC2_METADATA_SERVICE_ENDPOINT=world.url)
+def by_instance(aws: FakeAws) -> None:
+    aws.environment(EC2_METADATA_DISABLED="false", EC2_METADATA_SERVICE_ENDPOINT=aws.url)
     role = "/latest/meta-data/iam/security-credentials/"
-    world.responses |= {"/latest/api/token": (200, OTHER), role: (200, "web")}
-    world.responses[f"{role}web"] = 200, json.dumps({"Code": "Success", **CONTAINER})
+    aws.responses |= {"/latest/api/token": (200, OTHER), role: (200, "web")}
+    aws.responses[f"{role}web"] = 200, json.dumps({"Code": "Success", **CONTAINER})
 
 
 SOURCES: Final = [
