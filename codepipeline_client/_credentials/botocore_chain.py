@@ -34,10 +34,12 @@ def from_chain(
     import botocore.session
 
     suppress_botocore_logs()  # again, since botocore's loggers exist only now
-    # Of the variables those that are not empty: botocore would look for a profile without a name.
-    variables = [name for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE") if os.environ.get(name)]
-    of_profile = {"profile": (None, variables, None, None)}
-    session: Any = botocore.session.Session(of_profile, profile=profile_name)  # a new one: it keeps what it found
+    variables = {
+        "profile": (None, _set_variables("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), None, None),
+        "config_file": (None, _set_variables("AWS_CONFIG_FILE"), "~/.aws/config", None),
+        "credentials_file": (None, _set_variables("AWS_SHARED_CREDENTIALS_FILE"), "~/.aws/credentials", None),
+    }
+    session: Any = botocore.session.Session(variables, profile=profile_name)  # a new one, since it keeps what it found
     # A role is assumed in the client's region, as boto3 does. botocore does not read AWS_REGION.
     region_name = region_name or os.environ.get("AWS_REGION")
     if region_name:
@@ -58,6 +60,11 @@ def from_chain(
         "instance. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with credentials, or give "
         "the client credentials="
     )
+
+
+def _set_variables(*names: str) -> list[str]:
+    """Return those that are not empty: botocore would look for a profile or a file without a name."""
+    return [name for name in names if os.environ.get(name)]
 
 
 def from_botocore(source: BotocoreCredentials, now: Callable[[], float]) -> Credentials:

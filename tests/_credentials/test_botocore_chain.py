@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -97,6 +98,16 @@ def test_precedence_is_that_of_botocore(
         if not os.environ.get(name):
             monkeypatch.delenv(name, raising=False)
     assert evolve(found, expires_at=None) == from_botocore(profile_name)
+
+
+def test_an_empty_variable_names_no_file(aws: FakeAws, home: Path) -> None:
+    """botocore would look for a file without a name; the settings are read from the usual one."""
+    in_credentials_file(aws)
+    (home / ".aws").mkdir(exist_ok=True)
+    file = (aws.home / "credentials").rename(home / ".aws" / "credentials")
+    aws.environment(SHARED_CREDENTIALS_FILE="", CONFIG_FILE="")
+    assert get(chain()).access_key_id == "AKIA2"
+    file.unlink()
 
 
 def test_each_fetch_asks_the_chain_anew(aws: FakeAws) -> None:
