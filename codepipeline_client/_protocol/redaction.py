@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
 from .sigv4 import Credentials
 
-SHORTEST: Final = 16
-"""A secret, or a part of one, that has fewer characters is no secret: it may be any word of a message."""
+_SHORTEST: Final = 16
+"""A part of a secret that has fewer characters is not masked: it may be any word of a message."""
 
 _CHARACTER: Final = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|&#?\w{2,8};|\\u[0-9A-Fa-f]{4}|\\?.", re.DOTALL)
 """One character: escaped for a URL, HTML or JSON, or as it is."""
@@ -22,17 +24,26 @@ _CHARACTER: Final = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|&#?\w{2,8};|\\u[0-9A-Fa-
 
 def redact(text: str, credentials: Credentials | None) -> str:
     """Return *text* without the secret parts of *credentials*."""
-    if credentials is None or len(text) < SHORTEST:
+    if credentials is None or len(text) < _SHORTEST:
         return text
-    pieces = _CHARACTER.findall(text) if re.search(r"[%&\\]", text) else list(text)
-    plain = "".join(map(_unescaped, pieces))
-    hidden = [False] * len(pieces)
-    for secret in (credentials.session_token or "", credentials.secret_access_key):
-        for start in range(len(plain) - SHORTEST + 1):
-            if plain[start : start + SHORTEST] in secret:
-                hidden[start : start + SHORTEST] = [True] * SHORTEST
-    runs = groupby(zip(pieces, hidden, strict=True), key=lambda pair: pair[1])
-    return "".join("[secret]" if is_hidden else "".join(piece for piece, _ in run) for is_hidden, run in runs)
+    pieces: Sequence[str] = text
+    plain, parts = text, _parts(credentials)
+    if re.search(r"[%&\\]", text):
+        pieces = _CHARACTER.findall(text)
+        plain = "".join(map(_unescaped, pieces))
+    found = [start for start in range(len(plain) - _SHORTEST + 1) if plain[start : start + _SHORTEST] in parts]
+    if not found:
+        return text
+    hidden = {start + offset for start in found for offset in range(_SHORTEST)}
+    runs = groupby(enumerate(pieces), key=lambda pair: pair[0] in hidden)
+    return "".join("[secret]" if is_hidden else "".join(piece for _, piece in run) for is_hidden, run in runs)
+
+
+@lru_cache(maxsize=4)
+def _parts(credentials: Credentials) -> frozenset[str]:
+    secrets = (credentials.session_token or "", credentials.secret_access_key)
+    ends = [(secret, end) for secret in secrets for end in range(_SHORTEST, len(secret) + 1)]
+    return frozenset(secret[end - _SHORTEST : end] for secret, end in ends)
 
 
 def _unescaped(piece: str) -> str:

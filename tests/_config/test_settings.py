@@ -113,7 +113,6 @@ def complaint(environ: Mapping[str, str], **arguments: Any) -> str:
 DEFAULT: Final = "[default]\nregion = eu-west-1\n"
 DEV: Final = DEFAULT + "[profile dev]\nregion = eu-north-1\n"
 EU: Final = "https://codepipeline.eu-west-1.amazonaws.com"
-NORTH: Final = "https://codepipeline.eu-north-1.amazonaws.com"
 LOCAL: Final = "http://localhost:4566"
 SERVICES: Final = (
     DEFAULT
