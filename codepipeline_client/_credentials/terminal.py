@@ -43,5 +43,7 @@ def _echo(*, turn_on: bool) -> bool:
             attributes[3] |= termios.ECHO
             termios.tcsetattr(terminal, termios.TCSANOW, attributes)
         return is_on
+    except (OSError, termios.error):  # it has hung up
+        return False
     finally:
         os.close(terminal)

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from codepipeline_client._credentials import terminal
 from tests._credentials.fake_aws import FakeAws, by_role
 from tests._credentials.support import LIMIT
 
@@ -40,10 +41,10 @@ def with_mfa(aws: FakeAws) -> None:
     aws.config((aws.home / "config").read_text("utf-8") + "mfa_serial = arn:aws:iam::123456789012:mfa/me\n")
 
 
-def has_echo(terminal: int) -> bool:
+def has_echo(tty: int) -> bool:
     import termios  # not everywhere
 
-    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+    return bool(termios.tcgetattr(tty)[3] & termios.ECHO)
 
 
 def wait_for(text: bytes, reading: int) -> None:
@@ -65,20 +66,31 @@ def wait_for(text: bytes, reading: int) -> None:
 )
 def test_the_echo_is_on_again_when_the_question_is_left(way: str, key: bytes, error: str, aws: FakeAws) -> None:
     with_mfa(aws)
-    reading, terminal = os.openpty()
+    reading, tty = os.openpty()
     command = [sys.executable, "-c", PROGRAM, way, "60" if key else "3"]
-    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+    with subprocess.Popen(command, stdin=tty, stdout=tty, stderr=tty) as process:
         try:
             wait_for(b"Enter MFA code", reading)
-            assert not has_echo(terminal)
+            assert not has_echo(tty)
             os.write(reading, key)
             wait_for(error.encode(), reading)
             process.wait(LIMIT)
-            assert has_echo(terminal)
+            assert has_echo(tty)
         finally:
             process.kill()
     os.close(reading)
-    os.close(terminal)
+    os.close(tty)
+
+
+def test_a_terminal_that_has_hung_up_has_no_echo(monkeypatch: pytest.MonkeyPatch) -> None:
+    descriptor = os.open(os.devnull, os.O_RDWR)
+
+    def opened(*_: object) -> int:
+        return descriptor
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", opened)
+        assert not terminal.has_echo()
 
 
 def test_without_a_terminal_the_error_says_that_a_code_is_needed(aws: FakeAws) -> None:
