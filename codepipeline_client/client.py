@@ -4,8 +4,8 @@ The clients: every public method, sync and async. One call is in `_call`, many c
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Iterable, Iterator
-from random import random
 from typing import Self
 
 from ._call.base_client import BaseAsyncClient, BaseSyncClient, own_init
@@ -172,7 +172,7 @@ class CodePipelineClient(BaseSyncClient):
             config,
             max_calls_per_second=max_calls_per_second,
             clock=self._clock,
-            chance=random,
+            chance=random.random,
             on_poll=on_poll,
         )
         return BatchIterator(self._poll, batch)
@@ -198,7 +198,7 @@ class CodePipelineClient(BaseSyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
         self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
-        return Watch(self._poll, PollSchedule(reference, config, random), Wait(self._clock, on_poll))
+        return Watch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
 
     def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         return self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)
@@ -357,7 +357,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
             config,
             max_calls_per_second=max_calls_per_second,
             clock=self._clock,
-            chance=random,
+            chance=random.random,
             on_poll=on_poll,
         )
         return AsyncBatchIterator(self._poll, batch)
@@ -383,7 +383,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
         self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
-        return AsyncWatch(self._poll, PollSchedule(reference, config, random), Wait(self._clock, on_poll))
+        return AsyncWatch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
 
     async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         return await self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)
