@@ -31,6 +31,7 @@ from attrs import define, field
 import codepipeline_client
 from codepipeline_client import Credentials
 from codepipeline_client.cli.commands import run
+from codepipeline_client.cli.exit_codes import ExitCode
 from codepipeline_client.cli.local import SAMPLES
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
 
@@ -127,6 +128,12 @@ def test_each_dependency_is_explained() -> None:
     names = {re.split(r"[^\w-]", entry)[0] for entries in lists for entry in entries if isinstance(entry, str)}
     terms = re.findall(r"^(.+)\n: ", (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert names == {name.lower() for term in terms for name in term.split(", ")}
+
+
+def test_each_exit_code_is_on_the_page() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE)
+    assert {int(code) for row in rows for code in row.split(",")} == set(ExitCode)
 
 
 @contextmanager
