@@ -216,7 +216,7 @@ async def test_a_server_makes_the_application_without_an_argument(
     local_codepipeline.put_execution(make_pipeline_execution())
     app = Recipe("status-endpoint", tmp_path).program().create_app()
     async with app.router.lifespan_context(app), browser(app) as someone:
-        assert (await someone.get(URL)).json()["went_well"]
+        assert (await someone.get(URL)).json()["is_successful"]
 
 
 @pytest.mark.anyio
