@@ -326,7 +326,7 @@ async def test_the_bot_listens_while_it_follows(
     module = Recipe("chat-bot", tmp_path).program()
     chat = Chat(
         f"follow web/{EXECUTION_ID} and api/{OTHER_ID}",
-        on="api ended as Stopped: https",
+        on="api is Stopped (no reason given): https",
         then=f"follow docs/{EXECUTION_ID}",
     )
     with pytest.raises(BaseExceptionGroup) as ended:
@@ -334,9 +334,9 @@ async def test_the_bot_listens_while_it_follows(
             await module.bot(client, chat)
     assert ended.group_contains(EOFError)
     assert [text.partition(":")[0] for text in chat.sent] == [
-        "I follow 2.",
-        "api ended as Stopped",
-        "I follow 1.",
+        "Following 2.",
+        "api is Stopped (no reason given)",
+        "Following 1.",
         "docs is live",
     ]
     assert codepipeline_clock.monotonic() < 7200
@@ -356,9 +356,9 @@ async def test_the_bot_says_a_reason_in_one_line(tmp_path: Path) -> None:
         async def wait_for_pipeline_executions(self, *_: object, **__: object) -> AsyncIterator[FollowedExecution]:
             yield FollowedExecution(PipelineExecutionReference("web", EXECUTION_ID), failed)
 
-    await Recipe("chat-bot", tmp_path).program().report_ends(Client(), chat, [])
+    await Recipe("chat-bot", tmp_path).program().report(Client(), chat, [])
     (sentence,) = chat.sent
-    assert sentence.startswith(r"web ended as Failed (no\nweb is live\x1b[2J")
+    assert sentence.startswith(r"web is Failed (no\nweb is live\x1b[2J")
     assert sentence.isprintable()
 
 
