@@ -105,8 +105,8 @@ def environ(local_codepipeline: LocalCodePipeline, tmp_path: Path) -> dict[str, 
         pytest.param("Succeeded", 0, "gate: open", id="succeeded"),
         pytest.param("Failed", 11, "gate: closed, the deployment did not succeed", id="failed"),
         pytest.param("Superseded", 14, "gate: closed, a newer deployment took its place", id="overtaken"),
-        pytest.param("InProgress", 15, "gate: closed, the deployment has not ended and goes on", id="too-slow"),
-        pytest.param(None, 20, "gate: closed, nobody knows how the deployment went", id="not-there"),
+        pytest.param("InProgress", 15, "gate: closed, the deployment is still running", id="too-slow"),
+        pytest.param(None, 20, "gate: closed, the status of the deployment is unknown", id="not-there"),
     ],
 )
 def test_the_gate_opens_for_success_alone(
@@ -152,7 +152,7 @@ def run_job(job: Mapping[str, Any], environ: Mapping[str, str], place: Path) -> 
     ("end", "failed", "summary"),
     [
         pytest.param("Succeeded", None, f"Execution {EXECUTION_ID} is live.\n", id="succeeded"),
-        pytest.param("Failed", "Wait for its end", "", id="failed"),
+        pytest.param("Failed", "Wait for it", "", id="failed"),
     ],
 )
 def test_the_workflow_announces_success_alone(
