@@ -7,6 +7,7 @@ Knows which tool is run on what, and in which environment; how each tool judges 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -78,13 +79,19 @@ def new_environment(place: Path, python: Text, *arguments: Text) -> Path:
 
 
 def check_distributions(python: Path, work: Path) -> Path:
-    """Build both, look into the wheel, import the package from it with nothing but what it requires; return where."""
+    """Build both, look into them, import the package from the wheel with nothing but what it requires; return where."""
     run(python, "-m", "build", "--outdir", work / "dist")
     (wheel,) = (work / "dist").glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    strays = [name for name in names if not name.startswith((f"{PACKAGE}/", f"{PACKAGE}-"))]
-    if strays or f"{PACKAGE}/py.typed" not in names:
-        sys.exit(f"The wheel must hold the package with its py.typed and nothing else, but has {names}")
+    run(python, "-m", "twine", "check", "--strict", *(work / "dist").iterdir())
+    run(python.with_name("check-wheel-contents"), wheel)
+    archive = zipfile.ZipFile(wheel)
+    (info,) = {name.partition("/")[0] for name in archive.namelist() if name.partition("/")[0].endswith(".dist-info")}
+    missing = {f"{PACKAGE}/py.typed", f"{info}/licenses/LICENSE"} - {*archive.namelist()}
+    if missing:
+        sys.exit(f"The wheel lacks {missing}")
+    links = re.findall(r"\]\((?!https:).*?\)", archive.read(f"{info}/METADATA").decode())
+    if links:
+        sys.exit(f"The description of the wheel has links that lead nowhere on an index: {links}")
     bare = new_environment(work / "bare", python, wheel)
     run(bare, "-I", "-c", f"import {PACKAGE}; print('imported', {PACKAGE}.__file__)", cwd=work)
     run(bare, "-m", "pip", "install", "--quiet", f"{wheel}[cli]", "pytest")
