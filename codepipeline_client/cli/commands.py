@@ -70,12 +70,12 @@ def get(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: An
     """
     Show the execution ID of the pipeline NAME as it is now.
 
-    Region, profile, endpoint and credentials that are not given are found as the AWS CLI finds them.
+    Region, profile, endpoint and credentials default to those that the AWS CLI would use.
     The exit code is 0 only when the execution Succeeded, or has a status that --ok names.
 
-    As json it is one object in one line: pipeline_execution with its fields as in Python and console_url, each
-    revision also with commit_id, commit_message, repository and commit_url, created in ISO 8601 and UTC, and
-    response_metadata with request_id, http_status_code and attempts.
+    The json is one object in one line. It has pipeline_execution, with the same fields as in Python and console_url,
+    and response_metadata, with request_id, http_status_code and attempts. Each revision also has commit_id,
+    commit_message, repository and commit_url. Times are ISO 8601 in UTC.
     """
     with _client(clock, options) as client:
         output = client.get_pipeline_execution(**options)
@@ -93,14 +93,14 @@ codepipeline-client wait web ID --output json | jq .pipeline_execution.status"""
 @click.pass_obj
 def wait(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
     """
-    Wait until the execution ID of the pipeline NAME has ended, and show it.
+    Wait until the execution ID of the pipeline NAME has finished, and show it.
 
     The exit code is 0 only when it Succeeded, or has a status that --ok names.
-    What passes, such as throttling, does not end the wait.
+    Temporary failures such as throttling or lost connections do not stop the wait.
     A DURATION is in seconds, or 90s, 30m, 2h, 7d, 1h30m. An approval may hold an execution for 7d.
 
-    How it goes on is shown on stderr: drawn on a terminal, else as a line for each change and one a minute.
-    The end is shown on stdout, as get does; the json has no response_metadata. Ctrl-C ends the wait only.
+    Progress goes to stderr: live on a terminal, otherwise one line per change and per minute. The result goes to
+    stdout, as with get, but its json has no response_metadata. Ctrl-C ends only the wait.
     """
     with _client(clock, options) as client, interruptible(options):
         execution = wait_for_end(client, clock, options)
@@ -116,10 +116,10 @@ codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execu
 @click.pass_obj
 def watch(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
     """
-    Show each change of the execution ID of the pipeline NAME, until it has ended.
+    Show each change of the execution ID of the pipeline NAME until it has finished.
 
-    It is like wait, but each change goes to stdout as it comes: a line, or as json the whole execution in one line.
-    It is over early when nobody reads stdout any more.
+    Like wait, but each change goes to stdout at once: as a line, or with json as the whole execution in one line.
+    Stops early when nothing reads stdout any more.
     """
     with _client(clock, options) as client, interruptible(options):
         return watch_to_end(client, clock, options, in_json=output_format == "json", ok=ok)
@@ -147,8 +147,8 @@ def serve(clock: Clock, *, port: int, region_name: str) -> ExitCode:
     """
     Serve sample executions on this machine, until Ctrl-C.
 
-    A real HTTP endpoint on loopback that checks signatures as AWS does. Any AWS client talks to it once the environment
-    is set as this command prints it.
+    A real HTTP endpoint on loopback that checks signatures as AWS does. Set the environment variables that this command
+    prints, and any AWS client uses it.
     """
     from .local import serve_samples
 
@@ -160,9 +160,9 @@ def serve(clock: Clock, *, port: int, region_name: str) -> ExitCode:
 @click.pass_obj
 def demo(clock: Clock) -> ExitCode:
     """
-    Follow an execution on this machine to its end, in a few seconds.
+    Follow a sample execution on this machine, in a few seconds.
 
-    By signed calls over real HTTP, with the client that a program would use. Needs no account and no network.
+    The client sends signed requests over real HTTP, as it does in your program. Needs no account and no network.
     """
     from .local import demonstrate
 
@@ -171,7 +171,7 @@ def demo(clock: Clock) -> ExitCode:
 
 
 def _client(clock: Clock, options: dict[str, Any]) -> FollowingClient:
-    """Return a client with the settings among *options*. They are removed: what is left are the arguments of a call."""
+    """Return a client with the settings among *options*. They are removed: the arguments of the call remain."""
     settings = {name: options.pop(name) for name in ("region_name", "profile_name", "endpoint_url")}
     return FollowingClient(clock=clock, **settings)
 

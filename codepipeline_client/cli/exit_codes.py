@@ -19,7 +19,7 @@ PROGRAM: Final = "codepipeline-client"
 
 
 class ExitCode(IntEnum):
-    """What a script can tell from how a command ended, with the words for it in ``--help``."""
+    """The exit codes, with their descriptions in ``--help``."""
 
     meaning: str
 
@@ -30,22 +30,22 @@ class ExitCode(IntEnum):
         member.meaning = meaning
         return member
 
-    SUCCEEDED = 0, "Succeeded, or a status of --ok. For demo and serve: it went well."
-    OTHER = 1, "Something else: a port is taken, the output cannot be written."
+    SUCCEEDED = 0, "Succeeded, or a status of --ok. For demo and serve: no error."
+    OTHER = 1, "Another error: a port is in use, the output cannot be written."
     USAGE = 2, "The arguments break a rule. Nothing was sent."
     NOT_INSTALLED = 3, "Installed without the extra: codepipeline-client[cli]."
-    NOT_TERMINAL = 10, "For get: it has not ended, and is InProgress, Stopping, or a status newer than this release."
+    NOT_TERMINAL = 10, "For get: InProgress, Stopping, or a status newer than this release."
     FAILED = 11, "The execution Failed."
     STOPPED = 12, "The execution was Stopped."
     CANCELLED = 13, "The execution was Cancelled."
     SUPERSEDED = 14, "The execution was Superseded."
-    TIMED_OUT = 15, "For wait and watch: it did not end within --timeout, and goes on."
+    TIMED_OUT = 15, "For wait and watch: not finished within --timeout. It goes on."
     NOT_FOUND = 20, "There is no such pipeline or execution."
     DENIED = 21, "The credentials do not allow the call."
     SETTINGS = 22, "Region, profile, endpoint, credentials or clock are missing or wrong."
-    NO_RESPONSE = 23, "No answer that can be used: a network or service failure, throttling."
-    INTERRUPTED = 130, "Ctrl-C. An execution that was followed goes on."
-    TERMINATED = 143, "For wait and watch: the same by SIGTERM."
+    NO_RESPONSE = 23, "No usable response: a network or service failure, throttling."
+    INTERRUPTED = 130, "Ctrl-C. The execution goes on."
+    TERMINATED = 143, "For wait and watch: SIGTERM. The execution goes on."
 
 
 def of_status(status: PipelineExecutionStatus, ok: Container[str] = ()) -> ExitCode:
@@ -56,15 +56,15 @@ def of_status(status: PipelineExecutionStatus, ok: Container[str] = ()) -> ExitC
 
 
 WHERE_IDS_COME_FROM: Final = (
-    "aws codepipeline start-pipeline-execution prints an id, and list-pipeline-executions has those of a pipeline"
+    "aws codepipeline start-pipeline-execution prints an id, list-pipeline-executions lists the ids of a pipeline"
 )
-_PERMISSION: Final = "it takes the permission codepipeline:GetPipelineExecution; --profile names other credentials"
-_CREDENTIALS: Final = "check the credentials (--profile names others), the region, and this machine's clock"
+_PERMISSION: Final = "you need the permission codepipeline:GetPipelineExecution; try another --profile"
+_CREDENTIALS: Final = "check the credentials (or try another --profile), the region and this machine's clock"
 _NO_CREDENTIALS: Final = "name a profile with --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _CLOCK: Final = "set this machine's clock, then try again"
 _ENDPOINT: Final = "check that the endpoint is CodePipeline's"
-_NAME: Final = "check the name, and whether --region and --profile are the pipeline's"
-_ID: Final = "check the id, and whether it is an execution of this pipeline"
+_NAME: Final = "check the name, and that --region and --profile are right for the pipeline"
+_ID: Final = "check the id, and that it belongs to this pipeline"
 _NETWORK: Final = "check the network, the proxy and the endpoint, then try again"
 _ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
     (errors.PipelineNotFoundException, ExitCode.NOT_FOUND, _NAME),
@@ -78,7 +78,7 @@ _ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
     (errors.UnknownOperationException | errors.ResponseDecodeError, ExitCode.NO_RESPONSE, _ENDPOINT),
     (errors.RequestAbortedException | errors.RequestTimeoutException, ExitCode.NO_RESPONSE, "try again"),
     (errors.TransportError, ExitCode.NO_RESPONSE, _NETWORK),
-    (errors.WaitTimeoutError, ExitCode.TIMED_OUT, "--timeout gives it longer"),
+    (errors.WaitTimeoutError, ExitCode.TIMED_OUT, "wait longer with --timeout"),
 )
 _NAMES: Final = {
     "region_name": "--region",
@@ -113,7 +113,7 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
     if error.is_throttling:
         return ExitCode.NO_RESPONSE, message, "wait a while, then try again"
     is_theirs = error.fault == "server"
-    return ExitCode.NO_RESPONSE, message, "try again" if is_theirs else "AWS Support can look the request id up"
+    return ExitCode.NO_RESPONSE, message, "try again" if is_theirs else "AWS Support can look up the request id"
 
 
 def _renamed(message: str) -> str:

@@ -1,5 +1,5 @@
 """
-The view of a wait on a terminal: drawn by rich while the wait lasts, and gone afterwards.
+The view of a wait on a terminal: drawn by rich during the wait, and cleared afterwards.
 
 It is drawn in a thread of its own, since a poll may take long. A signal interrupts the main thread, so never rich.
 """
@@ -25,7 +25,7 @@ _FRAMES_PER_SECOND: Final = 8
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_SPINNER: Final = "|/-\\"
 _PATIENCE: Final = 5.0
-"""Seconds to wait until the view is cleared: a terminal that does not take what is written must not stop the end."""
+"""Seconds to wait until the view is cleared: a terminal that accepts no output must not hang the program."""
 
 
 class LiveView:
@@ -54,7 +54,7 @@ class LiveView:
             self._clear()
 
     def polled(self, report: PollReport) -> None:
-        """Show what the poll has brought."""
+        """Show the result of the poll."""
         self.last, reference = report, report.reference
         self._which = printable(f"{reference.pipeline_name} {reference.pipeline_execution_id}")
         self._seen = report.execution or self._seen
@@ -89,7 +89,7 @@ class LiveView:
 
         seen, seconds, report = self._seen, self._clock.monotonic() - self._began, self.last
         spinner = _ASCII_SPINNER if options.ascii_only else _SPINNER
-        status = output.status_words(seen.status) if seen else "asking"
+        status = output.status_words(seen.status) if seen else "waiting"
         style = output.status_colour(seen.status) if seen else ""
         frame = spinner[int(seconds * _FRAMES_PER_SECOND) % len(spinner)]
         yield text(f"{frame} {status}", style) + text(f"  {output.elapsed(seconds)}  {self._which}")
@@ -100,11 +100,11 @@ class LiveView:
             yield from (text(f"  {fact}") for fact in facts if fact)
         if report is not None and report.failure is not None and report.pause is not None:
             again = output.remaining(report.seconds + report.pause - seconds)
-            yield text(f"  {output.failure_words(report.failure)}, asking again in {again}", "yellow")
+            yield text(f"  {output.failure_words(report.failure)}, retrying in {again}", "yellow")
 
     def _draw(self) -> None:
         is_over, is_cleared = Event(), Event()
-        # What is written to stderr while it is drawn appears above. Results are on stdout, see paused.
+        # Text that is written to stderr during this appears above. Results are on stdout, see paused.
         live = Live(self, console=self._console, transient=True, auto_refresh=False, redirect_stdout=False)
 
         def run() -> None:

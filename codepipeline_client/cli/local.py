@@ -1,7 +1,7 @@
 """
-What needs no machine but this one: an endpoint with sample executions, and a demonstration on such an endpoint.
+Commands that need no account: an endpoint with sample executions, and a demonstration on such an endpoint.
 
-Imported when one of them is asked for, since the test kit takes time to import.
+Imported only for these commands, since the test kit takes time to import.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ SAMPLES: Final = (
         trigger={"trigger_type": "StartPipelineExecution", "trigger_detail": "arn:aws:iam::111122223333:user/alex"},
     ),
 )
-"""One execution of the pipeline ``web`` for each way that it can go."""
+"""Executions of the pipeline ``web``, one for each outcome."""
 
 SCRIPTED_SAMPLES: Final = {
     "Succeeds in a minute": (60.0, evolve(_SUCCEEDED, pipeline_execution_id="0c7be3d4-81f6-4e29-b5a0-7d4f92c6e138")),
@@ -78,7 +78,7 @@ _SLEEP: Final = 0.25
 
 
 def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
-    """Serve the samples, say how to ask for them, and return after Ctrl-C or SIGTERM."""
+    """Serve the samples, print how to use them, and return after Ctrl-C or SIGTERM."""
     check_region(region_name)
     endpoint = LocalCodePipeline(port=port, region_name=region_name, now=clock.time, max_requests=1000)
     for execution in SAMPLES:
@@ -99,7 +99,7 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
     except KeyboardInterrupt:
         say("\nStopped.")
     except OSError as error:
-        words = f"port {port} of this machine cannot be listened on: {error.strerror}"
+        words = f"port {port} of this machine cannot be used: {error.strerror}"
         raise Failure(words, hint="choose another with --port") from error
 
 
@@ -122,7 +122,7 @@ def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:
         settings = ["In cmd:", *in_cmd, "In PowerShell:", *in_powershell]
     paragraphs = (
         f"CodePipeline on this machine: {url}\nCtrl-C stops it.",
-        "\n".join(fitted("For another terminal, so that any AWS client there asks it:")),
+        "\n".join(fitted("To use it with any AWS client, set these variables in another terminal:")),
         "\n".join(settings),
         "Then try:",
         f"{PROGRAM} get web {ids['Succeeded']}\n{PROGRAM} wait web {ids['Succeeds in a minute']}",
@@ -133,8 +133,8 @@ def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:
 
 
 def demonstrate(clock: Clock) -> None:
-    """Follow an execution by signed calls over HTTP, and tell what happened."""
-    say("\n".join(fitted("One execution on this machine, followed to its end: no account, no network.")) + "\n")
+    """Follow an execution by signed requests over HTTP, and print what happened."""
+    say("\n".join(fitted("Follows a sample execution on this machine: no account, no network.")) + "\n")
     attempts: list[AttemptReport] = []
     with LocalCodePipeline(now=clock.time) as endpoint, _without_settings():
         reference = endpoint.script_execution(_steps(3.0, _SUCCEEDED))
@@ -149,21 +149,21 @@ def demonstrate(clock: Clock) -> None:
         began = clock.monotonic()
         with client, stop_signals_raise():
             execution = wait_for_end(client, clock, asdict(reference) | pace)
-        asked = f"{len(endpoint.requests)} times in {elapsed(clock.monotonic() - began)}, until it had ended"
+        polled = f"{len(endpoint.requests)} times in {elapsed(clock.monotonic() - began)}, until it had finished"
         request, attempt = endpoint.requests[-1], attempts[-1]
         signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].replace(";", ", ")
-        answered = f"HTTP {attempt.http_status_code}, the signature was right"
+        response = f"HTTP {attempt.http_status_code}, the signature was valid"
         happened: list[Row] = [
-            ("Asked", [asked]),
+            ("Polled", [polled]),
             ("Signed", [f"AWS Signature Version 4 for codepipeline in {endpoint.region_name}", f"over {signed}"]),
             ("Sent", [f"over HTTP to {endpoint.endpoint_url}", request.headers["x-amz-target"]]),
-            ("Answered", [answered, f"request id {attempt.request_id}"]),
+            ("Response", [response, f"request id {attempt.request_id}"]),
             ("Typed", [f"{type(execution).__name__}, {execution.status!r}"]),
         ]
     following: list[Row] = [
-        (f"{PROGRAM} serve", ["an endpoint that stays"]),
-        (f"{PROGRAM} get NAME ID", ["an execution of yours, from AWS"]),
-        (f"{PROGRAM} wait NAME ID", ["the same, when it has ended"]),
+        (f"{PROGRAM} serve", ["a local endpoint that keeps running"]),
+        (f"{PROGRAM} get NAME ID", ["your own execution, from AWS"]),
+        (f"{PROGRAM} wait NAME ID", ["the same, once it has finished"]),
     ]
     say("\n\n".join([as_table(happened), as_table(as_rows(execution)), "Next:", as_table(following)]))
 

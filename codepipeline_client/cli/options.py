@@ -79,7 +79,7 @@ def seconds(context: click.Context, option: click.Parameter, given: str | None) 
     if given is None:  # only --max-poll-interval has no default of its own
         return max(poll_interval, _MAX_POLL_INTERVAL)
     if not re.fullmatch(f"{_NUMBER}|(?:{_NUMBER}[smhd])+", given):
-        raise click.BadParameter(f"{given!r} is no span of time: give seconds, or 90s, 30m, 2h, 7d, 1h30m")
+        raise click.BadParameter(f"{given!r} is not a duration: give seconds, or 90s, 30m, 2h, 7d, 1h30m")
     total = sum(float(number) * _SECONDS[unit] for number, unit in re.findall(f"({_NUMBER})([smhd]?)", given))
     may_be_zero = option.name == "not_found_grace"
     if total > LONGEST or (total == 0 and not may_be_zero):
@@ -112,13 +112,13 @@ EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
     click.Argument(["pipeline_execution_id"], metavar="ID"),
     click.Option(["--region", "region_name"], metavar="NAME", help="Region, such as eu-west-1."),
     click.Option(["--profile", "profile_name"], metavar="NAME", help="Profile of the AWS config files."),
-    click.Option(["--endpoint-url"], metavar="URL", help="Where to send, in the place of AWS."),
+    click.Option(["--endpoint-url"], metavar="URL", help="Endpoint to use instead of AWS."),
     click.Option(
         ["--output", "output_format"],
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="Lines for a person, or JSON for a program: one object in a line.",
+        help="Text to read, or JSON: one object per line.",
     ),
     click.Option(
         ["--ok"],
@@ -128,23 +128,23 @@ EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
         help="Exit with 0 for this status too, such as Superseded. Can be repeated.",
     ),
     click.Option(
-        ["--debug"], is_flag=True, expose_value=False, callback=_show_log, help="Show the log of the calls on stderr."
+        ["--debug"], is_flag=True, expose_value=False, callback=_show_log, help="Log requests and retries to stderr."
     ),
 ]
 """Which execution, where it is, and how to show it, in the order of the help."""
 WAIT_OPTIONS: Final[list[click.Parameter]] = [
-    _duration(["--timeout"], default="1h", help="How long to wait at most."),
+    _duration(["--timeout"], default="1h", help="Maximum time to wait."),
     _duration(
         ["--poll-interval"],
         default="2s",
         is_eager=True,  # its value is needed for the next option's
-        help="Until it asks again, at first and after each change.",
+        help="Initial polling interval, also used after each change.",
     ),
     _duration(
         ["--max-poll-interval"],
         show_default="30s, or --poll-interval if longer",
-        help="The same at most: it asks less often while nothing changes.",
+        help="Maximum polling interval. It grows while nothing changes.",
     ),
-    _duration(["--not-found-grace"], default="0", help="How long it may be not found: right after its start, say."),
+    _duration(["--not-found-grace"], default="0", help="How long to retry while the execution is not found yet."),
 ]
 """How long to wait and how often to poll, by the names of the client's arguments."""

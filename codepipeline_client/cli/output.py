@@ -37,10 +37,10 @@ _NO_READER: Final = (errno.EPIPE, errno.EINVAL)
 """Errors of a write to a pipe without a reader; the second is Windows'."""
 _COMMANDS: Final = ((re.compile(r"(?m)^( *):(?=:)"), r"\1\\u003a"), (re.compile(r"##(?=\w*\[)"), r"#\\u0023"))
 """
-What build servers obey in a log, and what is written instead: GitHub's ``::`` at the beginning of a line, and ``##[``,
-``##vso[`` and ``##teamcity[`` of others anywhere.
+The commands that build servers read from a log, and their replacements: GitHub's ``::`` at the beginning of a line, and
+``##[``, ``##vso[`` and ``##teamcity[`` of others anywhere.
 
-Where JSON may contain them, in its strings, what is written is its own escape for the same character.
+Each replacement is JSON's escape for the same character, so JSON with these commands in its strings keeps its meaning.
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
 """
@@ -49,8 +49,8 @@ _FAILURES: Final[tuple[tuple[type[errors.CodePipelineError], str], ...]] = (
     (errors.PipelineNotFoundException, "no such pipeline yet"),
     (errors.PipelineExecutionNotFoundException, "no such execution yet"),
     (errors.ConnectionFailedError, "no connection"),
-    (errors.RequestTimeoutError, "no answer in time"),
-    (errors.ResponseDecodeError, "no answer that can be read"),
+    (errors.RequestTimeoutError, "no response in time"),
+    (errors.ResponseDecodeError, "unreadable response"),
 )
 _COLOURS: Final = {"Succeeded": "green", "Failed": "red", "InProgress": "cyan"}
 
@@ -91,7 +91,7 @@ def as_table(rows: Iterable[Row]) -> str:
 
 def fitted(line: str, *, margin: int = 0, stream: TextIO | None = None) -> list[str]:
     """
-    Return *line* in pieces that fit beside a *margin* on the terminal that *stream* is, or whole if it is none.
+    Return *line* in pieces that fit beside a *margin* on the terminal that *stream* is, or whole if it is not one.
 
     None is stdout. A word of its own, such as a URL, stays whole: the terminal breaks it, and it can still be copied.
     """
@@ -129,7 +129,7 @@ def short_id(revision_id: str) -> str:
 
 
 def first_line(text: str | None) -> str:
-    """Return the first line that is not blank, escaped. Empty where there is none."""
+    """Return the first line that is not blank, escaped. Empty if all are blank."""
     return printable((text or "").strip().partition("\n")[0].rstrip())
 
 
@@ -209,7 +209,7 @@ def timestamp(time: float) -> str:
 
 
 def _news(execution: PipelineExecution, before: PipelineExecution | None) -> str:
-    """Return what there is to say of *execution*, beside its status, that was not so *before*."""
+    """Return what is new in *execution* since *before*, besides its status."""
     known = _facts(before) if before else []
     facts = "  ".join(fact for fact in _facts(execution) if fact not in known)
     if facts or before is None or execution.status != before.status:
@@ -234,7 +234,7 @@ def say(text: str) -> bool:
         if error.errno in _NO_READER:
             return False
         words = f"the output cannot be written: {error.strerror}"
-        raise Failure(words, hint="make room, or send it elsewhere") from error
+        raise Failure(words, hint="free some space, or write it elsewhere") from error
     return True
 
 
@@ -249,11 +249,11 @@ def explain(text: str) -> None:
     try:
         _write(sys.stderr, text)
     except OSError:
-        discard_output(sys.stderr)  # nobody is left to tell
+        discard_output(sys.stderr)  # it cannot be reported anywhere
 
 
 def width(stream: TextIO | None) -> int | None:
-    """Return the columns of the terminal that *stream* is. None when it is none."""
+    """Return the columns of the terminal that *stream* is. None if it is not one."""
     if not is_terminal(stream):
         return None
     from rich.console import Console
@@ -274,7 +274,7 @@ def without_commands(text: str) -> str:
 
 
 def discard_output(stream: TextIO) -> None:
-    """Discard what *stream* has buffered and what it gets: Python would write it at its end, and report the error."""
+    """Discard what *stream* has buffered and what it gets: Python would write it at exit, and report the error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

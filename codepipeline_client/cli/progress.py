@@ -1,7 +1,7 @@
 """
-Follow an execution until it has ended: show the progress on stderr, and handle signals.
+Follow an execution until its status is terminal: show the progress on stderr, and handle signals.
 
-How often the service is called is the client's business, and what is drawn on a terminal is in `live`.
+The client decides how often to poll. The view on a terminal is in `live`.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _HEARTBEAT: Final = 60.0
 
 
 class FollowingClient(CodePipelineClient):
-    """A client that tells when it may ask for a code on the terminal."""
+    """A client that reports when it may prompt on the terminal."""
 
     def may_prompt(self) -> bool:
-        """Return whether credentials are to be fetched: by an MFA code, or by a process that asks for something."""
+        """Return whether credentials must be fetched, which may prompt for an MFA code."""
         return self._credentials.fresh() is None
 
 
 def wait_for_end(client: FollowingClient, clock: Clock, arguments: Mapping[str, Any]) -> PipelineExecution:
-    """Return the execution when it has ended, and show its progress on stderr until then."""
+    """Return the execution when its status is terminal, and show its progress on stderr until then."""
     with _progress_on_stderr(client, clock, has_changes=True) as progress:
         return client.wait_for_pipeline_execution(**arguments, on_poll=progress.polled)
 
@@ -47,7 +47,7 @@ def wait_for_end(client: FollowingClient, clock: Clock, arguments: Mapping[str, 
 def watch_to_end(
     client: FollowingClient, clock: Clock, arguments: Mapping[str, Any], *, in_json: bool, ok: Sequence[str]
 ) -> ExitCode:
-    """Write each change to stdout until the end, or until nobody reads. Return the code for what was seen last."""
+    """Write each change to stdout until the end, or until nothing reads it. Return the code for the last status."""
     began = clock.monotonic()
     code = ExitCode.NOT_TERMINAL
     before: PipelineExecution | None = None
@@ -115,11 +115,11 @@ class ProgressLines:
                     seconds = report.seconds if has_duration else None
                     line = output.change_line(report.execution, before, self._clock.time(), seconds)
                     output.explain(output.with_coloured_status(line, report.execution.status))
-        if report.pause is None:  # what a wait ends with is written by its caller
+        if report.pause is None:  # the caller writes the result
             return
         if report.failure is not None and (words := output.failure_words(report.failure)) != self._failure:
             self._failure = words
-            self._write(f"{words}, asking again in {output.remaining(report.pause)}", report.seconds)
+            self._write(f"{words}, retrying in {output.remaining(report.pause)}", report.seconds)
         if report.seconds - self._written_at >= _HEARTBEAT:
             self._write(f"{f'still {self._failure}'.strip()}, after {output.elapsed(report.seconds)}", report.seconds)
 
@@ -179,7 +179,7 @@ def _suspended_within(paused: Callable[[], AbstractContextManager[None]]) -> Gen
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None], *names: str) -> Generator[None]:
-    """Within this, the signals of these *names* call *handler*, unless they are ignored or the system has no such."""
+    """Within this, the signals of these *names* call *handler*, unless they are ignored or unknown to the system."""
     with ExitStack() as restored:
         for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
             before = signal.getsignal(number)

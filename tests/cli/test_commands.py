@@ -225,7 +225,7 @@ def test_debug_shows_the_log_without_secrets(account: Account, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("error_code", "status_code", "code", "advice"),
     [
-        ("PipelineNotFoundException", 400, 20, "the name, and whether --region and --profile"),
+        ("PipelineNotFoundException", 400, 20, "the name, and that --region and --profile"),
         ("PipelineExecutionNotFoundException", 400, 20, "check the id"),
         ("AccessDeniedException", 403, 21, "codepipeline:GetPipelineExecution"),
         ("ForbiddenOnMondays", 403, 21, "codepipeline:GetPipelineExecution"),
@@ -255,7 +255,7 @@ def test_a_refusal_is_a_message_and_a_hint(
 
 
 ABOUT_IDS: Final = (
-    "aws codepipeline start-pipeline-execution prints an id, and list-pipeline-executions has those of a pipeline"
+    "aws codepipeline start-pipeline-execution prints an id, list-pipeline-executions lists the ids of a pipeline"
 )
 
 
@@ -398,7 +398,7 @@ def test_message_and_hint_are_wrapped_at_words_on_a_terminal(account: Account, o
     assert account.run("get", "wbe", WEB[1]).code == 20
     first, *_, hint, rest = terminal.until_over()
     assert first == "codepipeline-client: GetPipelineExecution failed:"
-    assert (hint, rest) == ("hint: check the name, and whether --region and --profile are", "the pipeline's")
+    assert (hint, rest) == ("hint: check the name, and that --region and --profile are", "right for the pipeline")
 
 
 def test_a_reader_that_has_gone_changes_nothing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -425,7 +425,7 @@ def test_output_that_cannot_be_written_is_a_failure(account: Account, monkeypatc
     with io.TextIOWrapper(io.FileIO(os.open(os.devnull, os.O_RDONLY), "w"), write_through=True) as stream:
         monkeypatch.setattr(sys, "stdout", stream)
         assert run(["get", *WEB], clock=account.clock) == ExitCode.OTHER
-    assert "the output cannot be written: Bad file descriptor\nhint: make room" in account.printed()[1]
+    assert "the output cannot be written: Bad file descriptor\nhint: free some space" in account.printed()[1]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
@@ -501,7 +501,7 @@ def test_help_is_there_for_each_command(shell: Shell, name: str) -> None:
 def test_the_list_of_commands_has_whole_sentences(account: Account) -> None:
     """click would cut them."""
     words = " ".join(account.run_on_terminal("--help", columns=60).split())
-    assert "wait Wait until the execution ID of the pipeline NAME has ended, and show it. watch" in words
+    assert "wait Wait until the execution ID of the pipeline NAME has finished, and show it. watch" in words
 
 
 def test_a_shell_can_complete_commands(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -111,10 +111,10 @@ def test_the_time_goes_on_between_polls(account: Account, opened: Opened) -> Non
     terminal = opened()
 
     def look() -> None:
-        failed = "  throttled, asking again in"
-        terminal.until_shows(f"⠋ asking  0:00  web {WEB[1]}", f"{failed} 4 s")
+        failed = "  throttled, retrying in"
+        terminal.until_shows(f"⠋ waiting  0:00  web {WEB[1]}", f"{failed} 4 s")
         account.clock.advance(2.5)
-        terminal.until_shows(f"⠋ asking  0:02  web {WEB[1]}", f"{failed} 2 s")
+        terminal.until_shows(f"⠋ waiting  0:02  web {WEB[1]}", f"{failed} 2 s")
 
     assert wait(account, DONE, look=look) == 0
 

@@ -88,7 +88,7 @@ def test_a_port_that_is_taken_is_one_line(local_codepipeline: LocalCodePipeline,
     ended = shell("serve", "--port", port)
     message, hint = ended.complaint
     assert ended.code == 1
-    assert message.startswith(f"port {port} of this machine cannot be listened on: ")
+    assert message.startswith(f"port {port} of this machine cannot be used: ")
     assert hint == "choose another with --port"
 
 
@@ -119,14 +119,14 @@ def test_demo_tells_what_happened_and_shows_the_result(capfd: pytest.CaptureFixt
     assert sum(clock.slept) < 4
     assert [line.split()[1] for line in stderr.splitlines()] == ["InProgress", "InProgress", "Succeeded"]
     assert re.fullmatch(
-        r"One execution on this machine, followed to its end: no account, no network\.\n"
+        r"Follows a sample execution on this machine: no account, no network\.\n"
         r"\n"
-        r"Asked     [6-9] times in 0:03, until it had ended\n"
+        r"Polled    [6-9] times in 0:03, until it had finished\n"
         r"Signed    AWS Signature Version 4 for codepipeline in us-east-1\n"
         r"          over content-type, host, x-amz-date, x-amz-target\n"
         r"Sent      over HTTP to http://127\.0\.0\.1:[0-9]+\n"
         r"          CodePipeline_20150709\.GetPipelineExecution\n"
-        r"Answered  HTTP 200, the signature was right\n"
+        r"Response  HTTP 200, the signature was valid\n"
         r"          request id [0-9a-f-]{36}\n"
         r"Typed     PipelineExecution, PipelineExecutionStatus\.SUCCEEDED\n"
         r"\n"
@@ -134,9 +134,9 @@ def test_demo_tells_what_happened_and_shows_the_result(capfd: pytest.CaptureFixt
         r"\n"
         r"Next:\n"
         r"\n"
-        r"codepipeline-client serve         an endpoint that stays\n"
-        r"codepipeline-client get NAME ID   an execution of yours, from AWS\n"
-        r"codepipeline-client wait NAME ID  the same, when it has ended\n",
+        r"codepipeline-client serve         a local endpoint that keeps running\n"
+        r"codepipeline-client get NAME ID   your own execution, from AWS\n"
+        r"codepipeline-client wait NAME ID  the same, once it has finished\n",
         stdout,
     )
 

@@ -96,9 +96,9 @@ def test_a_failure_that_passes_is_told_once(account: Account) -> None:
     assert ended.code == 0
     assert [line.removeprefix("2026-01-01T00:0") for line in ended.stderr.splitlines()] == [
         "0:00Z  InProgress  5f2c9d1e  Answer faster  WebhookV2",
-        "0:02Z  InProgress  throttled, asking again in 4 s",
+        "0:02Z  InProgress  throttled, retrying in 4 s",
         "1:10Z  InProgress  still throttled, after 1:10",
-        "1:50Z  InProgress  InternalFailure, asking again in 20 s",
+        "1:50Z  InProgress  InternalFailure, retrying in 20 s",
         "2:50Z  Succeeded  after 2:50",
     ]
 
@@ -110,7 +110,7 @@ def test_an_execution_may_take_a_moment_to_be_there(account: Account) -> None:
     ended = account.run("wait", *WEB, "--not-found-grace", "10s")
     assert ended.code == 0
     assert ended.stderr.splitlines() == [
-        "2026-01-01T00:00:00Z  not seen yet  no such execution yet, asking again in 2 s",
+        "2026-01-01T00:00:00Z  not seen yet  no such execution yet, retrying in 2 s",
         "2026-01-01T00:00:02Z  Succeeded  after 0:02  5f2c9d1e  Answer faster  WebhookV2",
     ]
 
@@ -129,7 +129,7 @@ def test_time_that_is_over_has_a_code_of_its_own(
     assert ended.code == 15
     assert message.startswith(f"codepipeline-client: execution {WEB[1]} of pipeline web was still InProgress after")
     assert message.endswith("the execution itself goes on")
-    assert hint == "hint: --timeout gives it longer"
+    assert hint == "hint: wait longer with --timeout"
     assert sum(account.clock.slept) == pytest.approx(seconds)
 
 
@@ -138,7 +138,7 @@ def test_time_that_is_over_has_a_code_of_its_own(
     [
         ("ThrottlingException", ExitCode.NO_RESPONSE, "ThrottlingException", "wait a while, then try again"),
         ("ServiceUnavailable", ExitCode.NO_RESPONSE, "", "try again"),
-        ("PipelineNotFoundException", ExitCode.NOT_FOUND, "PipelineNotFoundException", "are the pipeline's"),
+        ("PipelineNotFoundException", ExitCode.NOT_FOUND, "PipelineNotFoundException", "are right for the pipeline"),
         (None, ExitCode.NO_RESPONSE, "Connection refused", "then try again"),
     ],
 )
@@ -242,7 +242,7 @@ def test_the_options_say_how_often_it_polls(
         (("--not-found-grace", "9999h"), "Invalid value for '--not-found-grace': '9999h' is not up to 365d"),
         (("--max-poll-interval", "1s"), "--max-poll-interval must not be below --poll-interval"),
         *[
-            ((f"--timeout={text}",), f"Invalid value for '--timeout': {text!r} is no span of time: give seconds, or ")
+            ((f"--timeout={text}",), f"Invalid value for '--timeout': {text!r} is not a duration: give seconds, or ")
             for text in ("", " 1", "1 s", "1x", "-1", "1e3", ".5", "1.", "nan", "1h30", "\u00b2")
         ],
     ],
@@ -291,8 +291,8 @@ def refused(code: str) -> ServiceError:
         (refused("PipelineExecutionNotFoundException"), "no such execution yet"),
         (refused("Odd\x1b[2J"), "Odd\\x1b[2J"),
         (ConnectionFailedError("reset"), "no connection"),
-        (RequestTimeoutError("late", limit="timeout"), "no answer in time"),
-        (ResponseDecodeError("odd", http_status_code=200, request_id=None), "no answer that can be read"),
+        (RequestTimeoutError("late", limit="timeout"), "no response in time"),
+        (ResponseDecodeError("odd", http_status_code=200, request_id=None), "unreadable response"),
         (TransportError("odd"), "TransportError"),
     ],
 )
