@@ -1,5 +1,5 @@
 """
-The typed way to read an AWS CodePipeline execution: one operation, GetPipelineExecution, done completely.
+Read and follow AWS CodePipeline executions, with typed results and typed errors.
 
 Every public name of the package is here, except the test kit, which is in `codepipeline_client.testing`.
 """

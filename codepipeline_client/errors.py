@@ -16,7 +16,7 @@ CodePipelineError
 │   └── PipelineExecution{Failed,Stopped,Superseded,Cancelled}Error
 └── ArtifactRevisionLookupError    (LookupError)
 
-How a failure is detected, and whether it is retried, is decided elsewhere.
+`_call` detects failures and decides what is retried.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class ParameterValidationError(CodePipelineError, ValueError):
 
 
 class TransportError(CodePipelineError):
-    """No usable response came. Whether the service received the request is not known."""
+    """No usable response came. The service may or may not have received the request."""
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
@@ -267,7 +267,7 @@ class TooManyRequestsException(ServiceError):
 
 
 class UnknownOperationException(ServiceError):
-    """The endpoint does not know the operation: it is perhaps not CodePipeline's."""
+    """The endpoint does not know the operation: it may not be CodePipeline's."""
 
 
 class UnrecognizedClientException(ServiceError):
@@ -281,7 +281,7 @@ class ValidationError(ServiceError):
 SERVICE_ERRORS: Final[Mapping[str, type[ServiceError]]] = {
     error.__name__: error for error in ServiceError.__subclasses__()
 }
-"""The class of each code on the wire."""
+"""The class for each error code."""
 
 THROTTLING_CODES: Final = frozenset(
     {
@@ -291,14 +291,14 @@ THROTTLING_CODES: Final = frozenset(
         *("SlowDown", "EC2ThrottledException"),
     }
 )
-"""The codes of throttling, the same list in every AWS SDK."""
+"""The error codes for throttling, the same list in every AWS SDK."""
 
 
 class WaitTimeoutError(CodePipelineError, TimeoutError):
     """
-    The time for waiting ran out before the execution ended. The execution itself goes on.
+    The execution was not finished when the wait timed out. The execution itself goes on.
 
-    It is about many calls, so `attempts` is 0: `polls` counts them.
+    A wait makes many calls: `polls` counts them, and `attempts` is 0.
     """
 
     execution: PipelineExecution | None
@@ -346,11 +346,11 @@ class PipelineExecutionStoppedError(PipelineExecutionOutcomeError):
 
 
 class PipelineExecutionSupersededError(PipelineExecutionOutcomeError):
-    """A newer execution overtook this one."""
+    """A newer execution superseded this one."""
 
 
 class PipelineExecutionCancelledError(PipelineExecutionOutcomeError):
-    """The pipeline's definition was updated before the execution could end."""
+    """The pipeline's definition was updated before the execution finished."""
 
 
 class ArtifactRevisionLookupError(CodePipelineError, LookupError):

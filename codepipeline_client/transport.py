@@ -1,5 +1,5 @@
 """
-httpx transports that sign what passes through, by SigV4.
+httpx transports that sign requests with SigV4.
 
 Each client of this package sends through one of them. Given to a plain `httpx.Client` they sign for any AWS service.
 They add a signature and nothing else: no retries, no redirects, no reading of responses.
@@ -34,12 +34,12 @@ class SigV4Transport(httpx.BaseTransport):
     Sending raises CredentialsError when there are no credentials, and whatever *transport* raises.
 
     Args:
-        transport: What sends the signed request. A new `httpx.HTTPTransport` when left out.
+        transport: The transport that sends the signed request. A new `httpx.HTTPTransport` when left out.
         service_name: The name to sign for, such as ``codepipeline`` or ``s3``: AWS calls it the signing name.
         region_name: The region to sign for.
         credentials: A `Credentials`, a function that returns one, or botocore's credentials object. When left out,
             the environment and then botocore's chain of sources, as the AWS CLI would find them.
-        now: What tells the time, in seconds since the epoch.
+        now: A function that returns the time, in seconds since the epoch.
     """
 
     def __init__(
@@ -97,13 +97,13 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
     Sending raises CredentialsError when there are no credentials, and whatever *transport* raises.
 
     Args:
-        transport: What sends the signed request. A new `httpx.AsyncHTTPTransport` when left out.
+        transport: The transport that sends the signed request. A new `httpx.AsyncHTTPTransport` when left out.
         service_name: The name to sign for, such as ``codepipeline`` or ``s3``: AWS calls it the signing name.
         region_name: The region to sign for.
         credentials: A `Credentials`, a function that returns one (an async one too), or botocore's credentials
             object. When left out, the environment and then botocore's chain of sources, as the AWS CLI would find
             them. What may block runs in a thread.
-        now: What tells the time, in seconds since the epoch.
+        now: A function that returns the time, in seconds since the epoch.
     """
 
     def __init__(
@@ -205,4 +205,4 @@ def _needed(request: httpx.Request) -> tuple[Credentials | None, float | None]:
 
 
 def _late() -> RequestTimeoutError:
-    return RequestTimeoutError("the credentials were not there in time", limit="timeout")
+    return RequestTimeoutError("no credentials were available in time", limit="timeout")

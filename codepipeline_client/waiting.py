@@ -1,7 +1,7 @@
 """
-What a wait is told and tells, as values: which executions, how often to poll, how each poll and each wait ended.
+The values of a wait: which executions, how often to poll, and the results of polls and waits.
 
-The rules of waiting are in `_polling`.
+`_polling` has the rules.
 """
 
 from __future__ import annotations

@@ -317,7 +317,7 @@ def test_each_kind_wants_a_transport_of_its_kind() -> None:
 def test_what_a_transport_of_ones_own_would_not_heed_is_refused_beside_it(
     make: Callable[..., Client], options: dict[str, Any]
 ) -> None:
-    with pytest.raises(ConfigurationError, match="proxy, verify and max_connections are a transport's own"):
+    with pytest.raises(ConfigurationError, match="configure proxy, verify and max_connections on the transport"):
         make(transport=httpx.MockTransport(lambda _: httpx.Response(200)), **options)
 
 

@@ -1,7 +1,7 @@
 """
 The arguments of both clients, their checks, and the start of a call.
 
-Making a client reads no file: the first call reads the settings, once for all calls.
+Creating a client reads no file: the first call reads the settings, once for all calls.
 """
 
 from __future__ import annotations
@@ -96,19 +96,19 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             credentials: A `Credentials`, a function that returns one (for the async client an async one will do),
                 or botocore's credentials object. Else the environment, and then botocore's chain of sources, as the
                 AWS CLI would find them.
-            endpoint_url: Where to send, in the place of the region's endpoint. Else
+            endpoint_url: The endpoint to use instead of the region's. Else
                 ``AWS_ENDPOINT_URL_CODEPIPELINE``, ``AWS_ENDPOINT_URL``, the profile's.
             use_fips_endpoint: Whether to use the FIPS endpoint. Else ``AWS_USE_FIPS_ENDPOINT``, the profile's, or no.
             use_dualstack_endpoint: Whether to use the endpoint that has IPv6 too. Else
                 ``AWS_USE_DUALSTACK_ENDPOINT``, the profile's, or no.
-            retry_mode: ``standard``, ``adaptive`` (also slows down by itself when it is throttled) or ``off``. Else
+            retry_mode: ``standard``, ``adaptive`` (also slows down when it is throttled) or ``off``. Else
                 ``AWS_RETRY_MODE``, the profile's, or ``standard``.
-            max_attempts: How many requests a call may send, the first one included; one more if the service calls
-                the credentials expired, and there are others. Else ``AWS_MAX_ATTEMPTS``, the profile's, or 3.
+            max_attempts: How many requests a call may send, the first one included; one more if the service rejects
+                the credentials as expired and the provider has others. Else ``AWS_MAX_ATTEMPTS``, the profile's, or 3.
             timeout: How long a whole call may take, credentials, every attempt and every pause included: seconds or a
                 timedelta. None for no limit.
             connect_timeout: How long making a connection may take, likewise.
-            read_timeout: How long the service may be silent, likewise.
+            read_timeout: How long the service may send nothing, likewise.
             max_connections: How many connections may be open at once.
             proxy: The URL of a proxy. Else ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, which a
                 loopback endpoint does not heed.
@@ -117,11 +117,11 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             parameter_validation: False to leave the checking of names and ids to the service.
             user_agent_app_id: A name for your application in the User-Agent. Else ``AWS_SDK_UA_APP_ID``, the
                 profile's.
-            transport: An httpx transport to send through, in the place of the client's own connections. Closing the
+            transport: An httpx transport to send through, instead of the client's own connections. Closing the
                 client closes it.
-            clock: A `Clock` that tells the time and sleeps, in the place of the machine's clock.
+            clock: A `Clock` to use instead of the machine's clock.
             on_attempt: A plain function that is called with an `AttemptReport` after each attempt, in the thread or the
-                task of the call. An error in it is logged, and harms no call.
+                task of the call. An error in it is logged and does not affect the call.
         """
         self._arguments = arguments = ClientArguments(
             region_name=region_name,
@@ -157,7 +157,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                 )
             if arguments.proxy is not None or arguments.verify is not True or max_connections != _MOST_CONNECTIONS:
                 raise ConfigurationError(
-                    "proxy, verify and max_connections are a transport's own: give them to it, not beside it"
+                    "configure proxy, verify and max_connections on the transport, not on the client"
                 )
         if parameter_validation not in (True, False):
             raise ConfigurationError(f"parameter_validation must be True or False, not {parameter_validation!r}")
@@ -251,7 +251,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         return CallContext(operation.name, operation.is_read_only, attempts, deadline, runtime)
 
     def _check(self, operation: Operation[InputT, OutputT], operation_input: InputT) -> None:
-        """Refuse what needs no waiting to be refused."""
+        """Raise for a closed client or an invalid input, before anything is read or sent."""
         self._check_open()
         violations = operation.violations(operation_input, self._parameter_validation)
         if violations:
@@ -262,14 +262,14 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             raise ConfigurationError(f"this {type(self).__name__} is closed: make a new one")
 
     def _end(self) -> TransportT | None:
-        """End all that waits, and return the transport, to be closed."""
+        """End all waits, and return the transport to close."""
         self._clock.close()
         self._credentials.close()
         return self._transport if self._runtime is None else self._runtime.transport
 
 
 class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
-    """How a call begins in a thread."""
+    """The start of a call in a thread."""
 
     _transport_kind = httpx.BaseTransport
     _pooled_transport = PooledTransport
@@ -300,7 +300,7 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
 
 
 class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
-    """How a call begins in a task."""
+    """The start of a call in a task."""
 
     _transport_kind = httpx.AsyncBaseTransport
     _pooled_transport = AsyncPooledTransport

@@ -1,7 +1,7 @@
 """
 Drive an exchange over a transport, in a thread or in a task: pause, send, read with a limit.
 
-What to do next is decided in `exchange`. What both drivers do between waits is in `CallContext`.
+`exchange` decides what to do next. `CallContext` has what both drivers do between waits.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-One call, from input to output: the map of everything between.
+One call, from input to output.
 
 A plain generator: it yields the attempts to make, is sent each response or has the failure thrown in, and returns the
 output. The driver does the waiting; here is neither I/O nor clock.

@@ -27,7 +27,7 @@ FAILURES: Final = (
     anyio.ClosedResourceError,
     anyio.EndOfStream,
 )
-"""What a transport may raise when no usable response comes. Anything else is a defect, and passes."""
+"""What a transport may raise when no usable response comes. Anything else is a defect, and is not caught."""
 
 
 _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
@@ -61,7 +61,7 @@ _STRICT: Final = (
 )
 # By OpenSSL's numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _CERTIFICATE_HINTS: Final = (
-    ({2, *range(18, 22)}, ": if the certificate is to be trusted, give verify the file of its authority"),
+    ({2, *range(18, 22)}, ": to trust the certificate, pass the CA file as verify"),
     ({9, 10}, ": check its dates, and the clock of this machine"),
     ({*range(80, 95)}, f": {_STRICT}"),
 )
@@ -149,7 +149,7 @@ def _reason(root: BaseException, *words: str) -> str:
         hint = next((hint for codes, hint in _CERTIFICATE_HINTS if getattr(root, "verify_code", None) in codes), "")
         return reason + hint
     if isinstance(root, ssl.SSLError) and getattr(root, "reason", None) in _NO_TLS:
-        return f"{reason}: it does not speak TLS there, as https asks for"
+        return f"{reason}: the server does not speak TLS on this port, which https needs"
     return reason
 
 

@@ -161,7 +161,7 @@ class CallRetries:
         self._has_token = False
 
     def first_delay(self) -> float:
-        """Return the seconds to wait before a request that is no retry."""
+        """Return the seconds to wait before a request that is not a retry."""
         limiter = self._policy.limiter
         return 0.0 if limiter is None else self._reserve(limiter)
 
@@ -170,7 +170,7 @@ class CallRetries:
         Return the seconds to wait before the next request, or None to give up.
 
         *attempt* is the number of the one that failed, from 1; *retry_after* the response's ``x-amz-retry-after``.
-        *skewed* is True if the failure is due to a clock skew that is now corrected: then it may pass, whatever it is.
+        *skewed* is True if the failure is due to a clock skew that is now corrected: then it is always retryable.
         """
         policy = self._policy
         kind = classify(failure) or (TRANSIENT if skewed else None)
@@ -192,7 +192,7 @@ class CallRetries:
         policy.quota.give_back(self._taken or 1)
 
     def unsent(self) -> None:
-        """Record that the request last asked about is not sent: others need not wait for it."""
+        """Record that the last request is not sent: others need not wait for it."""
         if self._has_token and self._policy.limiter is not None:
             self._policy.limiter.give_back()
 

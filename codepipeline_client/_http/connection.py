@@ -230,7 +230,7 @@ def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
         return False
     status_line = re.match(rb"HTTP/1\.[01] ([1-9]\d\d)[ \r]", head + b"\r")
     if not end or status_line is None:
-        raise httpx.ProxyError("its response to CONNECT is no HTTP, or was cut short")
+        raise httpx.ProxyError("its response to CONNECT is not HTTP, or was cut short")
     status = int(status_line[1])
     if not 200 <= status < 300:
         raise httpx.ProxyError(f"{status}")

@@ -1,7 +1,7 @@
 """
-How a server is reached: what all connections of a transport have in common, the proxy, TLS, and the addresses.
+The way to a server: options shared by all connections of a transport, proxy, TLS context, and addresses.
 
-Opens no connection. What may hang, lookups and CA files, runs in daemon threads: there it can be left alone.
+Opens no connection. Lookups and CA files may hang, so they are read in daemon threads, which can be abandoned.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Resolver:
         return self._share((host, port), partial(look_up, host, port), is_kept=False)
 
     def context(self) -> SharedFuture[ssl.SSLContext]:
-        """Return the TLS context to come. One that could not be made is tried again."""
+        """Return the TLS context, once it is made. If making it fails, the next call makes it again."""
         return self._share("tls", self._tls_context, is_kept=True)
 
     def _share(self, key: object, work: Callable[[], T], *, is_kept: bool) -> SharedFuture[T]:

@@ -1,7 +1,7 @@
 """
-Which call may have a connection, in which order, and which one.
+Decide which call gets a connection, in which order, and which connection.
 
-Opens none, closes none and waits for none. Threads may use a pool at once, and a signal handler may close it between
+Opens, closes and awaits no connection. Threads may use a pool at once, and a signal handler may close it between
 any two statements, so their order keeps it consistent.
 """
 

@@ -112,7 +112,7 @@ class PooledTransport(httpx.BaseTransport):
 
 class AsyncPooledTransport(httpx.AsyncBaseTransport):
     """
-    The same for tasks, with a pool for each event loop. What is idle in other loops is closed when these end.
+    The same for tasks, with a pool for each event loop. When a loop ends, its idle connections are closed.
 
     A forked process may go on with the event loop of its parent, but not with its connections.
     """

@@ -72,10 +72,10 @@ class BatchScheduler:
 
     def next(self, elapsed: float) -> Poll | float | None:
         """
-        Return the poll to make now, or for how many seconds there is none unless a poll ends before.
+        Return the poll to make now, or the seconds until the next one, unless a poll in flight ends before.
 
-        None when executions have ended, which are to be taken first, or when none is left. The seconds are infinite
-        when only the end of a poll is waited for.
+        None when executions have ended, which the driver takes first, or when no execution is left. The seconds are
+        infinite when the next step depends on a poll in flight.
         """
         left = self._timeout - elapsed
         if left <= _RESOLUTION:

@@ -77,8 +77,8 @@ class BatchIterator(SharedIterator[FollowedExecution]):
     """
     Yields each execution as it ends. Each poll in flight has a daemon thread.
 
-    So neither a caller who stops nor the end of the program waits for a poll. While the caller handles an execution,
-    polls in flight go on, and none is started.
+    So no poll delays a caller that stops, or the end of the program. While the caller handles an execution, polls in
+    flight go on, and no other starts.
     """
 
     _call: Call
@@ -116,7 +116,7 @@ class BatchIterator(SharedIterator[FollowedExecution]):
             work()
 
     def _receive(self, wait: float) -> None:
-        """Record the polls that have ended. If there are none, wait for one."""
+        """Record the polls that have ended, or wait for one."""
         with suppress(queue.Empty):
             self._batch.record(*self._results.get(timeout=min(wait, _MAX_BLOCK)))
             while True:

@@ -1,7 +1,7 @@
 """
-Follow one execution: poll, pause, and hand out each change. The twins differ in what they wait with.
+Follow one execution in a thread or in a task: poll, pause, and yield each change.
 
-When to poll is decided in `schedule`.
+`schedule` decides when to poll.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class Members(NamedTuple):
 
 
 def _payload(response: Response) -> JsonObject | str:
-    """Return the JSON object in a response that is no error, or why there is none."""
+    """Return the JSON object in a successful response, or the problem with it."""
     encoding = response.headers.get("content-encoding", "").strip()
     if response.status_code >= 300:
         location = response.headers.get("location", "")

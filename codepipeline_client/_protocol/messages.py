@@ -44,7 +44,7 @@ class Response:
 
     @property
     def request_id(self) -> str | None:
-        """The service's id for the request, from either header. None when there is none."""
+        """The service's id for the request, from either header. None without both."""
         request_id = self.headers.get("x-amzn-requestid") or self.headers.get("x-amz-request-id") or ""
         return self.redact(request_id)[:128] or None
 
@@ -63,7 +63,7 @@ class Attempt:
     delay: float = 0.0
     """How long to wait before sending, in seconds."""
     stale: Credentials | None = None
-    """Credentials that the service called expired: send only if the provider gives others."""
+    """Credentials that the service rejected as expired: send only if the provider gives others."""
     skew: float = 0.0
     """How far the service's clock is ahead of this machine's, in seconds: added to the time that is signed."""
     after: CodePipelineError | None = None

@@ -2,7 +2,7 @@
 Sign an HTTP request by AWS Signature Version 4.
 
 Pure: request, credentials, scope and time in, headers out. Follows the specification step by step, and botocore where
-the specification leaves room. Never logs.
+the specification is unclear. Never logs.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """

@@ -27,7 +27,7 @@ _KINDS: Final[Mapping[type, str]] = {
 
 
 def read_object(body: bytes) -> JsonObject | str:
-    """Return the JSON object in *body*, or why there is none. Raises nothing, since json's errors hold the body."""
+    """Return the JSON object in *body*, or the problem with it. Raises nothing, since json's errors hold the body."""
     brackets = body.count(b"[") + body.count(b"{")
     if brackets > _MAX_CONTAINERS:
         return "it is not JSON (more lists and objects than any response has)"
@@ -83,7 +83,7 @@ def _finite(number: str) -> float:
 
 
 def _no_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_constant)

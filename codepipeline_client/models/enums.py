@@ -38,7 +38,7 @@ class OpenEnum(StrEnum):
 
 class PipelineExecutionStatus(OpenEnum):
     """
-    How far an execution has come.
+    The status of an execution.
 
     https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html
     """
@@ -50,7 +50,7 @@ class PipelineExecutionStatus(OpenEnum):
     STOPPED = "Stopped"
     """It was stopped by hand."""
     STOPPING = "Stopping"
-    """It was asked to stop, and is completing or abandoning its actions."""
+    """A stop was requested: it is completing or abandoning its actions."""
     SUCCEEDED = "Succeeded"
     """It completed."""
     SUPERSEDED = "Superseded"

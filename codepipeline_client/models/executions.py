@@ -36,7 +36,7 @@ class ArtifactRevision:
     revision_change_identifier: str | None = None
     """A commit's date, or an S3 ETag. None when the provider gave none."""
     revision_summary: str | None = None
-    """A commit message, or an S3 object's metadata; from some providers a JSON object. None when there is none."""
+    """A commit message, or an S3 object's metadata; from some providers JSON. None when the provider gave none."""
     created: datetime | None = None
     """When the revision was made: aware, in UTC. None when the provider did not say."""
     revision_url: str | None = None
@@ -44,7 +44,7 @@ class ArtifactRevision:
 
     @property
     def commit_id(self) -> str | None:
-        """The whole hash of the commit, from ``revision_id`` or else from the URL. None for what is no commit."""
+        """The whole hash of the commit, from ``revision_id`` or the URL. None if the revision is not a commit."""
         return self._reading.commit_id
 
     @property
@@ -52,7 +52,7 @@ class ArtifactRevision:
         """
         The summary's text, or the commit message in it where it is a provider's JSON object.
 
-        Without the blanks around it. None when there is none, and for the version id that S3 writes there itself.
+        Without surrounding blanks. None without a message, and for the version id that S3 writes there itself.
         """
         return self._reading.commit_message
 
@@ -61,18 +61,18 @@ class ArtifactRevision:
         """
         Where the revision comes from, such as ``GitHub``, ``Bitbucket``, ``GitLab``, ``CodeCommit`` or ``S3``.
 
-        In the provider's own word where the summary has it, else by the URL. None when nothing tells for certain.
+        In the provider's own word where the summary has it, else by the URL. None when neither is certain.
         """
         return self._reading.provider_type
 
     @property
     def repository(self) -> str | None:
-        """The repository's name as its provider writes it, such as ``owner/name``. None when the URL does not tell."""
+        """The repository's name as its provider writes it, such as ``owner/name``. None if the URL does not have it."""
         return self._reading.repository
 
     @property
     def commit_url(self) -> str | None:
-        """The page to open in a browser. None when there is none, and for a URL that is not plain http or https."""
+        """The page to open in a browser. None without a URL, and for a URL that is not plain http or https."""
         return self._reading.url
 
     def to_dict(self) -> dict[str, object]:
@@ -110,7 +110,7 @@ class ResolvedPipelineVariable:
     name: str | None = None
     """The variable's name. None when the service gave none."""
     resolved_value: str | None = None
-    """Its value in this execution. None when it has none."""
+    """Its value in this execution. None when the service gave none."""
 
 
 @frozen(kw_only=True)
@@ -126,11 +126,11 @@ class PipelineExecution:
     pipeline_execution_id: str
     """The execution's id, a UUID in lower case."""
     status: PipelineExecutionStatus
-    """How far it has come."""
+    """The status, which may be newer than this release."""
     pipeline_version: int | None = None
     """Which version of the pipeline's definition ran, from 1. None when the service did not say."""
     status_summary: str | None = None
-    """Why the status is as it is, such as the reason given for a stop. None when there is none."""
+    """Why the status is as it is, such as the reason given for a stop. None when the service gave none."""
     artifact_revisions: tuple[ArtifactRevision, ...] = ()
     """The source revisions that went into it. Empty while no source action has run."""
     variables: tuple[ResolvedPipelineVariable, ...] = ()
@@ -138,7 +138,7 @@ class PipelineExecution:
     trigger: ExecutionTrigger | None = None
     """Why it started. None when the service did not say."""
     execution_mode: ExecutionMode | None = None
-    """What it does about other executions. None when the service did not say."""
+    """How it runs beside other executions. None when the service did not say."""
     execution_type: ExecutionType | None = None
     """Standard or a rollback. None when the service did not say."""
     rollback_metadata: PipelineRollbackMetadata | None = None
@@ -167,7 +167,7 @@ class PipelineExecution:
         """
         Return the revision of the artifact *name*, such as ``SourceArtifact``.
 
-        Raises ArtifactRevisionLookupError, also a LookupError, when there is none or more than one.
+        Raises ArtifactRevisionLookupError, which is a LookupError, unless there is exactly one.
         """
         found = tuple([each for each in self.artifact_revisions if each.name == name])
         if len(found) != 1:
@@ -201,7 +201,7 @@ class PipelineExecution:
         return _json_members(self) | {"artifact_revisions": revisions, "console_url": self.console_url}
 
     def _repr_html_(self) -> str:
-        """Return a small table: notebooks ask for it."""
+        """Return a small table, which notebooks display."""
         from .notebook import table  # here, since a program's start should not wait for it
 
         return table(self)
@@ -209,7 +209,7 @@ class PipelineExecution:
 
 @frozen(kw_only=True)
 class ResponseMetadata:
-    """What is known of a response besides its members: what AWS Support asks for, and the number of attempts."""
+    """A response without its members: the request id that AWS Support needs, HTTP status, number of attempts."""
 
     request_id: str | None
     """The service's id for the request. None when the response had none."""

@@ -1,7 +1,7 @@
 """
 Read what a source's provider put into a revision: a summary that may be a JSON object, and a URL.
 
-Pure, and raises nothing: what cannot be read is None.
+Pure, and raises nothing: a value that cannot be read is None.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Reading(NamedTuple):
     commit_id: str | None = None
     commit_message: str | None = None
     url: str | None = None
-    """The page for a browser. None when there is none, or when opening it would not be safe."""
+    """The page for a browser. None without one, or when opening it would not be safe."""
 
 
 def read(revision_id: str | None, summary: str | None, url: str | None) -> Reading:
@@ -108,7 +108,7 @@ def _read_summary(text: str | None, revision_id: str | None) -> tuple[str | None
 
 
 def _members(text: str) -> Mapping[str, object]:
-    """Return the JSON object that *text* is, also when it was cut off inside its last string; empty when it is none."""
+    """Return the JSON object in *text*, even if it was cut off inside its last string. Empty if there is no object."""
     if not text.startswith("{"):
         return {}
     without_half_an_escape = re.sub(r"([^\\](?:\\\\)*)\\(?:u[0-9A-Fa-f]{0,3})?\Z", r"\1", text)

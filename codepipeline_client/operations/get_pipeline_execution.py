@@ -1,5 +1,5 @@
 """
-GetPipelineExecution: what goes in, what comes out, and between them the wire.
+GetPipelineExecution: its input, its output, and both on the wire.
 
 The only place that knows the members' names on the wire.
 https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html

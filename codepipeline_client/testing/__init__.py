@@ -1,8 +1,8 @@
 """
-What a test needs to run code that calls CodePipeline, with no account and no network. Only names, no code.
+Run code that calls CodePipeline in tests, without an account and a network. Only names, no code.
 
 `LocalCodePipeline` is the service on this machine, `make_pipeline_execution` makes the executions that it returns,
-`faults` are what goes wrong there, and `FakeClock` makes waiting take no time.
+`faults` are the failures to inject, and `FakeClock` makes waiting take no time.
 The fixtures are in `codepipeline_client.testing.pytest_plugin`, which pytest finds by itself.
 """
 

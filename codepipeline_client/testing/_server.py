@@ -144,7 +144,7 @@ class LoopbackServer:
             thread.join()
 
     def _stop_acceptor(self) -> bool:
-        """Return False when there is none."""
+        """Stop accepting connections. Return False if it had stopped already."""
         if self._acceptor is None:
             return False
         self._stop.close()

@@ -1,7 +1,7 @@
 """
 Executions for tests: made from the fields that matter to a test, written as JSON, and scripted to change.
 
-Pure: a script is told the time of each poll. Who polls, and by which clock, is decided elsewhere.
+Pure: the time of each poll is an argument.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-What can go wrong between a client and the service, as values for `LocalCodePipeline.inject` and `inject_by`.
+Failures between a client and the service, as values for `LocalCodePipeline.inject` and `inject_by`.
 
-A fault happens to one request. Times are real seconds, sizes are bytes. What a fault does is in `_fault_effects`.
+A fault happens to one request. Times are real seconds, sizes are bytes. `_fault_effects` carries them out.
 """
 
 from __future__ import annotations

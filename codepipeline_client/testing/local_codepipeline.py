@@ -1,7 +1,7 @@
 """
-CodePipeline on this machine, for tests: a real HTTP endpoint that checks what it is sent.
+CodePipeline on this machine, for tests: a real HTTP endpoint that checks its requests.
 
-This is the part that tests use. Requests are checked in `_handler`, and bytes travel in `_server`.
+This is the part that tests use. `_handler` checks requests, `_server` sends and receives.
 """
 
 from __future__ import annotations

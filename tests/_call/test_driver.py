@@ -317,11 +317,11 @@ def untrusted(code: int) -> ssl.SSLCertVerificationError:
 @pytest.mark.parametrize(
     ("failure", "hint"),
     [
-        pytest.param(untrusted(20), "give verify the file of its authority", id="unknown-authority"),
+        pytest.param(untrusted(20), "pass the CA file as verify", id="unknown-authority"),
         pytest.param(untrusted(10), "check its dates, and the clock of this machine", id="expired"),
         pytest.param(untrusted(92), "without ssl.VERIFY_X509_STRICT", id="strict"),
         pytest.param(untrusted(62), "no", id="another-name"),
-        pytest.param(tls_error("WRONG_VERSION_NUMBER"), "it does not speak TLS there", id="no-tls"),
+        pytest.param(tls_error("WRONG_VERSION_NUMBER"), "the server does not speak TLS on this port", id="no-tls"),
     ],
 )
 def test_a_handshake_that_fails_for_good_says_what_to_do(ask: Ask, failure: Exception, hint: str) -> None:

@@ -177,7 +177,7 @@ def test_credentials_are_refreshed_before_they_expire(
     for minute, expected, fetches in calls:
         clock.now = NOW + minute * MINUTE
         if expected is None:
-            with pytest.raises(CredentialsError, match=r"raised LookupError|ended at 2027-01-15 07:59:00\+00:00: get"):
+            with pytest.raises(CredentialsError, match=r"raised LookupError|expired at 2027-01-15 07:59:00\+00:00"):
                 get(cache)
         else:
             assert get(cache).access_key_id == f"AKIA{expected}"
@@ -224,9 +224,9 @@ def test_stale_credentials_are_replaced_for_all_calls() -> None:
 @pytest.mark.parametrize(
     ("source", "is_cached", "message"),
     [
-        pytest.param(lambda: ONE, True, "credentials= gives no others", id="given"),
-        pytest.param(lambda: open_source(ONE, credentials(1, minutes=70)), True, "gives no others", id="provided"),
-        pytest.param(lambda: open_source(ONE), False, "gives no others", id="of-another-cache"),
+        pytest.param(lambda: ONE, True, "credentials= has no others", id="given"),
+        pytest.param(lambda: open_source(ONE, credentials(1, minutes=70)), True, "has no others", id="provided"),
+        pytest.param(lambda: open_source(ONE), False, "has no others", id="of-another-cache"),
         pytest.param(lambda: open_source(ONE, ERROR, ONE), True, "raised LookupError", id="failing"),
     ],
 )

@@ -96,7 +96,7 @@ def test_credentials_given_are_used_at_once_until_they_expire() -> None:
         assert cache.get(timeout=0) is given
     assert threading.active_count() == before
     clock.now += 1
-    with pytest.raises(CredentialsError, match="ended at 2027-01-15 08:01:00"):
+    with pytest.raises(CredentialsError, match="expired at 2027-01-15 08:01:00"):
         cache.get()
 
 
@@ -234,7 +234,7 @@ def test_the_environment_is_read_when_credentials_are_needed(monkeypatch: pytest
     cache = cache_of(None, time.time)
     set_environment(monkeypatch)
     first = get(cache)
-    with pytest.raises(CredentialsError, match="gives no others"):
+    with pytest.raises(CredentialsError, match="has no others"):
         get(cache, first)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA2")
     assert cache.fresh() == first

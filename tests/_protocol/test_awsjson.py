@@ -130,8 +130,8 @@ def test_an_error_with_an_odd_body_is_an_error_by_its_status(body: str | bytes) 
         pytest.param('{"a": 1e999999}', "too large", id="infinite"),
         pytest.param('{"a": 1, "b": 2, "a": 1}', "two equal members", id="equal-members"),
         pytest.param('{"a": [{"b": null, "b": null}]}', "two equal members", id="equal-members-deep-down"),
-        pytest.param('{"a": NaN}', "NaN is no JSON number", id="nan"),
-        pytest.param('{"a": -Infinity}', "-Infinity is no JSON number", id="infinity"),
+        pytest.param('{"a": NaN}', "NaN is not a JSON number", id="nan"),
+        pytest.param('{"a": -Infinity}', "-Infinity is not a JSON number", id="infinity"),
     ],
 )
 def test_a_body_that_is_no_json_object_is_not_trusted(body: str | bytes, why: str) -> None:
