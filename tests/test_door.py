@@ -80,8 +80,8 @@ def test_a_redirect_is_not_followed(call: Call, status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "problem"),
     [
-        pytest.param(200, b'{"pipelineExecution": {"status": "Failed", "status": "Succeeded"}}', "equal", id="twice"),
-        pytest.param(206, b'{"pipelineExecution": {"status": "Succeeded"}}', "a part of a response", id="partial"),
+        pytest.param(200, b'{"pipelineExecution": {"status": "Failed", "status": "Stopped"}}', "duplicate", id="twice"),
+        pytest.param(206, b'{"pipelineExecution": {"status": "Succeeded"}}', "a partial response", id="partial"),
     ],
 )
 def test_a_response_with_two_meanings_is_refused(

@@ -259,7 +259,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
 
     def _check_open(self) -> None:
         if self._clock.is_closed:
-            raise ConfigurationError(f"this {type(self).__name__} is closed: make a new one")
+            raise ConfigurationError(f"this {type(self).__name__} is closed: create a new one")
 
     def _end(self) -> TransportT | None:
         """End all waits, and return the transport to close."""

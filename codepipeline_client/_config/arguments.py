@@ -70,7 +70,7 @@ def check(arguments: ClientArguments) -> None:
             types, kind = ClientArguments.__annotations__[name], getattr(arguments, name).__class__.__name__
             raise ConfigurationError(f"{name} must be {types.replace(' | ', ' or ')}, not {kind}")
     if arguments.verify is False:
-        raise ConfigurationError("verify=False is not offered: give the path of the CA file to trust")
+        raise ConfigurationError("verify=False is not supported: give the path of the CA file to trust")
     if arguments.retry_mode is not None and arguments.retry_mode not in RETRY_MODES:
         raise ConfigurationError(f"retry_mode must be {', '.join(RETRY_MODES)}, not {arguments.retry_mode!r}")
     if arguments.max_attempts is not None:
@@ -120,4 +120,4 @@ def plain_function(name: str, value: object) -> None:
     """Raise ConfigurationError for a callback that is not callable, or whose result would have to be awaited."""
     is_async = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
     if not callable(value) or any(test(each) for test in is_async for each in (value, type(value).__call__)):
-        raise ConfigurationError(f"{name} must be a plain function, not an async one or anything else: {value!r}")
+        raise ConfigurationError(f"{name} must be a plain function that is not async, not {value!r}")

@@ -79,7 +79,7 @@ def partitions() -> Sequence[Mapping[str, Any]]:
     spec = find_spec("botocore")
     file = Path(spec.origin).parent / "data" / "partitions.json" if spec and spec.origin else None
     if file is None or not file.is_file():
-        raise ConfigurationError("botocore's data file partitions.json is not there: install botocore again")
+        raise ConfigurationError("botocore's data file partitions.json is missing: reinstall botocore")
     found: Sequence[Mapping[str, Any]] = json.loads(file.read_bytes())["partitions"]
     return found
 

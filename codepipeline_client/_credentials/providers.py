@@ -113,9 +113,7 @@ def _from_environment() -> Credentials | CredentialsError | None:
     if not access_key_id:
         return None
     if not secret_access_key:
-        return CredentialsError(
-            "AWS_ACCESS_KEY_ID is in the environment without AWS_SECRET_ACCESS_KEY: set both, or none"
-        )
+        return CredentialsError("AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY: set both or neither")
     expiration = variable("AWS_CREDENTIAL_EXPIRATION")
     try:
         expires_at = datetime.fromisoformat(expiration) if expiration else None

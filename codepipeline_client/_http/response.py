@@ -35,7 +35,7 @@ def read_body(response: httpx.Response, request: httpx.Request) -> bytes:
         return b"".join(response.stream)
     deadline, stream, pieces, length = request.extensions.get(DEADLINE), response.stream, list[bytes](), 0
     if not isinstance(stream, httpx.SyncByteStream):
-        raise httpx.StreamError("the transport gave an async response to a sync client")
+        raise httpx.StreamError("the transport returned an async response to a sync client")
     with closing(stream):
         for piece in stream:
             if pieces and isinstance(deadline, Deadline) and deadline.has_passed:
@@ -53,7 +53,7 @@ async def read_body_async(response: httpx.Response) -> bytes:
         return b"".join(response.stream)
     stream, pieces, length = response.stream, list[bytes](), 0
     if not isinstance(stream, httpx.AsyncByteStream):
-        raise httpx.StreamError("the transport gave a sync response to an async client")
+        raise httpx.StreamError("the transport returned a sync response to an async client")
     iterator = aiter(stream)
     try:
         async for piece in iterator:

@@ -58,7 +58,7 @@ class Batch(Wait):
     def next(self) -> Poll | float | None:
         """Return the scheduler's next poll or pause. If the client is closed, all executions end."""
         if self.clock.is_closed:
-            self.scheduler.fail(ConfigurationError("the client is closed: make a new one"))
+            self.scheduler.fail(ConfigurationError("the client is closed: create a new one"))
         return self.scheduler.next(self.elapsed())
 
     def record(self, poll: Poll, outcome: Outcome | BaseException, ended_at: float) -> None:

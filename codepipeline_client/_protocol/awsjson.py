@@ -77,7 +77,7 @@ class Members(NamedTuple):
         try:
             return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
         except OverflowError:
-            self.refuse(name, "seconds since 1970 were expected, not a number beyond the calendar's end")
+            self.refuse(name, "the time, in seconds since 1970, is out of range")
 
     def structure(self, name: str) -> Members | None:
         """Return a nested object."""
@@ -120,7 +120,7 @@ def _payload(response: Response) -> JsonObject | str:
         location = response.headers.get("location", "")
         return f"it redirects to {location!r}, and redirects are never followed"
     if response.status_code == 206:
-        return "it is a part of a response, which was not requested"
+        return "it is a partial response, which was not requested"
     if not response.is_whole:
         return "it is larger than any execution"
     if encoding.lower() not in ("", "identity"):

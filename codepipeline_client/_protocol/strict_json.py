@@ -71,7 +71,7 @@ def _depth(value: object) -> int:
 def _object(members: list[tuple[str, object]]) -> JsonObject:
     found = dict(members)
     if len(found) < len(members):  # one reader would take the first, and another the last
-        raise ValueError("an object has two equal members")
+        raise ValueError("an object has a duplicate member")
     return found
 
 

@@ -252,7 +252,7 @@ def _statuses(ok: object) -> list[PipelineExecutionStatus]:
     several = isinstance(ok, Iterable) and not isinstance(ok, str)
     given: list[object] = [*cast("Iterable[object]", ok)] if several else [ok]  # isinstance leaves the elements unknown
     if not given:
-        raise errors.ConfigurationError("ok is empty, so that no execution could pass: give at least one status")
+        raise errors.ConfigurationError("ok is empty, so no status is accepted: give at least one")
     for each in given:
         if each not in [*PipelineExecutionStatus] and not isinstance(each, PipelineExecutionStatus):
             raise errors.ConfigurationError(
@@ -271,8 +271,8 @@ def _outcome_error(
         advice = ""
     else:
         newer = "" if execution.status.is_known else ", a status newer than this release,"
-        problem = f"is {status}{newer} and has not ended"
-        advice = "; wait for its end first, as wait_for_pipeline_execution does"
+        problem = f"is {status}{newer} and has not finished"
+        advice = "; wait for it with wait_for_pipeline_execution"
     reason = f": {summary}" if summary else ""
     where = f"; see {page}" if page else ""
     kind = _OUTCOME_ERRORS.get(execution.status, errors.PipelineExecutionOutcomeError)
@@ -287,7 +287,7 @@ def _lookup_error(
     if found:
         problem = f"has {len(found)} revisions of the artifact {artifact}: choose from its artifact_revisions"
     else:
-        others = f"but of {shorten(names)}" if names else "nor of any other: its source actions bring them"
+        others = f"but of {shorten(names)}" if names else "nor of any other: source actions add them"
         problem = f"has no revision of an artifact {artifact}, {others}"
     return errors.ArtifactRevisionLookupError(
         f"{_description(execution)} {problem}", artifact_name=name, candidates=found

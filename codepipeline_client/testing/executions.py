@@ -172,7 +172,7 @@ class ExecutionScript:
             raise ValueError(f"steps must be a sequence of steps: give [{steps!r}] for one")
         shown = [step if isinstance(step, Shown) else Shown(step, polls=1) for step in steps]
         if not shown:
-            raise ValueError("a script needs a step or more")
+            raise ValueError("a script needs at least one step")
         self.reference: Final = _reference(shown, pipeline_name, pipeline_execution_id)
         """Which execution the script is about."""
         self._steps = [(_resolve(step.execution, self.reference), step) for step in reversed(shown)]
@@ -220,7 +220,7 @@ def _resolve(given: object, reference: PipelineExecutionReference) -> PipelineEx
         return None
     execution = make_pipeline_execution(status=given) if isinstance(given, str) else given
     if not isinstance(execution, PipelineExecution):
-        raise TypeError(f"{given!r} is no step: give an execution, a status, None, or Shown of one of them")
+        raise TypeError(f"{given!r} is not a step: give an execution, a status, None, or Shown of one of them")
     to_wire(execution)  # raises here, and not later in a thread of the endpoint
     return attrs.evolve(execution, **attrs.asdict(reference))
 

@@ -298,7 +298,7 @@ def at_random(*faults: Fault, probability: float, random: Random) -> Callable[[o
     *random* decides, so a seed makes a run repeatable.
     """
     if not (faults and 0 <= probability <= 1):
-        raise ValueError(f"at_random needs a fault or more and a probability from 0 to 1, not {probability}")
+        raise ValueError(f"at_random needs at least one fault and a probability from 0 to 1, not {probability}")
     return lambda _: random.choice(faults) if random.random() < probability else None
 
 
@@ -313,7 +313,7 @@ def above_rate(
     """
     if not (isfinite(calls_per_second) and calls_per_second > 0 and burst >= 1):
         raise ValueError(
-            f"above_rate needs calls a second above 0 and a burst of 1 or more, not {calls_per_second} and {burst}"
+            f"above_rate needs calls per second above 0 and a burst of 1 or more, not {calls_per_second} and {burst}"
         )
     tokens, refilled_at = float(burst), now()
 

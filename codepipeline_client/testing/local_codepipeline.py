@@ -67,7 +67,7 @@ class LocalCodePipeline:
     def __enter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
         if self._server is not None:
-            raise ConfigurationError("this LocalCodePipeline is running already: make another one")
+            raise ConfigurationError("this LocalCodePipeline is already running: create another one")
         load_botocore()  # now, so that the first response takes no longer than the others
         self._server = LoopbackServer(self._host, self._port, self._handler, self._tracker)
         return self

@@ -44,5 +44,5 @@ async def coroutine() -> None: ...
 @pytest.mark.parametrize("value", [coroutine, AsyncCaller(), None, "print"])
 def test_a_callback_is_not_async(value: Any) -> None:
     plain_function("on_poll", functools.partial(print, 1))
-    with pytest.raises(ConfigurationError, match="on_poll must be a plain function, not an async one or anything else"):
+    with pytest.raises(ConfigurationError, match="on_poll must be a plain function that is not async"):
         plain_function("on_poll", value)

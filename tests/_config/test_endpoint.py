@@ -215,5 +215,5 @@ def test_a_broken_botocore_is_a_configuration_error(monkeypatch: pytest.MonkeyPa
     hollow.__spec__ = import_module("importlib.machinery").ModuleSpec("botocore", None, origin="/absent/x.py")
     monkeypatch.setitem(sys.modules, "botocore", hollow)
     partitions.cache_clear()
-    with pytest.raises(ConfigurationError, match=r"partitions\.json is not there: install botocore again"):
+    with pytest.raises(ConfigurationError, match=r"partitions\.json is missing: reinstall botocore"):
         resolve()

@@ -379,7 +379,7 @@ PROXY_RULE: Final = "the URL of a proxy is expected, such as http://proxy.exampl
             f"endpoint_url '{LOCAL}' cannot go with use_dualstack_endpoint: choose one or the other",
         ),
         ({"proxy": f"ftp://me:{PLANTED}@a.example"}, f"proxy cannot be used: {PROXY_RULE}"),
-        ({"verify": False}, "verify=False is not offered: give the path of the CA file"),
+        ({"verify": False}, "verify=False is not supported: give the path of the CA file"),
         ({"verify": b"ca.pem"}, "verify must be bool or str or ssl.SSLContext, not bytes"),
         ({"retry_mode": "often"}, "retry_mode must be standard, adaptive, off, not 'often'"),
         ({"max_attempts": 0}, "max_attempts must be a whole number from 1, not 0"),

@@ -219,7 +219,7 @@ def test_when_the_client_is_closed_the_rest_ends_at_once(follow: Follow, polled_
     assert time.monotonic() - before < SOON
     assert {each.reference for each in ends} == set(REFERENCES)
     assert {(type(each.error), str(each.error)) for each in ends} == {
-        (ConfigurationError, "the client is closed: make a new one")
+        (ConfigurationError, "the client is closed: create a new one")
     }
     assert len(service.polled) == (3 if polled_before else 0)
 

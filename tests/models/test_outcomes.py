@@ -40,8 +40,8 @@ STATUS = PipelineExecutionStatus
         ("Stopped", PipelineExecutionStoppedError, "ended as Stopped, not as Succeeded"),
         ("Superseded", PipelineExecutionSupersededError, "ended as Superseded, not as Succeeded"),
         ("Cancelled", PipelineExecutionCancelledError, "ended as Cancelled, not as Succeeded"),
-        ("InProgress", PipelineExecutionOutcomeError, "is InProgress and has not ended"),
-        ("Paused", PipelineExecutionOutcomeError, "is Paused, a status newer than this release, and has not ended"),
+        ("InProgress", PipelineExecutionOutcomeError, "is InProgress and has not finished"),
+        ("Paused", PipelineExecutionOutcomeError, "is Paused, a status newer than this release, and has not finished"),
     ],
 )
 def test_each_other_end_than_success_is_an_error_of_its_own(
@@ -51,7 +51,7 @@ def test_each_other_end_than_success_is_an_error_of_its_own(
     execution = make_pipeline_execution(
         pipeline_execution_id=ID, status=STATUS(status), status_summary="1 of 24\nchecks", region_name="eu-west-1"
     )
-    advice = "" if execution.status.is_terminal else "; wait for its end first, as wait_for_pipeline_execution does"
+    advice = "" if execution.status.is_terminal else "; wait for it with wait_for_pipeline_execution"
     with pytest.raises(PipelineExecutionOutcomeError) as caught:
         execution.raise_for_status()
     assert type(caught.value) is error
@@ -129,7 +129,7 @@ def test_the_revision_of_an_artifact_is_found_by_name() -> None:
     [
         (["Source", "Config", None], "has no revision of an artifact 'Sorce', but of 'Source', 'Config'"),
         (["Sorce", "Config", "Sorce"], "has 2 revisions of the artifact 'Sorce': choose from its artifact_revisions"),
-        ([None], "has no revision of an artifact 'Sorce', nor of any other: its source actions bring them"),
+        ([None], "has no revision of an artifact 'Sorce', nor of any other: source actions add them"),
     ],
     ids=["typo", "several", "nameless"],
 )

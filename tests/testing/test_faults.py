@@ -109,14 +109,14 @@ def test_each_fault_is_tested() -> None:
         pytest.param(lambda: faults.OversizeHeaders(size=0), "'size' must be >= 1", id="no-headers"),
         pytest.param(lambda: faults.GzipBomb(decoded_size=0), "'decoded_size' must be >= 1", id="no-bomb"),
         pytest.param(lambda: faults.UnsolicitedAnswer(status="Failled"), "'Failled' is not one of", id="misspelt"),
-        pytest.param(lambda: faults.at_random(probability=0.5, random=Random()), "a fault or more", id="of-none"),
+        pytest.param(lambda: faults.at_random(probability=0.5, random=Random()), "at least one fault", id="of-none"),
         pytest.param(
             lambda: faults.at_random(Fault(), probability=1.1, random=Random()), "from 0 to 1", id="too-often"
         ),
         *(
             pytest.param(
                 lambda rate=rate, burst=burst: faults.above_rate(rate, burst=burst),
-                "above_rate needs calls a second above 0 and a burst of 1 or more",
+                "above_rate needs calls per second above 0 and a burst of 1 or more",
                 id=f"{rate}-a-second-{burst}-at-once",
             )
             for rate, burst in ((0, 1), (-1, 1), (inf, 1), (nan, 1), (1, 0))

@@ -456,7 +456,7 @@ def test_it_says_where_it_is_and_only_while_it_runs() -> None:
     endpoint.__exit__(None, None, None)
     with endpoint:
         assert repr(endpoint) == f"<LocalCodePipeline {endpoint.endpoint_url} eu-west-1>"
-        with pytest.raises(ConfigurationError, match="running already"):
+        with pytest.raises(ConfigurationError, match="already running"):
             endpoint.__enter__()
 
 

@@ -126,7 +126,7 @@ def test_the_other_fields_of_an_execution_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("make", "kind", "words"),
     [
-        pytest.param(lambda: seen([], []), ValueError, "a script needs a step or more", id="no-steps"),
+        pytest.param(lambda: seen([], []), ValueError, "a script needs at least one step", id="no-steps"),
         pytest.param(lambda: seen("InProgress", []), ValueError, r"give \['InProgress'\] for one", id="text"),
         pytest.param(
             lambda: seen([API, A, WEB], []),
@@ -140,11 +140,11 @@ def test_the_other_fields_of_an_execution_stay_as_they_are() -> None:
             f"not about pipeline_execution_id '{ID}' and '{WEB.pipeline_execution_id}'",
             id="two-ids",
         ),
-        pytest.param(lambda: seen([5], []), TypeError, "5 is no step: give an execution, a", id="number"),  # type: ignore[list-item]  # pyright: ignore[reportArgumentType] - the mistake
+        pytest.param(lambda: seen([5], []), TypeError, "5 is not a step: give an execution, a", id="number"),  # type: ignore[list-item]  # pyright: ignore[reportArgumentType] - the mistake
         pytest.param(
             lambda: seen([Shown(Shown(A, polls=1), polls=1)], []),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the mistake
             TypeError,
-            r"Shown\(.* is no step",
+            r"Shown\(.* is not a step",
             id="shown-twice",
         ),
         pytest.param(
