@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import pickle
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from types import FunctionType
 from typing import Final, get_type_hints
 
@@ -94,3 +96,10 @@ def test_hypothesis_has_no_deadline_for_an_example() -> None:
     """In no test of the suite: a shared machine pauses."""
     assert settings().deadline is None
     assert settings(max_examples=1).deadline is None
+
+
+def test_the_newest_release_in_the_changelog_is_this_version() -> None:
+    """Changes that are not released yet may stand above it."""
+    changelog = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest, *_ = re.findall(r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)
+    assert newest == codepipeline_client.__version__
