@@ -8,7 +8,7 @@ import platform
 from string import ascii_letters, digits
 from typing import Final
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _IN_NAME: Final = frozenset(ascii_letters + digits + "!$%&'*+-.^_`|~,")
 _IN_VALUE: Final = _IN_NAME | {"#"}

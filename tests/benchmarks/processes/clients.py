@@ -28,7 +28,7 @@ HEADERS: Final = {
 ACCESS_KEY_ID: Final = "AKIAIOSFODNN7EXAMPLE"
 SECRET_ACCESS_KEY: Final = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 HOST: Final = "codepipeline.eu-west-1.amazonaws.com"
-HEADERS_TO_SIGN: Final = {**HEADERS, "User-Agent": "codepipeline-client/0.1.0 ua/2.1 os/linux#6.18.44 md/arch#x86_64"}
+HEADERS_TO_SIGN: Final = {**HEADERS, "User-Agent": "codepipeline-client/0.2.0 ua/2.1 os/linux#6.18.44 md/arch#x86_64"}
 URL: Final = os.environ.get("AWS_ENDPOINT_URL", "")
 
 
