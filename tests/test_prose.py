@@ -18,7 +18,11 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parent.parent
-TEXTS: Final = [*sorted((ROOT / "codepipeline_client").rglob("*.py")), ROOT / "docs" / "contributing.md"]
+TEXTS: Final = [
+    *sorted((ROOT / "codepipeline_client").rglob("*.py")),
+    *(ROOT / "README.md", ROOT / "CHANGELOG.md"),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 RULES: Final = {
     r"\banswer(s|ed|ing)?\b(?! faster)": "response, respond; 'Answer faster' is a sample commit",
@@ -117,7 +121,7 @@ def problems(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in TEXTS])
 def test_a_text_is_in_plain_words(path: Path) -> None:
-    """Docstrings, comments and messages."""
+    """Docstrings, comments, messages and pages."""
     texts = texts_of_module(path) if path.suffix == ".py" else texts_of_page(path)
     assert [f"line {line}: {problem}" for line, text in texts for problem in problems(text)] == []
 
