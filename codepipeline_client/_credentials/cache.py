@@ -55,7 +55,7 @@ class _Refresh:
     loop: EventLoopToken | None
     started: float
     patience: float = 300.0
-    """After how many seconds the source is asked again: twice as many each time, since each costs a thread."""
+    """Seconds after which a stuck refresh is started again. Doubled each time, since each costs a thread."""
     has_begun: bool = False
     outcome: SharedFuture[Credentials] = Factory(SharedFuture[Credentials])
     had_echo: bool = Factory(has_echo)
@@ -86,7 +86,7 @@ class CachedCredentials:
         self._is_closed = False
 
     def fresh(self) -> Credentials | None:
-        """Return the cached credentials. None if a refresh is due, or there are none. Never waits, takes no lock."""
+        """Return the cached credentials. None without any, or if a refresh is due. Never waits, takes no lock."""
         cached = self._cached
         return cached.credentials if cached and cached.are_fresh(self._now()) else None
 
@@ -94,8 +94,8 @@ class CachedCredentials:
         """
         Return credentials to sign with, for threads. Waits for a refresh if one is due, *timeout* seconds at most.
 
-        *stale* are credentials that the service just called expired: others are returned. Raises CredentialsError
-        if there are none, TimeoutError if they do not come in time.
+        *stale* are credentials that the service just rejected as expired: others are returned. Raises CredentialsError
+        without credentials, TimeoutError if they do not come in time.
         """
         found = self._find(stale, None)
         if isinstance(found, _Refresh):
@@ -181,7 +181,7 @@ class CachedCredentials:
     def _unless_stale(self, found: Credentials, stale: Credentials | None) -> Credentials:
         if stale and _sign_alike(found, stale):
             raise CredentialsError(
-                f"the service calls the credentials expired, and {self._provider.name} gives no others: "
+                f"the service rejects the credentials as expired, and {self._provider.name} has no others: "
                 "renew them there"
             )
         return found
@@ -209,7 +209,7 @@ def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | C
     expires = expires_at.timestamp() if expires_at else inf
     if expires <= now:
         return CredentialsError(
-            f"{name} gave credentials that ended at {expires_at}: get new ones, or correct this machine's clock"
+            f"{name} gave credentials that expired at {expires_at}: get new ones, or correct this machine's clock"
         )
     return FetchedCredentials(fetched, expires, tried=now)
 

@@ -1,5 +1,5 @@
 """
-What a client takes as its credentials, and how credentials are fetched from it.
+Providers of credentials: the values that a client accepts, and how credentials are fetched from them.
 
 When they are fetched, and which calls wait for them, is decided in `cache`.
 """
