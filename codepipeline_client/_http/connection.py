@@ -166,10 +166,11 @@ class AsyncConnection(_BaseConnection):
         parser = self._begin()
         with suppress(OSError, anyio.BrokenResourceError):  # as in the twin
             await self._stream.send(self._route.encode(request))
-        while not parser.is_complete:
-            timer.begin("read")
+        while True:  # each change of the scope's deadline costs a timer of the event loop
             self._feed(parser, await self._receive())
-        return parser.response()
+            if parser.is_complete:
+                return parser.response()
+            timer.begin("read")
 
     async def aclose(self) -> None:
         """Close the stream, without a word to the server."""

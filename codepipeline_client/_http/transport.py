@@ -138,6 +138,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
                     timer.begin("pool")
                     await granted.wait()
                     pool.is_granted(lease)  # raises when the pool was closed
+                    timer.begin("read")
                 lease.wake_by(scope.cancel)
                 response = await self._send(request, timer, pool, lease, key)
                 if response.status_code < 500:
@@ -186,7 +187,6 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         self, request: httpx.Request, timer: StepTimer, pool: _AsyncPool, lease: _AsyncLease, key: _Key
     ) -> httpx.Response:
         used = lease.connection = pool.take(key)
-        timer.begin("read")
         if used is not None:
             try:
                 return await used.send(request, timer)

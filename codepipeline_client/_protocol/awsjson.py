@@ -64,8 +64,10 @@ class Members(NamedTuple):
 
     def string(self, name: str) -> str | None:
         """Return a string. A lone surrogate, which a truncated string may end with, becomes U+FFFD."""
-        value = self._member(name, str, "a string")
-        return value if value is None or value.isascii() else replace_surrogates(value)
+        value = self.raw.get(name)
+        if value is None or (isinstance(value, str) and value.isascii()):  # as nearly always
+            return value
+        return replace_surrogates(self._member(name, str, "a string") or "")
 
     def integer(self, name: str) -> int | None:
         """Return an integer."""
