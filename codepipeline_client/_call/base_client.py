@@ -10,6 +10,7 @@ import os
 import random
 import ssl
 import warnings
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from functools import update_wrapper
@@ -33,6 +34,7 @@ from .._config.settings import resolve
 from .._config.sources import Environment
 from .._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
 from .._http import AsyncPooledTransport, PooledTransport, TransportOptions
+from .._protocol.sigv4 import Credentials
 from .._protocol.user_agent import user_agent
 from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
 from ..clock import Clock, ClosableClock, Deadline, SystemClock
@@ -220,6 +222,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             read_timeout=self._read_timeout,
             host=endpoint.host,
             proxy=_described(options.proxy, settings.proxy_origin) if self._transport is None else "",
+            proxy_login=_login(options.proxy) if endpoint.scheme == "http" else None,
             on_attempt=self._on_attempt,
             is_insecure=endpoint.scheme == "http" and not endpoint.is_loopback,
         )
@@ -338,6 +341,14 @@ class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]
 
 def _described(proxy: httpx.Proxy | None, origin: str | None) -> str:
     return "" if proxy is None else f"{proxy.url.netloc.decode('ascii')} (from {origin})"
+
+
+def _login(proxy: httpx.Proxy | None) -> Credentials | None:
+    """Return the password of *proxy*, as it is and as it is sent."""
+    if proxy is None or proxy.raw_auth is None:
+        return None
+    sent = b64encode(b":".join(proxy.raw_auth)).decode()
+    return Credentials(access_key_id="", secret_access_key=proxy.raw_auth[1].decode(), session_token=sent)
 
 
 def _clock(given: object) -> Clock:

@@ -18,6 +18,7 @@ from attrs import frozen
 from .._http.response import MAX_BODY, read_body, read_body_async
 from .._protocol.messages import Attempt, Response
 from .._protocol.redaction import redact
+from .._protocol.sigv4 import Credentials
 from ..clock import DEADLINE, ClosableClock, Deadline
 from ..errors import CodePipelineError, ConnectionFailedError, RequestTimeoutError, TransportError
 from ..operations import READ_ONLY, OutputT
@@ -46,6 +47,8 @@ class ClientRuntime(Generic[TransportT]):
     host: str
     proxy: str = ""
     """The proxy on the way to it, and what names the proxy."""
+    proxy_login: Credentials | None = None
+    """The password of a proxy that sees requests in the clear."""
     on_attempt: OnAttempt | None = None
     is_insecure: bool = False
     """Whether requests go to another machine as plain http."""
@@ -208,7 +211,7 @@ def send(request: httpx.Request, runtime: ClientRuntime[httpx.BaseTransport]) ->
     before = sys.exception()
     try:
         response = runtime.transport.handle_request(request)
-        return _response(request, response, read_body(response, request), runtime.clock.time())
+        return _response(request, response, read_body(response, request), runtime)
     except CodePipelineError as error:
         return error
     except FAILURES as error:
@@ -221,7 +224,7 @@ async def send_async(
     before = sys.exception()
     try:
         response = await runtime.transport.handle_async_request(request)
-        return _response(request, response, await read_body_async(response), runtime.clock.time())
+        return _response(request, response, await read_body_async(response), runtime)
     except CodePipelineError as error:
         return error
     except FAILURES as error:
@@ -234,7 +237,9 @@ def _failure(error: Exception, request: httpx.Request, proxy: str, before: BaseE
     return translated(error, request.url.netloc.decode("ascii"), before, proxy=proxy, hide=hide)
 
 
-def _response(request: httpx.Request, response: httpx.Response, body: bytes, received: float) -> Response:
+def _response(
+    request: httpx.Request, response: httpx.Response, body: bytes, runtime: ClientRuntime[TransportT]
+) -> Response:
     attempt: Attempt = request.extensions[ATTEMPT]
     headers: dict[str, str] = {}
     for raw_name, raw_value in response.headers.raw:
@@ -246,5 +251,6 @@ def _response(request: httpx.Request, response: httpx.Response, body: bytes, rec
         body=body[:_KEPT] if len(body) > MAX_BODY else body,
         is_whole=len(body) <= MAX_BODY,
         credentials=attempt.credentials,
-        received=received,
+        proxy_login=runtime.proxy_login,
+        received=runtime.clock.time(),
     )

@@ -39,6 +39,8 @@ class Response:
     """False when the body was cut off at the size limit."""
     credentials: Credentials | None = field(default=None, repr=False)
     """What the request was signed with. None when a transport of the user's own signed it."""
+    proxy_login: Credentials | None = field(default=None, repr=False)
+    """The password of a proxy that passes the response on in the clear, and may write one itself."""
     received: float = field(default=0.0, repr=False)
     """When the response had arrived, by this machine's clock, in seconds since the epoch."""
 
@@ -49,8 +51,8 @@ class Response:
         return self.redact(request_id)[:128] or None
 
     def redact(self, text: str) -> str:
-        """Return *text* without the secret parts of the credentials: a response may quote the signed headers."""
-        return redact(text, self.credentials)
+        """Return *text* without the secret parts of the credentials: a response may quote the request."""
+        return redact(redact(text, self.credentials), self.proxy_login)
 
 
 @define(kw_only=True, eq=False)

@@ -15,10 +15,10 @@ import pytest
 from codepipeline_client import (
     AsyncCodePipelineClient,
     CodePipelineClient,
+    CodePipelineError,
     ConnectionFailedError,
     Credentials,
     RequestTimeoutError,
-    TransportError,
 )
 from tests._http.peer import AUTHORITY, Peer, Talk, server_context
 
@@ -33,7 +33,7 @@ WANTED: Final[dict[str, Any]] = {
     "pipeline_name": "web",
     "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31",
 }
-Fail = Callable[..., TransportError]
+Fail = Callable[..., CodePipelineError]
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
@@ -46,7 +46,7 @@ def way(request: pytest.FixtureRequest) -> str:
 def fail(way: str) -> Fail:
     """Return the error of a call."""
 
-    def go(**options: Any) -> TransportError:
+    def go(**options: Any) -> CodePipelineError:
         async def main() -> None:
             async with AsyncCodePipelineClient(**OPTIONS, **options) as client:
                 await client.get_pipeline_execution(**WANTED)
@@ -57,7 +57,7 @@ def fail(way: str) -> Fail:
                     client.get_pipeline_execution(**WANTED)
             else:
                 anyio.run(main, backend=way)
-        except TransportError as error:
+        except CodePipelineError as error:
             return error
         raise AssertionError("the call succeeded")
 
@@ -187,3 +187,25 @@ def test_a_proxy_that_quotes_its_password_is_not_quoted(
         gc.collect()
     assert PASSWORD not in all_words(error)
     assert b64encode(f"me:{PASSWORD}".encode()).decode() not in all_words(error)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(b"HTTP/1.1 407 X\r\n\r\nbad password %b", id="body"),
+        pytest.param(b'HTTP/1.1 502 X\r\n\r\n{"message": "%b"}', id="message"),
+        pytest.param(b"HTTP/1.1 502 X\r\nx-amzn-errortype: %b\r\nx-amzn-requestid: %b\r\n\r\n", id="code"),
+        pytest.param(b"HTTP/1.1 302 X\r\nLocation: http://login/?%b\r\n\r\n", id="redirect"),
+    ],
+)
+def test_a_proxy_that_sees_plain_http_and_quotes_its_password_is_not_quoted(fail: Fail, reply: bytes) -> None:
+    sent = b64encode(f"me:{PASSWORD}".encode())
+
+    def script(talk: Talk) -> None:
+        talk.read(b"}")
+        talk.write(reply.replace(b"%b", PASSWORD.encode() + b" " + sent))
+
+    with Peer(script) as proxy:
+        error = fail(endpoint_url="http://localhost:9", proxy=f"http://me:{PASSWORD}@localhost:{proxy.port}")
+    assert PASSWORD not in all_words(error)
+    assert sent.decode() not in all_words(error)
