@@ -70,6 +70,7 @@ _ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
     (errors.PipelineNotFoundException, ExitCode.NOT_FOUND, _NAME),
     (errors.PipelineExecutionNotFoundException, ExitCode.NOT_FOUND, _ID),
     (errors.AccessDeniedException | errors.NotAuthorized | errors.OptInRequired, ExitCode.DENIED, _PERMISSION),
+    (errors.ConfigurationError, ExitCode.SETTINGS, ""),
     (errors.ExpiredTokenException, ExitCode.SETTINGS, "get new credentials, then try again"),
     (errors.IncompleteSignature | errors.InvalidSignatureException, ExitCode.SETTINGS, _CREDENTIALS),
     (errors.InvalidClientTokenId | errors.UnrecognizedClientException, ExitCode.SETTINGS, _CREDENTIALS),
@@ -87,22 +88,28 @@ _NAMES: Final = {
     "pipeline_name": "NAME",
     "pipeline_execution_id": "ID",
 }
+_WORDS: Final = {
+    "give the client credentials=": "use --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "pass the CA file as verify": "set AWS_CA_BUNDLE to the CA file",
+    "within connect_timeout": "in time",
+    "for longer than read_timeout": "for too long",
+}
 
 
 def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
     """Return the code for *error*, what happened, and what to do about it. The last is empty if the message says it."""
-    message = str(error).rstrip(".")
     last = error.__cause__ if isinstance(error, errors.WaitTimeoutError) and error.execution is None else None
+    source, message = last or error, str(error).rstrip(".")
+    if not isinstance(source, errors.ServiceError | errors.ResponseDecodeError | errors.WaitTimeoutError):
+        message = _renamed(message)  # it has no words of the service
     if isinstance(last, errors.CodePipelineError):  # no poll has succeeded, and the message ends with the last failure
         code, _, advice = of_error(last)
         return code, message, advice
     if isinstance(error, errors.ParameterValidationError):
         is_about_id = any(each.parameter == "pipeline_execution_id" for each in error.violations)
-        return ExitCode.USAGE, _renamed(message), WHERE_IDS_COME_FROM if is_about_id else ""
-    if isinstance(error, errors.ConfigurationError):
-        return ExitCode.SETTINGS, _renamed(message), ""
+        return ExitCode.USAGE, message, WHERE_IDS_COME_FROM if is_about_id else ""
     if isinstance(error, errors.CredentialsError):
-        return ExitCode.SETTINGS, _renamed(message.partition(". Set AWS_")[0]), _NO_CREDENTIALS
+        return ExitCode.SETTINGS, message.partition(". Set AWS_")[0], _NO_CREDENTIALS
     for kinds, code, advice in _ADVICE:
         if isinstance(error, kinds):
             return code, message, advice
@@ -118,4 +125,6 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
 
 def _renamed(message: str) -> str:
     """Return *message* with the names of the command line for a client's arguments. Those of a profile stay."""
+    for python, here in _WORDS.items():
+        message = message.replace(python, here)
     return re.sub(rf"\b({'|'.join(_NAMES)})\b(?! in profile)", lambda found: _NAMES[found[0]], message)

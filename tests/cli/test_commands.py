@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import httpx
 import pyte
 import pytest
 from click import unstyle
@@ -29,9 +31,11 @@ from codepipeline_client import (
     PipelineExecutionStatus,
     ResponseMetadata,
     TriggerType,
+    WaitTimeoutError,
     __version__,
 )
 from codepipeline_client.__main__ import main
+from codepipeline_client._call.failures import translated
 from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode, of_error
 from codepipeline_client.cli.output import as_json, as_rows, as_table
@@ -254,6 +258,12 @@ def test_a_refusal_is_a_message_and_a_hint(
     assert advice in hint
 
 
+def untrusted() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "unable to get local issuer certificate")
+    error.verify_code = 20
+    return error
+
+
 ABOUT_IDS: Final = (
     "aws codepipeline start-pipeline-execution prints an id, list-pipeline-executions lists the ids of a pipeline"
 )
@@ -279,6 +289,12 @@ ABOUT_IDS: Final = (
             "--endpoint-url 'x' cannot be used: ",
             None,
         ),
+        (
+            ("get", *WEB, "--region", "eu-west-1", "--endpoint-url", "https://me:pw@x"),
+            22,
+            "--endpoint-url '***@x' cannot be used: it cannot hold a user name or a password: use --profile",
+            None,
+        ),
     ],
 )
 def test_what_is_wrong_is_called_as_on_the_command_line(
@@ -291,6 +307,19 @@ def test_what_is_wrong_is_called_as_on_the_command_line(
     assert shown.startswith(message)
     assert not re.search("region_name|profile_name|endpoint_url|credentials=", ended.stderr)
     assert [each.startswith(hint or "") for each in hints] == [True] * (hint is not None)
+
+
+@pytest.mark.parametrize(
+    "failure", [httpx.ConnectTimeout(""), httpx.ReadTimeout(""), httpx.WriteTimeout(""), TimeoutError(), untrusted()]
+)
+def test_what_failed_is_told_without_arguments_that_only_python_has(failure: Exception) -> None:
+    error = translated(failure, "codepipeline.example", None)
+    never = WaitTimeoutError(f"not seen: {error}")
+    never.__cause__ = error
+    for _, message, hint in map(of_error, (error, never)):
+        assert hint.startswith("check the network")
+        assert "codepipeline.example" in message
+        assert not re.search("_timeout|as verify", message)
 
 
 def test_a_profiles_own_names_are_left_alone(shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
