@@ -82,7 +82,12 @@ class AsyncHttpxConnection(PooledConnection):
         """Return the whole response. Raises what httpx and its stand-ins raise."""
         self.allows_reuse = False
         timer.begin("call")  # httpx has the limits of the steps
-        response = await self._transport.handle_async_request(request)
+        try:
+            response = await self._transport.handle_async_request(request)
+        except ValueError as error:
+            # For a host without an address, anyio tries to make a group of no errors. Others are defects.
+            is_defect = "non-empty sequence" not in str(error)
+            raise error if is_defect else httpx.ConnectError("the host has no address") from None
         body = await read_body_async(response)
         self.allows_reuse = len(body) <= MAX_BODY
         return _whole(response, body)

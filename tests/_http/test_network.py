@@ -501,6 +501,8 @@ def test_a_host_without_an_address_is_an_unknown_host(make: Make, monkeypatch: p
     with pytest.raises(httpx.ConnectError, match=r"far\.test has no address") as caught:
         make().ask("http://far.test/")
     assert not may_pass(caught.value)
+    with pytest.raises(httpx.ConnectError):
+        make(proxy="socks5://far.test:1080").ask("http://elsewhere.test/")
 
 
 @pytest.mark.parametrize("host", ["a" * 70 + ".test", "x..y"])
