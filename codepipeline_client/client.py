@@ -88,7 +88,7 @@ class CodePipelineClient(BaseSyncClient):
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
-            ServiceError: The service refused, for a reason that does not pass.
+            ServiceError: The service returned an error that is not retryable.
             TransportError: The host is unknown or its certificate is not trusted, and there was no response before.
             ResponseDecodeError: An error response cannot be trusted, and the execution was not seen before.
             CredentialsError: No credentials were found, or they could not be refreshed.
@@ -115,8 +115,8 @@ class CodePipelineClient(BaseSyncClient):
         Yield the execution now and after every change, ending with its terminal status.
 
         The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. Polls are made only
-        while the next change is awaited, and the time that the caller takes is part of the pause. What changes and
-        changes back between two polls is not seen.
+        while the next change is awaited, and the time that the caller takes is part of the pause. Changes
+        between polls can be missed.
 
         There is nothing to close. After an interrupt or a cancellation, iterate further to go on. Several threads or
         tasks may share the iterator: each change goes to one of them.
@@ -273,7 +273,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
-            ServiceError: The service refused, for a reason that does not pass.
+            ServiceError: The service returned an error that is not retryable.
             TransportError: The host is unknown or its certificate is not trusted, and there was no response before.
             ResponseDecodeError: An error response cannot be trusted, and the execution was not seen before.
             CredentialsError: No credentials were found, or they could not be refreshed.
@@ -300,8 +300,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         Yield the execution now and after every change, ending with its terminal status.
 
         The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. Polls are made only
-        while the next change is awaited, and the time that the caller takes is part of the pause. What changes and
-        changes back between two polls is not seen.
+        while the next change is awaited, and the time that the caller takes is part of the pause. Changes
+        between polls can be missed.
 
         There is nothing to close. After an interrupt or a cancellation, iterate further to go on. Several threads or
         tasks may share the iterator: each change goes to one of them.

@@ -181,9 +181,9 @@ class PipelineExecution:
         Return the execution itself if its status is *ok*: a status or several, also as plain strings.
 
         Raises PipelineExecutionFailedError, PipelineExecutionStoppedError, PipelineExecutionSupersededError or
-        PipelineExecutionCancelledError for such an end, and their parent, PipelineExecutionOutcomeError, for an
-        execution that has not ended. Raises ConfigurationError for a string in *ok* that is no status: a typing error
-        must not pass as one. A status newer than this release is given as ``PipelineExecutionStatus("…")``.
+        PipelineExecutionCancelledError, by status; for an unfinished execution, their base class,
+        PipelineExecutionOutcomeError. Raises ConfigurationError for an unknown string in *ok*, probably a typo.
+        Pass a status newer than this release as ``PipelineExecutionStatus("…")``.
         """
         accepted = _statuses(ok)
         if self.status not in accepted:
