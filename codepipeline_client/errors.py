@@ -55,7 +55,7 @@ def _restored(kind: type[CodePipelineError], args: tuple[object, ...]) -> CodePi
 
 
 class ConfigurationError(CodePipelineError):
-    """A setting is missing or unusable; the message says which one, where it came from, and what is expected."""
+    """A setting is missing or unusable; the message names it, its source, and what is expected."""
 
 
 class CredentialsError(CodePipelineError):
@@ -73,7 +73,7 @@ class ParameterViolation:
 
 
 class ParameterValidationError(CodePipelineError, ValueError):
-    """The call was not sent, since the service would refuse it."""
+    """The parameters are invalid, so nothing was sent."""
 
     violations: tuple[ParameterViolation, ...]
     """Every rule that was broken, not only the first."""
@@ -107,7 +107,7 @@ class RequestTimeoutError(TransportError, TimeoutError):
 
 
 class ResponseDecodeError(CodePipelineError):
-    """The response cannot be trusted: not JSON, of a wrong shape, or about another execution than the one requested."""
+    """The response is malformed, or about an execution that was not requested."""
 
     http_status_code: int
     """The response's HTTP status."""

@@ -287,7 +287,7 @@ def _lookup_error(
     if found:
         problem = f"has {len(found)} revisions of the artifact {artifact}: choose from its artifact_revisions"
     else:
-        others = f"but of {shorten(names)}" if names else "nor of any other: source actions add them"
+        others = f"only of {shorten(names)}" if names else "nor any other: source actions add revisions"
         problem = f"has no revision of an artifact {artifact}, {others}"
     return errors.ArtifactRevisionLookupError(
         f"{_description(execution)} {problem}", artifact_name=name, candidates=found

@@ -127,9 +127,9 @@ def test_the_revision_of_an_artifact_is_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("names", "problem"),
     [
-        (["Source", "Config", None], "has no revision of an artifact 'Sorce', but of 'Source', 'Config'"),
+        (["Source", "Config", None], "has no revision of an artifact 'Sorce', only of 'Source', 'Config'"),
         (["Sorce", "Config", "Sorce"], "has 2 revisions of the artifact 'Sorce': choose from its artifact_revisions"),
-        ([None], "has no revision of an artifact 'Sorce', nor of any other: source actions add them"),
+        ([None], "has no revision of an artifact 'Sorce', nor any other: source actions add revisions"),
     ],
     ids=["typo", "several", "nameless"],
 )
