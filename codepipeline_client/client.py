@@ -78,13 +78,13 @@ class CodePipelineClient(BaseSyncClient):
             poll_interval: Seconds between polls at first and after each change. While nothing changes, the interval
                 grows. Each pause is randomised a little, so that many waits do not poll at once.
             max_poll_interval: The longest interval, in seconds.
-            not_found_grace: Seconds in which "not found" is no error, from the start or since the execution was last
+            not_found_grace: Seconds during which "not found" is ignored, from the start or since the execution was last
                 seen. An execution that was just started may not be known everywhere.
             on_poll: A plain function that is called with a `PollReport` after each poll, in the thread or the task
                 that waits. An error in it is logged and does not end the wait.
 
         Raises:
-            WaitTimeoutError: The time is over. It has the execution as last seen; a failed last poll is its cause.
+            WaitTimeoutError: The wait timed out. It has the execution as last seen; a failed last poll is its cause.
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
@@ -118,13 +118,13 @@ class CodePipelineClient(BaseSyncClient):
         while the next change is awaited, and the time that the caller takes is part of the pause. Changes
         between polls can be missed.
 
-        There is nothing to close. After an interrupt or a cancellation, iterate further to go on. Several threads or
+        There is nothing to close. After an interrupt or a cancellation, just keep iterating. Several threads or
         tasks may share the iterator: each change goes to one of them.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Raised by this call.
             ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
-            WaitTimeoutError: The time is over. This and all other errors of `wait_for_pipeline_execution` are raised
+            WaitTimeoutError: The wait timed out. This and all other errors of `wait_for_pipeline_execution` are raised
                 in the place of the next change.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
@@ -145,15 +145,15 @@ class CodePipelineClient(BaseSyncClient):
         Poll many executions, and yield each one when its status is terminal or when it can no longer be followed.
 
         All polls share one rate limit, which adapts to throttling. An execution that fails for good, or is not found,
-        is yielded with its error and does not end the others. When the time is over, each of the rest is yielded with
+        is yielded with its error and does not end the others. On timeout, each remaining one is yielded with
         a `WaitTimeoutError`. ``followed.result()`` returns the execution or raises the error.
 
         While the caller handles an execution, no poll is started. There is nothing to close. After an interrupt or a
-        cancellation, iterate further to go on. Several threads or tasks may share the iterator.
+        cancellation, just keep iterating. Several threads or tasks may share the iterator.
 
         Args:
             executions: `PipelineExecutionReference`, `PipelineExecution`, or tuples of a pipeline's name and an
-                execution's id. One that comes twice is followed and yielded once.
+                execution's id. Duplicates are followed and yielded once.
             timeout: Seconds to wait for all of them, or a timedelta, counted from this call. None for no limit. For
                 very many executions the last polls begin up to a tenth of the time early.
             max_calls_per_second: Requests per second at most, for all executions together.
@@ -263,13 +263,13 @@ class AsyncCodePipelineClient(BaseAsyncClient):
             poll_interval: Seconds between polls at first and after each change. While nothing changes, the interval
                 grows. Each pause is randomised a little, so that many waits do not poll at once.
             max_poll_interval: The longest interval, in seconds.
-            not_found_grace: Seconds in which "not found" is no error, from the start or since the execution was last
+            not_found_grace: Seconds during which "not found" is ignored, from the start or since the execution was last
                 seen. An execution that was just started may not be known everywhere.
             on_poll: A plain function that is called with a `PollReport` after each poll, in the thread or the task
                 that waits. An error in it is logged and does not end the wait.
 
         Raises:
-            WaitTimeoutError: The time is over. It has the execution as last seen; a failed last poll is its cause.
+            WaitTimeoutError: The wait timed out. It has the execution as last seen; a failed last poll is its cause.
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
@@ -303,13 +303,13 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         while the next change is awaited, and the time that the caller takes is part of the pause. Changes
         between polls can be missed.
 
-        There is nothing to close. After an interrupt or a cancellation, iterate further to go on. Several threads or
+        There is nothing to close. After an interrupt or a cancellation, just keep iterating. Several threads or
         tasks may share the iterator: each change goes to one of them.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Raised by this call.
             ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
-            WaitTimeoutError: The time is over. This and all other errors of `wait_for_pipeline_execution` are raised
+            WaitTimeoutError: The wait timed out. This and all other errors of `wait_for_pipeline_execution` are raised
                 in the place of the next change.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
@@ -330,15 +330,15 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         Poll many executions, and yield each one when its status is terminal or when it can no longer be followed.
 
         All polls share one rate limit, which adapts to throttling. An execution that fails for good, or is not found,
-        is yielded with its error and does not end the others. When the time is over, each of the rest is yielded with
+        is yielded with its error and does not end the others. On timeout, each remaining one is yielded with
         a `WaitTimeoutError`. ``followed.result()`` returns the execution or raises the error.
 
         While the caller handles an execution, no poll is started. There is nothing to close. After an interrupt or a
-        cancellation, iterate further to go on. Several threads or tasks may share the iterator.
+        cancellation, just keep iterating. Several threads or tasks may share the iterator.
 
         Args:
             executions: `PipelineExecutionReference`, `PipelineExecution`, or tuples of a pipeline's name and an
-                execution's id. One that comes twice is followed and yielded once.
+                execution's id. Duplicates are followed and yielded once.
             timeout: Seconds to wait for all of them, or a timedelta, counted from this call. None for no limit. For
                 very many executions the last polls begin up to a tenth of the time early.
             max_calls_per_second: Requests per second at most, for all executions together.

@@ -49,7 +49,7 @@ class PollConfig:
     max_poll_interval: float
     """The longest interval between polls, in seconds."""
     not_found_grace: float
-    """For how many seconds "not found" is no error, from the start or since the execution was last seen."""
+    """Seconds during which "not found" is ignored, from the start or since the execution was last seen."""
 
     def __attrs_post_init__(self) -> None:
         interval_of("poll_interval", self.poll_interval)
@@ -71,7 +71,7 @@ class FollowedExecution:
     execution: PipelineExecution | None = None
     """The execution as it was last seen. None when it never was."""
     error: CodePipelineError | None = None
-    """Why it is no longer followed. None when the execution has a terminal status, a successful one or not."""
+    """Why it is no longer followed. None if its status is terminal, successful or not."""
 
     def result(self) -> PipelineExecution:
         """Return the execution, which has a terminal status, or raise the error."""
