@@ -122,7 +122,7 @@ class ResponseParser:
         if self._length > MAX_BODY:
             self.is_complete, self._keeps_alive = True, False
         elif self._received - self._length > MAX_OVERHEAD and not self._has_extra:
-            what = "of a head" if not self._has_head else "around the body"
+            what = "of response headers" if not self._has_head else "around the body"
             raise httpx.RemoteProtocolError(f"more than {MAX_OVERHEAD // 1024} KiB {what}")
 
     def _end(self) -> None:
@@ -130,7 +130,7 @@ class ResponseParser:
         if not self._received:
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
         if not self._has_head:
-            raise httpx.RemoteProtocolError("the connection was closed before the head of the response was whole")
+            raise httpx.RemoteProtocolError("the connection was closed before the response headers were complete")
         if any(name.lower() in _FRAMED for name, _ in self._headers):
             raise httpx.RemoteProtocolError(f"the connection was closed after {self._length} bytes of the body")
         self.is_complete = True
