@@ -48,7 +48,7 @@ def resolve(
         if isinstance(endpoint, str):
             raise ConfigurationError(f"{shown} cannot be used: {endpoint}")
         if features:
-            raise ConfigurationError(f"{shown} cannot go with {_named(features)}: choose one or the other")
+            raise ConfigurationError(f"{shown} cannot go with {_named(features)}; choose one or the other")
         return endpoint
     every = partitions()
     matches = (each for each in every if region_name in each["regions"] or re.match(each["regionRegex"], region_name))
@@ -79,7 +79,7 @@ def partitions() -> Sequence[Mapping[str, Any]]:
     spec = find_spec("botocore")
     file = Path(spec.origin).parent / "data" / "partitions.json" if spec and spec.origin else None
     if file is None or not file.is_file():
-        raise ConfigurationError("botocore's data file partitions.json is missing: reinstall botocore")
+        raise ConfigurationError("botocore's data file partitions.json is missing; reinstall botocore")
     found: Sequence[Mapping[str, Any]] = json.loads(file.read_bytes())["partitions"]
     return found
 
@@ -96,7 +96,7 @@ def _parse(url: str) -> Endpoint | str:
     if parsed.scheme not in ("https", "http"):
         return "it must begin with https:// or http://"
     if parsed.userinfo:
-        return "it cannot hold a user name or a password: give the client credentials="
+        return "it cannot hold a user name or a password; pass credentials= instead"
     if "?" in url or "#" in url:
         return "it cannot have a query or a fragment"
     is_name = len(name) <= 255 and re.fullmatch(rf"({_LABEL}\.)*{_LABEL}\.?", name)

@@ -44,7 +44,7 @@ def _proxy(url: str | None) -> httpx.Proxy | None:
         raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (it is not shown)")
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ConfigurationError(
-            "a SOCKS proxy needs a package that is not installed: python -m pip install 'httpx[socks]'"
+            "a SOCKS proxy needs a package that is not installed; run python -m pip install 'httpx[socks]'"
         )
     return proxy
 

@@ -70,7 +70,6 @@ _ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
     (errors.PipelineNotFoundException, ExitCode.NOT_FOUND, _NAME),
     (errors.PipelineExecutionNotFoundException, ExitCode.NOT_FOUND, _ID),
     (errors.AccessDeniedException | errors.NotAuthorized | errors.OptInRequired, ExitCode.DENIED, _PERMISSION),
-    (errors.ConfigurationError, ExitCode.SETTINGS, ""),
     (errors.ExpiredTokenException, ExitCode.SETTINGS, "get new credentials, then try again"),
     (errors.IncompleteSignature | errors.InvalidSignatureException, ExitCode.SETTINGS, _CREDENTIALS),
     (errors.InvalidClientTokenId | errors.UnrecognizedClientException, ExitCode.SETTINGS, _CREDENTIALS),
@@ -89,7 +88,7 @@ _NAMES: Final = {
     "pipeline_execution_id": "ID",
 }
 _WORDS: Final = {
-    "give the client credentials=": "use --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "pass credentials= instead": "use --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "pass the CA file as verify": "set AWS_CA_BUNDLE to the CA file",
     "within connect_timeout": "in time",
     "for longer than read_timeout": "for too long",
@@ -108,13 +107,20 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
     if isinstance(error, errors.ParameterValidationError):
         is_about_id = any(each.parameter == "pipeline_execution_id" for each in error.violations)
         return ExitCode.USAGE, message, WHERE_IDS_COME_FROM if is_about_id else ""
+    if isinstance(error, errors.ConfigurationError):
+        message, _, advice = message.partition("; ")
+        return ExitCode.SETTINGS, message, advice
     if isinstance(error, errors.CredentialsError):
         return ExitCode.SETTINGS, message.partition(". Set AWS_")[0], _NO_CREDENTIALS
     for kinds, code, advice in _ADVICE:
         if isinstance(error, kinds):
             return code, message, advice
-    if not isinstance(error, errors.ServiceError):
-        return ExitCode.OTHER, message, ""
+    if isinstance(error, errors.ServiceError):
+        return _of_service_error(error, message)
+    return ExitCode.OTHER, message, ""
+
+
+def _of_service_error(error: errors.ServiceError, message: str) -> tuple[ExitCode, str, str]:
     if error.http_status_code in (401, 403):
         return ExitCode.DENIED, message, _PERMISSION
     if error.is_throttling:

@@ -178,7 +178,7 @@ LETTERS: Final = "spaces, control characters and letters beyond ASCII cannot be 
         pytest.param(
             "https://me:planted@a.example/x",
             "***@a.example/x",
-            "it cannot hold a user name or a password: give the client credentials=",
+            "it cannot hold a user name or a password; pass credentials= instead",
             id="userinfo",
         ),
         pytest.param(
@@ -215,5 +215,5 @@ def test_a_broken_botocore_is_a_configuration_error(monkeypatch: pytest.MonkeyPa
     hollow.__spec__ = import_module("importlib.machinery").ModuleSpec("botocore", None, origin="/absent/x.py")
     monkeypatch.setitem(sys.modules, "botocore", hollow)
     partitions.cache_clear()
-    with pytest.raises(ConfigurationError, match=r"partitions\.json is missing: reinstall botocore"):
+    with pytest.raises(ConfigurationError, match=r"partitions\.json is missing; reinstall botocore"):
         resolve()

@@ -299,7 +299,7 @@ CANNOT_BE_READ: Final = "the file {AWS_CONFIG_FILE} cannot be read"
             DEFAULT + "use_fips_endpoint = true",
             {"AWS_ENDPOINT_URL": LOCAL},
             f"endpoint_url '{LOCAL}' (from AWS_ENDPOINT_URL) cannot go with "
-            "use_fips_endpoint (from use_fips_endpoint in profile 'default'): choose one or the other",
+            "use_fips_endpoint (from use_fips_endpoint in profile 'default'); choose one or the other",
             id="fips-and-a-url",
         ),
         pytest.param(
@@ -376,7 +376,7 @@ PROXY_RULE: Final = "the URL of a proxy is expected, such as http://proxy.exampl
         ({"endpoint_url": "localhost"}, "endpoint_url 'localhost' cannot be used: it must begin with https://"),
         (
             {"endpoint_url": LOCAL, "use_dualstack_endpoint": True},
-            f"endpoint_url '{LOCAL}' cannot go with use_dualstack_endpoint: choose one or the other",
+            f"endpoint_url '{LOCAL}' cannot go with use_dualstack_endpoint; choose one or the other",
         ),
         ({"proxy": f"ftp://me:{PLANTED}@a.example"}, f"proxy cannot be used: {PROXY_RULE}"),
         ({"verify": False}, "verify=False is not supported: give the path of the CA file"),

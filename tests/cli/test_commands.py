@@ -279,7 +279,12 @@ ABOUT_IDS: Final = (
         (("get", *WEB, "--output", "xml"), 2, "Invalid value for '--output'", "see codepipeline-client get --help"),
         (("get", *WEB, "\x1b["), 2, r"Got unexpected extra argument (\x1b[)", "see codepipeline-client get --help"),
         (("get", "my web", "7F3A"), 2, "GetPipelineExecution was not sent: NAME must match ", ABOUT_IDS),
-        (("get", *WEB), 22, "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor region in profile ", None),
+        (
+            ("get", *WEB),
+            22,
+            "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor region in profile ",
+            "give --region",
+        ),
         (("get", *WEB, "--region", "eu west"), 22, "--region 'eu west' ", None),
         (("get", *WEB, "--region", "eu-west-1"), 22, "no credentials were found. Tried: ", "name a profile with --pro"),
         (("get", *WEB, "--region", "eu-west-1", "--profile", "none"), 22, "--profile 'none' does not exist", None),
@@ -292,8 +297,8 @@ ABOUT_IDS: Final = (
         (
             ("get", *WEB, "--region", "eu-west-1", "--endpoint-url", "https://me:pw@x"),
             22,
-            "--endpoint-url '***@x' cannot be used: it cannot hold a user name or a password: use --profile",
-            None,
+            "--endpoint-url '***@x' cannot be used: it cannot hold a user name or a password",
+            "use --profile",
         ),
     ],
 )
