@@ -39,13 +39,13 @@ class ExitCode(IntEnum):
     STOPPED = 12, "The execution was Stopped."
     CANCELLED = 13, "The execution was Cancelled."
     SUPERSEDED = 14, "The execution was Superseded."
-    TIMED_OUT = 15, "For wait and watch: not finished within --timeout. It goes on."
+    TIMED_OUT = 15, "For wait and watch: not finished within --timeout. The execution continues."
     NOT_FOUND = 20, "There is no such pipeline or execution."
     DENIED = 21, "The credentials do not allow the call."
     SETTINGS = 22, "Region, profile, endpoint, credentials or clock are missing or wrong."
     NO_RESPONSE = 23, "No usable response: a network or service failure, throttling."
-    INTERRUPTED = 130, "Ctrl-C. The execution goes on."
-    TERMINATED = 143, "For wait and watch: SIGTERM. The execution goes on."
+    INTERRUPTED = 130, "Ctrl-C. The execution continues."
+    TERMINATED = 143, "For wait and watch: SIGTERM. The execution continues."
 
 
 def of_status(status: PipelineExecutionStatus, ok: Container[str] = ()) -> ExitCode:

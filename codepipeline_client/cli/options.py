@@ -143,8 +143,10 @@ WAIT_OPTIONS: Final[list[click.Parameter]] = [
     _duration(
         ["--max-poll-interval"],
         show_default="30s, or --poll-interval if longer",
-        help="Maximum polling interval. It grows while nothing changes.",
+        help="Maximum polling interval: intervals grow while nothing changes.",
     ),
-    _duration(["--not-found-grace"], default="0", help="How long to retry while the execution is not found yet."),
+    _duration(
+        ["--not-found-grace"], default="0", help="How long an execution may be not found before this is an error."
+    ),
 ]
 """How long to wait and how often to poll, by the names of the client's arguments."""

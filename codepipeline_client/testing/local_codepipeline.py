@@ -165,7 +165,7 @@ class LocalCodePipeline:
 
     def inject(self, fault: Fault, *, times: int | None = 1) -> None:
         """
-        Let *fault* happen to the next requests, after those that have a fault already.
+        Let *fault* happen to the next requests, after those that already have one.
 
         With *times* None it happens from now on to every request that has no other fault.
         A fault stands for the network and for servers in front of the service, so it also happens to a wrong request.
