@@ -44,8 +44,8 @@ class SharedIterator(Iterator[T]):
         with self._lock:
             if self._is_running:  # only in this thread: others wait for the lock
                 raise RuntimeError(_REENTERED)
-            self._is_running = True
             try:
+                self._is_running = True
                 return self.advance()
             finally:
                 self._is_running = False
