@@ -6,6 +6,7 @@ It is drawn in a thread of its own, since a poll may take long. A signal interru
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
@@ -46,7 +47,8 @@ class LiveView:
         self._seen: PipelineExecution | None = None
         self._clear: Callable[[], object] | None = None
         self._stream = stream
-        self._console = Console(file=stream, force_terminal=True)  # it knows NO_COLOR itself
+        # Older versions of rich take an empty NO_COLOR for one that is set.
+        self._console = Console(file=stream, force_terminal=True, no_color=bool(os.environ.get("NO_COLOR")))
 
     def close(self) -> None:
         """Clear the view, and show the cursor."""
