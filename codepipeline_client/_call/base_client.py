@@ -366,5 +366,5 @@ def own_init(kind: type[T]) -> type[T]:
     init.__kwdefaults__ = inherited.__kwdefaults__
     update_wrapper(init, inherited)
     init.__qualname__ = f"{kind.__qualname__}.__init__"
-    kind.__init__ = init  # type: ignore[method-assign]
+    kind.__init__ = init  # type: ignore[method-assign]  # the same function under the name of the class
     return kind

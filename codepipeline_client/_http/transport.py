@@ -34,7 +34,7 @@ _Key: TypeAlias = tuple[bytes, bytes, bool]
 """What a connection leads to, by scheme and authority, and whether it is one of httpx's."""
 
 _BROKEN: Final = (OSError, anyio.BrokenResourceError, anyio.EndOfStream, UnicodeError)
-_RACES: Final = (*_BROKEN, httpx.RemoteProtocolError)
+_RACE_ERRORS: Final = (*_BROKEN, httpx.RemoteProtocolError)
 """How a request fails on an idle connection that the server closes at the same moment."""
 
 
@@ -93,7 +93,7 @@ class PooledTransport(httpx.BaseTransport):
         if used is not None:
             try:
                 return used.send(request, timer, lease)
-            except _RACES as error:
+            except _RACE_ERRORS as error:
                 if used.has_received or lease.is_closed or isinstance(error, TimeoutError):
                     raise
                 if not request.extensions.get(READ_ONLY, True):
@@ -174,7 +174,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         if here is not None and (self._is_closed or not here[0].is_closed):
             return here[0]
         for other, (ended, _, _) in tuple(self._loops.items()):
-            if ended.is_closed or getattr(other[1], "is_closed", bool)():  # asyncio's tells
+            if ended.is_closed or getattr(other[1], "is_closed", lambda: False)():  # trio's tokens do not tell
                 self._loops.pop(other, None)
         pool: _AsyncPool = ConnectionPool(self._options)
         pool.is_closed = self._is_closed
@@ -190,7 +190,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         if used is not None:
             try:
                 return await used.send(request, timer)
-            except _RACES:
+            except _RACE_ERRORS:
                 if used.has_received or not request.extensions.get(READ_ONLY, True):
                     raise
             await used.aclose()

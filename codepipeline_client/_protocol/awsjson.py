@@ -65,9 +65,10 @@ class Members(NamedTuple):
     def string(self, name: str) -> str | None:
         """Return a string. A lone surrogate, which a truncated string may end with, becomes U+FFFD."""
         value = self.raw.get(name)
-        if value is None or (isinstance(value, str) and value.isascii()):  # as nearly always
+        if isinstance(value, str) and value.isascii():  # as nearly always
             return value
-        return replace_surrogates(self._member(name, str, "a string") or "")
+        text = self._member(name, str, "a string")
+        return None if text is None else replace_surrogates(text)
 
     def integer(self, name: str) -> int | None:
         """Return an integer."""

@@ -40,7 +40,7 @@ def signal_soon(service: LocalCodePipeline) -> None:
     def send() -> None:
         while not service.requests:
             time.sleep(0.001)
-        time.sleep(0.05)
+        time.sleep(0.05)  # until the client waits, which nothing shows
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     threading.Thread(target=send, daemon=True).start()
