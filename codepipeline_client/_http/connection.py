@@ -12,8 +12,10 @@ import re
 import select
 import socket
 import ssl
+import time
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import Final, TypeVar
 
 import anyio
@@ -21,20 +23,69 @@ import httpx
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from .._threads import SharedFuture, new_queue, wait
+from .._threads import SharedFuture, wait
+from ..clock import DEADLINE, Deadline
 from .network import Resolver, Route
 from .pool import AnyLease, PooledConnection
-from .request import StepTimer
 from .response import MAX_OVERHEAD, ResponseParser
 
 T = TypeVar("T")
 
+_TIMEOUTS: Final[dict[str, type[httpx.TimeoutException]]] = {
+    "pool": httpx.PoolTimeout,
+    "connect": httpx.ConnectTimeout,
+    "write": httpx.WriteTimeout,
+    "read": httpx.ReadTimeout,
+    "call": httpx.ReadTimeout,
+}
 _READ_SIZE: Final = 64 * 1024
 """Bytes that a thread reads at once."""
 _ASYNC_READ_SIZE: Final = 256 * 1024
 """Bytes that a task reads at once, as event loops do. anyio keeps what exceeds it in a queue that nothing shows."""
 _LONGEST_WAIT: Final = 1.0
 """Seconds that a thread waits at once: a signal that arrives just before a wait is handled only after it."""
+
+
+class StepTimer:
+    """The time limits of one request, which goes from step to step: "pool", "connect", "write", "read"."""
+
+    __slots__ = ("_call_ends", "_ends", "_scope", "_timeouts", "step")
+
+    def __init__(self, request: httpx.Request, scope: anyio.CancelScope | None = None) -> None:
+        """For a task, *scope* is the one cancel scope of the request: its deadline is moved from step to step."""
+        deadline = request.extensions.get(DEADLINE)
+        self._timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+        self._call_ends = time.monotonic() + deadline.left() if isinstance(deadline, Deadline) else inf
+        self._scope = scope
+        self.begin("read")
+
+    def begin(self, step: str) -> None:
+        """Give *step* its time from now. The step "call" has no limit but the whole call's."""
+        limit = self._timeouts.get(step)
+        self.step = step
+        self._ends = self._call_ends if limit is None else min(self._call_ends, time.monotonic() + limit)
+        if self._scope is not None:
+            self._scope.deadline = inf if self._ends == inf else anyio.current_time() + self._ends - time.monotonic()
+
+    def timeout(self, among: int = 1) -> float | None:
+        """Return the seconds that are left for each of so many: None without a limit. Raises TimeoutError."""
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return None if left == inf else left / among
+
+    def timeouts(self) -> dict[str, float | None]:
+        """Return httpx's timeouts for a request that is sent now. Raises TimeoutError when the time is over."""
+        timeouts: dict[str, float | None] = {}
+        for step in ("connect", "write", "pool", "read"):
+            self.begin(step)
+            timeouts[step] = self.timeout()
+        self.begin("call")
+        return timeouts
+
+    def failure(self, error: TimeoutError) -> httpx.TimeoutException:
+        """Return the error of a step that took too long. A mock may have given *error* words of its own."""
+        return _TIMEOUTS[self.step](str(error) if self.step == "call" else "")
 
 
 class _BaseConnection(PooledConnection):
@@ -60,7 +111,6 @@ class Connection(_BaseConnection):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is open and nothing has come over it that was not requested."""
         sock = self._socket
         return not (isinstance(sock, ssl.SSLSocket) and sock.pending()) and not _is_readable(sock.fileno())
 
@@ -100,38 +150,33 @@ class Connection(_BaseConnection):
         return parser.response()
 
     def close(self) -> None:
-        """Close the socket, without a word to the server."""
         if hasattr(self, "_socket"):
             self._socket.close()
 
     def _connect(self, resolver: Resolver, timer: StepTimer, lease: AnyLease) -> None:
-        found = resolver.find(*self._route.peer)
-        if isinstance(found, SharedFuture):
-            found = wait_in_thread(found, timer, lease)
-        among = len(found)
-        while True:
-            family, address = found[-among]
+        found = wait_in_thread(resolver.find(*self._route.peer), timer, lease)
+        for remaining in range(len(found), 0, -1):
+            family, address = found[-remaining]
             try:
                 # This fails for a family that this machine has switched off.
                 self._socket = socket.socket(family, socket.SOCK_STREAM)
                 lease.wake_by(self._shut_down)
-                self._socket.settimeout(timer.timeout(among))
+                self._socket.settimeout(timer.timeout(remaining))
                 self._socket.connect(address)
-                return
             except OSError:
                 self.close()
-                among -= 1
-                if not among or lease.is_closed:
+                if remaining == 1 or lease.is_closed:
                     raise
+            else:
+                return
 
     def _receive(self, timer: StepTimer) -> bytes:
         self._socket.settimeout(timer.timeout())
         return self._socket.recv(_READ_SIZE)
 
     def _shut_down(self) -> None:
-        """End what the thread of the call waits for."""
         with suppress(OSError):
-            # SSLSocket's own would have the thread go on in the clear.
+            # SSLSocket's own would have the thread of the call go on in the clear.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
@@ -142,7 +187,6 @@ class AsyncConnection(_BaseConnection):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is open and nothing has come over it that was not requested."""
         return not (self._tls is not None and _has_unread(self._tls)) and not _is_readable(self._socket.fileno())
 
     async def open(self, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer) -> None:
@@ -173,24 +217,21 @@ class AsyncConnection(_BaseConnection):
             timer.begin("read")
 
     async def aclose(self) -> None:
-        """Close the stream, without a word to the server."""
         if hasattr(self, "_stream"):
             with anyio.CancelScope(shield=True):
                 await self._stream.aclose()
 
     async def _connect(self, resolver: Resolver, timer: StepTimer) -> ByteStream:
-        found = resolver.find(*self._route.peer)
-        if isinstance(found, SharedFuture):
-            found = await wait(found)
-        among = len(found)
+        found = await wait(resolver.find(*self._route.peer))
+        remaining = len(found)
         while True:
-            _, (host, port) = found[-among]
+            _, (host, port) = found[-remaining]
             try:
-                with anyio.fail_after(timer.timeout(among)):
+                with anyio.fail_after(timer.timeout(remaining)):
                     return await anyio.connect_tcp(host, port)
             except OSError:
-                among -= 1
-                if not among:
+                remaining -= 1
+                if not remaining:
                     raise
 
     async def _receive(self) -> bytes:
@@ -202,24 +243,22 @@ class AsyncConnection(_BaseConnection):
 
 def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: AnyLease) -> T:
     """Return the result of *future*. Raises TimeoutError, and PoolClosed when the pool is closed."""
-    woken = new_queue()
-    wake = partial(woken.put, None)
-    future.wakers.add(wake)
+    lease.wake_by(lease.wake_thread)
+    future.wakers.add(lease.wake_thread)
     try:
-        lease.wake_by(wake)
         while not future.done():
-            wait_for_wake(woken, timer)
-            lease.wake_by(wake)  # raises when the pool was closed
+            wait_for_wake(timer, lease)
     finally:
-        future.wakers.discard(wake)
+        future.wakers.discard(lease.wake_thread)
     return future.outcome()
 
 
-def wait_for_wake(woken: queue.SimpleQueue[None], timer: StepTimer) -> None:
-    """Wait until something is put, or for a moment. Raises TimeoutError when the time of the step is over."""
+def wait_for_wake(timer: StepTimer, lease: AnyLease) -> None:
+    """Wait until *lease* is woken, or for a moment. Raises TimeoutError, and PoolClosed when the pool is closed."""
     timeout = timer.timeout()
     with suppress(queue.Empty):
-        woken.get(timeout=_LONGEST_WAIT if timeout is None else min(timeout, _LONGEST_WAIT))
+        lease.woken.get(timeout=_LONGEST_WAIT if timeout is None else min(timeout, _LONGEST_WAIT))
+    lease.wake_by(lease.wake_thread)
 
 
 def _opens_tunnel(reply: bytearray, data: bytes) -> bool:

@@ -19,10 +19,10 @@ from typing import Any, Final
 import anyio
 import httpx
 
+from .connection import StepTimer
 from .network import TransportOptions
 from .pool import AnyLease, PooledConnection
-from .request import StepTimer
-from .response import MAX_BODY, read_body, read_body_async
+from .response import read_body, read_body_async
 
 _SENDERS: Final = (
     ("httpx", "HTTPTransport"),
@@ -58,17 +58,13 @@ class HttpxConnection(PooledConnection):
 
     def send(self, request: httpx.Request, timer: StepTimer, lease: AnyLease) -> httpx.Response:
         """Return the whole response. Raises what httpx and its stand-ins raise. Not ended by a close of the pool."""
-        self.allows_reuse = False
         lease.wake_by(None)
         # The call may have waited since the request was made, and there is less left of its time.
         request.extensions = {**request.extensions, "timeout": timer.timeouts()}
         response = self._transport.handle_request(request)
-        body = read_body(response, request)
-        self.allows_reuse = len(body) <= MAX_BODY
-        return _whole(response, body)
+        return _whole(response, read_body(response, request))
 
     def close(self) -> None:
-        """Close the transport."""
         self._transport.close()
 
 
@@ -80,7 +76,6 @@ class AsyncHttpxConnection(PooledConnection):
 
     async def send(self, request: httpx.Request, timer: StepTimer) -> httpx.Response:
         """Return the whole response. Raises what httpx and its stand-ins raise."""
-        self.allows_reuse = False
         timer.begin("call")  # httpx has the limits of the steps
         try:
             response = await self._transport.handle_async_request(request)
@@ -88,12 +83,9 @@ class AsyncHttpxConnection(PooledConnection):
             # For a host without an address, anyio tries to make a group of no errors. Others are defects.
             is_defect = "non-empty sequence" not in str(error)
             raise error if is_defect else httpx.ConnectError("the host has no address") from None
-        body = await read_body_async(response)
-        self.allows_reuse = len(body) <= MAX_BODY
-        return _whole(response, body)
+        return _whole(response, await read_body_async(response))
 
     async def aclose(self) -> None:
-        """Close the transport."""
         with anyio.CancelScope(shield=True):
             await self._transport.aclose()
 

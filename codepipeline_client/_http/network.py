@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
@@ -23,7 +23,6 @@ from attrs import field, frozen
 
 from .._threads import SharedFuture, run_in_thread
 from ..errors import ConfigurationError
-from .request import RequestBytes, encode
 
 T = TypeVar("T")
 
@@ -78,10 +77,6 @@ class TransportOptions:
 
         return (ProtocolError,)
 
-    def needs_tls(self, url: httpx.URL) -> bool:
-        """Return whether a TLS context is needed, for the server of *url* or for the proxy."""
-        return "https" in (url.scheme, None if self.proxy is None else self.proxy.url.scheme)
-
     def tls_context(self) -> ssl.SSLContext:
         """Return a TLS context: this reads CA files, and takes 20 ms or more. Raises ConfigurationError."""
         if isinstance(self.verify, ssl.SSLContext):
@@ -127,27 +122,49 @@ class Route:
         return encode("CONNECT", self._authority, [(b"Host", self._authority), *self._proxy_headers])
 
 
+class RequestBytes(bytes):
+    """A request as it is sent. Its repr hides it, since a traceback may show local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return no part of the request."""
+        return f"<RequestBytes: {len(self)} bytes>"
+
+
+def encode(method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> RequestBytes:
+    """Return a request as bytes. Raises LocalProtocolError when a header would end the line that it is on."""
+    line = b"%b %b HTTP/1.1" % (method.encode("ascii"), target)
+    head, breaks = RequestBytes(b"\r\n".join([line, *map(b": ".join, headers), b"\r\n"])), len(headers) + 2
+    if head.count(b"\r") != breaks or head.count(b"\n") != breaks or head.count(b"\0"):
+        raise httpx.LocalProtocolError("a header of the request contains a line break or a NUL")
+    return RequestBytes(head + body)
+
+
 class Resolver:
-    """The lookups and the TLS context of one process, shared by all calls that need them at the same time."""
+    """The lookups and the TLS context, shared by all calls of a process that need them at the same time."""
 
     def __init__(self, options: TransportOptions, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._tls_context = options.tls_context
+        self._options = options
         self._monotonic = monotonic
         self._shared: dict[object, tuple[SharedFuture[Any], float, float]] = {}
 
-    def find(self, host: str, port: int) -> Addresses | SharedFuture[Addresses]:
+    def find(self, host: str, port: int) -> SharedFuture[Addresses]:
         """Return the addresses, at once for a host that is an address. Raises OSError when no thread can be started."""
         with suppress(OSError):
-            return look_up(host, port, socket.AI_NUMERICHOST)
+            return _settled(look_up(host, port, socket.AI_NUMERICHOST))
         return self._share((host, port), partial(look_up, host, port), is_kept=False)
 
-    def context(self) -> SharedFuture[ssl.SSLContext]:
-        """Return the TLS context, once it is made. If making it fails, the next call makes it again."""
-        return self._share("tls", self._tls_context, is_kept=True)
+    def context(self, url: httpx.URL) -> SharedFuture[ssl.SSLContext | None]:
+        """Return the TLS context for a server: None without TLS. If making it fails, the next call makes it again."""
+        proxy = self._options.proxy
+        if "https" in (url.scheme, None if proxy is None else proxy.url.scheme):
+            return self._share("tls", self._options.tls_context, is_kept=True)
+        return _settled(None)
 
     def _share(self, key: object, work: Callable[[], T], *, is_kept: bool) -> SharedFuture[T]:
         """Do *work* in a thread, once for all that need it. If stuck, it is replaced, each time after twice as long."""
-        now = self._monotonic()
+        now, key = self._monotonic(), (os.getpid(), key)  # a forked process has no threads of its parent's
         future, began, patience = self._shared.get(key, (None, now, _STUCK_AFTER))
         if future is not None:
             is_good = is_kept and not future.has_failed if future.done() else now - began < patience
@@ -160,6 +177,12 @@ class Resolver:
             raise OSError(f"no thread could be started: {error}") from error
         self._shared[key] = future, now, patience  # two threads at once only mean that the work is done twice
         return future
+
+
+def _settled(result: T) -> SharedFuture[T]:
+    future = SharedFuture[T]()
+    future.settle(result)
+    return future
 
 
 def look_up(host: str, port: int, flags: int = 0) -> Addresses:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from threading import RLock
 from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import ReferenceType, ref
 
+from .._threads import new_queue
 from .network import TransportOptions
 
 
@@ -25,9 +27,9 @@ class PoolClosed(ConnectionAbortedError):
 
 
 class PooledConnection:
-    """What a pool keeps: a connection for one request at a time."""
+    """A connection for one request at a time."""
 
-    allows_reuse = False
+    allows_reuse = True
     """Whether the last response was whole and nothing came after it."""
     has_received = True
     """False if nothing came of the response to the last request, so that it can be sent again."""
@@ -44,11 +46,14 @@ ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
 class Lease(Generic[ConnectionT]):
     """One call's right to a connection, or its place in the queue for one. A lease that is destroyed is given back."""
 
-    __slots__ = ("__weakref__", "connection", "is_closed", "wake")
+    __slots__ = ("__weakref__", "connection", "is_closed", "wake", "wake_thread", "woken")
 
-    def __init__(self, wake: Callable[[], object] | None = None) -> None:
+    def __init__(self) -> None:
         self.connection: ConnectionT | None = None
-        self.wake = wake
+        self.woken = new_queue()
+        """Where a thread waits."""
+        self.wake_thread = partial(self.woken.put, None)
+        self.wake: Callable[[], object] | None = self.wake_thread
         """Ends what the call waits for: it is granted a connection, or the pool is closed."""
         self.is_closed = False
         """Whether the pool was closed while the call was in flight."""
@@ -128,7 +133,7 @@ class ConnectionPool(Generic[ConnectionT]):
             while self._unusable:
                 expired.append(self._unusable.popleft())
             with suppress(IndexError):
-                while self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds:
+                while self._idle and (self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds):
                     expired.append(self._idle.popleft()[2])
         return expired
 
@@ -151,7 +156,7 @@ class ConnectionPool(Generic[ConnectionT]):
             self._granted.discard(self._lost[0])
             self._lost.popleft()
         with suppress(IndexError):  # a signal handler may take what was there a moment ago
-            while len(self._granted) < self._max_connections:
+            while self._queue and len(self._granted) < self._max_connections:
                 lease = self._queue[0]()  # which leaves the queue last: an interrupt may come at any moment
                 if lease is not None:
                     self._granted.add(ref(lease, self._lost.append))

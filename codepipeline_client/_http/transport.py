@@ -11,20 +11,18 @@ import os
 import weakref
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
-from functools import partial
 from typing import Final, TypeAlias
 
 import anyio
 import httpx
 from anyio.lowlevel import EventLoopToken, current_token
 
-from .._threads import call_soon, new_queue, wait
+from .._threads import call_soon, wait
 from ..operations import READ_ONLY
-from .connection import AsyncConnection, Connection, wait_for_wake, wait_in_thread
+from .connection import AsyncConnection, Connection, StepTimer, wait_for_wake, wait_in_thread
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
 from .network import Resolver, Route, TransportOptions
 from .pool import AnyLease, ConnectionPool, Lease, PoolClosed
-from .request import StepTimer
 
 _Pool: TypeAlias = ConnectionPool[Connection | HttpxConnection]
 _Lease: TypeAlias = Lease[Connection | HttpxConnection]
@@ -44,20 +42,20 @@ class PooledTransport(httpx.BaseTransport):
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
         self._failures: tuple[type[Exception], ...] = (*_BROKEN, httpx.TransportError, *options.socks_errors)
-        self._processes: dict[int, tuple[_Pool, Resolver]] = {}
-        weakref.finalize(self, _close, self._processes)
+        self._resolver = Resolver(options)
+        self._pools: dict[int, _Pool] = {}
+        weakref.finalize(self, _close, self._pools)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
-        timer, woken, key = StepTimer(request), new_queue(), _key(request, self._options, is_async=False)
-        pool, resolver = self._here()
-        lease = _Lease(partial(woken.put, None))
+        timer, key = StepTimer(request), _key(request, self._options, is_async=False)
+        pool, lease = self._here(), _Lease()
         try:
             if not pool.enter(lease):
                 timer.begin("pool")
                 while not pool.is_granted(lease):
-                    wait_for_wake(woken, timer)
-            response = self._send(request, timer, pool, resolver, lease, key)
+                    wait_for_wake(timer, lease)
+            response = self._send(request, timer, pool, lease, key)
             if response.status_code < 500:
                 pool.keep(lease, key)
             return response
@@ -74,21 +72,18 @@ class PooledTransport(httpx.BaseTransport):
     def close(self) -> None:
         """Close all connections. Requests that are in flight fail, and so do later ones."""
         self._here()  # so that later requests find a pool that is closed
-        _close(self._processes)
+        _close(self._pools)
 
-    def _here(self) -> tuple[_Pool, Resolver]:
-        """Return the pool and the resolver of this process: a forked one must not use its parent's."""
-        here = self._processes.get(os.getpid())
+    def _here(self) -> _Pool:
+        """Return the pool of this process: a forked one must not use its parent's."""
+        here = self._pools.get(os.getpid())
         if here is None:
-            for parents, _ in tuple(self._processes.values()):
+            for parents in tuple(self._pools.values()):
                 _close_all(parents.connections())
-            pool: _Pool = ConnectionPool(self._options)
-            here = self._processes.setdefault(os.getpid(), (pool, Resolver(self._options)))
+            here = self._pools.setdefault(os.getpid(), ConnectionPool(self._options))
         return here
 
-    def _send(
-        self, request: httpx.Request, timer: StepTimer, pool: _Pool, resolver: Resolver, lease: _Lease, key: _Key
-    ) -> httpx.Response:
+    def _send(self, request: httpx.Request, timer: StepTimer, pool: _Pool, lease: _Lease, key: _Key) -> httpx.Response:
         used = lease.connection = pool.take(key)
         if used is not None:
             try:
@@ -101,12 +96,12 @@ class PooledTransport(httpx.BaseTransport):
             used.close()
         _close_all(pool.expired())
         timer.begin("connect")
-        context = wait_in_thread(resolver.context(), timer, lease) if self._options.needs_tls(request.url) else None
+        context = wait_in_thread(self._resolver.context(request.url), timer, lease)
         if key[-1]:
             lease.connection = HttpxConnection(self._options, context)
         else:
             lease.connection = connection = Connection(Route(request.url, self._options.proxy))
-            connection.open(context, resolver, timer, lease)
+            connection.open(context, self._resolver, timer, lease)
         return lease.connection.send(request, timer, lease)
 
 
@@ -121,7 +116,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         self._options = options
         self._failures: tuple[type[Exception], ...] = (*_BROKEN, httpx.TransportError, *options.socks_errors)
         self._is_closed = False
-        self._resolvers: dict[int, Resolver] = {}
+        self._resolver = Resolver(options)
         self._loops: dict[tuple[int, object], tuple[_AsyncPool, EventLoopToken, AsyncGenerator[None]]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -196,15 +191,12 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
             await used.aclose()
         await _aclose_all(pool.expired())
         timer.begin("connect")
-        resolver = self._resolvers.setdefault(os.getpid(), Resolver(self._options))
-        context = None
-        if self._options.needs_tls(request.url):
-            context = await wait(resolver.context())
+        context = await wait(self._resolver.context(request.url))
         if key[-1]:
             lease.connection = AsyncHttpxConnection(self._options, context)
         else:
             lease.connection = connection = AsyncConnection(Route(request.url, self._options.proxy))
-            await connection.open(context, resolver, timer)
+            await connection.open(context, self._resolver, timer)
         timer.begin("read")
         return await lease.connection.send(request, timer)
 
@@ -244,11 +236,11 @@ async def _close_at_end(pool: _AsyncPool) -> AsyncGenerator[None]:
         await _aclose_all(pool.expired())
 
 
-def _close(processes: dict[int, tuple[_Pool, Resolver]]) -> None:
-    here = processes.get(os.getpid())
+def _close(pools: dict[int, _Pool]) -> None:
+    here = pools.get(os.getpid())
     if here is not None:
-        here[0].close()
-        _close_all(here[0].expired())
+        here.close()
+        _close_all(here.expired())
 
 
 def _close_all(connections: list[Connection | HttpxConnection]) -> None:

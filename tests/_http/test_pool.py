@@ -43,7 +43,8 @@ class Call(Lease[FakeConnection]):
 
     def __init__(self, pool: Pool, connection: FakeConnection | None = None) -> None:
         self.woken = Event()
-        super().__init__(self.woken.set)
+        super().__init__()
+        self.wake_by(self.woken.set)
         self.is_granted_at_once = pool.enter(self)
         self.connection = connection
 

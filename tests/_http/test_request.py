@@ -7,7 +7,8 @@ from math import inf
 import httpx
 import pytest
 
-from codepipeline_client._http.request import StepTimer, encode
+from codepipeline_client._http.connection import StepTimer
+from codepipeline_client._http.network import encode
 from codepipeline_client.clock import DEADLINE, Deadline
 from codepipeline_client.testing import FakeClock
 
