@@ -39,12 +39,12 @@ Pool = ConnectionPool[FakeConnection]
 class Call(Lease[FakeConnection]):
     """A lease that tells when it was woken."""
 
-    __slots__ = ("is_granted_at_once", "woken")
+    __slots__ = ("has_been_woken", "is_granted_at_once")
 
     def __init__(self, pool: Pool, connection: FakeConnection | None = None) -> None:
-        self.woken = Event()
         super().__init__()
-        self.wake_by(self.woken.set)
+        self.has_been_woken = Event()
+        self.wake_by(self.has_been_woken.set)
         self.is_granted_at_once = pool.enter(self)
         self.connection = connection
 
@@ -72,10 +72,10 @@ def test_calls_are_served_first_come_first_served_and_no_newcomer_passes() -> No
     holder = granted(pool)
     waiting = [Call(pool) for _ in range(3)]
     for lease in waiting:
-        assert not lease.woken.is_set()
+        assert not lease.has_been_woken.is_set()
         pool.release(holder)
         assert not Call(pool).is_granted_at_once
-        assert lease.woken.is_set()
+        assert lease.has_been_woken.is_set()
         assert pool.is_granted(lease)
         holder = lease
 
@@ -123,7 +123,7 @@ def test_closing_ends_everything() -> None:
     pool.close()
     pool.close()
     assert told.is_set()
-    assert waiting.woken.is_set()
+    assert waiting.has_been_woken.is_set()
     for attempt in (lambda: pool.is_granted(waiting), lambda: Call(pool), lambda: second.wake_by(told.set)):
         with pytest.raises(PoolClosed, match="the client was closed"):
             attempt()
@@ -149,7 +149,7 @@ def test_a_signal_handler_may_close_the_pool_that_it_interrupts(act: str) -> Non
         }
         if not interrupted(acts[act], moment, pool.close):
             break
-        assert waiting.woken.is_set()
+        assert waiting.has_been_woken.is_set()
         with pytest.raises(PoolClosed):
             pool.is_granted(waiting)
     assert moment > 3
