@@ -75,7 +75,7 @@ class StepTimer:
         return None if left == inf else left / among
 
     def timeouts(self) -> dict[str, float | None]:
-        """Return httpx's timeouts for a request that is sent now. Raises TimeoutError when the time is over."""
+        """Return httpx's timeouts for a request that is sent now, and begin the step "call". Raises TimeoutError."""
         timeouts: dict[str, float | None] = {}
         for step in ("connect", "write", "pool", "read"):
             self.begin(step)

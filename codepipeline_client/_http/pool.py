@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from math import inf
 from threading import RLock
 from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import ReferenceType, ref
@@ -82,7 +83,6 @@ class ConnectionPool(Generic[ConnectionT]):
         self._granted: set[ReferenceType[Lease[ConnectionT]]] = set()
         self._lost: deque[ReferenceType[Lease[ConnectionT]]] = deque()
         self._idle: deque[tuple[float, object, ConnectionT]] = deque()
-        self._unusable: deque[ConnectionT] = deque()
         self.is_closed = False
 
     def enter(self, lease: Lease[ConnectionT]) -> bool:
@@ -111,12 +111,12 @@ class ConnectionPool(Generic[ConnectionT]):
     def take(self, key: object) -> ConnectionT | None:
         """Return the idle connection that was used last and can be used, if there is any for that *key*."""
         with suppress(IndexError):
-            while True:
+            for _ in range(len(self._idle)):
                 since, its_key, connection = self._idle.pop()
                 is_young = self._monotonic() - since < self._idle_seconds
                 if is_young and its_key == key and connection.is_usable:
                     return connection
-                self._unusable.append(connection)
+                self._idle.appendleft((-inf, None, connection))
         return None
 
     def keep(self, lease: Lease[ConnectionT], key: object) -> None:
@@ -126,16 +126,12 @@ class ConnectionPool(Generic[ConnectionT]):
             lease.connection = None
             self._idle.append((self._monotonic(), key, connection))
 
-    def expired(self) -> list[ConnectionT]:
-        """Return the connections to close: unusable, or idle for too long; all of them once the pool is closed."""
-        expired: list[ConnectionT] = []
-        with self._lock:
-            while self._unusable:
-                expired.append(self._unusable.popleft())
-            with suppress(IndexError):
-                while self._idle and (self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds):
-                    expired.append(self._idle.popleft()[2])
-        return expired
+    def expired(self) -> ConnectionT | None:
+        """Return a connection to close: unusable, or idle for too long; any idle one once the pool is closed."""
+        with self._lock, suppress(IndexError):
+            if self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds:
+                return self._idle.popleft()[2]
+        return None
 
     def connections(self) -> list[ConnectionT]:
         """Return all connections. Takes no lock: a thread of the parent may have held it when this process forked."""

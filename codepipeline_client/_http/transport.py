@@ -67,7 +67,7 @@ class PooledTransport(httpx.BaseTransport):
                     lease.connection.close()
             finally:
                 pool.release(lease)
-            _close_all(pool.expired())
+            _close_expired(pool)
 
     def close(self) -> None:
         """Close all connections. Requests that are in flight fail, and so do later ones."""
@@ -79,7 +79,8 @@ class PooledTransport(httpx.BaseTransport):
         here = self._pools.get(os.getpid())
         if here is None:
             for parents in tuple(self._pools.values()):
-                _close_all(parents.connections())
+                for connection in parents.connections():
+                    connection.close()
             here = self._pools.setdefault(os.getpid(), ConnectionPool(self._options))
         return here
 
@@ -94,7 +95,7 @@ class PooledTransport(httpx.BaseTransport):
                 if not request.extensions.get(READ_ONLY, True):
                     raise
             used.close()
-        _close_all(pool.expired())
+        _close_expired(pool)
         timer.begin("connect")
         context = wait_in_thread(self._resolver.context(request.url), timer, lease)
         if key[-1]:
@@ -148,7 +149,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
                     await lease.connection.aclose()
             finally:
                 pool.release(lease)
-            await _aclose_all(pool.expired())
+            await _aclose_expired(pool)
 
     async def aclose(self) -> None:
         """Close all connections. Requests that are in flight fail, and so do later ones."""
@@ -189,7 +190,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
                 if used.has_received or not request.extensions.get(READ_ONLY, True):
                     raise
             await used.aclose()
-        await _aclose_all(pool.expired())
+        await _aclose_expired(pool)
         timer.begin("connect")
         context = await wait(self._resolver.context(request.url))
         if key[-1]:
@@ -233,24 +234,26 @@ async def _close_at_end(pool: _AsyncPool) -> AsyncGenerator[None]:
         yield
     finally:
         pool.close()
-        await _aclose_all(pool.expired())
+        await _aclose_expired(pool)
 
 
 def _close(pools: dict[int, _Pool]) -> None:
     here = pools.get(os.getpid())
     if here is not None:
         here.close()
-        _close_all(here.expired())
+        _close_expired(here)
 
 
-def _close_all(connections: list[Connection | HttpxConnection]) -> None:
-    for connection in connections:
+def _close_expired(pool: _Pool) -> None:
+    while (connection := pool.expired()) is not None:
         connection.close()
 
 
-async def _aclose_all(connections: list[AsyncConnection | AsyncHttpxConnection]) -> None:
-    """Close all, also when the task is cancelled."""
-    if connections:
+async def _aclose_expired(pool: _AsyncPool) -> None:
+    """Close all of them, also when the task is cancelled."""
+    connection = pool.expired()
+    if connection is not None:
         async with AsyncExitStack() as stack:
-            for connection in connections:
+            while connection is not None:
                 stack.push_async_callback(connection.aclose)
+                connection = pool.expired()
