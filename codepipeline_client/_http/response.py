@@ -31,53 +31,50 @@ def read_body(response: httpx.Response, request: httpx.Request) -> bytes:
 
     Raises ReadTimeout when the time for the whole call is over, and StreamError for the response of an async transport.
     """
-    if isinstance(response.stream, httpx.ByteStream):
-        return b"".join(response.stream)
-    deadline, stream, pieces, length = request.extensions.get(DEADLINE), response.stream, list[bytes](), 0
+    stream, deadline, body = response.stream, request.extensions.get(DEADLINE), bytearray()
+    if isinstance(stream, httpx.ByteStream):
+        return b"".join(stream)
     if not isinstance(stream, httpx.SyncByteStream):
         raise httpx.StreamError("the transport returned an async response to a sync client")
     with closing(stream):
         for piece in stream:
-            if pieces and isinstance(deadline, Deadline) and deadline.has_passed:
+            if body and isinstance(deadline, Deadline) and deadline.has_passed:
                 raise httpx.ReadTimeout("")
-            pieces.append(piece)
-            length += len(piece)
-            if length > MAX_BODY:
+            body += piece
+            if len(body) > MAX_BODY:
                 break
-    return b"".join(pieces)
+    return bytes(body)
 
 
 async def read_body_async(response: httpx.Response) -> bytes:
     """Return the same in a task, whose cancel scope limits the time."""
-    if isinstance(response.stream, httpx.ByteStream):
-        return b"".join(response.stream)
-    stream, pieces, length = response.stream, list[bytes](), 0
+    stream, body = response.stream, bytearray()
+    if isinstance(stream, httpx.ByteStream):
+        return b"".join(stream)
     if not isinstance(stream, httpx.AsyncByteStream):
         raise httpx.StreamError("the transport returned a sync response to an async client")
     iterator = aiter(stream)
     try:
         async for piece in iterator:
-            pieces.append(piece)
-            length += len(piece)
-            if length > MAX_BODY:
+            body += piece
+            if len(body) > MAX_BODY:
                 break
     finally:
         with anyio.CancelScope(shield=True):
             if isinstance(iterator, AsyncGenerator):
                 await iterator.aclose()  # unread to its end, it would be left to the garbage collector
             await stream.aclose()
-    return b"".join(pieces)
+    return bytes(body)
 
 
 class ResponseParser:
     """Reads one response, and notices whatever follows it."""
 
     def __init__(self) -> None:
-        self._status_code = 0
         self.is_complete = False
+        self._status_code = 0
         self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._length = 0
+        self._body = bytearray()
         self._received = 0
         self._has_head = False
         self._has_extra = False
@@ -91,23 +88,9 @@ class ResponseParser:
 
     def feed(self, data: bytes) -> None:
         """Read *data*; nothing is the end of the connection. Raises RemoteProtocolError for what cannot be trusted."""
-        is_over = True
-        try:
-            if data:
-                self._feed(data)
-            else:
-                self._end()
-            is_over = self.is_complete
-        finally:
-            if is_over:
-                del self._parser  # it refers to this object, and both should go without the garbage collector
-
-    def response(self) -> httpx.Response:
-        """Return the response, with its body in one piece."""
-        body = httpx.ByteStream(b"".join(self._body))
-        return httpx.Response(self._status_code, headers=self._headers, stream=body)
-
-    def _feed(self, data: bytes) -> None:
+        if not data:
+            self._end()
+            return
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -119,11 +102,16 @@ class ResponseParser:
                 reason = "the server switched protocols (HTTP 101)" if is_switch else str(error)
                 raise httpx.RemoteProtocolError(reason) from None
             self._has_extra = True
-        if self._length > MAX_BODY:
+        if len(self._body) > MAX_BODY:
             self.is_complete, self._keeps_alive = True, False
-        elif self._received - self._length > MAX_OVERHEAD and not self._has_extra:
+        elif self._received - len(self._body) > MAX_OVERHEAD and not self._has_extra:
             what = "of response headers" if not self._has_head else "around the body"
             raise httpx.RemoteProtocolError(f"more than {MAX_OVERHEAD // 1024} KiB {what}")
+
+    def response(self) -> httpx.Response:
+        """Return the response, with its body in one piece. Nothing can be read after it."""
+        del self._parser  # it refers to this object, and both should go without the garbage collector
+        return httpx.Response(self._status_code, headers=self._headers, stream=httpx.ByteStream(bytes(self._body)))
 
     def _end(self) -> None:
         self._keeps_alive = False
@@ -132,7 +120,7 @@ class ResponseParser:
         if not self._has_head:
             raise httpx.RemoteProtocolError("the connection was closed before the response headers were complete")
         if any(name.lower() in _FRAMED for name, _ in self._headers):
-            raise httpx.RemoteProtocolError(f"the connection was closed after {self._length} bytes of the body")
+            raise httpx.RemoteProtocolError(f"the connection was closed after {len(self._body)} bytes of the body")
         self.is_complete = True
 
     # What follows is called by httptools.
@@ -147,22 +135,19 @@ class ResponseParser:
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Keep the status, but for interim responses."""
+        """Keep the status and the headers of the final response; forget those of interim ones."""
         if self._has_head:
             return
-        status_code = self._parser.get_status_code()
-        if status_code < 200:
+        self._status_code = self._parser.get_status_code()
+        if self._status_code < 200:
             self._headers = []
-            return
-        self._status_code = status_code
-        self._has_head = True
-        self._keeps_alive = self._parser.should_keep_alive()
+        else:
+            self._has_head, self._keeps_alive = True, self._parser.should_keep_alive()
 
     def on_body(self, piece: bytes) -> None:
         """Keep a piece of the body, up to the limit."""
-        if self._has_head and not self.is_complete and self._length <= MAX_BODY:
-            self._body.append(piece)
-            self._length += len(piece)
+        if self._has_head and not self.is_complete and len(self._body) <= MAX_BODY:
+            self._body += piece
 
     def on_message_complete(self) -> None:
         """Notice the end."""
