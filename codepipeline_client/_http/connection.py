@@ -146,7 +146,7 @@ class Connection(_BaseConnection):
         while not parser.is_complete:
             timer.begin("read")
             self._feed(parser, self._receive(timer))
-        lease.wake_by(None)  # raises when the pool was closed: that ends a body without a length, too
+        lease.wake_by(lease.wake_thread)  # raises when the pool was closed: that ends a body without a length, too
         return parser.response()
 
     def close(self) -> None:
@@ -155,7 +155,8 @@ class Connection(_BaseConnection):
 
     def _connect(self, resolver: Resolver, timer: StepTimer, lease: AnyLease) -> None:
         found = wait_in_thread(resolver.find(*self._route.peer), timer, lease)
-        for remaining in range(len(found), 0, -1):
+        remaining = len(found)
+        while True:
             family, address = found[-remaining]
             try:
                 # This fails for a family that this machine has switched off.
@@ -163,12 +164,12 @@ class Connection(_BaseConnection):
                 lease.wake_by(self._shut_down)
                 self._socket.settimeout(timer.timeout(remaining))
                 self._socket.connect(address)
+                return
             except OSError:
                 self.close()
-                if remaining == 1 or lease.is_closed:
+                remaining -= 1
+                if not remaining or lease.is_closed:
                     raise
-            else:
-                return
 
     def _receive(self, timer: StepTimer) -> bytes:
         self._socket.settimeout(timer.timeout())

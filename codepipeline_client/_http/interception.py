@@ -58,7 +58,7 @@ class HttpxConnection(PooledConnection):
 
     def send(self, request: httpx.Request, timer: StepTimer, lease: AnyLease) -> httpx.Response:
         """Return the whole response. Raises what httpx and its stand-ins raise. Not ended by a close of the pool."""
-        lease.wake_by(None)
+        lease.wake_by(lease.wake_thread)
         request.extensions = {**request.extensions, "timeout": timer.timeouts()}
         response = self._transport.handle_request(request)
         return _whole(response, read_body(response, request))

@@ -54,12 +54,12 @@ class Lease(Generic[ConnectionT]):
         self.woken = new_queue()
         """Where a thread waits."""
         self.wake_thread = partial(self.woken.put, None)
-        self.wake: Callable[[], object] | None = self.wake_thread
+        self.wake: Callable[[], object] = self.wake_thread
         """Ends what the call waits for: it is granted a connection, or the pool is closed."""
         self.is_closed = False
         """Whether the pool was closed while the call was in flight."""
 
-    def wake_by(self, wake: Callable[[], object] | None) -> None:
+    def wake_by(self, wake: Callable[[], object]) -> None:
         """Have *wake* end what the call waits for next. Raises PoolClosed when the pool is closed already."""
         self.wake = wake
         if self.is_closed:
@@ -144,8 +144,7 @@ class ConnectionPool(Generic[ConnectionT]):
         with self._lock:
             for lease in _living([*self._queue, *self._granted]):
                 lease.is_closed = True
-                if lease.wake is not None:
-                    lease.wake()
+                lease.wake()
 
     def _grant(self) -> None:
         while self._lost:
@@ -156,8 +155,7 @@ class ConnectionPool(Generic[ConnectionT]):
                 lease = self._queue[0]()  # which leaves the queue last: an interrupt may come at any moment
                 if lease is not None:
                     self._granted.add(ref(lease, self._lost.append))
-                    if lease.wake is not None:
-                        lease.wake()
+                    lease.wake()
                 self._queue.popleft()
 
 

@@ -117,7 +117,6 @@ def test_closing_ends_everything() -> None:
     idle(pool, kept)
     first, second = granted(pool), granted(pool, FakeConnection())
     first.wake_by(told.set)
-    second.wake = None  # which waits for nothing at the moment
     waiting = Call(pool)
     pool.close()
     pool.close()
