@@ -4,22 +4,19 @@ Tell the time, sleep, and measure how much time a call has left.
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import anyio
-from anyio.lowlevel import EventLoopToken, current_token
+from anyio.lowlevel import current_token
 
-from . import _threads
+from ._threads import SharedFuture, call_soon
 
 T = TypeVar("T")
-
-_LONGEST_WAIT: Final = 1.0
-"""Seconds that a thread waits at once: on Windows, Ctrl-C does not interrupt it."""
 
 DEADLINE: Final = "codepipeline_client.deadline"
 """Request extension: the `Deadline` of the call that the request is part of."""
@@ -31,19 +28,15 @@ class Clock(Protocol):
 
     def time(self) -> float:
         """Return the time of day, in seconds since the epoch. Signatures carry it."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds that never run backwards. Limits are measured with it."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait in this thread."""
-        ...
 
     def sleep_async(self, seconds: float) -> Awaitable[None]:
         """Wait in this task, on asyncio or trio."""
-        ...
 
 
 class SystemClock:
@@ -106,29 +99,22 @@ class ClosableClock:
         """Returns the time of day, in seconds since the epoch."""
         self.monotonic: Final = clock.monotonic
         """Returns seconds that never run backwards."""
-        self.is_closed: bool = False
+        self.is_closed = False
         self._clock = clock
-        # A queue: a signal handler may call its `put` at any moment. An event's `set` would wait for its own lock.
-        self._closed = _threads.new_queue()
-        self._scopes: dict[anyio.CancelScope, EventLoopToken] = {}
+        self._closed = SharedFuture[None]()
 
     def close(self) -> None:
-        """End all sleeps, and all that tasks `wait` for."""
+        """End all sleeps, and all that tasks `wait` for. A signal handler may call it at any moment."""
         self.is_closed = True
-        self._closed.put(None)
-        for scope, token in tuple(self._scopes.items()):
-            _threads.call_soon(token, scope.cancel)
+        self._closed.settle(None)
 
     def sleep(self, seconds: float) -> None:
         """Wait in this thread. A user's own clock sleeps to the end."""
-        if not isinstance(self._clock, SystemClock):
+        if isinstance(self._clock, SystemClock):
+            with suppress(TimeoutError):
+                self._closed.result(seconds)
+        else:
             self._clock.sleep(seconds)
-            return
-        ends = time.monotonic() + seconds
-        while not self.is_closed and (left := ends - time.monotonic()) > 0:
-            with suppress(queue.Empty):
-                self._closed.get(timeout=min(left, _LONGEST_WAIT))
-                self._closed.put(None)  # for the next thread that sleeps
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait in this task."""
@@ -137,11 +123,12 @@ class ClosableClock:
     async def wait(self, work: Awaitable[T], seconds: float) -> T | None:
         """Wait in this task for *work*. Return None when it takes longer than *seconds*, or the client is closed."""
         with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
-            self._scopes[scope] = current_token()
+            cancel = partial(call_soon, current_token(), scope.cancel)
+            self._closed.wakers.add(cancel)
             try:
                 if self.is_closed:
                     scope.cancel()
                 return await work
             finally:
-                del self._scopes[scope]
+                self._closed.wakers.discard(cancel)
         return None

@@ -213,7 +213,7 @@ def test_a_cancellation_from_outside_is_passed_on_and_leaves_nothing(backend: st
         assert scope.cancelled_caught
 
     anyio.run(main, backend=backend)
-    assert clock._scopes == {}  # pyright: ignore[reportPrivateUsage] - nothing else shows it
+    assert clock._closed.wakers == set()  # pyright: ignore[reportPrivateUsage] - nothing else shows it
 
 
 def test_a_close_that_comes_as_the_work_ends_is_too_late() -> None:
