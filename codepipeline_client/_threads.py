@@ -23,8 +23,8 @@ from anyio.lowlevel import EventLoopToken, current_token
 
 T = TypeVar("T")
 
-_LONGEST_WAIT: Final = 1.0
-"""Seconds that a thread waits at once: a signal that arrives just before a wait is handled only after it."""
+LONGEST_WAIT: Final = 1.0
+"""Seconds that a thread waits at once: Ctrl-C on Windows, and a signal just before the wait, are handled after it."""
 
 
 class SharedFuture(Generic[T]):
@@ -69,7 +69,7 @@ class SharedFuture(Generic[T]):
                 if left <= 0:
                     raise TimeoutError
                 with suppress(queue.Empty):
-                    woken.get(timeout=min(left, _LONGEST_WAIT))
+                    woken.get(timeout=min(left, LONGEST_WAIT))
         finally:
             self.wakers.discard(wake)
         return self.outcome()
@@ -89,15 +89,15 @@ class SharedFuture(Generic[T]):
 def run_in_thread(work: Callable[[], T], *, name: str) -> SharedFuture[T]:
     """Call *work* in a daemon thread of its own. Raises RuntimeError if no thread can be started."""
     future = SharedFuture[T]()
-    Thread(target=_run, args=(work, future), name=name, daemon=True).start()
+
+    def run() -> None:
+        try:
+            future.settle(work())
+        except BaseException as error:  # noqa: BLE001 - raised again in `outcome`
+            future.settle_with(error)
+
+    Thread(target=run, name=name, daemon=True).start()
     return future
-
-
-def _run(work: Callable[[], T], future: SharedFuture[T]) -> None:
-    try:
-        future.settle(work())
-    except BaseException as error:  # noqa: BLE001 - raised again in `outcome`
-        future.settle_with(error)
 
 
 async def wait(future: SharedFuture[T]) -> T:

@@ -10,8 +10,8 @@ from typing import Self
 
 from ._call.base_client import BaseAsyncClient, BaseSyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
-from ._polling.drivers import AsyncBatchIterator, Batch, BatchIterator, ExecutionLike
-from ._polling.loop import AsyncWatch, Wait, Watch
+from ._polling.batch import BatchScheduler, ExecutionLike
+from ._polling.drivers import AsyncBatchIterator, AsyncWatch, Batch, BatchIterator, Wait, Watch
 from ._polling.schedule import PollSchedule
 from .models import PipelineExecution
 from .operations import GET_PIPELINE_EXECUTION
@@ -167,15 +167,8 @@ class CodePipelineClient(BaseSyncClient):
         """
         self._check_open()
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
-        batch = Batch(
-            executions,
-            config,
-            max_calls_per_second=max_calls_per_second,
-            clock=self._clock,
-            chance=random.random,
-            on_poll=on_poll,
-        )
-        return BatchIterator(self._poll, batch)
+        scheduler = BatchScheduler(executions, config, max_calls_per_second, random.random)
+        return BatchIterator(self._poll, Batch(scheduler, self._clock, on_poll))
 
     def close(self) -> None:
         """
@@ -352,15 +345,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         self._check_open()
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
-        batch = Batch(
-            executions,
-            config,
-            max_calls_per_second=max_calls_per_second,
-            clock=self._clock,
-            chance=random.random,
-            on_poll=on_poll,
-        )
-        return AsyncBatchIterator(self._poll, batch)
+        scheduler = BatchScheduler(executions, config, max_calls_per_second, random.random)
+        return AsyncBatchIterator(self._poll, Batch(scheduler, self._clock, on_poll))
 
     async def aclose(self) -> None:
         """

@@ -16,8 +16,14 @@ from codepipeline_client import (
     operations,
 )
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport
-from codepipeline_client._polling.drivers import AsyncBatchIterator, BatchIterator
-from codepipeline_client._polling.loop import AsyncSharedIterator, AsyncWatch, SharedIterator, Watch
+from codepipeline_client._polling.drivers import (
+    AsyncBatchIterator,
+    AsyncSharedIterator,
+    AsyncWatch,
+    BatchIterator,
+    SharedIterator,
+    Watch,
+)
 
 TWINS = [
     pytest.param(CodePipelineClient, AsyncCodePipelineClient, id="client"),

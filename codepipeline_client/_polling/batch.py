@@ -7,17 +7,21 @@ Pure: times are arguments, in seconds since the wait began. Has no clock, sends 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from copy import copy
 from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from .._call.rate_limiter import RateLimiter
 from ..errors import CodePipelineError, ConfigurationError, CredentialsError, ServiceError
+from ..models import PipelineExecution
 from ..waiting import FollowedExecution, PipelineExecutionReference, PollConfig, PollReport
 from .schedule import Outcome, PollSchedule
+
+ExecutionLike: TypeAlias = PipelineExecutionReference | PipelineExecution | tuple[str, str]
+"""What identifies an execution. A tuple is the pipeline's name and the execution's id."""
 
 _REFUSED_CREDENTIALS: Final = frozenset(
     {"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException"}
@@ -50,15 +54,16 @@ class BatchScheduler:
 
     def __init__(
         self,
-        references: Collection[PipelineExecutionReference],
+        executions: Iterable[ExecutionLike],
         config: PollConfig,
-        *,
         max_calls_per_second: float,
-        max_in_flight: int = 32,
         chance: Callable[[], float],
+        *,
+        max_in_flight: int = 32,
     ) -> None:
-        """Begin to follow *references*, each of which comes once."""
-        margin = max(1.0, len(references) / max_calls_per_second)  # so that each has a last poll
+        """Begin to follow each of *executions* once. Raises ConfigurationError for an unusable argument."""
+        references, rate = _references(executions), _checked_rate(max_calls_per_second)
+        margin = max(1.0, len(references) / rate)  # so that each has a last poll
         self.ended: deque[FollowedExecution] = deque()
         """The executions that have ended. The driver takes them."""
         self.in_flight: dict[PollSchedule, Poll] = {}
@@ -66,7 +71,7 @@ class BatchScheduler:
         self._remaining = {each: PollSchedule(each, config, chance, margin) for each in references}
         self._numbers = count()  # polls that are due at the same time come in order
         self._queue = [(0.0, next(self._numbers), schedule) for schedule in self._remaining.values()]
-        self._limiter = RateLimiter(max_rate=max_calls_per_second, burst=_BURST, recovery=_RECOVERY)
+        self._limiter = RateLimiter(max_rate=rate, burst=_BURST, recovery=_RECOVERY)
         self._max_in_flight = max_in_flight
         self._timeout = inf if config.timeout is None else config.timeout
 
@@ -146,3 +151,30 @@ class BatchScheduler:
             self._end(schedule, error_of(schedule))
         self.in_flight.clear()
         self._queue.clear()
+
+
+def _references(executions: Iterable[ExecutionLike]) -> tuple[PipelineExecutionReference, ...]:
+    """Return a reference to each of *executions*, once. Raises ConfigurationError for what identifies none."""
+    try:
+        return tuple(dict.fromkeys(map(_reference, executions)))
+    except TypeError as error:
+        raise ConfigurationError(
+            "executions must be references, executions, or tuples of a pipeline's name and an execution's id, "
+            f"in a list or another iterable: {error}"
+        ) from error
+
+
+def _reference(execution: object) -> PipelineExecutionReference:
+    if isinstance(execution, PipelineExecutionReference):
+        return execution
+    if isinstance(execution, PipelineExecution):
+        return PipelineExecutionReference(execution.pipeline_name, execution.pipeline_execution_id)
+    if not isinstance(execution, tuple | list):  # a text of two letters, or a set, would pass for a name and an id
+        raise TypeError(f"{execution!r} is none of these")
+    return PipelineExecutionReference(*cast("tuple[str, str]", execution))  # a TypeError unless there are two
+
+
+def _checked_rate(value: object) -> float:
+    if not isinstance(value, int | float) or value is True or not 0.01 <= value <= 1000:
+        raise ConfigurationError(f"max_calls_per_second must be a number from 0.01 to 1000, not {value!r}")
+    return float(value)

@@ -1,59 +1,77 @@
 """
-Run the polls of many executions: in threads for the sync client, in a task group for the async one.
+Poll one execution or many: in threads for the sync client, in tasks for the async one.
 
-Which execution is polled next, and when, is decided in `batch`.
+When to poll is decided in `schedule`, and which of many is polled next in `batch`.
 """
 
 from __future__ import annotations
 
 import queue
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import Final, TypeAlias, cast
+from threading import RLock
+from typing import Final, TypeAlias, TypeVar
 
 import anyio
 from attrs import define, field
 
 from .. import _threads
+from .._call.reports import LOGGER
+from .._config.arguments import plain_function
 from ..clock import ClosableClock
 from ..errors import CodePipelineError, ConfigurationError
 from ..models import PipelineExecution
-from ..waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
+from ..operations.get_pipeline_execution import GetPipelineExecutionOutput
+from ..waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
 from .batch import BatchScheduler, Poll
-from .loop import AsyncCall, AsyncSharedIterator, Call, SharedIterator, Wait
-from .schedule import Outcome
+from .schedule import Outcome, PollSchedule
 
-_MAX_BLOCK: Final = 1.0
-"""Seconds that a thread waits at a stretch: on Windows, Ctrl-C does not interrupt such a wait."""
-_GRACE: Final = 0.5
-"""Seconds that the polls in flight get to end when an execution has ended."""
-
-ExecutionLike: TypeAlias = PipelineExecutionReference | PipelineExecution | tuple[str, str]
-"""What identifies an execution. A tuple is the pipeline's name and the execution's id."""
+Call: TypeAlias = Callable[[PipelineExecutionReference, float | None], GetPipelineExecutionOutput]
+"""Makes one call. The number is its timeout in seconds, None for no limit."""
+AsyncCall: TypeAlias = Callable[[PipelineExecutionReference, float | None], Awaitable[GetPipelineExecutionOutput]]
 _Result: TypeAlias = tuple[Poll, Outcome | BaseException, float]
 """A poll, what it returned or raised, and when it ended by the clock. A defect may raise any exception."""
 
+T = TypeVar("T")
+
+_GRACE: Final = 0.5
+"""Seconds that the polls in flight get to end when an execution has ended."""
+_REENTERED: Final = "a callback must not take the next item from the iterator that calls it"
+
+
+class Wait:
+    """The time of a wait, and its callback."""
+
+    def __init__(self, clock: ClosableClock, on_poll: OnPoll | None) -> None:
+        """Begin: the time counts from now."""
+        if on_poll is not None:
+            plain_function("on_poll", on_poll)
+        self.clock = clock
+        self.began = clock.monotonic()
+        self._on_poll = on_poll
+
+    def elapsed(self) -> float:
+        return self.clock.monotonic() - self.began
+
+    def report(self, report: PollReport) -> None:
+        """Call the callback, and log an error in it."""
+        if self._on_poll is not None:
+            try:
+                self._on_poll(report)
+            except Exception:  # noqa: BLE001 - the caller's error
+                LOGGER.warning("on_poll raised an error", exc_info=True)
+
 
 class Batch(Wait):
-    """What both drivers share: a scheduler, its time and its reports."""
+    """The wait for many executions."""
 
-    def __init__(
-        self,
-        executions: Iterable[ExecutionLike],
-        config: PollConfig,
-        *,
-        max_calls_per_second: float,
-        clock: ClosableClock,
-        on_poll: OnPoll | None,
-        chance: Callable[[], float],
-    ) -> None:
+    def __init__(self, scheduler: BatchScheduler, clock: ClosableClock, on_poll: OnPoll | None) -> None:
         super().__init__(clock, on_poll)
-        self.scheduler = BatchScheduler(
-            _references(executions), config, max_calls_per_second=_checked_rate(max_calls_per_second), chance=chance
-        )
+        self.scheduler = scheduler
 
     def next(self) -> Poll | float | None:
         """Return the scheduler's next poll or pause. If the client is closed, all executions end."""
@@ -70,6 +88,99 @@ class Batch(Wait):
         report = self.scheduler.record(poll, outcome, ended_at - self.began)
         if report is not None:
             self.report(report)
+
+
+@define(eq=False, repr=False)
+class SharedIterator(Iterator[T]):
+    """An iterator that threads may share. Not a generator: an interrupt does not end it."""
+
+    _lock: RLock = field(factory=RLock, init=False)
+    _is_running: bool = field(default=False, init=False)
+
+    def __next__(self) -> T:
+        """Return the next item."""
+        with self._lock:
+            if self._is_running:  # only in this thread: others wait for the lock
+                raise RuntimeError(_REENTERED)
+            try:
+                self._is_running = True
+                return self.advance()
+            finally:
+                self._is_running = False
+
+    @abstractmethod
+    def advance(self) -> T:
+        """Return the next item. Only for one caller at a time."""
+
+
+@define(eq=False, repr=False)
+class AsyncSharedIterator(AsyncIterator[T]):
+    """An iterator that tasks may share. Not a generator: a cancellation does not end it."""
+
+    _lock: anyio.Lock = field(factory=anyio.Lock, init=False)
+
+    async def __anext__(self) -> T:
+        """Return the next item."""
+        try:
+            await self._lock.acquire()
+        except RuntimeError as error:  # this task has the lock
+            raise RuntimeError(_REENTERED) from error
+        try:
+            return await self.advance()
+        finally:
+            self._lock.release()
+
+    @abstractmethod
+    async def advance(self) -> T:
+        """Return the next item. Only for one caller at a time."""
+
+
+@define(eq=False, repr=False)
+class Watch(SharedIterator[PipelineExecution]):
+    """Yields each change of one execution."""
+
+    _call: Call
+    _schedule: PollSchedule
+    _wait: Wait
+
+    def advance(self) -> PipelineExecution:
+        schedule, wait = self._schedule, self._wait
+        outcome: Outcome
+        while not schedule.is_over:
+            if (execution := schedule.take()) is not None:
+                return execution
+            if (pause := schedule.due - wait.elapsed()) > 0:
+                wait.clock.sleep(pause)
+            try:
+                outcome = self._call(schedule.reference, schedule.poll_timeout(wait.elapsed()))
+            except CodePipelineError as error:
+                outcome = error.with_traceback(None)
+            wait.report(schedule.record(outcome, wait.elapsed()))
+        raise StopIteration
+
+
+@define(eq=False, repr=False)
+class AsyncWatch(AsyncSharedIterator[PipelineExecution]):
+    """Yields each change of one execution."""
+
+    _call: AsyncCall
+    _schedule: PollSchedule
+    _wait: Wait
+
+    async def advance(self) -> PipelineExecution:
+        schedule, wait = self._schedule, self._wait
+        outcome: Outcome
+        while not schedule.is_over:
+            if (execution := schedule.take()) is not None:
+                return execution
+            if (pause := schedule.due - wait.elapsed()) > 0:
+                await wait.clock.sleep_async(pause)
+            try:
+                outcome = await self._call(schedule.reference, schedule.poll_timeout(wait.elapsed()))
+            except CodePipelineError as error:
+                outcome = error.with_traceback(None)
+            wait.report(schedule.record(outcome, wait.elapsed()))
+        raise StopAsyncIteration
 
 
 @define(eq=False, repr=False)
@@ -118,7 +229,7 @@ class BatchIterator(SharedIterator[FollowedExecution]):
     def _receive(self, wait: float) -> None:
         """Record the polls that have ended, or wait for one."""
         with suppress(queue.Empty):
-            self._batch.record(*self._results.get(timeout=min(wait, _MAX_BLOCK)))
+            self._batch.record(*self._results.get(timeout=min(wait, _threads.LONGEST_WAIT)))
             while True:
                 self._batch.record(*self._results.get_nowait())
 
@@ -191,31 +302,3 @@ class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
         self._has_results = anyio.Event()
         while self._results:
             self._batch.record(*self._results.popleft())
-
-
-def _references(executions: Iterable[ExecutionLike]) -> tuple[PipelineExecutionReference, ...]:
-    """Return a reference to each of *executions*, once. Raises ConfigurationError for what identifies none."""
-    try:
-        return tuple(dict.fromkeys(map(_reference, executions)))
-    except TypeError as error:
-        raise ConfigurationError(
-            "executions must be references, executions, or tuples of a pipeline's name and an execution's id, "
-            f"in a list or another iterable: {error}"
-        ) from error
-
-
-def _reference(execution: object) -> PipelineExecutionReference:
-    if isinstance(execution, PipelineExecutionReference):
-        return execution
-    if isinstance(execution, PipelineExecution):
-        return PipelineExecutionReference(execution.pipeline_name, execution.pipeline_execution_id)
-    if not isinstance(execution, tuple | list):  # a text of two letters, or a set, would pass for a name and an id
-        raise TypeError(f"{execution!r} is none of these")
-    return PipelineExecutionReference(*cast("tuple[str, str]", execution))  # a TypeError unless there are two
-
-
-def _checked_rate(value: object) -> float:
-    """Return the rate that all polls share."""
-    if not isinstance(value, int | float) or value is True or not 0.01 <= value <= 1000:
-        raise ConfigurationError(f"max_calls_per_second must be a number from 0.01 to 1000, not {value!r}")
-    return float(value)

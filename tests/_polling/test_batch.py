@@ -40,9 +40,7 @@ def batch(
     executions: Collection[PipelineExecutionReference], *, rate: float = 10.0, most: int = 8, **changes: Any
 ) -> BatchScheduler:
     """Return a scheduler whose pauses are as long as its intervals."""
-    return BatchScheduler(
-        executions, config(**changes), max_calls_per_second=rate, max_in_flight=most, chance=lambda: 0.5
-    )
+    return BatchScheduler(executions, config(**changes), rate, lambda: 0.5, max_in_flight=most)
 
 
 def seen(reference: PipelineExecutionReference, status: str = "InProgress") -> PipelineExecution:

@@ -78,14 +78,8 @@ def batch(
     **changes: Any,
 ) -> Batch:
     """Return a batch whose pauses are as long as its intervals."""
-    return Batch(
-        executions,
-        config(**changes),
-        max_calls_per_second=rate,
-        clock=clock if isinstance(clock, ClosableClock) else ClosableClock(clock or FakeClock()),
-        on_poll=on_poll,
-        chance=lambda: 0.5,
-    )
+    scheduler = BatchScheduler(executions, config(**changes), rate, lambda: 0.5)
+    return Batch(scheduler, clock if isinstance(clock, ClosableClock) else ClosableClock(clock or FakeClock()), on_poll)
 
 
 def hasty(executions: Iterable[PipelineExecutionReference] = REFERENCES, **more: Any) -> Batch:
