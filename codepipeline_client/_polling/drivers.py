@@ -219,12 +219,20 @@ class BatchIterator(SharedIterator[FollowedExecution]):
         return scheduler.ended.popleft()
 
     def _start(self, poll: Poll) -> None:
-        # The thread has the caller's context, a trace say. It does not know this iterator, which may be dropped.
-        work = partial(_execute, self._call, poll, self._results, self._batch.clock.monotonic)
+        call, results, monotonic = self._call, self._results, self._batch.clock.monotonic
+
+        def execute() -> None:  # does not refer to this iterator, which may be dropped
+            outcome: Outcome | BaseException
+            try:
+                outcome = call(poll.schedule.reference, poll.timeout)
+            except BaseException as error:  # noqa: BLE001 - recorded or raised by `Batch.record`
+                outcome = error
+            results.put((poll, outcome, monotonic()))
+
         try:
-            _threads.run_in_thread(partial(copy_context().run, work), name="codepipeline_client-poll")
+            _threads.run_in_thread(partial(copy_context().run, execute), name="codepipeline_client-poll")
         except RuntimeError:  # no thread can be started
-            work()
+            execute()
 
     def _receive(self, wait: float) -> None:
         """Record the polls that have ended, or wait for one."""
@@ -232,15 +240,6 @@ class BatchIterator(SharedIterator[FollowedExecution]):
             self._batch.record(*self._results.get(timeout=min(wait, _threads.LONGEST_WAIT)))
             while True:
                 self._batch.record(*self._results.get_nowait())
-
-
-def _execute(call: Call, poll: Poll, results: queue.SimpleQueue[_Result], monotonic: Callable[[], float]) -> None:
-    outcome: Outcome | BaseException
-    try:
-        outcome = call(poll.schedule.reference, poll.timeout)
-    except BaseException as error:  # noqa: BLE001 - recorded or raised by `Batch.record`
-        outcome = error
-    results.put((poll, outcome, monotonic()))
 
 
 @define(eq=False, repr=False)

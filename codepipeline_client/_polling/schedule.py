@@ -96,14 +96,16 @@ class PollSchedule:
     def record(self, outcome: Outcome, elapsed: float) -> PollReport:
         """Record a poll that ended *elapsed* seconds after the wait began. Return its report."""
         self.polls += 1
-        execution = failure = None
+        execution = None
         if isinstance(outcome, CodePipelineError):
-            failure = outcome
-            self.error = self._record_failure(failure, elapsed)
+            self._failure = outcome
+            is_over = not self._overlooks(outcome, elapsed)
+            self.error = outcome if is_over else None
         else:
             execution = outcome.pipeline_execution
-            self._record_success(execution, elapsed)
-        is_over = self.error is not None or (execution is not None and execution.status.is_terminal)
+            is_over = execution.status.is_terminal
+            self._interval = self._longer(_GROWTH) if execution == self.execution else self._config.poll_interval
+            self.execution, self._failure, self._has_response, self._seen_at = execution, None, True, elapsed
         pause = None if is_over else self._pause(elapsed)
         self.due = elapsed + (pause or 0.0)
         return PollReport(
@@ -111,7 +113,7 @@ class PollSchedule:
             number=self.polls,
             seconds=elapsed,
             execution=execution,
-            failure=failure,
+            failure=self._failure,
             pause=pause,
         )
 
@@ -141,26 +143,17 @@ class PollSchedule:
         self._is_last = pause >= left
         return min(pause, left)
 
-    def _record_success(self, execution: PipelineExecution, elapsed: float) -> None:
-        has_changed = execution != self.execution
-        self.execution = execution
-        self._failure = None
-        self._has_response = True
-        self._seen_at = elapsed
-        self._interval = self._config.poll_interval if has_changed else self._longer(_GROWTH)
-
-    def _record_failure(self, failure: CodePipelineError, elapsed: float) -> CodePipelineError | None:
-        """Return the failure if it ends the wait."""
-        self._failure = failure
+    def _overlooks(self, failure: CodePipelineError, elapsed: float) -> bool:
+        """Record a failed poll. Return whether the wait goes on."""
         self._has_response = self._has_response or isinstance(failure, ServiceError | ResponseDecodeError)
         if isinstance(failure, _NOT_FOUND) and elapsed - self._seen_at < self._config.not_found_grace:
             self._interval = self._config.poll_interval
-            return None
+            return True
         if not self._may_pass(failure):
-            return failure
+            return False
         self.failures += 1
         self._interval = self._longer(_THROTTLED_GROWTH if classify(failure) is THROTTLING else _GROWTH)
-        return None
+        return True
 
     def _may_pass(self, failure: CodePipelineError) -> bool:
         """Return whether a later poll may succeed. A wait overlooks more than the retries of a call do."""
