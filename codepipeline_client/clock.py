@@ -1,6 +1,4 @@
-"""
-Tell the time, sleep, and measure how much time a call has left.
-"""
+"""Tell the time, sleep, and measure how much time a call has left."""
 
 from __future__ import annotations
 
@@ -73,11 +71,6 @@ class Deadline:
     def left(self) -> float:
         """Return the seconds that are left: infinite without a limit, 0 or less when the deadline has passed."""
         return inf if self._at == inf else self._at - self._monotonic()
-
-    @property
-    def has_passed(self) -> bool:
-        """Whether no time is left."""
-        return self.left() <= 0
 
     def within(self, seconds: float | None) -> float | None:
         """Return the limit of a step whose own limit is *seconds*: None for no limit, never below 0."""

@@ -38,7 +38,7 @@ def read_body(response: httpx.Response, request: httpx.Request) -> bytes:
         raise httpx.StreamError("the transport returned an async response to a sync client")
     with closing(stream):
         for piece in stream:
-            if body and isinstance(deadline, Deadline) and deadline.has_passed:
+            if body and isinstance(deadline, Deadline) and deadline.left() <= 0:
                 raise httpx.ReadTimeout("")
             body += piece
             if len(body) > MAX_BODY:
