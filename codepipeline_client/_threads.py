@@ -50,13 +50,11 @@ class SharedFuture(Generic[T]):
 
     def settle(self, result: T) -> None:
         """Set the result, unless the future is done."""
-        self._outcomes.append((result,))
-        self._wake()
+        self._settle((result,))
 
     def settle_with(self, error: BaseException) -> None:
         """Set the exception, unless the future is done."""
-        self._outcomes.append(error)
-        self._wake()
+        self._settle(error)
 
     def result(self, timeout: float | None = None) -> T:
         """Wait in this thread, and return the result or raise the exception. Raises TimeoutError."""
@@ -81,7 +79,8 @@ class SharedFuture(Generic[T]):
             raise copy.copy(outcome) from outcome.__cause__
         return outcome[0]
 
-    def _wake(self) -> None:
+    def _settle(self, outcome: tuple[T] | BaseException) -> None:
+        self._outcomes.append(outcome)
         for wake in tuple(self.wakers):
             wake()
 

@@ -15,13 +15,7 @@ from ._config.arguments import Timeout, interval_of, seconds_of
 from .errors import CodePipelineError, ConfigurationError
 from .models import PipelineExecution
 
-__all__ = [
-    "FollowedExecution",
-    "OnPoll",
-    "PipelineExecutionReference",
-    "PollConfig",
-    "PollReport",
-]
+__all__ = ["FollowedExecution", "OnPoll", "PipelineExecutionReference", "PollConfig", "PollReport"]
 
 
 @frozen

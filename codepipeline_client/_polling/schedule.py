@@ -105,7 +105,10 @@ class PollSchedule:
             execution = outcome.pipeline_execution
             is_over = execution.status.is_terminal
             self._interval = self._longer(_GROWTH) if execution == self.execution else self._config.poll_interval
-            self.execution, self._failure, self._has_response, self._seen_at = execution, None, True, elapsed
+            self.execution = execution
+            self._failure = None
+            self._has_response = True
+            self._seen_at = elapsed
         pause = None if is_over else self._pause(elapsed)
         self.due = elapsed + (pause or 0.0)
         return PollReport(
