@@ -74,10 +74,8 @@ class Deadline:
 
     def within(self, seconds: float | None) -> float | None:
         """Return the limit of a step whose own limit is *seconds*: None for no limit, never below 0."""
-        left = max(self.left(), 0.0)
-        if left == inf:
-            return seconds
-        return left if seconds is None else min(left, seconds)
+        limit = min(max(self.left(), 0.0), inf if seconds is None else seconds)
+        return None if limit == inf else limit
 
 
 class ClosableClock:
