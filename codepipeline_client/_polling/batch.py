@@ -6,12 +6,12 @@ Pure: times are arguments, in seconds since the wait began. Has no clock, sends 
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable
 from copy import copy
-from heapq import heapify, heappop, heappush
-from itertools import count
 from math import inf
+from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from .._call.rate_limiter import RateLimiter
@@ -30,9 +30,9 @@ _MAX_POLL_SECONDS: Final = 10.0
 """The timeout of a poll: several times what a slow response takes, and a hung one is soon polled again."""
 _BURST: Final = 1.9
 """Tokens of the rate limit: a late poll costs nothing, and no two polls begin together."""
-_RECOVERY: Final = 20.0
 _RESOLUTION: Final = 1e-6
 """Seconds that do not count: sums of floats fall a little short, and a sleep so short may not move a clock."""
+_DUE: Final = attrgetter("due")
 
 
 class Poll(NamedTuple):
@@ -69,9 +69,8 @@ class BatchScheduler:
         self.in_flight: dict[PollSchedule, Poll] = {}
         """The polls that have not ended."""
         self._remaining = {each: PollSchedule(each, config, chance, margin) for each in references}
-        self._numbers = count()  # polls that are due at the same time come in order
-        self._queue = [(0.0, next(self._numbers), schedule) for schedule in self._remaining.values()]
-        self._limiter = RateLimiter(max_rate=rate, burst=_BURST, recovery=_RECOVERY)
+        self._queue = list(self._remaining.values())
+        self._limiter = RateLimiter(max_rate=rate, burst=_BURST, recovery=20.0)
         self._max_in_flight = max_in_flight
         self._timeout = inf if config.timeout is None else config.timeout
 
@@ -89,10 +88,10 @@ class BatchScheduler:
             return None
         if not self._queue or len(self.in_flight) >= self._max_in_flight:
             return left
-        wait = max(self._queue[0][0] - elapsed, self._limiter.wait(elapsed))
+        wait = max(self._queue[0].due - elapsed, self._limiter.wait(elapsed))
         if wait > _RESOLUTION:
             return min(wait, left)
-        _, _, schedule = heappop(self._queue)
+        schedule = self._queue.pop(0)
         self.in_flight[schedule] = poll = Poll(schedule, elapsed, min(left, _MAX_POLL_SECONDS))
         self._limiter.reserve(elapsed)
         return poll
@@ -110,7 +109,7 @@ class BatchScheduler:
         self._limiter.record(elapsed, throttled=is_throttled and poll.started > self._limiter.throttled_at)
         report = schedule.record(outcome, elapsed)
         if report.pause is not None:
-            heappush(self._queue, (schedule.due, next(self._numbers), schedule))
+            insort(self._queue, schedule, key=_DUE)
             return report
         self._end(schedule, schedule.error)
         if isinstance(schedule.error, ConfigurationError | CredentialsError) or (
@@ -128,8 +127,7 @@ class BatchScheduler:
         for end in self.ended:
             self._remaining.pop(end.reference, None)
         if len(self._queue) != len(self._remaining):
-            self._queue = [(each.due, next(self._numbers), each) for each in self._remaining.values()]
-            heapify(self._queue)
+            self._queue = sorted(self._remaining.values(), key=_DUE)
         self.in_flight.clear()
 
     def fail(self, error: CodePipelineError) -> None:
@@ -147,7 +145,7 @@ class BatchScheduler:
         del self._remaining[schedule.reference]
 
     def _end_all(self, error_of: Callable[[PollSchedule], CodePipelineError]) -> None:
-        for schedule in sorted(self._remaining.values(), key=lambda schedule: schedule.due):
+        for schedule in sorted(self._remaining.values(), key=_DUE):
             self._end(schedule, error_of(schedule))
         self.in_flight.clear()
         self._queue.clear()
