@@ -36,8 +36,8 @@ from codepipeline_client._polling.drivers import AsyncBatchIterator, Batch, Batc
 from codepipeline_client._polling.schedule import PollSchedule
 from codepipeline_client.clock import Clock, ClosableClock, SystemClock
 from codepipeline_client.testing import FakeClock
-from tests._polling.conftest import Blocking
 from tests._polling.outcomes import config, output, references, refused
+from tests.clients import Blocking
 
 SOON: Final = 5.0
 """Seconds that nothing here takes, unless it hangs."""

@@ -1,0 +1,54 @@
+"""Clients of both kinds, which tests call alike: in a thread, and in tasks on asyncio and trio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from attrs import frozen
+
+from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient
+
+KINDS = ["sync", "asyncio", "trio"]
+
+
+@frozen
+class Blocking:
+    """Calls an async client, or iterates over what it returned, as if it were sync."""
+
+    portal: BlockingPortal
+    inner: Any
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        async def call(arguments: dict[str, Any], *given: Any) -> Any:
+            result = getattr(self.inner, name)(*given, **arguments)
+            if isinstance(result, Coroutine):
+                return await cast("Coroutine[Any, Any, object]", result)
+            return Blocking(self.portal, result)
+
+        return lambda *given, **arguments: self.portal.call(call, arguments, *given)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return self.portal.call(anext, self.inner)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
+@contextmanager
+def opened(kind: str, **options: Any) -> Generator[Any]:
+    """Open a client, which is called as the sync one."""
+    if kind == "sync":
+        with CodePipelineClient(**options) as client:
+            yield client
+        return
+    with (
+        start_blocking_portal(kind) as portal,
+        portal.wrap_async_context_manager(AsyncCodePipelineClient(**options)) as client,
+    ):
+        yield Blocking(portal, client)
