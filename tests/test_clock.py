@@ -85,24 +85,20 @@ def test_a_close_ends_the_sleep_of_each_thread() -> None:
     assert not any(thread.is_alive() for thread in threads)
 
 
-@BACKENDS
+@pytest.mark.anyio
 @pytest.mark.parametrize("closes_elsewhere", [False, True])
-def test_a_close_ends_the_sleep_of_each_task(backend: str, closes_elsewhere: bool) -> None:
+async def test_a_close_ends_the_sleep_of_each_task(closes_elsewhere: bool) -> None:
     """From its event loop, and from a thread that has none."""
     clock = ClosableClock(Sleepless())
-
-    async def main() -> None:
-        with anyio.fail_after(SOON):
-            async with anyio.create_task_group() as tasks:
-                for _ in range(3):
-                    tasks.start_soon(clock.sleep_async, 1e6)
-                await anyio.wait_all_tasks_blocked()
-                if closes_elsewhere:
-                    threading.Thread(target=clock.close).start()
-                else:
-                    clock.close()
-
-    anyio.run(main, backend=backend)
+    with anyio.fail_after(SOON):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(clock.sleep_async, 1e6)
+            await anyio.wait_all_tasks_blocked()
+            if closes_elsewhere:
+                threading.Thread(target=clock.close).start()
+            else:
+                clock.close()
 
 
 def test_a_close_does_not_mind_an_event_loop_that_has_stopped() -> None:
@@ -114,18 +110,14 @@ def test_a_close_does_not_mind_an_event_loop_that_has_stopped() -> None:
     loop.close()
 
 
-@BACKENDS
-def test_after_a_close_nothing_is_waited_for(backend: str) -> None:
+@pytest.mark.anyio
+async def test_after_a_close_nothing_is_waited_for() -> None:
     clock = ClosableClock(SystemClock())
     clock.close()
     clock.sleep(1e6)
-
-    async def main() -> None:
-        with anyio.fail_after(SOON):
-            await clock.sleep_async(1e6)
-            assert await clock.wait(work("never", seconds=SOON), inf) is None
-
-    anyio.run(main, backend=backend)
+    with anyio.fail_after(SOON):
+        await clock.sleep_async(1e6)
+        assert await clock.wait(work("never", seconds=SOON), inf) is None
 
 
 def test_a_users_own_clock_sleeps_itself() -> None:
@@ -165,19 +157,15 @@ async def work(result: object, *, seconds: float = 0.0) -> object:
     return result
 
 
-@BACKENDS
-def test_work_is_cut_off_at_its_time(backend: str) -> None:
+@pytest.mark.anyio
+async def test_work_is_cut_off_at_its_time() -> None:
     """Its own TimeoutError is no cutoff."""
-
-    async def main() -> None:
-        wait = ClosableClock(SystemClock()).wait
-        assert await wait(work("never", seconds=SOON), 0.01) is None
-        assert await wait(work("in time"), SOON) == "in time"
-        assert await wait(work("no limit"), inf) == "no limit"
-        with pytest.raises(TimeoutError, match="the work's own"):
-            await wait(work(TimeoutError("the work's own")), SOON)
-
-    anyio.run(main, backend=backend)
+    wait = ClosableClock(SystemClock()).wait
+    assert await wait(work("never", seconds=SOON), 0.01) is None
+    assert await wait(work("in time"), SOON) == "in time"
+    assert await wait(work("no limit"), inf) == "no limit"
+    with pytest.raises(TimeoutError, match="the work's own"):
+        await wait(work(TimeoutError("the work's own")), SOON)
 
 
 @BACKENDS
@@ -201,18 +189,14 @@ def test_work_that_lingers_is_cut_off_again(backend: str) -> None:
     assert ends == ["cancelled"]
 
 
-@BACKENDS
-def test_a_cancellation_from_outside_is_passed_on_and_leaves_nothing(backend: str) -> None:
+@pytest.mark.anyio
+async def test_a_cancellation_from_outside_is_passed_on_and_leaves_nothing() -> None:
     """A client lives for months, so no cancel scope is kept."""
     clock = ClosableClock(SystemClock())
-
-    async def main() -> None:
-        with anyio.move_on_after(0.01) as scope:
-            await clock.wait(work("never", seconds=SOON), SOON)
-            raise AssertionError("it was not cancelled")
-        assert scope.cancelled_caught
-
-    anyio.run(main, backend=backend)
+    with anyio.move_on_after(0.01) as scope:
+        await clock.wait(work("never", seconds=SOON), SOON)
+        raise AssertionError("it was not cancelled")
+    assert scope.cancelled_caught
     assert clock._closed.wakers == set()  # pyright: ignore[reportPrivateUsage] - nothing else shows it
 
 

@@ -57,49 +57,41 @@ def test_the_first_outcome_counts_and_is_waited_for_in_time() -> None:
     assert not future.wakers
 
 
-@BACKENDS
-def test_many_tasks_wait_without_a_thread_each(backend: str) -> None:
+@pytest.mark.anyio
+async def test_many_tasks_wait_without_a_thread_each() -> None:
     """One thread brings the result to all of them."""
+    future, results = SharedFuture[str](), list[str]()
 
-    async def main() -> None:
-        future, results = SharedFuture[str](), list[str]()
+    async def waiter() -> None:
+        results.append(await wait(future))
 
-        async def waiter() -> None:
-            results.append(await wait(future))
-
-        before = set(threading.enumerate())  # some are left by earlier tests, and may end
-        async with anyio.create_task_group() as tasks:
-            for _ in range(50):
-                tasks.start_soon(waiter)
-            await anyio.wait_all_tasks_blocked()
-            assert set(threading.enumerate()) - before == set()
-            threading.Thread(target=future.settle, args=("value",)).start()
-        assert results == ["value"] * 50
-        assert await wait(future) == "value"
-
-    anyio.run(main, backend=backend)
-
-
-@BACKENDS
-def test_tasks_get_the_error_of_a_future(backend: str) -> None:
-
-    async def main() -> None:
-        future = SharedFuture[str]()
-
-        async def waiter() -> None:
-            with pytest.raises(ValueError, match="no"):
-                await wait(future)
-
-        async with anyio.create_task_group() as tasks:
+    before = set(threading.enumerate())  # some are left by earlier tests, and may end
+    async with anyio.create_task_group() as tasks:
+        for _ in range(50):
             tasks.start_soon(waiter)
-            await anyio.wait_all_tasks_blocked()
-            future.settle_with(ValueError("no"))
+        await anyio.wait_all_tasks_blocked()
+        assert set(threading.enumerate()) - before == set()
+        threading.Thread(target=future.settle, args=("value",)).start()
+    assert results == ["value"] * 50
+    assert await wait(future) == "value"
 
-    anyio.run(main, backend=backend)
+
+@pytest.mark.anyio
+async def test_tasks_get_the_error_of_a_future() -> None:
+    future = SharedFuture[str]()
+
+    async def waiter() -> None:
+        with pytest.raises(ValueError, match="no"):
+            await wait(future)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(waiter)
+        await anyio.wait_all_tasks_blocked()
+        future.settle_with(ValueError("no"))
 
 
-@BACKENDS
-def test_a_result_that_comes_as_a_task_begins_to_wait_is_seen(backend: str) -> None:
+@pytest.mark.anyio
+async def test_a_result_that_comes_as_a_task_begins_to_wait_is_seen() -> None:
     """Between the look and the wait."""
 
     class Late(SharedFuture[str]):
@@ -111,11 +103,8 @@ def test_a_result_that_comes_as_a_task_begins_to_wait_is_seen(backend: str) -> N
                 self.settle("value")
             return super().done()
 
-    async def main() -> None:
-        with anyio.fail_after(LIMIT):
-            assert await wait(Late()) == "value"
-
-    anyio.run(main, backend=backend)
+    with anyio.fail_after(LIMIT):
+        assert await wait(Late()) == "value"
 
 
 def test_a_cancelled_wait_leaves_the_future_to_others_and_nothing_in_it() -> None:

@@ -521,28 +521,19 @@ def test_executions_are_given_in_any_form_and_each_is_yielded_once(
     open_client: Open, service: LocalCodePipeline, clock: FakeClock
 ) -> None:
     """A reference, an execution, a tuple; from a generator. A wrong id is an error of its own."""
-    others = [
+    first, second, third = (
         evolve(ended_as("Succeeded"), pipeline_execution_id=f"{number}" * 8 + "-0000-4000-8000-000000000000")
         for number in range(3)
-    ]
-    for execution in others:
+    )
+    for execution in (first, second, third):
         service.put_execution(execution)
-    first, second, third = others
-    forms = [
-        PipelineExecutionReference(first.pipeline_name, first.pipeline_execution_id),
-        second,
-        (third.pipeline_name, third.pipeline_execution_id),
-        first,
-        ("web", "not an id"),
-        ("web", None),
-    ]
+    reference = PipelineExecutionReference(first.pipeline_name, first.pipeline_execution_id)
+    forms = [reference, second, ("web", third.pipeline_execution_id), first, ("web", "not an id"), ("web", None)]
     with open_client() as client:
-        followed = list(client.wait_for_pipeline_executions((form for form in forms), timeout=600.0))
-    assert sorted(each.reference.pipeline_execution_id for each in followed if each.error is None) == [
-        execution.pipeline_execution_id for execution in others
-    ]
-    refusals = [each.error for each in followed if each.error is not None]
-    assert [type(error) for error in refusals] == [errors.ParameterValidationError] * 2
+        ends = list(client.wait_for_pipeline_executions(iter(forms), timeout=600.0))
+    assert [type(each.error) for each in ends if each.error is not None] == [errors.ParameterValidationError] * 2
+    assert {each.execution for each in ends} == {first, second, third, None}
+    assert len(ends) == 5
     assert len(service.requests) == 3
 
 

@@ -42,7 +42,6 @@ from tests.clients import Blocking
 SOON: Final = 5.0
 """Seconds that nothing here takes, unless it hangs."""
 INSTANT: Final = 0.02
-BACKENDS: Final = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 Outcome = BaseException | str
 """What a call raises, or the status of the execution that it returns."""
 
@@ -154,18 +153,6 @@ def test_with_a_fake_clock_polls_come_one_after_the_other_and_nothing_waits(foll
     assert sum(clock.slept) == pytest.approx(clock.monotonic())
 
 
-def test_when_the_time_is_over_the_rest_is_yielded(follow: Follow) -> None:
-    """Each with a timeout of its own."""
-    service, clock = Service({A: ["InProgress"], B: ["InProgress", "Succeeded"], C: ["InProgress"]}), FakeClock()
-    ends = list(follow(service.call, batch(clock=clock, timeout=100.0)))
-    assert ends[0].reference == B
-    assert {each.reference: (type(each.error), each.execution) for each in ends[1:]} == {
-        A: (WaitTimeoutError, seen(A)),
-        C: (WaitTimeoutError, seen(C)),
-    }
-    assert 98.9 <= clock.monotonic() <= 100.1
-
-
 def test_a_poll_in_flight_when_the_time_is_over_is_not_waited_for(follow: Follow, gate: threading.Event) -> None:
     clock = FakeClock()
 
@@ -225,6 +212,30 @@ def test_the_time_counts_from_the_call() -> None:
     listed.clear()
     clock.advance(61.0)
     assert [type(each.error) for each in ends] == [WaitTimeoutError]
+
+
+def test_an_iterator_may_be_shared(follow: Follow) -> None:
+    """Each execution goes to one thread or task, and one of them polls and reports at a time."""
+    number, inside, both_inside = 20, threading.Lock(), threading.Event()
+
+    def note(report: PollReport) -> None:
+        if not inside.acquire(blocking=False):
+            both_inside.set()
+        else:
+            both_inside.wait(INSTANT / 10)
+            inside.release()
+
+    service = Service({reference: ["Succeeded"] for reference in references(number)})
+    ends = follow(service.call, hasty(references(number), on_poll=note))
+    got: list[PipelineExecutionReference] = []
+    threads = [threading.Thread(target=lambda: got.extend([each.reference for each in ends])) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SOON)
+    assert sorted(got, key=references(number).index) == references(number)
+    assert len(service.polled) == number
+    assert not both_inside.is_set()
 
 
 class Defect(Exception):
@@ -326,29 +337,6 @@ def test_where_no_thread_can_be_started_the_caller_polls(monkeypatch: pytest.Mon
     assert [each.reference for each in BatchIterator(service.call, batch([A, B]))] == [B, A]
 
 
-def test_threads_may_share_an_iterator() -> None:
-    """Each execution goes to one of them, and one of them polls and reports at a time."""
-    number, inside, both_inside = 20, threading.Lock(), threading.Event()
-
-    def note(report: PollReport) -> None:
-        if not inside.acquire(blocking=False):
-            both_inside.set()
-        else:
-            both_inside.wait(INSTANT / 10)
-            inside.release()
-
-    service = Service({reference: ["Succeeded"] for reference in references(number)})
-    ends = BatchIterator(service.call, hasty(references(number), on_poll=note))
-    got: list[PipelineExecutionReference] = []
-    threads = [threading.Thread(target=lambda: got.extend([each.reference for each in ends])) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(SOON)
-    assert sorted(got, key=references(number).index) == references(number)
-    assert not both_inside.is_set()
-
-
 # Interrupts
 
 
@@ -416,118 +404,75 @@ class Calls:
             self.in_flight.remove(reference)
 
 
-@BACKENDS
+@pytest.mark.anyio
 @pytest.mark.parametrize("grace", [INSTANT, 100.0])
-def test_when_one_has_ended_the_others_get_a_moment_to_end(
-    backend: str, grace: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_when_one_has_ended_the_others_get_a_moment_to_end(grace: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Polls that take longer are cancelled, and made again when the next execution is awaited."""
     monkeypatch.setattr(drivers, "_GRACE", grace)
+    calls = Calls(frozenset({B, C}))
 
-    async def main() -> None:
-        calls = Calls(frozenset({B, C}))
+    def note(report: PollReport) -> None:
+        if grace > INSTANT:
+            calls.free.set()
 
-        def note(report: PollReport) -> None:
-            if grace > INSTANT:
-                calls.free.set()
-
-        ends = AsyncBatchIterator(calls.call, hasty(on_poll=note))
-        assert (await anext(ends)).reference == A
-        assert calls.in_flight == set()
-        calls.free.set()
-        assert {each.reference async for each in ends} == {B, C}
-        again = 2 if grace == INSTANT else 1
-        assert Counter(calls.polled) == {A: 1, B: again, C: again}
-
-    anyio.run(main, backend=backend)
+    ends = AsyncBatchIterator(calls.call, hasty(on_poll=note))
+    assert (await anext(ends)).reference == A
+    assert calls.in_flight == set()
+    calls.free.set()
+    assert {each.reference async for each in ends} == {B, C}
+    again = 2 if grace == INSTANT else 1
+    assert Counter(calls.polled) == {A: 1, B: again, C: again}
 
 
-@BACKENDS
-def test_after_a_cancellation_the_wait_may_go_on(backend: str) -> None:
+@pytest.mark.anyio
+async def test_after_a_cancellation_the_wait_may_go_on() -> None:
     """All polls end with the cancellation, and are made again."""
-
-    async def main() -> None:
-        calls = Calls(frozenset({A, B}))
-        ends = AsyncBatchIterator(calls.call, hasty([A, B]))
-        with anyio.CancelScope() as scope:
-            async with anyio.create_task_group() as tasks:
-
-                async def cancel() -> None:
-                    await calls.all_in.wait()
-                    scope.cancel()
-
-                tasks.start_soon(cancel)
-                await anext(ends)
-        assert scope.cancelled_caught
-        assert calls.in_flight == set()
-        calls.free.set()
-        assert {each.reference async for each in ends} == {A, B}
-        assert Counter(calls.polled) == {A: 2, B: 2}
-
-    anyio.run(main, backend=backend)
+    calls = Calls(frozenset({A, B}))
+    ends = AsyncBatchIterator(calls.call, hasty([A, B]))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ends.__anext__)
+        await calls.all_in.wait()
+        tasks.cancel_scope.cancel()
+    assert calls.in_flight == set()
+    calls.free.set()
+    assert {each.reference async for each in ends} == {A, B}
+    assert Counter(calls.polled) == {A: 2, B: 2}
 
 
-@BACKENDS
-def test_after_an_interrupt_in_on_poll_the_wait_may_go_on(backend: str) -> None:
+@pytest.mark.anyio
+async def test_after_an_interrupt_in_on_poll_the_wait_may_go_on() -> None:
     """As by Ctrl-C on trio. It comes in no exception group."""
 
     def interrupt(report: PollReport) -> None:
         raise KeyboardInterrupt
 
-    async def main() -> None:
-        calls = Calls(frozenset({C}))  # A and B end together, while C is in flight
-        ends = AsyncBatchIterator(calls.call, hasty(on_poll=interrupt))
-        found: list[PipelineExecutionReference] = []
-        with anyio.fail_after(SOON):
-            while len(found) < 3:
-                with suppress(KeyboardInterrupt):
-                    found.append((await anext(ends)).reference)
-                calls.free.set()
-        assert sorted(found, key=REFERENCES.index) == REFERENCES
-        assert [each async for each in ends] == []
-
-    anyio.run(main, backend=backend)
+    calls = Calls(frozenset({C}))  # A and B end together, while C is in flight
+    ends = AsyncBatchIterator(calls.call, hasty(on_poll=interrupt))
+    found: list[PipelineExecutionReference] = []
+    with anyio.fail_after(SOON):
+        while len(found) < 3:
+            with suppress(KeyboardInterrupt):
+                found.append((await anext(ends)).reference)
+            calls.free.set()
+    assert sorted(found, key=REFERENCES.index) == REFERENCES
+    assert [each async for each in ends] == []
 
 
-@BACKENDS
-def test_a_result_that_came_just_before_a_cancellation_is_not_lost(backend: str) -> None:
+@pytest.mark.anyio
+async def test_a_result_that_came_just_before_a_cancellation_is_not_lost() -> None:
     """It is not polled for again."""
+    polled: list[PipelineExecutionReference] = []
+    scope = anyio.CancelScope()
 
-    async def main() -> None:
-        polled: list[PipelineExecutionReference] = []
-        scope = anyio.CancelScope()
+    async def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+        polled.append(reference)
+        await anyio.lowlevel.checkpoint()
+        scope.cancel()
+        return output(reference, "Succeeded")
 
-        async def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-            polled.append(reference)
-            await anyio.lowlevel.checkpoint()
-            scope.cancel()
-            return output(reference, "Succeeded")
-
-        ends = AsyncBatchIterator(call, batch([A]))
-        with scope:
-            await anext(ends)
-        assert scope.cancelled_caught
-        assert [each.reference async for each in ends] == [A]
-        assert polled == [A]
-
-    anyio.run(main, backend=backend)
-
-
-@BACKENDS
-def test_tasks_may_share_an_iterator(backend: str) -> None:
-    """Each execution goes to one of them."""
-
-    async def main() -> None:
-        service = Service({reference: ["Succeeded"] for reference in references(40)})
-        ends = AsyncBatchIterator(in_tasks(service.call), batch(references(40)))
-        got: list[PipelineExecutionReference] = []
-
-        async def take() -> None:
-            got.extend([each.reference async for each in ends])
-
-        async with anyio.create_task_group() as tasks:
-            for _ in range(4):
-                tasks.start_soon(take)
-        assert sorted(got, key=references(40).index) == references(40)
-
-    anyio.run(main, backend=backend)
+    ends = AsyncBatchIterator(call, batch([A]))
+    with scope:
+        await anext(ends)
+    assert scope.cancelled_caught
+    assert [each.reference async for each in ends] == [A]
+    assert polled == [A]
