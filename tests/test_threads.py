@@ -14,12 +14,12 @@ import anyio
 import pytest
 import trio
 
-from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient
 from codepipeline_client._threads import ProcessLock, SharedFuture, new_queue, run_in_thread, wait
-from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+from codepipeline_client.testing import LocalCodePipeline
+from tests.clients import KINDS
+from tests.endpoint import get, options_for
 
 LIMIT = 10.0
-BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
 
 def test_work_runs_in_a_daemon_thread_with_its_name() -> None:
@@ -74,20 +74,6 @@ async def test_many_tasks_wait_without_a_thread_each() -> None:
         threading.Thread(target=future.settle, args=("value",)).start()
     assert results == ["value"] * 50
     assert await wait(future) == "value"
-
-
-@pytest.mark.anyio
-async def test_tasks_get_the_error_of_a_future() -> None:
-    future = SharedFuture[str]()
-
-    async def waiter() -> None:
-        with pytest.raises(ValueError, match="no"):
-            await wait(future)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(waiter)
-        await anyio.wait_all_tasks_blocked()
-        future.settle_with(ValueError("no"))
 
 
 @pytest.mark.anyio
@@ -165,67 +151,30 @@ def test_a_lock_is_held_by_one_thread_of_its_process(monkeypatch: pytest.MonkeyP
         assert run_in_thread(lambda: lock().acquire(blocking=False), name="child").result(LIMIT)
 
 
-class RecordedLock:
-    """A lock that knows whether the current thread holds any of its kind."""
-
-    held = threading.local()
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        is_acquired = self._lock.acquire(blocking, timeout)
-        self.held.count = self.count() + is_acquired
-        return is_acquired
-
-    def release(self) -> None:
-        self.held.count = self.count() - 1
-        self._lock.release()
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    @classmethod
-    def count(cls) -> int:
-        return getattr(cls.held, "count", 0)
-
-
-@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_no_thread_is_started_under_a_lock(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_thread_is_started_under_a_lock(
+    kind: str, service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Under gevent, to start a thread is to switch to one that may want the lock: a deadlock."""
-    start, started = threading.Thread.start, list[tuple[str, int]]()
+    locks, started, start = list[Any](), list[tuple[str, bool]](), threading.Thread.start
+
+    def new_lock() -> object:
+        locks.append(threading.RLock())
+        return locks[-1]
 
     def recorded(thread: threading.Thread) -> None:
-        started.append((thread.name, RecordedLock.count()))
+        started.append((thread.name, any(lock._is_owned() for lock in locks)))
         start(thread)
 
-    async def main(options: dict[str, Any], wanted: dict[str, Any]) -> None:
-        async with AsyncCodePipelineClient(**options) as client:
-            await client.get_pipeline_execution(**wanted)
-
-    with LocalCodePipeline() as service:
-        execution = service.put_execution(make_pipeline_execution())
-        name, number = execution.pipeline_name, execution.pipeline_execution_id
-        wanted: dict[str, Any] = {"pipeline_name": name, "pipeline_execution_id": number}
-        options: dict[str, Any] = {
-            "region_name": service.region_name,
-            "credentials": lambda: service.credentials,
-            "endpoint_url": service.endpoint_url.replace("127.0.0.1", "localhost"),
-        }
-        for module in ("_threads", "_http.pool"):
-            monkeypatch.setattr(f"codepipeline_client.{module}.RLock", RecordedLock)
-        monkeypatch.setattr(threading.Thread, "start", recorded)
-        if kind == "sync":
-            with CodePipelineClient(**options) as client:
-                client.get_pipeline_execution(**wanted)
-        else:
-            anyio.run(main, options, wanted, backend=kind)
-    ours = [(name, count) for name, count in started if name.startswith("codepipeline_client")]
+    for module in ("_threads", "_http.pool"):
+        monkeypatch.setattr(f"codepipeline_client.{module}.RLock", new_lock)
+    monkeypatch.setattr(threading.Thread, "start", recorded)
+    url = service.endpoint_url.replace("127.0.0.1", "localhost")
+    get(kind, **options_for(service, endpoint_url=url, credentials=lambda: service.credentials))
+    ours = [is_locked for name, is_locked in started if name.startswith("codepipeline_client")]
     assert len(ours) >= 2, "the lookup and the credentials"
-    assert {count for _, count in ours} == {0}
+    assert len(locks) >= 2
+    assert not any(ours)
 
 
 def test_threads_wait_at_queues_that_may_be_replaced_after_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
