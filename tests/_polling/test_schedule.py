@@ -100,17 +100,12 @@ def run_out(polls: PollSchedule, outcomes: Iterator[Outcome]) -> WaitTimeoutErro
         pytest.param([THROTTLE, THROTTLE, seen(), seen(), THROTTLE, seen()], [4, 8, 2, 3, 6, 9], id="throttled"),
         pytest.param([refused("500", 500), odd(), seen(), odd()], [3, 4.5, 2, 3], id="failures"),
         pytest.param([ConnectionFailedError("reset")] * 2, [3, 4.5], id="lost-connections"),
+        pytest.param([NOT_FOUND] * 3 + [seen(), seen(), NOT_FOUND, NOT_FOUND], [2, 2, 2, 2, 3, 2, 2], id="not-found"),
     ],
 )
 def test_the_interval_grows_until_something_changes(outcomes: list[Outcome], pauses: list[float]) -> None:
-    """By half after each poll, up to the longest; a throttle doubles it."""
-    assert walk(schedule(), *outcomes) == pytest.approx(pauses)
-
-
-def test_while_it_is_not_found_the_interval_stays() -> None:
-    """The execution will be there in a moment, or never."""
-    outcomes: list[Outcome] = [NOT_FOUND, NOT_FOUND, NOT_FOUND, seen(), seen(), NOT_FOUND, NOT_FOUND]
-    assert walk(schedule(not_found_grace=9.0), *outcomes) == [2.0, 2.0, 2.0, 2.0, 3.0, 2.0, 2.0]
+    """By half after each poll, up to the longest; a throttle doubles it. It stays while the execution is not found."""
+    assert walk(schedule(not_found_grace=9.0), *outcomes) == pytest.approx(pauses)
 
 
 @pytest.mark.parametrize(("chance", "factor"), [(0.0, 0.75), (0.25, 0.875), (0.5, 1.0), (0.999, 1.2495)])
@@ -144,11 +139,6 @@ def test_the_last_poll_is_shortly_before_the_end(timeout: float, last: float, ou
     error = run_out(polls, repeat(outcome))
     assert error.seconds == polls.due == pytest.approx(last)
     assert error.__cause__ is (outcome if isinstance(outcome, CodePipelineError) else None)
-
-
-def test_a_service_that_throttles_every_poll_is_not_polled_faster_at_the_end() -> None:
-    """Twenty seconds are four polls: after 0, 4, 12 and 19 seconds."""
-    assert run_out(schedule(timeout=20.0), repeat(THROTTLE)).polls == 4
 
 
 @pytest.mark.parametrize(("elapsed", "pause"), [(8.0, 1.0), (7.0, 2.0)], ids=["cut-short", "not-cut"])
