@@ -12,20 +12,20 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from random import Random
-from types import FrameType
 from typing import Final
 
 import pytest
 
 from codepipeline_client import CodePipelineClient, ConfigurationError, ConnectionFailedError
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+from tests.endpoint import options_for
 
 INTERRUPTS: Final = int(os.environ.get("INTERRUPTS", "300"))
 CONNECTIONS: Final = 4
+Alarm = Callable[[float, Callable[[], object]], None]
 EXECUTIONS: Final = [make_pipeline_execution(pipeline_name=name) for name in ("one", "two", "three")]
 
 pytestmark = [
@@ -39,22 +39,12 @@ class Interrupt(BaseException):
     """What the handler raises."""
 
 
-@pytest.fixture
-def service() -> Iterator[LocalCodePipeline]:
-    with LocalCodePipeline() as endpoint:
-        for execution in EXECUTIONS:
-            endpoint.put_execution(execution)
-        yield endpoint
-
-
 def new_client(service: LocalCodePipeline) -> CodePipelineClient:
-    return CodePipelineClient(
-        region_name=service.region_name,
-        endpoint_url=service.endpoint_url.replace("127.0.0.1", "localhost"),  # so that there are lookups
-        credentials=lambda: service.credentials,
-        max_connections=CONNECTIONS,
-        timeout=10.0,
-    )
+    for execution in EXECUTIONS:
+        service.put_execution(execution)
+    url = service.endpoint_url.replace("127.0.0.1", "localhost")  # so that there are lookups
+    options = options_for(service, endpoint_url=url, credentials=lambda: service.credentials)
+    return CodePipelineClient(**options, max_connections=CONNECTIONS, timeout=10.0)
 
 
 def call(client: CodePipelineClient, number: int) -> None:
@@ -71,35 +61,34 @@ def call_until_it_fails(client: CodePipelineClient, number: int) -> None:
         call(client, number)
 
 
-def close(client: CodePipelineClient, _: int, frame: FrameType | None) -> None:
-    client.close()
-
-
 @pytest.fixture
-def alarm() -> Iterator[None]:
-    """Whatever a test makes of the alarm, it is off in the end."""
+def alarm() -> Iterator[Alarm]:
+    """Has a signal handler call a function after so many seconds. In the end it is off."""
     before = signal.getsignal(signal.SIGALRM)
-    yield
+
+    def set_alarm(seconds: float, action: Callable[[], object]) -> None:
+        signal.signal(signal.SIGALRM, lambda *_: action())
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    yield set_alarm
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.usefixtures("alarm")
-def test_a_client_that_was_interrupted_often_works_as_before(service: LocalCodePipeline) -> None:
+def test_a_client_that_was_interrupted_often_works_as_before(service: LocalCodePipeline, alarm: Alarm) -> None:
     """No connection is lost, no lock stays held, and no response reaches another call."""
     moment, interrupted = Random(5), 0
 
-    def interrupt(_: int, frame: FrameType | None) -> None:
+    def interrupt() -> None:
         raise Interrupt
 
-    signal.signal(signal.SIGALRM, interrupt)
     with new_client(service) as client:
         for number in range(100 * INTERRUPTS):
             try:
-                signal.setitimer(signal.ITIMER_REAL, moment.uniform(0.00002, 0.004))
+                alarm(moment.uniform(0.00002, 0.004), interrupt)
                 for _ in range(20):
                     call(client, number)
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                alarm(0, interrupt)
             except Interrupt:
                 interrupted += 1
                 if interrupted == INTERRUPTS:
@@ -107,20 +96,21 @@ def test_a_client_that_was_interrupted_often_works_as_before(service: LocalCodeP
         gc.collect()
         with ThreadPoolExecutor(CONNECTIONS) as threads:
             began = time.monotonic()
-            for done in [threads.submit(call, client, number) for number in range(10 * CONNECTIONS)]:
-                done.result()
+            list(threads.map(call, [client] * 10 * CONNECTIONS, range(10 * CONNECTIONS)))
         assert time.monotonic() - began < 5
         assert 0 < service.open_connections <= CONNECTIONS
     assert interrupted == INTERRUPTS
 
 
-@pytest.mark.usefixtures("alarm")
-def test_a_signal_handler_may_close_the_client_at_any_moment_of_a_call(service: LocalCodePipeline) -> None:
+def test_a_signal_handler_may_close_the_client_at_any_moment_of_a_call(
+    service: LocalCodePipeline, alarm: Alarm
+) -> None:
     """No deadlock; the call ends with a typed error, and so does the next one."""
     moment = Random(6)
     for number in range(INTERRUPTS // 3):
         client = new_client(service)
-        signal.signal(signal.SIGALRM, partial(close, client))
-        signal.setitimer(signal.ITIMER_REAL, moment.uniform(0.00002, 0.006))
+        alarm(moment.uniform(0.00002, 0.006), client.close)
         with pytest.raises((ConnectionFailedError, ConfigurationError), match="closed"):
             call_until_it_fails(client, number)
+        with pytest.raises(ConfigurationError, match="closed"):
+            call(client, number)

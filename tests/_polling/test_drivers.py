@@ -7,6 +7,7 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
 from inspect import isawaitable
@@ -71,14 +72,14 @@ class Service:
 def batch(
     executions: Iterable[PipelineExecutionReference] = REFERENCES,
     *,
-    clock: Clock | ClosableClock | None = None,
+    clock: Clock | None = None,
     rate: float = 10.0,
     on_poll: OnPoll | None = None,
     **changes: Any,
 ) -> Batch:
     """Return a batch whose pauses are as long as its intervals."""
     scheduler = BatchScheduler(executions, config(**changes), rate, lambda: 0.5)
-    return Batch(scheduler, clock if isinstance(clock, ClosableClock) else ClosableClock(clock or FakeClock()), on_poll)
+    return Batch(scheduler, ClosableClock(clock or FakeClock()), on_poll)
 
 
 def hasty(executions: Iterable[PipelineExecutionReference] = REFERENCES, **more: Any) -> Batch:
@@ -136,20 +137,11 @@ def test_each_is_yielded_as_it_ends(follow: Follow) -> None:
 
 
 def test_with_a_fake_clock_polls_come_one_after_the_other_and_nothing_waits(follow: Follow) -> None:
-    """A day passes at once, and a test can count on the order."""
-    clock, now, most = FakeClock(), 0, 0
-
-    def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        nonlocal now, most
-        now, most = now + 1, max(most, now + 1)
-        try:
-            return output(reference, "Succeeded" if clock.monotonic() > 86400 else "InProgress")
-        finally:
-            now -= 1
-
-    ends = follow(call, batch(clock=clock, timeout=None, max_poll_interval=3600.0))
-    assert [each.result().status for each in ends] == ["Succeeded"] * 3
-    assert most == 1
+    """Hours pass at once, and a test can count on the order."""
+    clock, service = FakeClock(), Service({each: [*["InProgress"] * 30, "Succeeded"] for each in REFERENCES})
+    ends = follow(service.call, batch(clock=clock, timeout=None, max_poll_interval=3600.0))
+    assert [each.reference for each in ends] == REFERENCES
+    assert service.polled == REFERENCES * 31
     assert sum(clock.slept) == pytest.approx(clock.monotonic())
 
 
@@ -187,16 +179,17 @@ def test_each_poll_is_reported_where_the_caller_is(follow: Follow) -> None:
 @pytest.mark.parametrize("polled_before", [True, False], ids=["in-a-pause", "before-the-first"])
 def test_when_the_client_is_closed_the_rest_ends_at_once(follow: Follow, polled_before: bool) -> None:
     """Also in a pause, and nothing more is sent."""
-    clock, service = ClosableClock(SystemClock()), Service({each: ["InProgress"] for each in REFERENCES})
+    service = Service({each: ["InProgress"] for each in REFERENCES})
 
     def note(report: PollReport) -> None:
         if len(service.polled) == 3:
-            threading.Timer(INSTANT, clock.close).start()
+            threading.Timer(INSTANT, polls.clock.close).start()
 
+    polls = batch(clock=SystemClock(), rate=1000.0, poll_interval=30.0, on_poll=note)
     if not polled_before:
-        clock.close()
+        polls.clock.close()
     before = time.monotonic()
-    ends = list(follow(service.call, batch(clock=clock, rate=1000.0, poll_interval=30.0, on_poll=note)))
+    ends = list(follow(service.call, polls))
     assert time.monotonic() - before < SOON
     assert {each.reference for each in ends} == set(REFERENCES)
     assert {(type(each.error), str(each.error)) for each in ends} == {
@@ -227,12 +220,9 @@ def test_an_iterator_may_be_shared(follow: Follow) -> None:
 
     service = Service({reference: ["Succeeded"] for reference in references(number)})
     ends = follow(service.call, hasty(references(number), on_poll=note))
-    got: list[PipelineExecutionReference] = []
-    threads = [threading.Thread(target=lambda: got.extend([each.reference for each in ends])) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(SOON)
+    with ThreadPoolExecutor(4) as threads:
+        shares = list(threads.map(list[FollowedExecution], [ends] * 4))
+    got = [each.reference for share in shares for each in share]
     assert sorted(got, key=references(number).index) == references(number)
     assert len(service.polled) == number
     assert not both_inside.is_set()
@@ -285,16 +275,12 @@ def test_an_iterator_that_is_dropped_leaves_nothing(gate: threading.Event, in_a_
 
 def test_a_poll_that_ended_in_time_is_not_late_because_its_caller_is(gate: threading.Event) -> None:
     """Its outcome counts as of its end."""
-    clock, in_flight, reports = FakeClock(), threading.Semaphore(0), list[PollReport]()
+    clock, in_flight, reports = FakeClock(), threading.Barrier(3), list[PollReport]()
 
     def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         clock.advance(1.0)  # so that the next is due
-        if reference == C:
-            assert in_flight.acquire(timeout=SOON)
-            assert in_flight.acquire(timeout=SOON)
-        else:
-            in_flight.release()
-            assert gate.wait(SOON)
+        in_flight.wait(SOON)
+        assert reference == C or gate.wait(SOON)
         return output(reference, "Succeeded")
 
     ends = BatchIterator(call, batch(clock=clock, timeout=60.0, on_poll=reports.append))
@@ -310,7 +296,7 @@ def test_a_poll_that_ended_in_time_is_not_late_because_its_caller_is(gate: threa
 
 def test_a_poll_has_the_context_of_its_caller() -> None:
     """A trace, say; as it is when the poll is started. Its thread is a daemon, which keeps no program from ending."""
-    trace: ContextVar[str] = ContextVar("trace", default="none")
+    trace: ContextVar[str] = ContextVar("trace")
     found: list[str] = []
 
     def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
@@ -321,11 +307,10 @@ def test_a_poll_has_the_context_of_its_caller() -> None:
 
     ends = BatchIterator(call, batch([A, B]))
     for name in ("first", "second"):
-        token = trace.set(name)
+        trace.set(name)
         next(ends)
-        trace.reset(token)
+        assert trace.get() == name
     assert found == ["first", "second"]
-    assert trace.get() == "none"
 
 
 def test_where_no_thread_can_be_started_the_caller_polls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,11 +345,9 @@ def test_wherever_an_interrupt_comes_the_wait_may_go_on(
     whole, times = getattr(whose, what), count(1)
 
     def interrupted(*arguments: Any) -> Any:
-        at = next(times)
-        if at == which and not afterwards:
-            raise KeyboardInterrupt
-        result = whole(*arguments)
-        if at == which:
+        is_now = next(times) == which
+        result = None if is_now and not afterwards else whole(*arguments)
+        if is_now:
             raise KeyboardInterrupt
         return result
 
