@@ -458,12 +458,7 @@ async def note_in_a_task(report: PollReport) -> None:
     ],
 )
 def test_a_bad_argument_is_refused_by_the_call(
-    open_client: Open,
-    service: LocalCodePipeline,
-    clock: FakeClock,
-    method: str,
-    changes: dict[str, Any],
-    problem: str,
+    open_client: Open, service: LocalCodePipeline, clock: FakeClock, method: str, changes: dict[str, Any], problem: str
 ) -> None:
     """Not when the first execution is awaited. There is no default for the timeout."""
     with open_client() as client:

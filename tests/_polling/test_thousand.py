@@ -11,10 +11,7 @@ from typing import Any, Final
 
 import httpx
 
-from codepipeline_client import (
-    PipelineExecutionReference,
-    PollReport,
-)
+from codepipeline_client import PipelineExecutionReference, PollReport
 from codepipeline_client.testing import FakeClock, faults
 from tests._polling.conftest import Open
 
