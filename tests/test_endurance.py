@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -27,7 +28,6 @@ from typing import Any, Final
 
 import anyio
 import pytest
-import trio
 
 from codepipeline_client import (
     AsyncCodePipelineClient,
@@ -51,8 +51,6 @@ CALLS: Final = int(os.environ.get("CALLS", "2000"))
 MIB: Final = 1024 * 1024
 SOON: Final = 5.0
 """Seconds that nothing here takes, unless it hangs."""
-
-BACKENDS: Final = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
 
 def called(client: CodePipelineClient, execution: PipelineExecution = EXECUTION, **more: Any) -> Outcome:
@@ -162,61 +160,44 @@ def test_a_response_that_wears_out_the_parser_is_typed_soon(
 # Many tasks
 
 
-@BACKENDS
-def test_cancelled_calls_take_no_connection_along(
-    service: LocalCodePipeline, backend: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.anyio
+async def test_cancelled_calls_take_no_connection_along(
+    service: LocalCodePipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A random half of the calls is cancelled or timed out, at any moment; thirty at a time, over ten connections."""
-    chance = Random(3)
+    chance, ends, left = Random(3), Counter[str](), iter(range(CALLS))
     service.inject_by(faults.at_random(faults.Delay(seconds=0.003), probability=0.3, random=Random(4)))
-    left = iter(range(CALLS))
-    ends = {"well": 0, "cancelled": 0, "timed out": 0}
-
-    async def disturbed(client: AsyncCodePipelineClient) -> str:
-        moment = chance.uniform(0, 0.03)
-        if chance.random() < 0.5:
-            with anyio.move_on_after(moment):
-                return "well" if succeeded(await acalled(client), 1) else "wrong"
-            return "cancelled"
-        outcome = await acalled(client, timeout=moment)
-        if isinstance(outcome, RequestTimeoutError):
-            assert outcome.limit == "timeout"
-            return "timed out"
-        return "well" if succeeded(outcome, 1) else "wrong"
 
     async def several(client: AsyncCodePipelineClient) -> None:
         for _ in left:
-            if chance.random() < 0.5:
-                ends[await disturbed(client)] += 1
-            else:
-                assert succeeded(await acalled(client), 1)
+            moment, disturbance = chance.uniform(0, 0.03), chance.choice(["", "", "cancelled", "timeout"])
+            with anyio.move_on_after(moment if disturbance == "cancelled" else None) as scope:
+                outcome = await acalled(client, timeout=moment if disturbance == "timeout" else None)
+                if isinstance(outcome, RequestTimeoutError):
+                    ends[outcome.limit] += 1
+                else:
+                    assert succeeded(outcome, 1)
+            ends["cancelled"] += scope.cancelled_caught
 
-    async def main() -> None:
-        tasks_before = count_tasks(backend)
-        async with AsyncCodePipelineClient(**options_for(service, max_connections=10, timeout=None)) as client:
+    tasks_before = anyio.get_running_tasks()
+    async with AsyncCodePipelineClient(**options_for(service, max_connections=10, timeout=None)) as client:
+        assert succeeded(await acalled(client), 1)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(30):
+                tasks.start_soon(several, client)
+        service.clear_faults()
+        for _ in range(100):
             assert succeeded(await acalled(client), 1)
-            async with anyio.create_task_group() as tasks:
-                for _ in range(30):
-                    tasks.start_soon(several, client)
-            service.clear_faults()
-            for _ in range(100):
-                assert succeeded(await acalled(client), 1)
-            assert service.open_connections <= 10
-            assert 0 < open_sockets(service) <= 10
-            assert count_tasks(backend) == tasks_before
-        assert count_tasks(backend) == tasks_before
-        assert open_sockets(service) == 0
-        assert service.open_connections == 0
-
-    with caplog.at_level(logging.WARNING):
-        anyio.run(main, backend=backend)
-        gc.collect()
-    assert min(ends["cancelled"], ends["timed out"]) > CALLS // 50, f"not much of each: {ends}"
-    assert not caplog.records
-
-
-def count_tasks(backend: str) -> int:
-    return len(asyncio.all_tasks()) if backend == "asyncio" else trio.lowlevel.current_statistics().tasks_living
+        assert service.open_connections <= 10
+        assert 0 < open_sockets(service) <= 10
+        assert anyio.get_running_tasks() == tasks_before
+    assert anyio.get_running_tasks() == tasks_before
+    assert open_sockets(service) == 0
+    assert service.open_connections == 0
+    gc.collect()
+    assert set(ends) == {"cancelled", "timeout"}
+    assert min(ends.values()) > CALLS // 50, f"not much of each: {ends}"
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def open_sockets(service: LocalCodePipeline) -> int:

@@ -110,7 +110,6 @@ NO_PIPELINE: Final = faults.ErrorResponse(code="PipelineNotFoundException")
     ("events", "polls", "failed"),
     [
         pytest.param(["Succeeded"], 1, 0, id="ended-before"),
-        pytest.param(["Paused", "InProgress", "Paused", "Succeeded"], 4, 0, id="unknown-succeeded"),
         pytest.param([NO_PIPELINE, NOT_FOUND, NOT_FOUND, "InProgress", "Succeeded"], 5, 3, id="not-found"),
         pytest.param([DOWN] * 20 + ["Succeeded"], 7, 6, id="down"),
         pytest.param(["InProgress", REDIRECT, PAGE_404, "Succeeded"], 4, 2, id="pages-in-the-middle"),
@@ -140,15 +139,15 @@ def test_it_waits_until_the_execution_has_ended(
 
 
 @pytest.mark.parametrize(
-    ("changes", "events", "error", "polls"),
+    ("changes", "events", "error"),
     [
-        pytest.param({}, [NOT_FOUND], errors.PipelineExecutionNotFoundException, 1, id="not-found"),
-        pytest.param({}, ["InProgress", DENIED], errors.AccessDeniedException, 2, id="denied"),
-        pytest.param({}, [THROTTLED, PAGE_404], errors.ServiceError, 2, id="page-404-at-first"),
-        pytest.param({}, ["InProgress", faults.ServerError(status_code=501)], errors.ServiceError, 2, id="501"),
-        pytest.param({"credentials": None}, ["Succeeded"], errors.CredentialsError, 1, id="no-credentials"),
+        pytest.param({}, [NOT_FOUND], errors.PipelineExecutionNotFoundException, id="not-found"),
+        pytest.param({}, ["InProgress", DENIED], errors.AccessDeniedException, id="denied"),
+        pytest.param({}, [THROTTLED, PAGE_404], errors.ServiceError, id="page-404-at-first"),
+        pytest.param({}, ["InProgress", faults.ServerError(status_code=501)], errors.ServiceError, id="501"),
+        pytest.param({"credentials": None}, ["Succeeded"], errors.CredentialsError, id="no-credentials"),
         pytest.param(
-            {"endpoint_url": "https://nowhere.test"}, ["Succeeded"], errors.ConnectionFailedError, 1, id="unknown-host"
+            {"endpoint_url": "https://nowhere.test"}, ["InProgress"], errors.ConnectionFailedError, id="unknown-host"
         ),
     ],
 )
@@ -159,7 +158,6 @@ def test_a_failure_that_cannot_pass_ends_a_wait_at_once(
     changes: dict[str, Any],
     events: list[Event],
     error: type[CodePipelineError],
-    polls: int,
 ) -> None:
     """The error itself is raised, and no time is spent on it."""
     play(service, *events)
@@ -167,8 +165,8 @@ def test_a_failure_that_cannot_pass_ends_a_wait_at_once(
     with open_client(**changes) as client, pytest.raises(error) as caught:
         client.wait_for_pipeline_execution(**NAMED, timeout=600.0, on_poll=reports.append)
     assert caught.value is reports[-1].failure
-    check(reports, polls)
-    assert len(service.requests) == (0 if changes else polls)
+    check(reports, len(events))
+    assert len(service.requests) == (0 if changes else len(events))
     assert clock.monotonic() < 6.0
 
 
