@@ -6,6 +6,7 @@ from typing import Any
 
 from codepipeline_client import (
     GetPipelineExecutionOutput,
+    PipelineExecution,
     PipelineExecutionReference,
     PipelineExecutionStatus,
     ResponseMetadata,
@@ -36,6 +37,10 @@ def output(
     )
     metadata = ResponseMetadata(request_id=None, http_status_code=200, http_headers={}, attempts=attempts)
     return GetPipelineExecutionOutput(pipeline_execution=execution, response_metadata=metadata, raw={})
+
+
+def seen(reference: PipelineExecutionReference, status: str = "InProgress") -> PipelineExecution:
+    return output(reference, status).pipeline_execution
 
 
 def refused(code: str, status: int = 400, *, attempts: int = 1) -> ServiceError:

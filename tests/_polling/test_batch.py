@@ -18,12 +18,11 @@ from codepipeline_client import (
     GetPipelineExecutionOutput,
     ParameterValidationError,
     ParameterViolation,
-    PipelineExecution,
     PipelineExecutionReference,
     WaitTimeoutError,
 )
 from codepipeline_client._polling.batch import BatchScheduler, Poll
-from tests._polling.outcomes import config, output, references, refused
+from tests._polling.outcomes import config, output, references, refused, seen
 
 Outcome = str | CodePipelineError
 """What comes of a poll: a status, or a failure."""
@@ -41,10 +40,6 @@ def batch(
 ) -> BatchScheduler:
     """Return a scheduler whose pauses are as long as its intervals."""
     return BatchScheduler(executions, config(**changes), rate, lambda: 0.5, max_in_flight=most)
-
-
-def seen(reference: PipelineExecutionReference, status: str = "InProgress") -> PipelineExecution:
-    return output(reference, status).pipeline_execution
 
 
 def started(scheduler: BatchScheduler, elapsed: float) -> Poll:

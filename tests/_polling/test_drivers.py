@@ -25,7 +25,6 @@ from codepipeline_client import (
     FollowedExecution,
     GetPipelineExecutionOutput,
     OnPoll,
-    PipelineExecution,
     PipelineExecutionReference,
     PollReport,
     WaitTimeoutError,
@@ -37,7 +36,7 @@ from codepipeline_client._polling.drivers import AsyncBatchIterator, Batch, Batc
 from codepipeline_client._polling.schedule import PollSchedule
 from codepipeline_client.clock import Clock, ClosableClock, SystemClock
 from codepipeline_client.testing import FakeClock
-from tests._polling.outcomes import config, output, references, refused
+from tests._polling.outcomes import config, output, references, refused, seen
 from tests.clients import Blocking
 
 SOON: Final = 5.0
@@ -47,10 +46,6 @@ Outcome = BaseException | str
 """What a call raises, or the status of the execution that it returns."""
 
 A, B, C = REFERENCES = references(3)
-
-
-def seen(reference: PipelineExecutionReference, status: str = "InProgress") -> PipelineExecution:
-    return output(reference, status).pipeline_execution
 
 
 @frozen
