@@ -26,15 +26,19 @@ class Clock(Protocol):
 
     def time(self) -> float:
         """Return the time of day, in seconds since the epoch. Signatures carry it."""
+        ...
 
     def monotonic(self) -> float:
         """Return seconds that never run backwards. Limits are measured with it."""
+        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait in this thread."""
+        ...
 
     def sleep_async(self, seconds: float) -> Awaitable[None]:
         """Wait in this task, on asyncio or trio."""
+        ...
 
 
 class SystemClock:

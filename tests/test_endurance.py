@@ -336,9 +336,12 @@ def begin(
         has_begun.set()
         release.wait()
 
-    def provider() -> Credentials:
+    def begins(*_: object) -> Credentials:
         has_begun.set()
         return service.credentials
+
+    def very_long(*_: object, **__: object) -> float:
+        return 1e6
 
     match middle:
         case "silence" | "body":
@@ -347,11 +350,11 @@ def begin(
             return {"max_connections": 1}
         case "connect":
             url = f"http://127.0.0.1:{full_listener(stack).getsockname()[1]}"
-            return {"endpoint_url": url, "credentials": provider}
+            return {"endpoint_url": url, "credentials": begins}
         case "pause":
-            patch.setattr(retry, "backoff", lambda *_, **__: 1e6)
+            patch.setattr(retry, "backoff", very_long)
             service.put_error("ThrottlingException")
-            return {"on_attempt": lambda _: has_begun.set(), "clock": SystemClock()}
+            return {"on_attempt": begins, "clock": SystemClock()}
         case "credentials":
             return {"credentials": waits}
         case "ca-files":

@@ -67,7 +67,10 @@ def alarm() -> Iterator[Alarm]:
     before = signal.getsignal(signal.SIGALRM)
 
     def set_alarm(seconds: float, action: Callable[[], object]) -> None:
-        signal.signal(signal.SIGALRM, lambda *_: action())
+        def handle(*_: object) -> None:
+            action()
+
+        signal.signal(signal.SIGALRM, handle)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
     yield set_alarm

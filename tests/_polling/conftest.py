@@ -38,4 +38,7 @@ def options(service: LocalCodePipeline, clock: FakeClock) -> dict[str, Any]:
 
 @pytest.fixture(params=KINDS)
 def open_client(request: pytest.FixtureRequest, options: dict[str, Any]) -> Open:
-    return lambda **changes: opened(request.param, **{**options, **changes})
+    def open_client(**changes: Any) -> AbstractContextManager[Any]:
+        return opened(request.param, **{**options, **changes})
+
+    return open_client
