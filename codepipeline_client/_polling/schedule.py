@@ -12,27 +12,18 @@ from typing import Final, TypeAlias
 
 from attrs import define, field
 
+from .. import errors
 from .._call.retry import PERMANENT_STATUSES, THROTTLING, classify
-from ..errors import (
-    CodePipelineError,
-    ConnectionFailedError,
-    PipelineExecutionNotFoundException,
-    PipelineNotFoundException,
-    RequestAbortedException,
-    RequestTimeoutError,
-    ResponseDecodeError,
-    ServiceError,
-    WaitTimeoutError,
-)
 from ..models import PipelineExecution
 from ..operations.get_pipeline_execution import GetPipelineExecutionOutput
 from ..waiting import PipelineExecutionReference, PollConfig, PollReport
 
 _GROWTH: Final = 1.5
 _THROTTLED_GROWTH: Final = 2.0
-_NOT_FOUND: Final = (PipelineExecutionNotFoundException, PipelineNotFoundException)
+_PASSING: Final = (errors.RequestTimeoutError, errors.RequestAbortedException)
+_NOT_FOUND: Final = (errors.PipelineExecutionNotFoundException, errors.PipelineNotFoundException)
 
-Outcome: TypeAlias = GetPipelineExecutionOutput | CodePipelineError
+Outcome: TypeAlias = GetPipelineExecutionOutput | errors.CodePipelineError
 """What a poll returns or raises."""
 
 
@@ -52,7 +43,7 @@ class PollSchedule:
     """The last poll is made so many seconds before the end of the time, or a tenth of the time if that is less."""
     execution: PipelineExecution | None = field(default=None, init=False)
     """The execution as it was last seen."""
-    error: CodePipelineError | None = field(default=None, init=False)
+    error: errors.CodePipelineError | None = field(default=None, init=False)
     """Why the wait is over. None while it goes on, and after a terminal status."""
     due: float = field(default=0.0, init=False)
     """When the next poll is due, in seconds since the wait began."""
@@ -64,7 +55,7 @@ class PollSchedule:
     _timeout: float = field(init=False)
     _interval: float = field(init=False)
     _taken: PipelineExecution | None = field(default=None, init=False)
-    _failure: CodePipelineError | None = field(default=None, init=False)
+    _failure: errors.CodePipelineError | None = field(default=None, init=False)
     _seen_at: float = field(default=0.0, init=False)
     _has_response: bool = field(default=False, init=False)
     _is_last: bool = field(default=False, init=False)
@@ -97,7 +88,7 @@ class PollSchedule:
         """Record a poll that ended *elapsed* seconds after the wait began. Return its report."""
         self.polls += 1
         execution = None
-        if isinstance(outcome, CodePipelineError):
+        if isinstance(outcome, errors.CodePipelineError):
             self._failure = outcome
             is_over = not self._overlooks(outcome, elapsed)
             self.error = outcome if is_over else None
@@ -120,7 +111,7 @@ class PollSchedule:
             pause=pause,
         )
 
-    def timed_out(self, elapsed: float) -> WaitTimeoutError:
+    def timed_out(self, elapsed: float) -> errors.WaitTimeoutError:
         """Return the error of a wait whose time is over, *elapsed* seconds after it began."""
         which = f"execution {self.reference.pipeline_execution_id} of pipeline {self.reference.pipeline_name}"
         counts = f"{elapsed:.1f} seconds ({self.polls} polls, {self.failures} of them failed)"
@@ -130,7 +121,7 @@ class PollSchedule:
         else:
             status = f"{self.execution.status:.100}"
             message = f"{which} was still {status} after {counts}: the wait is over, the execution itself goes on"
-        error = WaitTimeoutError(
+        error = errors.WaitTimeoutError(
             message, execution=self.execution, polls=self.polls, seconds=elapsed, failures=self.failures
         )
         error.__cause__ = self._failure
@@ -146,9 +137,9 @@ class PollSchedule:
         self._is_last = pause >= left
         return min(pause, left)
 
-    def _overlooks(self, failure: CodePipelineError, elapsed: float) -> bool:
+    def _overlooks(self, failure: errors.CodePipelineError, elapsed: float) -> bool:
         """Record a failed poll. Return whether the wait goes on."""
-        self._has_response = self._has_response or isinstance(failure, ServiceError | ResponseDecodeError)
+        self._has_response = self._has_response or isinstance(failure, errors.ServiceError | errors.ResponseDecodeError)
         if isinstance(failure, _NOT_FOUND) and elapsed - self._seen_at < self._config.not_found_grace:
             self._interval = self._config.poll_interval
             return True
@@ -158,17 +149,18 @@ class PollSchedule:
         self._interval = self._longer(_THROTTLED_GROWTH if classify(failure) is THROTTLING else _GROWTH)
         return True
 
-    def _may_pass(self, failure: CodePipelineError) -> bool:
+    def _may_pass(self, failure: errors.CodePipelineError) -> bool:
         """Return whether a later poll may succeed. A wait overlooks more than the retries of a call do."""
-        if classify(failure) is not None or isinstance(failure, RequestTimeoutError | RequestAbortedException):
+        if classify(failure) is not None or isinstance(failure, _PASSING):
             return True
-        if isinstance(failure, ServiceError | ResponseDecodeError):
+        if isinstance(failure, errors.ServiceError | errors.ResponseDecodeError):
             status = failure.http_status_code
             # Without an error code the response may not be the service's, but the page of a proxy.
-            is_untrusted = isinstance(failure, ResponseDecodeError) or failure.code == str(status)
+            is_untrusted = isinstance(failure, errors.ResponseDecodeError) or failure.code == str(status)
             passes = status >= 500 or status in (408, 425) or (is_untrusted and self.execution is not None)
             return passes and status not in PERMANENT_STATUSES
-        return isinstance(failure, ConnectionFailedError) and self._has_response  # a host that was found will be again
+        # A host that was found once will be found again.
+        return isinstance(failure, errors.ConnectionFailedError) and self._has_response
 
     def _longer(self, factor: float) -> float:
         return min(self._interval * factor, self._config.max_poll_interval)
