@@ -11,20 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codepipeline_client import (
-    CodePipelineError,
-    ConfigurationError,
-    CredentialsError,
     FollowedExecution,
     GetPipelineExecutionOutput,
-    ParameterValidationError,
     ParameterViolation,
     PipelineExecutionReference,
-    WaitTimeoutError,
+    errors,
 )
 from codepipeline_client._polling.batch import BatchScheduler, Poll
 from tests._polling.outcomes import config, output, references, refused, seen
 
-Outcome = str | CodePipelineError
+Outcome = str | errors.CodePipelineError
 """What comes of a poll: a status, or a failure."""
 
 A, B, C, D = references(4)
@@ -135,12 +131,12 @@ def test_a_poll_may_take_what_is_left_of_the_time(timeout: float | None, within:
         pytest.param(refused("TooManyRequests", 429), 1 / 7, id="throttled-by-status"),
         pytest.param(refused("PipelineNotFoundException"), 0.1, id="refused"),
         pytest.param(
-            ParameterValidationError("GetPipelineExecution", (ParameterViolation("x", "y"),)), 0.0, id="unsent"
+            errors.ParameterValidationError("GetPipelineExecution", (ParameterViolation("x", "y"),)), 0.0, id="unsent"
         ),
     ],
 )
 def test_the_rate_limit_counts_each_request(
-    outcome: CodePipelineError | GetPipelineExecutionOutput, wait: float
+    outcome: errors.CodePipelineError | GetPipelineExecutionOutput, wait: float
 ) -> None:
     """Retries, too; and a throttle lowers it."""
     scheduler = batch([A, B], rate=10.0)
@@ -200,7 +196,7 @@ def test_when_the_time_is_over_the_rest_ends() -> None:
     ends = taken(scheduler)
     assert [(followed.reference, followed.execution) for followed in ends] == [(B, None), (C, None), (A, seen(A))]
     assert [getattr(followed.error, "polls", None) for followed in ends] == [0, 0, 1]
-    assert {type(followed.error) for followed in ends} == {WaitTimeoutError}
+    assert {type(followed.error) for followed in ends} == {errors.WaitTimeoutError}
     assert not end(scheduler, in_flight, "Succeeded", 10.1)
     assert scheduler.next(11.0) is None
 
@@ -208,15 +204,15 @@ def test_when_the_time_is_over_the_rest_ends() -> None:
 @pytest.mark.parametrize(
     "failure",
     [
-        pytest.param(ConfigurationError("closed"), id="closed"),
-        pytest.param(CredentialsError("none"), id="no-credentials"),
+        pytest.param(errors.ConfigurationError("closed"), id="closed"),
+        pytest.param(errors.CredentialsError("none"), id="no-credentials"),
         pytest.param(refused("ExpiredTokenException", 403), id="expired"),
         pytest.param(refused("ExpiredToken", 403), id="expired-by-its-other-name"),
         pytest.param(refused("InvalidClientTokenId", 403), id="unknown-access-key"),
         pytest.param(refused("UnrecognizedClientException", 403), id="unrecognized"),
     ],
 )
-def test_what_concerns_all_ends_all_without_a_further_poll(failure: CodePipelineError) -> None:
+def test_what_concerns_all_ends_all_without_a_further_poll(failure: errors.CodePipelineError) -> None:
     """In the order in which they were due, each with a copy of the error, which says that nothing was sent."""
     failure.__cause__ = KeyError("x")
     scheduler = batch([A, B, C, D], rate=1000.0)
@@ -260,7 +256,7 @@ def test_whatever_happens_each_ends_exactly_once(
 ) -> None:
     """In any order of polls that end, fail, are interrupted or end too late."""
     failures = {code: refused(code) for code in ("ThrottlingException", "AccessDeniedException")}
-    outcomes: dict[str, Outcome] = {"credentials": CredentialsError("none"), **failures}
+    outcomes: dict[str, Outcome] = {"credentials": errors.CredentialsError("none"), **failures}
     outcomes |= {status: status for status in ("InProgress", "Stopping", "Succeeded", "Failed")}
     rate = data.draw(st.sampled_from([0.5, 10.0, 1000.0]))
     scheduler = batch(references(number), most=most, timeout=timeout, rate=rate)

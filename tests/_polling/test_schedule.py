@@ -11,17 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client import (
-    CodePipelineError,
-    ConfigurationError,
-    ConnectionFailedError,
-    CredentialsError,
-    GetPipelineExecutionOutput,
-    RequestTimeoutError,
-    ResponseDecodeError,
-    TransportError,
-    WaitTimeoutError,
-)
+from codepipeline_client import GetPipelineExecutionOutput, errors
 from codepipeline_client._polling.schedule import Outcome, PollSchedule
 from tests._polling.outcomes import config, output, references, refused
 
@@ -33,18 +23,18 @@ def seen(status: str = "InProgress", **fields: Any) -> GetPipelineExecutionOutpu
     return output(REFERENCE, status, **fields)
 
 
-def unknown_host() -> ConnectionFailedError:
-    failure = ConnectionFailedError("no such host")
+def unknown_host() -> errors.ConnectionFailedError:
+    failure = errors.ConnectionFailedError("no such host")
     failure.may_pass = False
     return failure
 
 
-def odd(status: int = 200) -> ResponseDecodeError:
-    return ResponseDecodeError("odd", http_status_code=status, request_id=None)
+def odd(status: int = 200) -> errors.ResponseDecodeError:
+    return errors.ResponseDecodeError("odd", http_status_code=status, request_id=None)
 
 
-def late(limit: str) -> RequestTimeoutError:
-    return RequestTimeoutError("silent", limit=limit)
+def late(limit: str) -> errors.RequestTimeoutError:
+    return errors.RequestTimeoutError("silent", limit=limit)
 
 
 THROTTLE: Final = refused("ThrottlingException")
@@ -64,7 +54,7 @@ def paused(polls: PollSchedule, outcome: Outcome, elapsed: float) -> float:
     return pause
 
 
-def ended(polls: PollSchedule, outcome: Outcome, elapsed: float) -> CodePipelineError | None:
+def ended(polls: PollSchedule, outcome: Outcome, elapsed: float) -> errors.CodePipelineError | None:
     """Record a poll that ends the wait, and return its error."""
     assert polls.record(outcome, elapsed).pause is None
     return polls.error
@@ -78,11 +68,11 @@ def walk(polls: PollSchedule, *outcomes: Outcome) -> list[float]:
     return pauses
 
 
-def run_out(polls: PollSchedule, outcomes: Iterator[Outcome]) -> WaitTimeoutError:
+def run_out(polls: PollSchedule, outcomes: Iterator[Outcome]) -> errors.WaitTimeoutError:
     """Poll in no time until the time is over, and return the error."""
     while polls.record(next(outcomes), polls.due).pause is not None:
         pass
-    assert isinstance(polls.error, WaitTimeoutError)
+    assert isinstance(polls.error, errors.WaitTimeoutError)
     return polls.error
 
 
@@ -99,7 +89,7 @@ def run_out(polls: PollSchedule, outcomes: Iterator[Outcome]) -> WaitTimeoutErro
         pytest.param([seen(), seen(), seen(artifact_revisions=())], [2, 3, 2], id="revisions-change"),
         pytest.param([THROTTLE, THROTTLE, seen(), seen(), THROTTLE, seen()], [4, 8, 2, 3, 6, 9], id="throttled"),
         pytest.param([refused("500", 500), odd(), seen(), odd()], [3, 4.5, 2, 3], id="failures"),
-        pytest.param([ConnectionFailedError("reset")] * 2, [3, 4.5], id="lost-connections"),
+        pytest.param([errors.ConnectionFailedError("reset")] * 2, [3, 4.5], id="lost-connections"),
         pytest.param([NOT_FOUND] * 3 + [seen(), seen(), NOT_FOUND, NOT_FOUND], [2, 2, 2, 2, 3, 2, 2], id="not-found"),
     ],
 )
@@ -138,7 +128,7 @@ def test_the_last_poll_is_shortly_before_the_end(timeout: float, last: float, ou
     polls = schedule(timeout=timeout, not_found_grace=WEEK)
     error = run_out(polls, repeat(outcome))
     assert error.seconds == polls.due == pytest.approx(last)
-    assert error.__cause__ is (outcome if isinstance(outcome, CodePipelineError) else None)
+    assert error.__cause__ is (outcome if isinstance(outcome, errors.CodePipelineError) else None)
 
 
 @pytest.mark.parametrize(("elapsed", "pause"), [(8.0, 1.0), (7.0, 2.0)], ids=["cut-short", "not-cut"])
@@ -146,13 +136,13 @@ def test_a_clock_that_falls_short_makes_no_second_last_poll(elapsed: float, paus
     """The pause before the last poll was a little too short."""
     polls = schedule(timeout=10.0)
     assert paused(polls, seen(), elapsed) == pause
-    assert isinstance(ended(polls, seen(), 8.999), WaitTimeoutError)
+    assert isinstance(ended(polls, seen(), 8.999), errors.WaitTimeoutError)
 
 
 @pytest.mark.parametrize(
     ("outcome", "error"),
     [
-        pytest.param(late("timeout"), WaitTimeoutError, id="took-all-the-time"),
+        pytest.param(late("timeout"), errors.WaitTimeoutError, id="took-all-the-time"),
         pytest.param(seen("Failed"), type(None), id="terminal"),
         pytest.param(NOT_FOUND, type(NOT_FOUND), id="not-found"),
     ],
@@ -179,7 +169,7 @@ def test_a_poll_may_take_what_is_left(timeout: float, elapsed: float, expected: 
 # What ends a wait
 
 
-PASSING: Final[dict[str, CodePipelineError]] = {
+PASSING: Final[dict[str, errors.CodePipelineError]] = {
     "throttled": THROTTLE,
     "throttled-bare": refused("429", 429),
     "throttled-503": refused("SlowDown", 503),
@@ -192,21 +182,21 @@ PASSING: Final[dict[str, CodePipelineError]] = {
     "aborted": refused("RequestAbortedException"),
     "odd-408": odd(408),
     "odd-520": odd(520),
-    "reset": ConnectionFailedError("reset"),
-    "transport": TransportError("broke"),
+    "reset": errors.ConnectionFailedError("reset"),
+    "transport": errors.TransportError("broke"),
     "read-timeout": late("read_timeout"),
     "connect-timeout": late("connect_timeout"),
     "timeout": late("timeout"),
     "odd": odd(),
 }
-UNTRUSTED: Final[dict[str, CodePipelineError]] = {
+UNTRUSTED: Final[dict[str, errors.CodePipelineError]] = {
     "redirect": refused("302", 302),
     "page-404": refused("404", 404),
     "page-403": refused("403", 403),
     "odd-302": odd(302),
     "odd-400": odd(400),
 }
-LASTING: Final[dict[str, CodePipelineError]] = {
+LASTING: Final[dict[str, errors.CodePipelineError]] = {
     "execution-not-found": NOT_FOUND,
     "pipeline-not-found": refused("PipelineNotFoundException"),
     "denied": refused("AccessDeniedException", 403),
@@ -218,9 +208,9 @@ LASTING: Final[dict[str, CodePipelineError]] = {
     "not-implemented-bare": refused("501", 501),
     "http-version": refused("505", 505),
     "odd-501": odd(501),
-    "credentials": CredentialsError("none"),
-    "configuration": ConfigurationError("this client is closed"),
-    "another": CodePipelineError("?"),
+    "credentials": errors.CredentialsError("none"),
+    "configuration": errors.ConfigurationError("this client is closed"),
+    "another": errors.CodePipelineError("?"),
 }
 ROWS: Final = [
     *(pytest.param(failure, True, True, id=name) for name, failure in PASSING.items()),
@@ -230,7 +220,7 @@ ROWS: Final = [
 
 
 @pytest.mark.parametrize(("failure", "at_first", "later"), ROWS)
-def test_which_failures_end_a_wait(failure: CodePipelineError, at_first: bool, later: bool) -> None:
+def test_which_failures_end_a_wait(failure: errors.CodePipelineError, at_first: bool, later: bool) -> None:
     """Once the execution was seen, a response that may not be the service's passes: the endpoint is no wrong one."""
     for is_seen, passes in ((False, at_first), (True, later)):
         polls = schedule()
@@ -254,8 +244,8 @@ def test_only_a_terminal_status_ends_the_wait(status: str, other: str) -> None:
 def test_an_unknown_host_passes_after_any_response(response: Outcome) -> None:
     """A resolver that fails for an hour ends no wait; a name that is wrong from the beginning does."""
     polls = schedule()
-    walk(polls, ConnectionFailedError("refused"), late("connect_timeout"))
-    assert isinstance(ended(polls, unknown_host(), 9.0), ConnectionFailedError)
+    walk(polls, errors.ConnectionFailedError("refused"), late("connect_timeout"))
+    assert isinstance(ended(polls, unknown_host(), 9.0), errors.ConnectionFailedError)
     walk(schedule(), response, unknown_host(), unknown_host())
 
 
@@ -320,7 +310,8 @@ def test_a_timeout_says_what_was_seen_and_how_often_it_was_polled(
     name = f"execution {REFERENCE.pipeline_execution_id} of pipeline web"
     assert str(error).startswith(f"{name} was {start}: the wait is over, ")
     assert str(error).endswith(end)
-    assert error.__cause__ is (outcomes[-1] if outcomes and isinstance(outcomes[-1], CodePipelineError) else None)
+    last = outcomes[-1] if outcomes else None
+    assert error.__cause__ is (last if isinstance(last, errors.CodePipelineError) else None)
     assert (error.execution, error.polls, error.failures) == (polls.execution, polls.polls, polls.failures)
     assert (error.seconds, error.attempts) == (600.0, 0)
 
