@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext, suppress
 from functools import partial
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import TYPE_CHECKING, Any, Final, assert_type, cast
 
 import anyio
@@ -329,20 +329,16 @@ def test_a_watch_may_be_left_in_the_middle(open_client: Open, service: LocalCode
     assert clock.slept == ()
 
 
-class InterruptingClock(FakeClock):
-    """A clock on which every other pause is interrupted, as by Ctrl-C or a cancellation."""
-
-    interrupts = 0
-
-    def sleep(self, seconds: float) -> None:
-        self.interrupts += 1
-        if self.interrupts % 2:
-            raise InterruptedError
-        super().sleep(seconds)
-
-
 def test_an_interrupted_watch_may_go_on(open_client: Open, service: LocalCodePipeline) -> None:
     """It loses neither a change nor its end, be it an error, and repeats no poll. Then it yields nothing more."""
+    interrupts = cycle([True, False])  # every other pause, as by Ctrl-C or a cancellation
+
+    class InterruptingClock(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            if next(interrupts):
+                raise InterruptedError
+            super().sleep(seconds)
+
     play(service, "InProgress", "Stopping", NOT_FOUND)
     with open_client(clock=InterruptingClock()) as client:
         watch = client.watch_pipeline_execution(**NAMED, timeout=600.0)
