@@ -43,15 +43,9 @@ class CodePipelineError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
 
-    def __reduce__(self) -> tuple[Callable[..., CodePipelineError], tuple[object, ...], dict[str, object]]:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...], dict[str, object]]:
         """Pickle and copy with every field: the default would call the constructor with the message alone."""
-        return _restored, (type(self), self.args), dict(self.__dict__)
-
-
-def _restored(kind: type[CodePipelineError], args: tuple[object, ...]) -> CodePipelineError:
-    error = kind.__new__(kind)
-    error.args = args  # not through __new__: OSError's drops them
-    return error
+        return type(self).__new__, (type(self),), {"args": self.args, **self.__dict__}
 
 
 class ConfigurationError(CodePipelineError):
