@@ -1,24 +1,28 @@
 """
 An execution and its parts, as frozen attrs classes.
 
-No wire name and no client is known here. What needs some reading (a commit, a console page) is a property; how it is
-read is in the modules beside this one.
+No wire name and no client is known here. How a revision is read, and what a notebook shows, is in the modules beside
+this one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Self, cast
+from urllib.parse import quote
 
 from attrs import AttrsInstance, asdict, field, frozen
 
 from .. import errors
 from ..errors import shorten
-from .console import execution_page
 from .enums import ExecutionMode, ExecutionType, OpenEnum, PipelineExecutionStatus, TriggerType
-from .revisions import Reading, read
+from .revisions import CONSOLE_HOSTS, Reading, read
+
+_REGION: Final = "(?!us-iso|eu-iso)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+"""A region whose console has a public address, if it exists: no isolated one has."""
 
 
 @frozen(kw_only=True)
@@ -149,7 +153,14 @@ class PipelineExecution:
     @property
     def console_url(self) -> str | None:
         """The execution's page in the AWS console. None without a region, and where consoles have no public address."""
-        return execution_page(self.region_name, self.pipeline_name, self.pipeline_execution_id)
+        region = (self.region_name or "").lower()
+        names = (self.pipeline_name, self.pipeline_execution_id)
+        if not re.fullmatch(_REGION, region) or {*names} & {"", ".", ".."}:  # no URL can hold these names
+            return None
+        host = next(host for prefix, host in CONSOLE_HOSTS.items() if region.startswith(prefix))
+        pipeline, execution = (quote(name, safe="", errors="replace") for name in names)
+        page = f"codesuite/codepipeline/pipelines/{pipeline}/executions/{execution}/visualization"
+        return f"https://{region}.{host}/{page}?region={region}"
 
     @property
     def variable_values(self) -> Mapping[str, str]:
@@ -228,15 +239,14 @@ class ResponseMetadata:
 
 
 def _json_members(value: AttrsInstance) -> dict[str, object]:
-    return asdict(value, value_serializer=_json_value)
+    def plain(_instance: object, _field: object, member: object) -> object:
+        if isinstance(member, datetime):
+            return member.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if isinstance(member, tuple):
+            return [*cast("tuple[object, ...]", member)]
+        return member.value if isinstance(member, OpenEnum) else member
 
-
-def _json_value(_instance: object, _field: object, value: object) -> object:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, tuple):
-        return [*cast("tuple[object, ...]", value)]
-    return value.value if isinstance(value, OpenEnum) else value
+    return asdict(value, value_serializer=plain)
 
 
 _OUTCOME_ERRORS: Final[Mapping[PipelineExecutionStatus, type[errors.PipelineExecutionOutcomeError]]] = {

@@ -13,8 +13,13 @@ from contextlib import suppress
 from typing import Final, NamedTuple, cast
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
-from .console import CONSOLE_HOSTS
-
+CONSOLE_HOSTS: Final = {
+    "cn-": "console.amazonaws.cn",
+    "us-gov-": "console.amazonaws-us-gov.com",
+    "eusc-": "console.amazonaws-eusc.eu",
+    "": "console.aws.amazon.com",
+}
+"""By the prefix of the region's name. In a URL, a region's name and other labels may precede the host."""
 _URL: Final = r"[!#-;=?-\[\]_a-z~]+"
 """The characters of RFC 3986. A browser, a terminal or a chat may read any other as something else."""
 _HOST: Final = r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+"

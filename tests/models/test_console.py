@@ -12,15 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client.models.console import CONSOLE_HOSTS, execution_page
 from codepipeline_client.testing import make_pipeline_execution
 
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
 
 
+def page_of(region_name: str | None, pipeline_name: str = "web", execution_id: str = ID) -> str | None:
+    return make_pipeline_execution(
+        pipeline_name=pipeline_name, pipeline_execution_id=execution_id, region_name=region_name
+    ).console_url
+
+
 def test_the_page_of_an_execution_is_where_the_console_has_it() -> None:
-    execution = make_pipeline_execution(pipeline_name="web", pipeline_execution_id=ID, region_name="eu-west-1")
-    assert execution.console_url == (
+    assert page_of("eu-west-1") == (
         "https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web"
         f"/executions/{ID}/visualization?region=eu-west-1"
     )
@@ -41,7 +45,7 @@ def test_the_page_of_an_execution_is_where_the_console_has_it() -> None:
     ],
 )
 def test_the_region_tells_the_host(region_name: str | None, host: str | None) -> None:
-    url = execution_page(region_name, "web", ID)
+    url = page_of(region_name)
     assert (None if url is None else urlsplit(url).hostname) == host
 
 
@@ -63,14 +67,14 @@ def test_every_region_that_botocore_knows_has_the_console_of_its_partition(parti
     regions: list[str] = [region for region in partition["regions"] if not region.endswith("-global")]
     assert regions or host is None
     for region in regions:
-        url = execution_page(region, "web", ID)
+        url = page_of(region)
         assert (url and urlsplit(url).hostname) == (host and f"{region}.{host}")
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_name_that_a_browser_takes_out_of_the_path_has_no_page(name: str) -> None:
-    assert execution_page("eu-west-1", name, ID) is None
-    assert execution_page("eu-west-1", "web", name) is None
+    assert page_of("eu-west-1", name) is None
+    assert page_of("eu-west-1", "web", name) is None
 
 
 NAMES = st.text(st.characters()) | st.sampled_from(["a/b", "../..", "a?b=c", "a#b", "%2e%2e", "a@b", "\ud83d"])
@@ -79,15 +83,12 @@ NAMES = st.text(st.characters()) | st.sampled_from(["a/b", "../..", "a?b=c", "a#
 @given(st.sampled_from(["eu-west-1", "cn-north-1"]) | st.text(st.characters()), NAMES, NAMES)
 def test_no_text_breaks_out_of_the_address(region_name: str, pipeline_name: str, execution_id: str) -> None:
     """Whatever the names hold, they stay in their places, and half a character does not raise."""
-    execution = make_pipeline_execution(
-        pipeline_name=pipeline_name, pipeline_execution_id=execution_id, region_name=region_name
-    )
-    url = execution.console_url
+    url = page_of(region_name, pipeline_name, execution_id)
     if url is None:
         return
     parts = urlsplit(url)
     assert url.isascii()
-    assert (parts.hostname or "").endswith(tuple(CONSOLE_HOSTS.values()))
+    assert (parts.hostname or "").endswith(tuple(HOST_OF.values()))
     assert parse_qs(parts.query) == {"region": [region_name.lower()]}
     assert parts.fragment == ""
     *_, pipelines, name, executions, shown_id, page = parts.path.split("/")
