@@ -25,7 +25,7 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
     columns = width(sys.stdout)
     with prepared_streams():
         try:
-            code: int = commands.main(
+            code: int | None = commands.main(
                 args,
                 prog_name=PROGRAM,
                 standalone_mode=False,
@@ -41,7 +41,7 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
             complain(error.format_message().rstrip("."), hint_about(error))
         except click.Abort:
             code = ExitCode.INTERRUPTED
-    return code
+    return code or ExitCode.SUCCEEDED
 
 
 @click.group(
@@ -143,7 +143,7 @@ def watch(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: 
     help="Region that requests must be signed for.",
 )
 @click.pass_obj
-def serve(clock: Clock, *, port: int, region_name: str) -> ExitCode:
+def serve(clock: Clock, *, port: int, region_name: str) -> None:
     """
     Serve sample executions on this machine, until Ctrl-C.
 
@@ -153,12 +153,11 @@ def serve(clock: Clock, *, port: int, region_name: str) -> ExitCode:
     from .local import serve_samples
 
     serve_samples(clock, port=port, region_name=region_name)
-    return ExitCode.SUCCEEDED
 
 
 @commands.command()
 @click.pass_obj
-def demo(clock: Clock) -> ExitCode:
+def demo(clock: Clock) -> None:
     """
     Follow a sample execution on this machine, in a few seconds.
 
@@ -167,7 +166,6 @@ def demo(clock: Clock) -> ExitCode:
     from .local import demonstrate
 
     demonstrate(clock)
-    return ExitCode.SUCCEEDED
 
 
 def _client(clock: Clock, options: dict[str, Any]) -> FollowingClient:

@@ -23,8 +23,6 @@ from ..waiting import PollReport
 from . import output
 
 _FRAMES_PER_SECOND: Final = 8
-_SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_ASCII_SPINNER: Final = "|/-\\"
 _PATIENCE: Final = 5.0
 """Seconds to wait until the view is cleared: a terminal that accepts no output must not hang the program."""
 
@@ -38,15 +36,14 @@ class LiveView:
 
     def __init__(self, clock: Clock, stream: TextIO, may_prompt: Callable[[], bool]) -> None:
         """Prepare to draw on *stream*, which must be a terminal's."""
-        self.last: PollReport | None = None
-        """The last poll."""
+        self.last: PollReport
+        """The last poll. Not set before the first."""
+        self.seen: PipelineExecution | None = None
+        """The execution as it was seen last."""
         self._clock = clock
         self._may_prompt = may_prompt
         self._began = clock.monotonic()
-        self._which = ""
-        self._seen: PipelineExecution | None = None
         self._clear: Callable[[], object] | None = None
-        self._stream = stream
         # Older versions of rich take an empty NO_COLOR for one that is set.
         self._console = Console(file=stream, force_terminal=True, no_color=bool(os.environ.get("NO_COLOR")))
 
@@ -57,9 +54,8 @@ class LiveView:
 
     def polled(self, report: PollReport) -> None:
         """Show the result of the poll."""
-        self.last, reference = report, report.reference
-        self._which = printable(f"{reference.pipeline_name} {reference.pipeline_execution_id}")
-        self._seen = report.execution or self._seen
+        self.last = report
+        self.seen = report.execution or self.seen
         if self._clear is None and report.pause is not None:
             self._draw()
 
@@ -89,18 +85,19 @@ class LiveView:
             words = output.without_commands(words).encode(options.encoding, "backslashreplace").decode(options.encoding)
             return Text(words, style)
 
-        seen, seconds, report = self._seen, self._clock.monotonic() - self._began, self.last
-        spinner = _ASCII_SPINNER if options.ascii_only else _SPINNER
+        seen, seconds, report = self.seen, self._clock.monotonic() - self._began, self.last
+        spinner = "|/-\\" if options.ascii_only else "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+        frame = spinner[int(seconds * _FRAMES_PER_SECOND) % len(spinner)]
         status = output.status_words(seen.status) if seen else "waiting"
         style = output.status_colour(seen.status) if seen else ""
-        frame = spinner[int(seconds * _FRAMES_PER_SECOND) % len(spinner)]
-        yield text(f"{frame} {status}", style) + text(f"  {output.elapsed(seconds)}  {self._which}")
+        which = printable(f"{report.reference.pipeline_name} {report.reference.pipeline_execution_id}")
+        yield text(f"{frame} {status}", style) + text(f"  {output.elapsed(seconds)}  {which}")
         if seen is not None:
             trigger = (seen.trigger.trigger_type, seen.trigger.trigger_detail) if seen.trigger else ()
             cause = "  ".join(printable(part) for part in trigger if part)
             facts = output.revision_words(seen), cause, output.first_line(seen.status_summary)
             yield from (text(f"  {fact}") for fact in facts if fact)
-        if report is not None and report.failure is not None and report.pause is not None:
+        if report.failure is not None and report.pause is not None:
             again = output.remaining(report.seconds + report.pause - seconds)
             yield text(f"  {output.failure_words(report.failure)}, retrying in {again}", "yellow")
 
@@ -120,7 +117,7 @@ class LiveView:
                         if is_over.wait(1 / _FRAMES_PER_SECOND):
                             break
             except OSError:  # the terminal's window was closed: the wait goes on
-                output.discard_output(self._stream)
+                output.discard_output(self._console.file)
             is_cleared.set()
 
         def clear() -> None:

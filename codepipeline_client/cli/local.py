@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -136,7 +135,8 @@ def demonstrate(clock: Clock) -> None:
     """Follow an execution by signed requests over HTTP, and print what happened."""
     say("\n".join(fitted("Follows a sample execution on this machine: no account, no network.")) + "\n")
     attempts: list[AttemptReport] = []
-    with LocalCodePipeline(now=clock.time) as endpoint, _without_settings():
+    _hide_settings()
+    with LocalCodePipeline(now=clock.time) as endpoint:
         reference = endpoint.script_execution(_steps(3.0, _SUCCEEDED))
         client = FollowingClient(
             region_name=endpoint.region_name,
@@ -174,16 +174,8 @@ def _steps(seconds: float, end: PipelineExecution) -> tuple[Shown | PipelineExec
     return Shown(evolve(running, artifact_revisions=()), polls=1), Shown(running, seconds=seconds), end
 
 
-@contextmanager
-def _without_settings() -> Generator[None]:
-    """Hide this machine's AWS settings, so that no error in them ends the demo."""
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith("AWS_"):
-            del os.environ[name]
+def _hide_settings() -> None:
+    """Hide this machine's AWS settings from this process, so that no error in them ends the demo."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
     os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from math import ceil
-from typing import Final, TextIO
+from typing import IO, Final, TextIO
 
 import attrs
 import click
@@ -30,20 +30,8 @@ from .exit_codes import PROGRAM
 
 _NARROW: Final = 60
 """Columns below which a label gets a line of its own, so that an id still fits behind the margin."""
-_GAP: Final = 2
-_ID: Final = 40
-"""Characters of a revision's id that are shown at most, unless it is a commit hash."""
 _NO_READER: Final = (errno.EPIPE, errno.EINVAL)
 """Errors of a write to a pipe without a reader; the second is Windows'."""
-_COMMANDS: Final = ((re.compile(r"(?m)^( *):(?=:)"), r"\1\\u003a"), (re.compile(r"##(?=\w*\[)"), r"#\\u0023"))
-"""
-The commands that build servers read from a log, and their replacements: GitHub's ``::`` at the beginning of a line, and
-``##[``, ``##vso[`` and ``##teamcity[`` of others anywhere.
-
-Each replacement is JSON's escape for the same character, so JSON with these commands in its strings keeps its meaning.
-https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
-https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
-"""
 _UNKNOWN: Final = "(not given)"
 _FAILURES: Final[tuple[tuple[type[errors.CodePipelineError], str], ...]] = (
     (errors.PipelineNotFoundException, "no such pipeline yet"),
@@ -78,14 +66,13 @@ def as_json(execution: PipelineExecution, metadata: ResponseMetadata | None = No
 def as_table(rows: Iterable[Row]) -> str:
     """Return the *rows* that have lines for stdout, with the labels in a column, or above on a narrow terminal."""
     shown = [(label, lines) for label, lines in rows if lines]
-    columns = width(sys.stdout)
-    is_narrow = columns is not None and columns < _NARROW
-    margin = " " * (_GAP if is_narrow else max(len(label) for label, _ in shown) + _GAP)
+    is_narrow = (width(sys.stdout) or _NARROW) < _NARROW
+    margin = 2 if is_narrow else max(len(label) for label, _ in shown) + 2
     text: list[str] = []
     for label, lines in shown:
-        pieces = [piece for line in lines for piece in fitted(line, margin=len(margin))]
-        begin = f"{label}\n{margin}" if is_narrow else label.ljust(len(margin))
-        text += (begin + f"\n{margin}".join(pieces)).split("\n")
+        pieces = [piece for line in lines for piece in fitted(line, margin=margin)]
+        first = [label] if is_narrow else [label.ljust(margin) + pieces.pop(0)]
+        text += first + [" " * margin + piece for piece in pieces]
     return "\n".join(line.rstrip() for line in text)
 
 
@@ -101,7 +88,7 @@ def fitted(line: str, *, margin: int = 0, stream: TextIO | None = None) -> list[
     from rich.console import Console
     from rich.text import Text
 
-    pieces = Text(line).wrap(Console(), max(columns - margin, _GAP), overflow="fold")
+    pieces = Text(line).wrap(Console(), max(columns - margin, 2), overflow="fold")
     return [piece.plain.rstrip() for piece in pieces]
 
 
@@ -125,7 +112,7 @@ def short_id(revision_id: str) -> str:
     """Return a commit hash as people write it. Part of any other id means nothing, so only a very long one is cut."""
     if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", revision_id):
         return revision_id[:8]
-    return revision_id if len(revision_id) <= _ID else revision_id[: _ID - 3] + "..."
+    return revision_id if len(revision_id) <= 40 else revision_id[:37] + "..."
 
 
 def first_line(text: str | None) -> str:
@@ -210,8 +197,7 @@ def timestamp(time: float) -> str:
 
 def _news(execution: PipelineExecution, before: PipelineExecution | None) -> str:
     """Return what is new in *execution* since *before*, besides its status."""
-    known = _facts(before) if before else []
-    facts = "  ".join(fact for fact in _facts(execution) if fact not in known)
+    facts = "  ".join(fact for fact in _facts(execution) if before is None or fact not in _facts(before))
     if facts or before is None or execution.status != before.status:
         return facts
     names = [field.name for field in attrs.fields(PipelineExecution)]
@@ -267,13 +253,17 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def without_commands(text: str) -> str:
-    """Return *text* with what a build server would take for a command escaped."""
-    for command, shown in _COMMANDS:
-        text = command.sub(shown, text)
-    return text
+    """
+    Return *text* with what a build server would take for a command escaped, as JSON escapes the same character.
+
+    GitHub reads ``::`` at the beginning of a line, others read ``##[``, ``##vso[`` and ``##teamcity[`` anywhere.
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+    https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
+    """
+    return re.sub(r"##(?=\w*\[)", r"#\\u0023", re.sub(r"(?m)^( *):(?=:)", r"\1\\u003a", text))
 
 
-def discard_output(stream: TextIO) -> None:
+def discard_output(stream: IO[str]) -> None:
     """Discard what *stream* has buffered and what it gets: Python would write it at exit, and report the error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
@@ -287,12 +277,8 @@ def prepared_streams() -> Generator[None]:
     if isinstance(stdout, TextIOWrapper):
         stdout.reconfigure(errors="backslashreplace")
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
         yield
-
-
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    complain(f"warning: {message}")
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,12 +86,15 @@ def _progress_on_stderr(
         return
     from .live import LiveView
 
-    with closing(LiveView(clock, sys.stderr, client.may_prompt)) as view, _suspended_within(view.paused):
+    def suspend(_number: int, _frame: FrameType | None) -> None:
+        with view.paused():
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    with closing(LiveView(clock, sys.stderr, client.may_prompt)) as view, _handled(suspend, "SIGTSTP"):
         yield view
-    if has_changes and view.last is not None and view.last.execution is not None:
-        status = view.last.execution.status
-        line = f"{output.timestamp(clock.time())}  {status.value}  after {output.elapsed(view.last.seconds)}"
-        output.explain(output.with_coloured_status(line, status))
+    if has_changes and view.seen is not None:
+        line = f"{output.timestamp(clock.time())}  {view.seen.status}  after {output.elapsed(view.last.seconds)}"
+        output.explain(output.with_coloured_status(line, view.seen.status))
 
 
 class ProgressLines:
@@ -123,9 +126,8 @@ class ProgressLines:
         if report.seconds - self._written_at >= _HEARTBEAT:
             self._write(f"{f'still {self._failure}'.strip()}, after {output.elapsed(report.seconds)}", report.seconds)
 
-    def paused(self) -> AbstractContextManager[None]:
-        """Do nothing: nothing is drawn."""
-        return nullcontext()
+    paused = nullcontext
+    """Nothing is drawn, so there is nothing to clear."""
 
     def _write(self, words: str, seconds: float) -> None:
         status = output.status_words(self._seen.status) if self._seen else "not seen yet"
@@ -163,18 +165,6 @@ def stop_signals_raise() -> Generator[list[int]]:
 
     with _handled(stop, "SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Ctrl-Break, and Windows' own
         yield received
-
-
-@contextmanager
-def _suspended_within(paused: Callable[[], AbstractContextManager[None]]) -> Generator[None]:
-    """Within this, Ctrl-Z suspends the process within *paused*."""
-
-    def suspend(_number: int, _frame: FrameType | None) -> None:
-        with paused():
-            os.kill(os.getpid(), signal.SIGSTOP)
-
-    with _handled(suspend, "SIGTSTP"):
-        yield
 
 
 @contextmanager
