@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import inspect
 import pickle
-import pkgutil
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from types import FunctionType
 from typing import Final, get_type_hints
 
 import pytest
@@ -69,32 +65,8 @@ def test_the_types_of_a_method_can_be_read_at_run_time() -> None:
             assert get_type_hints(method)["return"] is not None
 
 
-def methods_of_protocols() -> Iterator[FunctionType]:
-    """Yield what the protocols of the package declare."""
-    for info in pkgutil.walk_packages(codepipeline_client.__path__, "codepipeline_client."):
-        if info.name.endswith("__main__"):
-            continue
-        module = import_module(info.name)
-        for found in vars(module).values():
-            if isinstance(found, type) and getattr(found, "_is_protocol", False) and found.__module__ == info.name:
-                members = [each.fget if isinstance(each, property) else each for each in vars(found).values()]
-                own = [each for each in members if isinstance(each, FunctionType)]
-                yield from (each for each in own if each.__module__ == info.name)
-
-
-def test_a_protocol_only_asks() -> None:
-    """A class that inherits from one inherits no behaviour."""
-    methods = list(methods_of_protocols())
-    assert methods
-    for method in methods:
-        parameters = inspect.signature(method).parameters.values()
-        named = {each.name: None for each in parameters if each.kind is each.KEYWORD_ONLY}
-        assert method(*[None] * (len(parameters) - len(named)), **named) is None
-
-
 def test_hypothesis_has_no_deadline_for_an_example() -> None:
     """In no test of the suite: a shared machine pauses."""
-    assert settings().deadline is None
     assert settings(max_examples=1).deadline is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import botocore
 import pytest
@@ -23,21 +23,12 @@ def page_of(region_name: str | None, pipeline_name: str = "web", execution_id: s
     ).console_url
 
 
-def test_the_page_of_an_execution_is_where_the_console_has_it() -> None:
-    assert page_of("eu-west-1") == (
-        "https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web"
-        f"/executions/{ID}/visualization?region=eu-west-1"
-    )
-
-
 @pytest.mark.parametrize(
     ("region_name", "host"),
     [
-        pytest.param("us-east-1", "us-east-1.console.aws.amazon.com", id="commercial"),
         pytest.param("mars-north-1", "mars-north-1.console.aws.amazon.com", id="newer-than-the-release"),
         pytest.param("EU-West-1", "eu-west-1.console.aws.amazon.com", id="capitals"),
         pytest.param(None, None, id="built-by-hand"),
-        pytest.param("", None, id="empty"),
         pytest.param("eu-west-1.evil.example/", None, id="another-host"),
         pytest.param("eu-west-1\n", None, id="line-break"),
         pytest.param("-eu", None, id="no-label"),
@@ -71,26 +62,26 @@ def test_every_region_that_botocore_knows_has_the_console_of_its_partition(parti
         assert (url and urlsplit(url).hostname) == (host and f"{region}.{host}")
 
 
-@pytest.mark.parametrize("name", ["", ".", ".."])
-def test_a_name_that_a_browser_takes_out_of_the_path_has_no_page(name: str) -> None:
-    assert page_of("eu-west-1", name) is None
-    assert page_of("eu-west-1", "web", name) is None
+NAMES = st.text(st.characters()) | st.sampled_from(
+    ["a/b", "../..", "..", ".", "a?b=c", "a#b", "%2e%2e", "a@b", "\ud83d"]
+)
 
 
-NAMES = st.text(st.characters()) | st.sampled_from(["a/b", "../..", "a?b=c", "a#b", "%2e%2e", "a@b", "\ud83d"])
-
-
-@given(st.sampled_from(["eu-west-1", "cn-north-1"]) | st.text(st.characters()), NAMES, NAMES)
-def test_no_text_breaks_out_of_the_address(region_name: str, pipeline_name: str, execution_id: str) -> None:
+@given(NAMES, NAMES)
+def test_no_text_breaks_out_of_the_address(pipeline_name: str, execution_id: str) -> None:
     """Whatever the names hold, they stay in their places, and half a character does not raise."""
-    url = page_of(region_name, pipeline_name, execution_id)
-    if url is None:
+    url = page_of("eu-west-1", pipeline_name, execution_id)
+    if {pipeline_name, execution_id} & {"", ".", ".."}:  # a browser would take these out of the path
+        assert url is None
         return
+    assert url is not None
     parts = urlsplit(url)
     assert url.isascii()
-    assert (parts.hostname or "").endswith(tuple(HOST_OF.values()))
-    assert parse_qs(parts.query) == {"region": [region_name.lower()]}
-    assert parts.fragment == ""
+    assert (parts.hostname, parts.query, parts.fragment) == (
+        "eu-west-1.console.aws.amazon.com",
+        "region=eu-west-1",
+        "",
+    )
     *_, pipelines, name, executions, shown_id, page = parts.path.split("/")
     assert (pipelines, executions, page) == ("pipelines", "executions", "visualization")
     assert [unquote(name), unquote(shown_id)] == [

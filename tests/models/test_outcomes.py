@@ -19,14 +19,9 @@ from codepipeline_client import (
     PipelineExecutionStoppedError,
     PipelineExecutionSupersededError,
 )
-from codepipeline_client.errors import shorten
 from codepipeline_client.testing import make_pipeline_execution
 
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
-PAGE = (
-    "https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web"
-    f"/executions/{ID}/visualization?region=eu-west-1"
-)
 STATUS = PipelineExecutionStatus
 
 
@@ -47,7 +42,7 @@ STATUS = PipelineExecutionStatus
 def test_each_other_end_than_success_is_an_error_of_its_own(
     status: str, error: type[PipelineExecutionOutcomeError], text: str
 ) -> None:
-    """Which says name, id, status and reason, and where to look."""
+    """Which says name, id, status and reason, and where to look, as far as they are known."""
     execution = make_pipeline_execution(
         pipeline_execution_id=ID, status=STATUS(status), status_summary="1 of 24\nchecks", region_name="eu-west-1"
     )
@@ -56,13 +51,14 @@ def test_each_other_end_than_success_is_an_error_of_its_own(
         execution.raise_for_status()
     assert type(caught.value) is error
     assert caught.value.execution is execution
-    assert str(caught.value) == f"execution {ID} of pipeline web {text}: 1 of 24 checks{advice}; see {PAGE}"
-
-
-def test_what_is_not_known_is_not_said() -> None:
-    with pytest.raises(PipelineExecutionFailedError) as caught:
-        make_pipeline_execution(pipeline_execution_id=ID, status="Failed", status_summary=" \n").raise_for_status()
-    assert str(caught.value) == f"execution {ID} of pipeline web ended as Failed, not as Succeeded"
+    message = f"execution {ID} of pipeline web {text}"
+    assert str(caught.value) == f"{message}: 1 of 24 checks{advice}; see {execution.console_url}"
+    for summary, shown in ((" \n", advice), ("no " * 1000, f": {'no ' * 99}no…{advice}")):
+        with pytest.raises(PipelineExecutionOutcomeError) as caught:
+            make_pipeline_execution(
+                pipeline_execution_id=ID, status=STATUS(status), status_summary=summary
+            ).raise_for_status()
+        assert str(caught.value) == message + shown
 
 
 @pytest.mark.parametrize(
@@ -71,7 +67,6 @@ def test_what_is_not_known_is_not_said() -> None:
         pytest.param("Succeeded", STATUS.SUCCEEDED, id="one"),
         pytest.param("Succeeded", "Succeeded", id="one-as-text"),
         pytest.param("Stopped", ("Succeeded", STATUS.STOPPED), id="several-of-both-kinds"),
-        pytest.param("Stopped", {"Stopped"}, id="a-set"),
         pytest.param("Superseded", iter(["Succeeded", "Superseded"]), id="an-iterator"),
         pytest.param("InProgress", STATUS.IN_PROGRESS, id="not-ended-and-that-is-fine"),
         pytest.param("Paused", STATUS("Paused"), id="newer-than-the-release"),
@@ -92,11 +87,9 @@ def test_success_is_ok_unless_others_are_given() -> None:
 @pytest.mark.parametrize(
     ("ok", "problem"),
     [
-        pytest.param("Suceeded", "ok cannot be 'Suceeded', which is not one of Cancelled, InProgress, ", id="typo"),
         pytest.param("SUCCEEDED", r"ok cannot be 'SUCCEEDED'.*given as PipelineExecutionStatus\(…\)$", id="capitals"),
-        pytest.param(["Succeeded", "stopped"], "ok cannot be 'stopped'", id="typo-among-several"),
+        pytest.param(["Succeeded", "stopped"], "ok cannot be 'stopped', which is not one of Can", id="among-several"),
         pytest.param((), "ok is empty", id="nothing"),
-        pytest.param(None, "ok cannot be None", id="none"),
         pytest.param(7, "ok cannot be 7", id="number"),
         pytest.param("x" * 5000, "ok cannot be 'x{99},", id="long-values-are-cut"),
     ],
@@ -106,14 +99,6 @@ def test_what_is_no_status_is_refused_whatever_the_end(status: str, ok: Any, pro
     """A typing error shows in the first run, and not in the first bad end."""
     with pytest.raises(ConfigurationError, match=problem):
         make_pipeline_execution(status=status).raise_for_status(ok)
-
-
-def test_a_long_summary_is_cut_in_the_message() -> None:
-    execution = make_pipeline_execution(status="Failed", status_summary="no " * 1000)
-    with pytest.raises(PipelineExecutionFailedError) as caught:
-        execution.raise_for_status()
-    assert len(str(caught.value)) < 500
-    assert "no no…" in str(caught.value)
 
 
 # Revisions
@@ -149,30 +134,22 @@ def test_there_must_be_one_revision_of_the_name(names: list[str | None], problem
 TEXTS = st.text(st.characters())
 
 
-@given(TEXTS, TEXTS, TEXTS, st.none() | TEXTS, st.lists(st.none() | TEXTS, max_size=3))
+@given(TEXTS, st.none() | TEXTS, st.lists(st.none() | TEXTS, max_size=3))
 def test_whatever_the_texts_hold_the_message_is_one_line_that_can_be_written(
-    name: str, execution_id: str, status: str, summary: str | None, artifacts: list[str | None]
+    text: str, summary: str | None, artifacts: list[str | None]
 ) -> None:
     execution = make_pipeline_execution(
-        pipeline_name=name,
-        pipeline_execution_id=execution_id,
-        status=STATUS(status),
+        pipeline_name=text,
+        pipeline_execution_id=text,
+        status=STATUS(f"New{text}"),
         status_summary=summary,
         artifact_revisions=[{"name": each} for each in artifacts],
         region_name="eu-west-1",
     )
     with pytest.raises(PipelineExecutionOutcomeError) as outcome:
-        execution.raise_for_status("Failed" if status == "Succeeded" else "Succeeded")
+        execution.raise_for_status()
     with pytest.raises(ArtifactRevisionLookupError) as lookup:
         execution.artifact_revision("".join(each or "" for each in artifacts) + "!")
     for error in (outcome.value, lookup.value):
         assert str(error).isprintable()
         str(error).encode()
-
-
-def test_a_shortened_text_is_one_line() -> None:
-    assert [shorten(text, 10) for text in (" a \n\t b ", "abcdefghij", "abcdefghijk")] == [
-        "a b",
-        "abcdefghij",
-        "abcdefghi…",
-    ]
