@@ -37,9 +37,9 @@ from codepipeline_client import (
 from codepipeline_client.__main__ import main
 from codepipeline_client._call.failures import translated
 from codepipeline_client.cli.commands import run
-from codepipeline_client.cli.exit_codes import ExitCode, of_error
+from codepipeline_client.cli.exit_codes import WHERE_IDS_COME_FROM, ExitCode, of_error
 from codepipeline_client.cli.output import as_json, as_rows, as_table
-from codepipeline_client.testing import ArtifactRevisionFields, LocalCodePipeline, make_pipeline_execution
+from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 from tests.cli.terminal import Account, Ended, Terminal
 
 EXECUTION: Final = make_pipeline_execution()
@@ -48,7 +48,6 @@ CONSOLE: Final = (
     "https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web"
     "/executions/7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31/visualization?region=us-east-1"
 )
-"""Where a person can look at it."""
 
 Shell = Callable[..., Ended]
 
@@ -85,7 +84,6 @@ FULL: Final = make_pipeline_execution(
 
 
 def test_get_shows_all_there_is_in_aligned_lines(account: Account) -> None:
-    """Labels to the left, values in a column, one that has several lines below itself."""
     account.service.put_execution(FULL)
     assert account.run("get", *WEB).stdout == (
         "Pipeline       web\n"
@@ -123,7 +121,7 @@ def test_get_says_what_it_does_not_know(account: Account) -> None:
 
 
 def test_get_gives_a_program_one_json_object(account: Account) -> None:
-    """Every field by its name in Python, absent ones as null, and facts about the response."""
+    """The fields as `to_dict` has them, and facts about the response."""
     account.service.put_execution(FULL)
     ended = account.run("get", *WEB, "--output", "json")
     shown = json.loads(ended.stdout)
@@ -133,9 +131,6 @@ def test_get_gives_a_program_one_json_object(account: Account) -> None:
     execution = attrs.evolve(FULL, region_name="us-east-1")
     metadata = {"http_status_code": 200, "attempts": 1}
     assert shown == {"pipeline_execution": execution.to_dict(), "response_metadata": metadata}
-    assert shown["pipeline_execution"]["console_url"] == CONSOLE
-    assert shown["pipeline_execution"]["artifact_revisions"][0]["created"] == "2026-01-02T03:04:05.678000Z"
-    assert shown["pipeline_execution"]["variables"][1] == {"name": "TARGET", "resolved_value": None}
 
 
 @given(text=st.text(st.characters(exclude_categories=()), max_size=40))
@@ -175,7 +170,7 @@ def spoken(text: str) -> PipelineExecution:
 def test_the_options_say_where_to_ask(
     local_codepipeline: LocalCodePipeline, shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Region, profile and endpoint of the command line win over all others."""
+    """They win over all others."""
     local_codepipeline.put_execution(EXECUTION)
     keys = local_codepipeline.credentials
     (home / "credentials-of-work").write_text(
@@ -233,9 +228,7 @@ def test_debug_shows_the_log_without_secrets(account: Account, monkeypatch: pyte
         ("PipelineExecutionNotFoundException", 400, 20, "check the id"),
         ("AccessDeniedException", 403, 21, "codepipeline:GetPipelineExecution"),
         ("ForbiddenOnMondays", 403, 21, "codepipeline:GetPipelineExecution"),
-        ("IncompleteSignature", 403, 22, "check the credentials"),
         ("UnrecognizedClientException", 403, 22, "check the credentials"),
-        ("MissingAuthenticationTokenException", 403, 22, "check the credentials"),
         ("RequestExpired", 400, 22, "clock"),
         ("ExpiredTokenException", 400, 22, "new credentials"),
         ("ThrottlingException", 400, 23, "wait a while"),
@@ -264,9 +257,8 @@ def untrusted() -> ssl.SSLCertVerificationError:
     return error
 
 
-ABOUT_IDS: Final = (
-    "aws codepipeline start-pipeline-execution prints an id, list-pipeline-executions lists the ids of a pipeline"
-)
+ABOUT_IDS: Final = WHERE_IDS_COME_FROM
+IRELAND: Final = ("get", *WEB, "--region", "eu-west-1")
 
 
 @pytest.mark.parametrize(
@@ -279,33 +271,17 @@ ABOUT_IDS: Final = (
         (("get", *WEB, "--output", "xml"), 2, "Invalid value for '--output'", "see codepipeline-client get --help"),
         (("get", *WEB, "\x1b["), 2, r"Got unexpected extra argument (\x1b[)", "see codepipeline-client get --help"),
         (("get", "my web", "7F3A"), 2, "GetPipelineExecution was not sent: NAME must match ", ABOUT_IDS),
-        (
-            ("get", *WEB),
-            22,
-            "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor region in profile ",
-            "give --region",
-        ),
+        (("get", *WEB), 22, "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor", "give --region"),
         (("get", *WEB, "--region", "eu west"), 22, "--region 'eu west' ", None),
-        (("get", *WEB, "--region", "eu-west-1"), 22, "no credentials were found. Tried: ", "name a profile with --pro"),
-        (("get", *WEB, "--region", "eu-west-1", "--profile", "none"), 22, "--profile 'none' does not exist", None),
-        (
-            ("get", *WEB, "--region", "eu-west-1", "--endpoint-url", "x"),
-            22,
-            "--endpoint-url 'x' cannot be used: ",
-            None,
-        ),
-        (
-            ("get", *WEB, "--region", "eu-west-1", "--endpoint-url", "https://me:pw@x"),
-            22,
-            "--endpoint-url '***@x' cannot be used: it cannot hold a user name or a password",
-            "use --profile",
-        ),
+        ((*IRELAND,), 22, "no credentials were found. Tried: ", "name a profile with --profile"),
+        ((*IRELAND, "--profile", "none"), 22, "--profile 'none' does not exist", None),
+        ((*IRELAND, "--endpoint-url", "x"), 22, "--endpoint-url 'x' cannot be used: ", None),
+        ((*IRELAND, "--endpoint-url", "https://me:pw@x"), 22, "--endpoint-url '***@x' cannot be", "use --profile"),
     ],
 )
 def test_what_is_wrong_is_called_as_on_the_command_line(
     shell: Shell, args: tuple[str, ...], code: int, message: str, hint: str | None
 ) -> None:
-    """The client speaks of its arguments, and here they are options."""
     ended = shell(*args)
     shown, *hints = ended.complaint
     assert ended.code == code
@@ -328,7 +304,6 @@ def test_what_failed_is_told_without_arguments_that_only_python_has(failure: Exc
 
 
 def test_a_profiles_own_names_are_left_alone(shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There an option has another name."""
     (home / "config").write_text("[default]\nregion = eu-west-1\nendpoint_url = x\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "config"))
     (message,) = shell("get", *WEB).complaint
@@ -336,22 +311,18 @@ def test_a_profiles_own_names_are_left_alone(shell: Shell, home: Path, monkeypat
 
 
 def test_what_is_not_codepipeline_is_no_response(account: Account) -> None:
-    """Nobody at all, or the login page of a hotel."""
     account.service.put_response(body=b"<html>Welcome</html>")
-    ended = account.run("get", *WEB)
-    assert (ended.code, ended.complaint[1]) == (23, "check that the endpoint is CodePipeline's")
+    assert account.run("get", *WEB).complaint[1] == "check that the endpoint is CodePipeline's"
     account.service.refuse_connections()
     ended = account.run("get", *WEB)
     assert (ended.code, ended.complaint[1]) == (23, "check the network, the proxy and the endpoint, then try again")
 
 
 def test_every_other_error_of_the_package_ends_without_a_traceback() -> None:
-    """One that is added later and forgotten here says at least what happened."""
     assert of_error(CodePipelineError("the moon is full")) == (1, "the moon is full", "")
 
 
 def test_ctrl_c_ends_it_as_shells_expect(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """128 and the number of SIGINT, with no traceback."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     account.service.put_error("InternalFailure")
     account.clock.on_sleep = lambda: signal.raise_signal(signal.SIGINT)  # before the retry
@@ -376,7 +347,7 @@ def test_ctrl_c_ends_it_as_shells_expect(account: Account, monkeypatch: pytest.M
 def test_the_status_is_coloured_where_that_is_wanted(
     account: Account, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], on_a_terminal: bool, in_a_file: bool
 ) -> None:
-    """On a terminal, and as the environment says. Only the status, and never in JSON."""
+    """Only the status, and never in JSON."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     on_terminal, in_file = account.run_on_terminal("get", *WEB), account.run("get", *WEB).stdout
@@ -387,10 +358,9 @@ def test_the_status_is_coloured_where_that_is_wanted(
 
 def test_lines_are_wrapped_between_words_on_a_terminal(account: Account) -> None:
     """What goes on stays in its column; a long word is left to the terminal, so that it can be copied whole."""
-    revision: ArtifactRevisionFields = {"revision_url": "u" * 99}
     summary = "one two three " * 8 + "\n\nend"
     account.service.put_execution(
-        make_pipeline_execution(status_summary=summary, trigger=None, artifact_revisions=[revision])
+        make_pipeline_execution(status_summary=summary, artifact_revisions=[{"revision_url": "u" * 99}])
     )
     text = account.run_on_terminal("get", *WEB, columns=80)
     assert (
@@ -404,11 +374,10 @@ def test_lines_are_wrapped_between_words_on_a_terminal(account: Account) -> None
     assert account.run_on_terminal("get", *WEB, columns=40).startswith(f"Pipeline\n  web\nExecution\n  {WEB[1]}\n")
 
 
-@pytest.mark.parametrize("columns", [80, 38, 20])
+@pytest.mark.parametrize("columns", [80, 20])
 @pytest.mark.parametrize("text", ["変更 " * 60, "「応答」をより速くした。" * 20, "  more\u0301 to  say " * 20])
 @pytest.mark.parametrize("command", ["get", "watch"])
 def test_lines_fit_in_characters_of_any_width(account: Account, command: str, text: str, columns: int) -> None:
-    """As a terminal draws them. Nothing is lost."""
     account.service.put_execution(make_pipeline_execution(status_summary=text, artifact_revisions=[], trigger=None))
     printed = account.run_on_terminal(command, *WEB, columns=columns)
     assert "".join(text.split()) in "".join(printed.split())
@@ -420,14 +389,12 @@ def test_lines_fit_in_characters_of_any_width(account: Account, command: str, te
 
 @pytest.mark.parametrize("columns", [1, 20, 40, 80, 200])
 def test_help_fits_any_terminal(account: Account, columns: int) -> None:
-    """Text is wrapped to the terminal, and never wider than is good to read."""
     text = account.run_on_terminal("get", "--help", columns=columns)
     described = text[: text.index("Examples:")].splitlines()
     assert max(map(len, described)) < max(min(columns, 80), 50)
 
 
 def test_message_and_hint_are_wrapped_at_words_on_a_terminal(account: Account, opened: Callable[..., Terminal]) -> None:
-    """Each begins on a line of its own."""
     terminal = opened(60)
     assert account.run("get", "wbe", WEB[1]).code == 20
     first, *_, hint, rest = terminal.until_over()
@@ -448,7 +415,6 @@ def test_a_reader_that_has_gone_changes_nothing(account: Account, monkeypatch: p
 
 
 def pipe_without_reader() -> io.TextIOWrapper:
-    """Return the writing end of a pipe that nobody reads from any more. Its end flushes it, as Python does."""
     reading, writing = os.pipe()
     os.close(reading)
     return io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True)
@@ -464,7 +430,6 @@ def test_output_that_cannot_be_written_is_a_failure(account: Account, monkeypatc
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
 def test_any_encoding_of_stdout_will_do(account: Account, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
-    """What it cannot spell is escaped."""
     account.service.put_execution(make_pipeline_execution(status_summary="größer → \U0001f680"))
     written = io.BytesIO()
     with io.TextIOWrapper(written, encoding=encoding, newline="") as stream:
@@ -503,7 +468,6 @@ def test_no_text_of_the_service_is_a_command_to_a_build_server(
 
 @pytest.mark.filterwarnings("default::codepipeline_client.InsecureEndpointWarning")
 def test_a_warning_is_one_line(account: Account) -> None:
-    """As errors are; Python's own form shows a line of source."""
     ended = account.run("get", *WEB, "--endpoint-url", "http://codepipeline.invalid")
     warning, *_ = ended.stderr.splitlines()
     assert ended.code == 23
@@ -514,7 +478,6 @@ def test_a_warning_is_one_line(account: Account) -> None:
 
 
 def test_python_m_runs_a_command() -> None:
-    """With the arguments of the shell, as the installed program does."""
     command = [sys.executable, "-m", "codepipeline_client", "-V"]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout == f"codepipeline-client {__version__}\n"
@@ -522,20 +485,16 @@ def test_python_m_runs_a_command() -> None:
 
 @pytest.mark.parametrize("name", ["", "get", "wait", "watch", "serve", "demo"])
 def test_help_is_there_for_each_command(shell: Shell, name: str) -> None:
-    """With every exit code, and each command is in the list of them all."""
+    """With every exit code. Each command is in the list of them all, with its whole first sentence."""
     ended = shell(*name.split(), "-h")
     words = " ".join(ended.stdout.split())
     assert ended.code == 0
     assert words.startswith(f"Usage: codepipeline-client {name}".rstrip())
     assert ("Examples: codepipeline-client " in words) == (name not in ("serve", "demo"))
     assert [code.value for code in ExitCode if f" {code.value} {code.meaning}" in words] == sorted(ExitCode)
-    assert f"\n  {name}" in shell("--help").stdout
-
-
-def test_the_list_of_commands_has_whole_sentences(account: Account) -> None:
-    """click would cut them."""
-    words = " ".join(account.run_on_terminal("--help", columns=60).split())
-    assert "wait Wait until the execution ID of the pipeline NAME has finished, and show it. watch" in words
+    listed = " ".join(shell("--help").stdout.split())
+    assert name in listed.partition("Commands: ")[2].partition("Examples: ")[0].split() or not name
+    assert "wait Wait until the execution ID of the pipeline NAME has finished, and show it. watch" in listed
 
 
 def test_a_shell_can_complete_commands(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
@@ -554,17 +513,15 @@ def test_a_shell_can_complete_commands(monkeypatch: pytest.MonkeyPatch, capfd: p
 
 
 def test_no_command_at_all_is_wrong_usage_and_gets_the_help(shell: Shell) -> None:
-    """On stderr, since nobody asked for it."""
     ended = shell()
-    assert (ended.code, ended.stdout) == (2, "")
-    assert ended.stderr == shell("--help").stdout
+    assert (ended.code, ended.stdout, ended.stderr) == (2, "", shell("--help").stdout)
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])
 def test_without_the_extra_it_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], missing: str
 ) -> None:
-    """The script is installed with the package, the extra may not be. Other programs bring click or rich along."""
+    """Other programs bring click or rich along."""
     monkeypatch.setitem(sys.modules, missing, None)
     assert main() == 3
     assert capfd.readouterr().err.endswith(' not installed: pip install "codepipeline-client[cli]"\n')

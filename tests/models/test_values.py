@@ -63,7 +63,7 @@ def test_a_value_is_frozen_and_shown_compared_and_copied_by_its_fields(value: An
         assert hash(twin) == hash(value)
         assert attrs.asdict(twin) == attrs.asdict(value), "what is not compared is copied too"
     assert not hasattr(value, "__dict__")
-    for field in attrs.fields(type(value)):
+    for field in attrs.fields(value.__class__):
         assert (attrs.evolve(value, **{str(field.alias): "other"}) == value) is (field.name == "region_name")
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             setattr(value, field.name, "other")
