@@ -89,6 +89,14 @@ def seconds(context: click.Context, option: click.Parameter, given: str | None) 
     return total
 
 
+def _statuses(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> list[str]:
+    """Return the statuses that are *given* in any case of letters, as the service spells them."""
+    listed = {status.lower(): status.value for status in PipelineExecutionStatus}
+    if unknown := [text for text in given if text.lower() not in listed]:
+        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(listed.values())}")
+    return [listed[text.lower()] for text in given]
+
+
 class _StderrHandler(logging.Handler):
     """Writes to stderr as it is at the time, since rich replaces it."""
 
@@ -122,7 +130,10 @@ EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
     ),
     click.Option(
         ["--ok"],
-        type=click.Choice([status.value for status in PipelineExecutionStatus], case_sensitive=False),
+        callback=_statuses,
+        shell_complete=lambda _context, _option, begun: [
+            status.value for status in PipelineExecutionStatus if status.lower().startswith(begun.lower())
+        ],
         multiple=True,
         metavar="STATUS",
         help="Exit with 0 for this status too, such as Superseded. Can be repeated.",

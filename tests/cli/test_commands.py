@@ -267,7 +267,7 @@ IRELAND: Final = ("get", *WEB, "--region", "eu-west-1")
         (("get",), 2, "Missing argument 'NAME'", "see codepipeline-client get --help"),
         (("wait", "web"), 2, "Missing argument 'ID'", f"{ABOUT_IDS}; see codepipeline-client wait --help"),
         (("gte",), 2, "No such command 'gte'", "see codepipeline-client --help"),
-        (("get", *WEB, "--ok", "Odd"), 2, "Invalid value for '--ok'", "see codepipeline-client get --help"),
+        (("get", *WEB, "--ok", "Odd"), 2, "Invalid value for '--ok': 'Odd' is not one of Cancelled, InPro", "see code"),
         (("get", *WEB, "--output", "xml"), 2, "Invalid value for '--output'", "see codepipeline-client get --help"),
         (("get", *WEB, "\x1b["), 2, r"Got unexpected extra argument (\x1b[)", "see codepipeline-client get --help"),
         (("get", "my web", "7F3A"), 2, "GetPipelineExecution was not sent: NAME must match ", ABOUT_IDS),
@@ -502,6 +502,7 @@ def test_a_shell_can_complete_commands(monkeypatch: pytest.MonkeyPatch, capfd: p
     for instruction, words, printed in (
         ("bash_source", "", "COMP_WORDS"),
         ("bash_complete", "codepipeline-client --help ge", "plain,get\n"),
+        ("bash_complete", "codepipeline-client get --ok su", "plain,Succeeded\nplain,Superseded\n"),
     ):
         monkeypatch.setenv("_CODEPIPELINE_CLIENT_COMPLETE", instruction)
         monkeypatch.setenv("COMP_WORDS", words)
