@@ -38,7 +38,7 @@ _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
     (httpx.WriteTimeout, "read_timeout", "{host} took no bytes of the request for longer than read_timeout"),
     (httpx.TimeoutException, "read_timeout", "the request to {host} timed out"),
     (TimeoutError, "read_timeout", "{host} was silent for longer than read_timeout"),
-    (httpx.ProxyError, None, "the proxy{proxy} on the way to {host} refused: {reason}; check its URL and password"),
+    (httpx.ProxyError, None, "the proxy{proxy} on the way to {host} refused: {reason}"),
     (httpx.ConnectError, None, "no connection to {host}{through} could be made: {reason}"),
 )
 _OTHER: Final = (Exception, None, "the connection to {host} broke before the response was complete: {reason}")
@@ -89,8 +89,9 @@ def translated(
     if limit is not None:
         failure: TransportError = RequestTimeoutError(f"{message}: {said}" if said else message, limit=limit)
     else:
-        failure = ConnectionFailedError(message)
-        failure.may_pass = may_pass(root) and not (kind is httpx.ProxyError and _is_refusal(str(error)))
+        is_refusal = kind is httpx.ProxyError and _is_refusal(str(error))
+        failure = ConnectionFailedError(f"{message}; check its URL and password" if is_refusal else message)
+        failure.may_pass = may_pass(root) and not is_refusal
     if not isinstance(error, httpx.HTTPError):
         cause = _bare(error, hide)
     elif isinstance(error, httpx.TransportError) and type(error).__module__ == "httpx":
@@ -144,7 +145,7 @@ def _unquoted(error: Exception) -> str:
 def _reason(root: BaseException, *words: str) -> str:
     """Return the words of the transport, and those of the system."""
     parts = [part for part in words if part] or [type(root).__name__]
-    reason = parts[0] if parts[-1] in parts[0] else ": ".join(parts)
+    reason = parts[0] if parts[-1] in parts[0] or parts[-1].endswith(parts[0]) else ": ".join(parts)
     if isinstance(root, ssl.SSLCertVerificationError):
         hint = next((hint for codes, hint in _CERTIFICATE_HINTS if getattr(root, "verify_code", None) in codes), "")
         return reason + hint

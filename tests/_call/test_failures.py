@@ -97,15 +97,25 @@ def test_a_proxy_that_cannot_be_reached_is_named(
     assert not error.may_pass
 
 
-def test_a_proxy_that_refuses_or_is_silent_is_named(fail: Fail) -> None:
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (b"407 X", "refused: 407 Proxy Authentication Required; check its URL and password"),
+        (b"502 X", "refused: 502 Bad Gateway"),
+    ],
+)
+def test_a_proxy_that_refuses_is_named(fail: Fail, status: bytes, words: str) -> None:
     def refuses(talk: Talk) -> None:
         talk.read(b"\r\n\r\n")
-        talk.write(b"HTTP/1.1 407 X\r\n\r\n")
+        talk.write(b"HTTP/1.1 " + status + b"\r\n\r\n")
 
     with Peer(refuses) as proxy:
         error = fail(proxy=proxy.url)
         assert f"the proxy localhost:{proxy.port} (from proxy) on the way to" in str(error)
-        assert "refused: 407 Proxy Authentication Required; check its URL and password" in str(error)
+        assert str(error).endswith(words)
+
+
+def test_a_proxy_that_is_silent_is_named(fail: Fail) -> None:
     with Peer(lambda talk: talk.peer.end.wait(10)) as proxy:
         error = fail(proxy=proxy.url, connect_timeout=0.1)
         assert isinstance(error, RequestTimeoutError)
