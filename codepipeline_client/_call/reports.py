@@ -100,4 +100,4 @@ def _log(report: AttemptReport) -> None:
     )
     LOGGER.debug("%s attempt %d to %s: %s %s, request id %s, %d ms", *facts)
     if report.pause is not None:
-        LOGGER.info("%s attempt %d to %s: %s %s, request id %s, %d ms: again in %.3f s", *facts, report.pause)
+        LOGGER.info("%s attempt %d to %s: %s %s, request id %s, %d ms: retrying in %.2f s", *facts, report.pause)

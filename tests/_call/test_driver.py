@@ -493,7 +493,7 @@ def test_each_attempt_is_reported(kind: str, caplog: pytest.LogCaptureFixture) -
     ours = [record for record in caplog.records if record.name == "codepipeline_client"]
     assert [(record.levelname, record.getMessage()) for record in ours] == [
         ("DEBUG", throttled),
-        ("INFO", f"{throttled}: again in 2.500 s"),
+        ("INFO", f"{throttled}: retrying in 2.50 s"),
         ("DEBUG", "GetPipelineExecution attempt 2 to 127.0.0.1:1: 200 ok, request id none, 0 ms"),
     ]
 
