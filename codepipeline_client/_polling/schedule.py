@@ -116,8 +116,8 @@ class PollSchedule:
         which = f"execution {self.reference.pipeline_execution_id} of pipeline {self.reference.pipeline_name}"
         counts = f"{elapsed:.1f} seconds ({self.polls} polls, {self.failures} of them failed)"
         if self.execution is None:
-            message = f"{which} was not seen within {counts}: the wait is over, the execution goes on if there is one"
-            message += f"; the last poll failed: {self._failure}" if self._failure else ""
+            message = f"{which} was not found within {counts}. If it exists, it may still be running."
+            message += f" The last poll failed: {self._failure}" if self._failure else ""
         else:
             status = f"{self.execution.status:.100}"
             message = f"{which} was still {status} after {counts}: the wait is over, the execution itself goes on"

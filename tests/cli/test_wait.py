@@ -138,8 +138,8 @@ def test_when_no_poll_has_succeeded_the_last_failure_is_what_it_ends_with(
     ended = account.run("wait", *WEB, "--timeout", "20s", "--not-found-grace", "1m")
     *_, message, hint = ended.stderr.splitlines()
     assert ended.code == exit_code
-    assert f"execution {WEB[1]} of pipeline web was not seen within " in message
-    assert words in message.partition("; the last poll failed: ")[2]
+    assert f"execution {WEB[1]} of pipeline web was not found within " in message
+    assert words in message.partition(" The last poll failed: ")[2]
     assert hint.startswith("hint: ")
     assert hint.endswith(advice)
 
