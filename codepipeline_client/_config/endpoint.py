@@ -96,7 +96,7 @@ def _parse(url: str) -> Endpoint | str:
     if parsed.scheme not in ("https", "http"):
         return "it must begin with https:// or http://"
     if parsed.userinfo:
-        return "it cannot hold a user name or a password; pass credentials= instead"
+        return "it contains a user name or password; pass credentials= instead"
     if "?" in url or "#" in url:
         return "it cannot have a query or a fragment"
     is_name = len(name) <= 255 and re.fullmatch(rf"({_LABEL}\.)*{_LABEL}\.?", name)

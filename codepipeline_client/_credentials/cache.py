@@ -192,7 +192,7 @@ def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | C
     if isinstance(fetched, CredentialsError):
         return fetched
     if not isinstance(fetched, Credentials):
-        return CredentialsError(f"{name} gave a {type(fetched).__name__}, not Credentials of codepipeline_client")
+        return CredentialsError(f"{name} returned {type(fetched).__name__}, not Credentials of codepipeline_client")
     texts: dict[str, object] = {"access_key_id": fetched.access_key_id, "secret_access_key": fetched.secret_access_key}
     if fetched.session_token is not None:
         texts["session_token"] = fetched.session_token

@@ -96,7 +96,7 @@ def provider_of(
         return Provider(name="botocore's credentials object", call=lambda: from_botocore(source, now))
     if not callable(source):
         return ConfigurationError(
-            f"credentials cannot be a {type(source).__name__}: give Credentials, a function that returns them, or "
+            f"credentials cannot be {type(source).__name__}: give Credentials, a function that returns them, or "
             "botocore's credentials object"
         )
     if not allow_async and any(map(inspect.iscoroutinefunction, (source, type(source).__call__))):

@@ -178,7 +178,7 @@ LETTERS: Final = "spaces, control characters and letters beyond ASCII cannot be 
         pytest.param(
             "https://me:planted@a.example/x",
             "***@a.example/x",
-            "it cannot hold a user name or a password; pass credentials= instead",
+            "it contains a user name or password; pass credentials= instead",
             id="userinfo",
         ),
         pytest.param(

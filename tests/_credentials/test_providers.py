@@ -164,7 +164,7 @@ def test_a_failing_provider_is_the_cause(way: str) -> None:
 )
 def test_a_provider_that_gives_something_else_is_told_what(given_back: Callable[[], object], name: str) -> None:
     """By its type only. A coroutine is closed, so Python does not warn of it."""
-    with pytest.raises(CredentialsError, match=f"gave a {name}, not Credentials") as caught:
+    with pytest.raises(CredentialsError, match=f"returned {name}, not Credentials") as caught:
         get(cache_of(given_back))
     assert hidden(caught.value)
 
