@@ -97,13 +97,16 @@ _WORDS: Final = {
 
 def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
     """Return the code for *error*, what happened, and what to do about it. The last is empty if the message says it."""
-    last = error.__cause__ if isinstance(error, errors.WaitTimeoutError) and error.execution is None else None
-    source, message = last or error, str(error).rstrip(".")
-    if not isinstance(source, errors.ServiceError | errors.ResponseDecodeError | errors.WaitTimeoutError):
+    message, last = str(error).rstrip("."), error.__cause__
+    if (
+        isinstance(error, errors.WaitTimeoutError)
+        and isinstance(last, errors.CodePipelineError)
+        and not error.execution
+    ):
+        code, words, advice = of_error(last)  # no poll has succeeded, and the message ends with the last failure
+        return code, message.replace(str(last).rstrip("."), words), advice
+    if not isinstance(error, errors.ServiceError | errors.ResponseDecodeError | errors.WaitTimeoutError):
         message = _renamed(message)  # it has no words of the service
-    if isinstance(last, errors.CodePipelineError):  # no poll has succeeded, and the message ends with the last failure
-        code, _, advice = of_error(last)
-        return code, message, advice
     if isinstance(error, errors.ParameterValidationError):
         is_about_id = any(each.parameter == "pipeline_execution_id" for each in error.violations)
         return ExitCode.USAGE, message, WHERE_IDS_COME_FROM if is_about_id else ""

@@ -24,7 +24,6 @@ from .exit_codes import PROGRAM
 from .output import Failure, Row, as_rows, as_table, elapsed, explain, fitted, say, timestamp
 from .progress import FollowingClient, stop_signals_raise, wait_for_end
 
-_COMMIT: Final = "c81e728d9d4c2f636f067f89cc14862c1f0e3dad"
 _sample = partial(make_pipeline_execution, pipeline_version=3, variables=[{"name": "BRANCH", "resolved_value": "main"}])
 _SUCCEEDED: Final = _sample()
 _FAILED: Final = _sample(
@@ -34,18 +33,7 @@ _FAILED: Final = _sample(
 )
 SAMPLES: Final = (
     _SUCCEEDED,
-    _sample(
-        pipeline_execution_id="b24d9e07-3c1f-4f5a-8e62-91a7c0d4f583",
-        status="InProgress",
-        artifact_revisions=[
-            {
-                "name": "SourceArtifact",
-                "revision_id": _COMMIT,
-                "revision_summary": "Ask less often\n\nThe page shows minutes, so it need not ask every second.",
-                "revision_url": f"https://github.com/example/web/commit/{_COMMIT}",
-            }
-        ],
-    ),
+    _sample(pipeline_execution_id="b24d9e07-3c1f-4f5a-8e62-91a7c0d4f583", status="InProgress"),
     _FAILED,
     _sample(
         pipeline_execution_id="1d6b83fa-c720-49e5-9f08-e4b35a7d2c60",
@@ -93,7 +81,7 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
                 requests = endpoint.requests
                 for request in requests:
                     if request.number not in logged:
-                        explain(f"{timestamp(clock.time())}  {_log_line(request)}")
+                        _log(request, clock.time())
                 logged = {request.number for request in requests}
     except KeyboardInterrupt:
         say("\nStopped.")
@@ -102,11 +90,11 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
         raise Failure(words, hint="choose another with --port") from error
 
 
-def _log_line(request: ReceivedRequest) -> str:
+def _log(request: ReceivedRequest, now: float) -> None:
     operation = request.headers.get("x-amz-target", "").rpartition(".")[2] or f"{request.method} {request.path}"
     which = [(request.input or {}).get(name) for name in ("pipelineName", "pipelineExecutionId")]
-    parts = (request.status_code, request.error_code, operation, *which)
-    return printable("  ".join(str(part) for part in parts if part is not None))
+    parts = (timestamp(now), request.status_code, request.error_code, operation, *which)
+    explain(printable("  ".join(str(part) for part in parts if part is not None)))
 
 
 def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:

@@ -152,8 +152,12 @@ def change_line(
     execution: PipelineExecution, before: PipelineExecution | None, now: float, seconds: float | None
 ) -> str:
     """Return the line about a change: when, which status, after how many *seconds*, and what else is new."""
-    after = "" if seconds is None else f"after {elapsed(seconds)}"
-    parts = (timestamp(now), status_words(execution.status), after, _news(execution, before))
+    parts = [timestamp(now), status_words(execution.status), "" if seconds is None else f"after {elapsed(seconds)}"]
+    parts += [fact for fact in _facts(execution) if before is None or fact not in _facts(before)]
+    if before is not None and execution.status == before.status and not any(parts[3:]):
+        names = [field.name for field in attrs.fields(PipelineExecution)]
+        changed = [name.replace("_", " ") for name in names if getattr(execution, name) != getattr(before, name)]
+        parts.append(f"changed: {', '.join(changed)}")
     return "  ".join(part for part in parts if part)
 
 
@@ -195,20 +199,9 @@ def timestamp(time: float) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _news(execution: PipelineExecution, before: PipelineExecution | None) -> str:
-    """Return what is new in *execution* since *before*, besides its status."""
-    facts = "  ".join(fact for fact in _facts(execution) if before is None or fact not in _facts(before))
-    if facts or before is None or execution.status != before.status:
-        return facts
-    names = [field.name for field in attrs.fields(PipelineExecution)]
-    changed = [name.replace("_", " ") for name in names if getattr(execution, name) != getattr(before, name)]
-    return f"changed: {', '.join(changed)}"
-
-
 def _facts(execution: PipelineExecution) -> list[str]:
     trigger = execution.trigger.trigger_type if execution.trigger else None
-    summary, revision = first_line(execution.status_summary), revision_words(execution)
-    return [fact for fact in (summary, revision, *_escaped(trigger)) if fact]
+    return [first_line(execution.status_summary), revision_words(execution), *_escaped(trigger)]
 
 
 def say(text: str) -> bool:
