@@ -97,12 +97,9 @@ _WORDS: Final = {
 
 def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
     """Return the code for *error*, what happened, and what to do about it. The last is empty if the message says it."""
-    message, last = str(error).rstrip("."), error.__cause__
-    if (
-        isinstance(error, errors.WaitTimeoutError)
-        and isinstance(last, errors.CodePipelineError)
-        and not error.execution
-    ):
+    message = str(error).rstrip(".")
+    last = error.__cause__ if isinstance(error, errors.WaitTimeoutError) and error.execution is None else None
+    if isinstance(last, errors.CodePipelineError):
         code, words, advice = of_error(last)  # no poll has succeeded, and the message ends with the last failure
         return code, message.replace(str(last).rstrip("."), words), advice
     if not isinstance(error, errors.ServiceError | errors.ResponseDecodeError | errors.WaitTimeoutError):

@@ -316,6 +316,7 @@ def test_what_is_not_codepipeline_is_no_response(account: Account) -> None:
     account.service.refuse_connections()
     ended = account.run("get", *WEB)
     assert (ended.code, ended.complaint[1]) == (23, "check the network, the proxy and the endpoint, then try again")
+    assert ended.complaint[0].count("refused") == 1
 
 
 def test_every_other_error_of_the_package_ends_without_a_traceback() -> None:

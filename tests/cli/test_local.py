@@ -21,10 +21,6 @@ from tests.cli.terminal import Clock, Ended
 Shell = Callable[..., Ended]
 
 
-def ctrl_c() -> None:
-    raise KeyboardInterrupt
-
-
 def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The printed settings and commands, as a shell takes them, get the printed executions."""
     clock, codes = Clock(), dict[str, int]()
@@ -44,13 +40,9 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
             assert run(["get", "wbe", wait[2]], clock=clock) == 20
             httpx.get(f"{os.environ['AWS_ENDPOINT_URL_CODEPIPELINE']}/x")
         capfd.readouterr()
+        clock.on_sleep = lambda: signal.raise_signal(signal.SIGINT)
 
-    steps = iter([try_it, lambda: None, ctrl_c])
-
-    def next_step() -> None:
-        next(steps)()
-
-    clock.on_sleep = next_step
+    clock.on_sleep = try_it
     assert run(["serve"], clock=clock) == 0
     assert codes == {
         **dict.fromkeys(("Succeeds in a minute", "Fails in 30 seconds", "InProgress"), 10),
@@ -69,7 +61,6 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
 def test_serve_ends_well_when_it_is_told_to(sent: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
-    """And until then it listens where it is told to, for the region that it is told."""
     clock = Clock()
     clock.on_sleep = lambda: signal.raise_signal(sent)
     with socket.socket() as free:
@@ -83,7 +74,6 @@ def test_serve_ends_well_when_it_is_told_to(sent: signal.Signals, capfd: pytest.
 
 
 def test_a_port_that_is_taken_is_one_line(local_codepipeline: LocalCodePipeline, shell: Shell) -> None:
-    """With what to do about it."""
     port = local_codepipeline.endpoint_url.rpartition(":")[2]
     ended = shell("serve", "--port", port)
     message, hint = ended.complaint
@@ -93,14 +83,12 @@ def test_a_port_that_is_taken_is_one_line(local_codepipeline: LocalCodePipeline,
 
 
 def test_a_region_that_is_none_is_refused_before_anyone_signs_for_it(shell: Shell) -> None:
-    """Every request would be refused later."""
     ended = shell("serve", "--region", "eu west")
     assert ended.code == 22
     assert ended.complaint[0].startswith("--region 'eu west' ")
 
 
 def test_the_settings_are_printed_for_the_shells_of_windows() -> None:
-    """There is no export there, and two shells to choose from."""
     environ: Mapping[str, str] = {"AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": ""}
     lines = instructions("http://127.0.0.1:1", environ, windows=True).splitlines()
     assert {"set AWS_REGION=us-east-1", "set AWS_SESSION_TOKEN="} <= set(lines)
@@ -142,7 +130,6 @@ def test_demo_tells_what_happened_and_shows_the_result(capfd: pytest.CaptureFixt
 
 
 def test_demo_can_be_stopped(capfd: pytest.CaptureFixture[str]) -> None:
-    """Nothing goes on."""
     clock = Clock()
     clock.on_sleep = lambda: signal.raise_signal(signal.SIGINT)
     assert run(["demo"], clock=clock) == 130
