@@ -12,10 +12,8 @@ from typing import Literal, assert_type
 
 from codepipeline_client import (
     ArtifactRevision,
-    ArtifactRevisionLookupError,
     AsyncCodePipelineClient,
     CodePipelineClient,
-    CodePipelineError,
     Credentials,
     ExecutionMode,
     GetPipelineExecutionOutput,
@@ -24,8 +22,6 @@ from codepipeline_client import (
     PipelineExecution,
     PipelineExecutionFailedError,
     PipelineExecutionStatus,
-    PipelineNotFoundException,
-    RequestTimeoutError,
     ResponseMetadata,
     ServiceError,
     TriggerType,
@@ -81,22 +77,13 @@ def catch(client: CodePipelineClient) -> None:
         client.get_pipeline_execution(pipeline_name="web", pipeline_execution_id="…")
     except ParameterValidationError as error:
         assert_type(error.violations, tuple[ParameterViolation, ...])
-    except PipelineNotFoundException as error:
-        assert_type(error.code, str)
     except ServiceError as error:
         assert_type(error.request_id, str | None)
         assert_type(error.fault, Literal["client", "server"])
-    except RequestTimeoutError as error:
-        assert_type(error.limit, str)
     except WaitTimeoutError as error:
         assert_type(error.execution, PipelineExecution | None)
     except PipelineExecutionFailedError as error:
         assert_type(error.execution, PipelineExecution)
-    except ArtifactRevisionLookupError as error:
-        assert_type(error.artifact_name, str)
-        assert_type(error.candidates, tuple[ArtifactRevision, ...])
-    except CodePipelineError as error:
-        assert_type(error.attempts, int)
 
 
 def give_credentials(supply: Callable[[], Credentials], supply_async: Callable[[], Awaitable[Credentials]]) -> None:

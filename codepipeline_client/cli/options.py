@@ -23,6 +23,7 @@ from .output import Failure, explain, say, timestamp
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
 _MAX_POLL_INTERVAL: Final = 30.0
+_STATUSES: Final = {status.lower(): status.value for status in PipelineExecutionStatus}
 
 
 class Command(click.Command):
@@ -91,10 +92,13 @@ def seconds(context: click.Context, option: click.Parameter, given: str | None) 
 
 def _statuses(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> list[str]:
     """Return the statuses that are *given* in any case of letters, as the service spells them."""
-    listed = {status.lower(): status.value for status in PipelineExecutionStatus}
-    if unknown := [text for text in given if text.lower() not in listed]:
-        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(listed.values())}")
-    return [listed[text.lower()] for text in given]
+    if unknown := [text for text in given if text.lower() not in _STATUSES]:
+        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(_STATUSES.values())}")
+    return [_STATUSES[text.lower()] for text in given]
+
+
+def _completions(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
+    return [status for text, status in _STATUSES.items() if text.startswith(begun.lower())]
 
 
 class _StderrHandler(logging.Handler):
@@ -131,9 +135,7 @@ EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
     click.Option(
         ["--ok"],
         callback=_statuses,
-        shell_complete=lambda _context, _option, begun: [
-            status.value for status in PipelineExecutionStatus if status.lower().startswith(begun.lower())
-        ],
+        shell_complete=_completions,
         multiple=True,
         metavar="STATUS",
         help="Exit with 0 for this status too, such as Superseded. Can be repeated.",

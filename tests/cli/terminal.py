@@ -14,7 +14,7 @@ from typing import Final, TextIO
 
 import pyte
 import pytest
-from attrs import define, frozen
+from attrs import frozen
 
 from codepipeline_client import PipelineExecution
 from codepipeline_client.cli.commands import run
@@ -23,7 +23,6 @@ from codepipeline_client.testing import FakeClock, LocalCodePipeline, make_pipel
 made: Final[Callable[..., PipelineExecution]] = make_pipeline_execution
 """Make an execution. The fields in a table's rows are of many types."""
 _PATIENCE: Final = 20.0
-"""Seconds after which what was not shown will not be. The view is drawn anew all the time."""
 
 
 @frozen
@@ -54,7 +53,7 @@ class Clock(FakeClock):
         super().sleep(seconds)
 
 
-@define
+@frozen
 class Account:
     """A service in whose account the shell is, and the clock of both."""
 
@@ -64,24 +63,17 @@ class Account:
 
     def run(self, *args: str) -> Ended:
         """Run a command in this process, as a shell would."""
-        code = run(args, clock=self.clock)
-        return Ended(code, *self.printed())
+        return Ended(run(args, clock=self.clock), *self.printed())
 
     def run_on_terminal(self, *args: str, columns: int = 80) -> str:
         """Return what a command prints if stdout is a terminal."""
-        terminal = TerminalOutput()
+        terminal = io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(terminal, "isatty", lambda: True)
             patch.setattr(sys, "stdout", terminal)
             patch.setenv("COLUMNS", str(columns))
             run(args, clock=self.clock)
         return terminal.getvalue()
-
-
-class TerminalOutput(io.StringIO):
-    """A stdout that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 class Terminal:
@@ -99,7 +91,6 @@ class Terminal:
         self.name = os.ttyname(self.descriptor)
 
     def open(self, encoding: str = "utf-8") -> TextIO:
-        """Return a stream that is this terminal."""
         return os.fdopen(os.dup(self.descriptor), "w", encoding=encoding, errors="backslashreplace")
 
     @contextmanager
@@ -114,7 +105,6 @@ class Terminal:
                 process.kill()  # if it has not ended
 
     def type(self, keys: bytes) -> None:
-        """Press *keys*."""
         os.write(self._reading, keys)
 
     def until(self, is_shown: Callable[[], bool]) -> list[str]:
@@ -134,7 +124,7 @@ class Terminal:
 
     def until_shows(self, *lines: str) -> None:
         """Wait until the screen shows these *lines* and no others."""
-        assert self.until(lambda: self.lines == [*lines]) == [*lines]
+        self.until(lambda: self.lines == [*lines])
 
     def until_over(self) -> list[str]:
         """Return the screen after all that was written."""
@@ -166,7 +156,6 @@ class Terminal:
 
     @property
     def has_cursor(self) -> bool:
-        """Whether the cursor is shown."""
         return not self._screen.cursor.hidden
 
     def colour(self, text: str) -> str:

@@ -27,15 +27,6 @@ def links(table: Element) -> list[str | None]:
     return [link.get("href") for link in table.iter("a")]
 
 
-def colours(status: str) -> list[str]:
-    table = shown(make_pipeline_execution(status=PipelineExecutionStatus(status)))
-    return [element.attrib["style"] for element in table.iter("strong")]
-
-
-def test_a_status_that_is_not_known_has_the_colour_of_the_text() -> None:
-    assert (colours("Paused"), colours("Failed")) == (["color:inherit"], ["color:#dc3545"])
-
-
 def test_the_table_says_what_is_known_of_the_execution() -> None:
     execution = make_pipeline_execution(
         pipeline_execution_id="7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31",
@@ -68,6 +59,7 @@ def test_the_table_says_what_is_known_of_the_execution() -> None:
         ["Console", "Open"],
     ]
     assert links(table) == [f"https://github.com/example/web/commit/{HASH}", execution.console_url]
+    assert [status.get("style") for status in table.iter("strong")] == ["color:#dc3545"]
 
 
 def test_what_is_not_known_has_no_row() -> None:
