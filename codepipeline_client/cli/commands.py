@@ -36,8 +36,8 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
         except CodePipelineError as error:
             code, message, hint = of_error(error)
             complain(message, hint)
-        except click.ClickException as error:
-            code = error.exit_code
+        except click.UsageError as error:
+            code = ExitCode.USAGE
             complain(error.format_message().rstrip("."), hint_about(error))
         except click.Abort:
             code = ExitCode.INTERRUPTED

@@ -107,9 +107,6 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
     if isinstance(error, errors.ParameterValidationError):
         is_about_id = any(each.parameter == "pipeline_execution_id" for each in error.violations)
         return ExitCode.USAGE, message, WHERE_IDS_COME_FROM if is_about_id else ""
-    if isinstance(error, errors.ConfigurationError):
-        message, _, advice = message.partition("; ")
-        return ExitCode.SETTINGS, message, advice
     if isinstance(error, errors.CredentialsError):
         return ExitCode.SETTINGS, message.partition(". Set AWS_")[0], _NO_CREDENTIALS
     for kinds, code, advice in _ADVICE:
@@ -117,7 +114,8 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
             return code, message, advice
     if isinstance(error, errors.ServiceError):
         return _of_service_error(error, message)
-    return ExitCode.OTHER, message, ""
+    message, _, advice = message.partition("; ")
+    return ExitCode.SETTINGS if isinstance(error, errors.ConfigurationError) else ExitCode.OTHER, message, advice
 
 
 def _of_service_error(error: errors.ServiceError, message: str) -> tuple[ExitCode, str, str]:

@@ -17,11 +17,11 @@ from attrs import asdict, evolve
 from .._call.reports import AttemptReport
 from .._config.endpoint import check_region
 from ..clock import Clock
-from ..errors import printable
+from ..errors import CodePipelineError, printable
 from ..models import PipelineExecution, PipelineExecutionStatus
 from ..testing import LocalCodePipeline, ReceivedRequest, Shown, make_pipeline_execution
 from .exit_codes import PROGRAM
-from .output import Failure, Row, as_rows, as_table, elapsed, explain, fitted, say, timestamp
+from .output import Row, as_rows, as_table, elapsed, explain, fitted, say, timestamp
 from .progress import FollowingClient, stop_signals_raise, wait_for_end
 
 _sample = partial(make_pipeline_execution, pipeline_version=3, variables=[{"name": "BRANCH", "resolved_value": "main"}])
@@ -86,8 +86,8 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
     except KeyboardInterrupt:
         say("\nStopped.")
     except OSError as error:
-        words = f"port {port} of this machine cannot be used: {error.strerror}"
-        raise Failure(words, hint="choose another with --port") from error
+        words = f"port {port} of this machine cannot be used: {error.strerror}; choose another with --port"
+        raise CodePipelineError(words) from error
 
 
 def _log(request: ReceivedRequest, now: float) -> None:

@@ -17,8 +17,8 @@ import click
 from .._config.arguments import LONGEST
 from ..errors import printable
 from ..models import PipelineExecutionStatus
-from .exit_codes import WHERE_IDS_COME_FROM, ExitCode
-from .output import Failure, explain, say, timestamp
+from .exit_codes import PROGRAM, WHERE_IDS_COME_FROM, ExitCode
+from .output import explain, say, timestamp
 
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
@@ -53,14 +53,11 @@ class CommandGroup(Command, click.Group):
     command_class: type[click.Command] | None = Command
 
 
-def hint_about(error: click.ClickException) -> str:
+def hint_about(error: click.UsageError) -> str:
     """Return what to do about *error*."""
-    if isinstance(error, Failure):
-        return error.hint
-    context = error.ctx if isinstance(error, click.UsageError) else None
     is_about_id = isinstance(error, click.MissingParameter) and error.param is EXECUTION_OPTIONS[1]
     about_ids = f"{WHERE_IDS_COME_FROM}; " if is_about_id else ""
-    return f"{about_ids}see {context.command_path} --help" if context else ""
+    return f"{about_ids}see {error.ctx.command_path if error.ctx else PROGRAM} --help"
 
 
 def info_option(text: Callable[[click.Context], str], *names: str, about: str) -> click.Option:

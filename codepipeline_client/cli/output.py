@@ -46,15 +46,6 @@ Row = tuple[str, Sequence[str]]
 """A label, and the lines beside it."""
 
 
-class Failure(click.ClickException):
-    """A command failed here, and not in a call."""
-
-    def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
-        """What to do about it."""
-
-
 def as_json(execution: PipelineExecution, metadata: ResponseMetadata | None = None) -> str:
     """Return *execution* as one JSON object in one line of ASCII, see `PipelineExecution.to_dict`."""
     shown = {"pipeline_execution": execution.to_dict()}
@@ -212,8 +203,8 @@ def say(text: str) -> bool:
         discard_output(sys.stdout)
         if error.errno in _NO_READER:
             return False
-        words = f"the output cannot be written: {error.strerror}"
-        raise Failure(words, hint="free some space, or write it elsewhere") from error
+        words = f"the output cannot be written: {error.strerror}; free some space, or write it elsewhere"
+        raise errors.CodePipelineError(words) from error
     return True
 
 

@@ -15,6 +15,7 @@ from typing import Final, Self, cast
 from urllib.parse import quote
 
 from attrs import AttrsInstance, asdict, field, frozen
+from attrs.filters import exclude
 
 from .. import errors
 from ..errors import shorten
@@ -181,9 +182,16 @@ class PipelineExecution:
         Raises ArtifactRevisionLookupError, which is a LookupError, unless there is exactly one.
         """
         found = tuple([each for each in self.artifact_revisions if each.name == name])
-        if len(found) != 1:
-            raise _lookup_error(self, name, found)
-        return found[0]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join([repr(each.name) for each in self.artifact_revisions if each.name is not None])
+        artifact = shorten(repr(name))
+        if found:
+            problem = f"has {len(found)} revisions of the artifact {artifact}: choose from its artifact_revisions"
+        else:
+            others = f"only of {shorten(names)}" if names else "nor any other: source actions add revisions"
+            problem = f"has no revision of an artifact {artifact}, {others}"
+        raise errors.ArtifactRevisionLookupError(f"{self._description} {problem}", artifact_name=name, candidates=found)
 
     def raise_for_status(
         self, ok: PipelineExecutionStatus | str | Iterable[PipelineExecutionStatus | str] = "Succeeded"
@@ -197,9 +205,18 @@ class PipelineExecution:
         Pass a status newer than this release as ``PipelineExecutionStatus("…")``.
         """
         accepted = _statuses(ok)
-        if self.status not in accepted:
-            raise _outcome_error(self, accepted)
-        return self
+        if self.status in accepted:
+            return self
+        status, summary = shorten(self.status), shorten(self.status_summary or "")
+        reason = f": {summary}" if summary else ""
+        if self.status.is_terminal:
+            problem = f"ended as {status}, not as {' or '.join(map(shorten, accepted))}{reason}"
+        else:
+            newer = "" if self.status.is_known else ", a status newer than this release,"
+            problem = f"is {status}{newer} and has not finished{reason}; wait for it with wait_for_pipeline_execution"
+        where = f"; see {self.console_url}" if self.console_url else ""
+        kind = _OUTCOME_ERRORS.get(self.status, errors.PipelineExecutionOutcomeError)
+        raise kind(f"{self._description} {problem}{where}", execution=self)
 
     def to_dict(self) -> dict[str, object]:
         """
@@ -210,6 +227,10 @@ class PipelineExecution:
         """
         revisions = [each.to_dict() for each in self.artifact_revisions]
         return _json_members(self) | {"artifact_revisions": revisions, "console_url": self.console_url}
+
+    @property
+    def _description(self) -> str:
+        return f"execution {shorten(self.pipeline_execution_id)} of pipeline {shorten(self.pipeline_name)}"
 
     def _repr_html_(self) -> str:
         """Return a small table, which notebooks display."""
@@ -233,9 +254,7 @@ class ResponseMetadata:
 
     def to_dict(self) -> dict[str, object]:
         """Return the metadata as `json.dumps` takes it, without the headers."""
-        members = _json_members(self)
-        del members["http_headers"]
-        return members
+        return asdict(self, filter=exclude("http_headers"))
 
 
 def _json_members(value: AttrsInstance) -> dict[str, object]:
@@ -270,39 +289,3 @@ def _statuses(ok: object) -> list[PipelineExecutionStatus]:
                 f"a status that is newer than this release is given as PipelineExecutionStatus(…)"
             )
     return [PipelineExecutionStatus(str(each)) for each in given]
-
-
-def _outcome_error(
-    execution: PipelineExecution, accepted: Iterable[PipelineExecutionStatus]
-) -> errors.PipelineExecutionOutcomeError:
-    status, summary, page = shorten(execution.status), shorten(execution.status_summary or ""), execution.console_url
-    if execution.status.is_terminal:
-        problem = f"ended as {status}, not as {' or '.join(map(shorten, accepted))}"
-        advice = ""
-    else:
-        newer = "" if execution.status.is_known else ", a status newer than this release,"
-        problem = f"is {status}{newer} and has not finished"
-        advice = "; wait for it with wait_for_pipeline_execution"
-    reason = f": {summary}" if summary else ""
-    where = f"; see {page}" if page else ""
-    kind = _OUTCOME_ERRORS.get(execution.status, errors.PipelineExecutionOutcomeError)
-    return kind(f"{_description(execution)} {problem}{reason}{advice}{where}", execution=execution)
-
-
-def _lookup_error(
-    execution: PipelineExecution, name: str, found: tuple[ArtifactRevision, ...]
-) -> errors.ArtifactRevisionLookupError:
-    names = ", ".join([repr(each.name) for each in execution.artifact_revisions if each.name is not None])
-    artifact = shorten(repr(name))
-    if found:
-        problem = f"has {len(found)} revisions of the artifact {artifact}: choose from its artifact_revisions"
-    else:
-        others = f"only of {shorten(names)}" if names else "nor any other: source actions add revisions"
-        problem = f"has no revision of an artifact {artifact}, {others}"
-    return errors.ArtifactRevisionLookupError(
-        f"{_description(execution)} {problem}", artifact_name=name, candidates=found
-    )
-
-
-def _description(execution: PipelineExecution) -> str:
-    return f"execution {shorten(execution.pipeline_execution_id)} of pipeline {shorten(execution.pipeline_name)}"
