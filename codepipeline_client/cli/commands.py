@@ -16,31 +16,31 @@ from ..errors import CodePipelineError
 from ..models import PipelineExecution, ResponseMetadata
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
 from .options import EXECUTION_OPTIONS, WAIT_OPTIONS, CommandGroup, hint_about, info_option
-from .output import as_json, as_rows, as_table, complain, explain, prepared_streams, say, width
+from .output import as_json, as_rows, as_table, complain, explain, prepare_streams, say, width
 from .progress import FollowingClient, interruptible, wait_for_end, watch_to_end
 
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
     """Run the command of *args* (None for the shell's), report an error, and return the exit code."""
     columns = width(sys.stdout)
-    with prepared_streams():
-        try:
-            code: int | None = commands.main(
-                args,
-                prog_name=PROGRAM,
-                standalone_mode=False,
-                windows_expand_args=False,  # the arguments are no files
-                obj=clock or SystemClock(),
-                terminal_width=columns and max(min(columns, 80) - 2, 20),  # click itself knows no terminal below 52
-            )
-        except CodePipelineError as error:
-            code, message, hint = of_error(error)
-            complain(message, hint)
-        except click.UsageError as error:
-            code = ExitCode.USAGE
-            complain(error.format_message().rstrip("."), hint_about(error))
-        except click.Abort:
-            code = ExitCode.INTERRUPTED
+    prepare_streams()
+    try:
+        code: int | None = commands.main(
+            args,
+            prog_name=PROGRAM,
+            standalone_mode=False,
+            windows_expand_args=False,  # the arguments are no files
+            obj=clock or SystemClock(),
+            terminal_width=columns and max(min(columns, 80) - 2, 20),  # click itself knows no terminal below 52
+        )
+    except CodePipelineError as error:
+        code, message, hint = of_error(error)
+        complain(message, hint)
+    except click.UsageError as error:
+        code = ExitCode.USAGE
+        complain(error.format_message().rstrip("."), hint_about(error))
+    except click.Abort:
+        code = ExitCode.INTERRUPTED
     return code or ExitCode.SUCCEEDED
 
 

@@ -13,8 +13,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from math import ceil
@@ -254,9 +253,8 @@ def discard_output(stream: IO[str]) -> None:
     os.close(nowhere)
 
 
-@contextmanager
-def prepared_streams() -> Generator[None]:
-    """Within this, any text can be written to stdout, and a warning is one line on stderr."""
+def prepare_streams() -> None:
+    """From now on, any text can be written to stdout, and a warning is one line on stderr."""
     stdout: TextIO | None = sys.stdout
     if isinstance(stdout, TextIOWrapper):
         stdout.reconfigure(errors="backslashreplace")
@@ -264,9 +262,7 @@ def prepared_streams() -> Generator[None]:
     def show(message: Warning | str, *_: object, **__: object) -> None:
         complain(f"warning: {message}")
 
-    with warnings.catch_warnings():
-        warnings.showwarning = show
-        yield
+    warnings.showwarning = show
 
 
 def _write(stream: TextIO | None, text: str) -> None:
