@@ -128,7 +128,7 @@ def _of_service_error(error: errors.ServiceError, message: str) -> tuple[ExitCod
 
 
 def _renamed(message: str) -> str:
-    """Return *message* with the names of the command line for a client's arguments. Those of a profile stay."""
+    """Return *message* with the command line's names for arguments of Python. Those of a profile stay."""
     for python, here in _WORDS.items():
         message = message.replace(python, here)
     return re.sub(rf"\b({'|'.join(_NAMES)})\b(?! in profile)", lambda found: _NAMES[found[0]], message)

@@ -260,7 +260,7 @@ IRELAND: Final = ("get", *WEB, "--region", "eu-west-1")
         (("get", "my web", "7F3A"), 2, "GetPipelineExecution was not sent: NAME must match ", WHERE_IDS_COME_FROM),
         (("get", *WEB), 22, "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor", "give --region"),
         (("get", *WEB, "--region", "eu west"), 22, "--region 'eu west' ", None),
-        ((*IRELAND,), 22, "no credentials were found. Tried: ", "name a profile with --profile"),
+        (IRELAND, 22, "no credentials were found. Tried: ", "name a profile with --profile"),
         ((*IRELAND, "--profile", "none"), 22, "--profile 'none' does not exist", None),
         ((*IRELAND, "--endpoint-url", "x"), 22, "--endpoint-url 'x' cannot be used: ", None),
         ((*IRELAND, "--endpoint-url", "https://me:pw@x"), 22, "--endpoint-url '***@x' cannot be", "use --profile"),
