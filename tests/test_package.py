@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final, get_type_hints
+from typing import get_type_hints
 
 import pytest
 from hypothesis import settings
@@ -16,8 +16,6 @@ from hypothesis import settings
 import codepipeline_client
 from codepipeline_client import CodePipelineClient, errors
 from codepipeline_client.testing import make_pipeline_execution
-
-MODULES: Final = ("client", "errors", "models", "operations", "transport", "waiting")
 
 
 def printed_by(program: str, *, given: bytes = b"") -> str:
@@ -43,11 +41,10 @@ def test_an_import_loads_neither_botocore_nor_what_only_the_command_line_needs()
     assert (ours - of_httpx) & {"botocore", "boto3", "click", "pytest", "rich", "trio"} == set()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_public_module_is_there_without_an_import_of_its_own(module: str) -> None:
+def test_a_public_module_is_there_without_an_import_of_its_own() -> None:
     """``codepipeline_client.errors`` works after ``import codepipeline_client``."""
-    program = f"import codepipeline_client\nprint(codepipeline_client.{module}.__name__)"
-    assert printed_by(program).strip() == f"codepipeline_client.{module}"
+    modules = {"client", "errors", "models", "operations", "transport", "waiting"}
+    assert modules <= {*printed_by("import codepipeline_client\nprint(*vars(codepipeline_client))").split()}
 
 
 def test_what_was_pickled_is_read_where_nothing_was_imported() -> None:

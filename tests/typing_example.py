@@ -27,7 +27,6 @@ from codepipeline_client import (
     TriggerType,
     WaitTimeoutError,
 )
-from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 
 async def ask() -> None:
@@ -104,12 +103,3 @@ def refuse(client: CodePipelineClient) -> None:
     CodePipelineClient(region="eu-west-1")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     CodePipelineClient(timeout="30 s")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     CodePipelineClient(timeout=timedelta(seconds=30))
-
-
-def test_kit() -> None:
-    with LocalCodePipeline() as endpoint:
-        assert_type(endpoint, LocalCodePipeline)
-        assert_type(endpoint.endpoint_url, str)
-        assert_type(endpoint.credentials, Credentials)
-        assert_type(make_pipeline_execution(status="Failed"), PipelineExecution)
-        endpoint.put_execution(make_pipeline_execution(trigger={"trigger_type": "Webhook"}))
