@@ -122,8 +122,10 @@ def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:
 def demonstrate(clock: Clock) -> None:
     """Follow an execution by signed requests over HTTP, and print what happened."""
     say("\n".join(fitted("Follows a sample execution on this machine: no account, no network.")) + "\n")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:  # an error in settings must not end the demo
+        del os.environ[name]
+    os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
     attempts: list[AttemptReport] = []
-    _hide_settings()
     with LocalCodePipeline(now=clock.time) as endpoint:
         reference = endpoint.script_execution(_steps(3.0, _SUCCEEDED))
         client = FollowingClient(
@@ -160,10 +162,3 @@ def _steps(seconds: float, end: PipelineExecution) -> tuple[Shown | PipelineExec
     """Return the steps of an execution that begins with the first request, and is *end* after so many *seconds*."""
     running = evolve(end, status=PipelineExecutionStatus.IN_PROGRESS, status_summary=None)
     return Shown(evolve(running, artifact_revisions=()), polls=1), Shown(running, seconds=seconds), end
-
-
-def _hide_settings() -> None:
-    """Hide this machine's AWS settings from this process, so that no error in them ends the demo."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)

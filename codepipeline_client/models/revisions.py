@@ -64,7 +64,9 @@ def read(revision_id: str | None, summary: str | None, url: str | None) -> Readi
     if repository is None:  # a connection's URL redirects to the provider's page, which its query names
         query = parse_qs(parts.query)
         repository, page_commit = (query.get(name, [None])[0] for name in ("FullRepositoryId", "Commit"))
-    repository, page_commit = _safe_path(repository), _commit_id(page_commit)
+    if not repository or not repository.isprintable() or {"", ".", ".."} & {*repository.split("/")}:
+        repository = None  # it would change the path of a URL that it is put into
+    page_commit = _commit_id(page_commit)
     if parts.hostname == "api.github.com" and repository and page_commit:
         url = f"https://github.com/{quote(repository)}/commit/{page_commit}"  # not the JSON of the API
     return Reading(provider or page_provider, repository, commit or page_commit, message, url)
@@ -94,11 +96,6 @@ def _commit_page(address: str) -> tuple[str | None, str | None, str | None]:
             groups = match.groupdict()
             return provider, unquote(groups.get("repository") or "") or None, groups.get("commit")
     return None, None, None
-
-
-def _safe_path(name: str | None) -> str | None:
-    """Return a repository's name. None for one that would change the path of a URL that it is put into."""
-    return name if name and name.isprintable() and not {"", ".", ".."} & {*name.split("/")} else None
 
 
 def _read_summary(text: str | None, revision_id: str | None) -> tuple[str | None, str | None]:
