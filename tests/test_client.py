@@ -40,8 +40,7 @@ from codepipeline_client import (
     UnrecognizedClientException,
     ValidationException,
 )
-from codepipeline_client._config.arguments import ClientArguments
-from codepipeline_client._config.settings import Settings, resolve
+from codepipeline_client._config.settings import ClientArguments, Settings, resolve
 from codepipeline_client._config.sources import Environment
 from codepipeline_client.clock import Clock, SystemClock
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION

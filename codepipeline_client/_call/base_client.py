@@ -20,17 +20,8 @@ from uuid import uuid4
 
 import httpx
 
-from .._config.arguments import (
-    ClientArguments,
-    NotGiven,
-    RetryMode,
-    Timeout,
-    check,
-    count_of,
-    plain_function,
-    seconds_of,
-)
-from .._config.settings import resolve
+from .._config.arguments import NotGiven, RetryMode, Timeout, count_of, plain_function, seconds_of
+from .._config.settings import ClientArguments, check, resolve
 from .._config.sources import Environment
 from .._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
 from .._http import AsyncPooledTransport, PooledTransport, TransportOptions
@@ -169,7 +160,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         self._connect_timeout = seconds_of("connect_timeout", connect_timeout)
         self._read_timeout = seconds_of("read_timeout", read_timeout)
         self._max_connections = count_of("max_connections", max_connections)
-        self._environ = Environment(os.environ)
+        self._environ = Environment(dict(os.environ))
         self._parameter_validation = parameter_validation
         self._transport: TransportT | None = transport
         self._on_attempt = on_attempt

@@ -1,7 +1,7 @@
 """
-Resolve the endpoint: from a region, FIPS and dual-stack to a host of AWS, or from a URL of the user's own.
+Resolve where requests go: to a host of AWS or to a URL of the user's own, directly or through a proxy.
 
-Looks up no setting, and never connects.
+Looks up no setting, and never connects. No message shows a proxy's URL, which may hold a password.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from importlib.util import find_spec
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 
 from ..errors import ConfigurationError
-from .sources import ResolvedSetting
+from .sources import ResolvedSetting, SecretText
 
 _OFFERS: Final = {"use_fips_endpoint": "supportsFIPS", "use_dualstack_endpoint": "supportsDualStack"}
 _LABEL: Final = "(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_PROXY_SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 
 
 class Endpoint(NamedTuple):
@@ -71,6 +73,25 @@ def check_region(region_name: str, *, origin: str = "") -> None:
             f"region_name {region_name!r} is not a region{origin}: letters, digits and hyphens only, 63 at most, "
             "no hyphen at either end, and not digits alone"
         )
+
+
+def proxy_variable(scheme: str, host: str, environ: Mapping[str, str]) -> str | None:
+    """Return the name of the variable with the proxy for a URL. None for no proxy, and for a host of NO_PROXY."""
+    no_proxy = _variable("no", environ)
+    if no_proxy is not None and _is_excluded(host.lower(), environ[no_proxy]):
+        return None
+    return _variable(scheme, environ) or _variable("all", environ)
+
+
+def parse_proxy(proxy: str, called: str) -> str:
+    """Return a proxy's URL, with http as the scheme that it may lack. A ConfigurationError says what it is *called*."""
+    url = SecretText(proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}")
+    if not (re.fullmatch("[!-~]+", url) and _is_proxy(url)):
+        raise ConfigurationError(
+            f"{called} cannot be used: the URL of a proxy is expected, such as http://proxy.example:3128 "
+            "(the value is not shown)"
+        )
+    return url
 
 
 @cache
@@ -123,3 +144,28 @@ def _redact(url: str) -> str:
 
 def _named(features: Sequence[ResolvedSetting[bool]]) -> str:
     return " and ".join(each.name + each.origin for each in features)
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _variable(kind: str, environ: Mapping[str, str]) -> str | None:
+    """Return the variable that counts: the one in lower case, also if it is empty, before the one in upper case."""
+    name = f"{kind}_proxy"
+    if name not in environ:
+        if kind == "http" and "REQUEST_METHOD" in environ:
+            return None  # a CGI script's caller can set HTTP_PROXY: https://httpoxy.org
+        name = name.upper()
+    return name if environ.get(name) else None
+
+
+def _is_excluded(host: str, no_proxy: str) -> bool:
+    """Return whether NO_PROXY names the host, with or without its port, or a domain above it."""
+    hosts = (f".{host}", f".{re.sub(':[0-9]*$', '', host)}")
+    domains = [f".{name.strip().lstrip('.').lower()}" for name in no_proxy.split(",") if name.strip()]
+    return no_proxy == "*" or any(each.endswith(domain) for each in hosts for domain in domains)

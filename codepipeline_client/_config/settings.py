@@ -9,16 +9,49 @@ from __future__ import annotations
 import os
 import re
 import ssl
+from collections.abc import Mapping
+from types import UnionType
+from typing import Final, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
+from attrs.converters import optional
 
 from ..errors import ConfigurationError
 from . import endpoint as endpoints
-from . import proxy as proxies
-from .arguments import RETRY_MODES, ClientArguments, RetryMode
+from .arguments import RetryMode, count_of
 from .endpoint import Endpoint
 from .sources import Environment, SecretText
+
+_RETRY_MODES: Final[Mapping[str, RetryMode]] = {
+    "standard": "standard",
+    "legacy": "standard",  # as in all SDKs by now
+    "adaptive": "adaptive",
+    "off": "off",
+}
+
+
+@frozen(kw_only=True, eq=False)
+class ClientArguments:
+    """The arguments of a client that can be set elsewhere too. None is an argument that was not given."""
+
+    region_name: str | None = None
+    profile_name: str | None = None
+    endpoint_url: str | None = field(default=None, repr=False, converter=optional(SecretText))
+    use_fips_endpoint: bool | None = None
+    use_dualstack_endpoint: bool | None = None
+    proxy: str | None = field(default=None, repr=False, converter=optional(SecretText))
+    trust_env: bool = True
+    """False to ignore proxies and CA files of the environment. Its other variables still count."""
+    verify: bool | str | ssl.SSLContext = True
+    has_transport: bool = False
+    """Whether the user's own transport sends. Then proxies and CA files are its own."""
+    user_agent_app_id: str | None = None
+    retry_mode: RetryMode | None = None
+    max_attempts: int | None = None
+
+
+_TYPES: Final[Mapping[str, type[object] | UnionType]] = get_type_hints(ClientArguments)
 
 
 @frozen(kw_only=True, eq=False)
@@ -38,6 +71,28 @@ class Settings:
     correct_clock_skew: bool
 
 
+def check(arguments: ClientArguments) -> None:
+    """Raise ConfigurationError for an argument that is unusable whatever the environment and the files say."""
+    for name, expected in _TYPES.items():
+        # The value is in no variable: a traceback might show it.
+        if name != "retry_mode" and not isinstance(getattr(arguments, name), expected):
+            types, kind = ClientArguments.__annotations__[name], getattr(arguments, name).__class__.__name__
+            raise ConfigurationError(f"{name} must be {types.replace(' | ', ' or ')}, not {kind}")
+    if arguments.verify is False:
+        raise ConfigurationError("verify=False is not supported: give the path of the CA file to trust")
+    modes = get_args(RetryMode)
+    if arguments.retry_mode not in (None, *modes):
+        raise ConfigurationError(f"retry_mode must be {', '.join(modes)}, not {arguments.retry_mode!r}")
+    if arguments.max_attempts is not None:
+        count_of("max_attempts", arguments.max_attempts)
+    if arguments.region_name is not None:
+        endpoints.check_region(arguments.region_name)
+    if arguments.endpoint_url is not None:
+        _endpoint(arguments, Environment({}), "us-east-1")  # any region: it does not matter beside a URL
+    if arguments.proxy is not None:
+        endpoints.parse_proxy(arguments.proxy, "proxy")
+
+
 def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
     """
     Return every setting, from the first place that has it; *arguments* have passed their `check`.
@@ -45,43 +100,33 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
     Raises ConfigurationError when a setting is missing or unusable, and says where it came from.
     """
     environ = environ.with_profile(arguments.profile_name)
-    region_name = _region(arguments, environ)
-    endpoint = _endpoint(arguments, environ, region_name)
+    region = environ.text("region_name", arguments.region_name, "AWS_REGION", "AWS_DEFAULT_REGION", "region")
+    if region.value is None:
+        raise ConfigurationError(
+            f"no region: neither region_name, AWS_REGION, AWS_DEFAULT_REGION nor {environ.called('region')} is set; "
+            "give region_name, or set AWS_REGION, such as 'us-east-1'"
+        )
+    endpoints.check_region(region.value, origin=region.origin)
+    endpoint = _endpoint(arguments, environ, region.value)
     proxy_url, proxy_origin = _proxy(arguments, environ, endpoint)
     uses_tls = "https" in (endpoint.scheme, urlsplit(proxy_url or "").scheme)
     app_id = environ.text("user_agent_app_id", arguments.user_agent_app_id, "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
-    standard, rule = RETRY_MODES["standard"], "standard, adaptive or off"
+    modes, standard, rule = _RETRY_MODES.get, _RETRY_MODES["standard"], "standard, adaptive or off"
     return Settings(
-        region_name=region_name,
+        region_name=region.value,
         endpoint=endpoint,
         proxy_url=proxy_url,
         proxy_origin=proxy_origin,
         ca_file=_ca_file(arguments, environ) if uses_tls else None,
         user_agent_app_id=app_id.value or None,
-        retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, _retry_mode, rule).value,
+        retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, modes, rule).value,
         max_attempts=environ.value("max_attempts", arguments.max_attempts, 3, _count, "a whole number from 1").value,
         correct_clock_skew=not environ.switch("disable_clock_skew_correction").value,
     )
 
 
-def _retry_mode(text: str) -> RetryMode | None:
-    # All SDKs have replaced their legacy mode by the standard one.
-    return RETRY_MODES.get(text.lower().replace("legacy", "standard"))
-
-
 def _count(text: str) -> int | None:
     return int(text) if re.fullmatch("0*[1-9][0-9]{0,3}", text) else None
-
-
-def _region(arguments: ClientArguments, environ: Environment) -> str:
-    found = environ.text("region_name", arguments.region_name, "AWS_REGION", "AWS_DEFAULT_REGION", "region")
-    if found.value is None:
-        raise ConfigurationError(
-            f"no region: neither region_name, AWS_REGION, AWS_DEFAULT_REGION nor {environ.called('region')} is set; "
-            "give region_name, or set AWS_REGION, such as 'us-east-1'"
-        )
-    endpoints.check_region(found.value, origin=found.origin)
-    return found.value
 
 
 def _endpoint(arguments: ClientArguments, environ: Environment, region_name: str) -> Endpoint:
@@ -98,11 +143,11 @@ def _endpoint(arguments: ClientArguments, environ: Environment, region_name: str
 def _proxy(arguments: ClientArguments, environ: Environment, endpoint: Endpoint) -> tuple[str, str] | tuple[None, None]:
     """Return the URL of the proxy, and what names it."""
     if arguments.proxy is not None:
-        return proxies.parse(arguments.proxy, "proxy"), "proxy"
+        return endpoints.parse_proxy(arguments.proxy, "proxy"), "proxy"
     if not arguments.trust_env or endpoint.is_loopback or arguments.has_transport:
         return None, None
-    name = proxies.variable_for(endpoint.scheme, endpoint.host, environ.variables)
-    return (None, None) if name is None else (proxies.parse(SecretText(environ.variables[name]), name), name)
+    name = endpoints.proxy_variable(endpoint.scheme, endpoint.host, environ.variables)
+    return (None, None) if name is None else (endpoints.parse_proxy(SecretText(environ.variables[name]), name), name)
 
 
 def _ca_file(arguments: ClientArguments, environ: Environment) -> str | None:

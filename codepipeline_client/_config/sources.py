@@ -39,10 +39,6 @@ class ResolvedSetting(Generic[T]):
     """What a message says of where it was found. Empty for an argument of the client, and for the default."""
 
 
-def _copy(variables: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(variables)
-
-
 @frozen(eq=False)
 class Environment:
     """
@@ -51,7 +47,7 @@ class Environment:
     A *place* is the name of a variable in upper case, or a key of the profile in lower case.
     """
 
-    variables: Mapping[str, str] = field(converter=_copy, repr=False)
+    variables: Mapping[str, str] = field(repr=False)
     profile_name: str = "default"
     profiles: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
     services: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
@@ -66,19 +62,18 @@ class Environment:
     def value(
         self, name: str, given: T | None, default: T, read: Callable[[str], T | None], rule: str
     ) -> ResolvedSetting[T]:
-        """Return the argument, what *read* makes of ``AWS_<name>`` or of the profile's key, or the *default*."""
+        """Return the argument, what *read* makes of ``AWS_<name>`` or the profile's key in lower case, or *default*."""
         text = self.text(name, None, f"AWS_{name.upper()}", name)
         if given is not None or text.value is None:
             return ResolvedSetting(name, default if given is None else given)
-        value = read(text.value)
+        value = read(text.value.lower())
         if value is None:
             raise ConfigurationError(f"{name} {text.value!r} cannot be used{text.origin}: {rule} is expected")
         return ResolvedSetting(name, value, text.origin)
 
     def switch(self, name: str, given: bool | None = None) -> ResolvedSetting[bool]:
         """Return what is true or false: False if no place has it."""
-        values = {"true": True, "false": False}
-        return self.value(name, given, False, lambda text: values.get(text.lower()), "true or false")
+        return self.value(name, given, False, {"true": True, "false": False}.get, "true or false")
 
     def called(self, place: str) -> str:
         """Return what a message calls a place."""

@@ -18,8 +18,7 @@ from attrs import frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codepipeline_client._config.arguments import ClientArguments, check
-from codepipeline_client._config.settings import Settings
+from codepipeline_client._config.settings import ClientArguments, Settings, check
 from codepipeline_client._config.settings import resolve as resolve_settings
 from codepipeline_client._config.sources import Environment
 from codepipeline_client.errors import ConfigurationError
