@@ -5,7 +5,7 @@ Every public name of the package is here, except the test kit, which is in `code
 """
 
 from ._call.reports import AttemptReport, OnAttempt
-from ._credentials import AsyncCredentialsLike, AsyncCredentialsProvider, CredentialsLike, CredentialsProvider
+from ._credentials.providers import AsyncCredentialsLike, AsyncCredentialsProvider, CredentialsLike, CredentialsProvider
 from ._protocol.sigv4 import Credentials
 from ._protocol.user_agent import __version__
 from .client import AsyncCodePipelineClient, CodePipelineClient

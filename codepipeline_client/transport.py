@@ -17,7 +17,8 @@ from typing import Final, Self
 import anyio
 import httpx
 
-from ._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
+from ._credentials.cache import CachedCredentials
+from ._credentials.providers import AsyncCredentialsLike, CredentialsLike
 from ._protocol.messages import Attempt
 from ._protocol.sigv4 import Credentials, replaced, sign
 from .clock import DEADLINE, Deadline

@@ -23,7 +23,8 @@ import httpx
 from .._config.arguments import NotGiven, RetryMode, Timeout, count_of, plain_function, seconds_of
 from .._config.settings import ClientArguments, check, resolve
 from .._config.sources import Environment
-from .._credentials import AsyncCredentialsLike, CachedCredentials, CredentialsLike
+from .._credentials.cache import CachedCredentials
+from .._credentials.providers import AsyncCredentialsLike, CredentialsLike
 from .._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from .._protocol.sigv4 import Credentials
 from .._protocol.user_agent import user_agent

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from anyio.lowlevel import EventLoopToken, current_token
-from attrs import Factory, define, evolve
+from attrs import Factory, asdict, define, evolve
 
 from .._protocol.sigv4 import Credentials
 from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
@@ -193,16 +193,16 @@ def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | C
         return fetched
     if not isinstance(fetched, Credentials):
         return CredentialsError(f"{name} returned {type(fetched).__name__}, not Credentials of codepipeline_client")
-    texts: dict[str, object] = {"access_key_id": fetched.access_key_id, "secret_access_key": fetched.secret_access_key}
-    if fetched.session_token is not None:
-        texts["session_token"] = fetched.session_token
+    fields = asdict(fetched)  # of any types
+    expires_at = fields.pop("expires_at")
+    if fetched.session_token is None:
+        del fields["session_token"]
     problems = [
         f"{field} must be visible ASCII without spaces, and not empty"
-        for field, text in texts.items()
+        for field, text in fields.items()
         if not isinstance(text, str) or not re.fullmatch("[!-~]+", text)
     ]
-    expires_at = fetched.expires_at
-    if not (expires_at is None or _is_aware(expires_at)):
+    if not (expires_at is None or (isinstance(expires_at, datetime) and expires_at.utcoffset() is not None)):
         problems.append("expires_at must be a datetime with a time zone, or None")
     if problems:
         return CredentialsError(f"{name} gave credentials that cannot be used: {'; '.join(problems)}")
@@ -212,10 +212,6 @@ def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | C
             f"{name} gave credentials that expired at {expires_at}: get new ones, or correct this machine's clock"
         )
     return FetchedCredentials(fetched, expires, tried=now)
-
-
-def _is_aware(value: object) -> bool:
-    return isinstance(value, datetime) and value.utcoffset() is not None
 
 
 def _closed() -> CredentialsError:

@@ -1,16 +1,18 @@
 """
-Providers of credentials: the values that a client accepts, and how credentials are fetched from them.
+Providers of credentials: what a client accepts, the environment, and what botocore finds in its chain of sources.
 
-When they are fetched, and which calls wait for them, is decided in `cache`.
+When credentials are fetched, and which calls wait for them, is decided in `cache`. botocore is imported when its chain
+is needed, and not before.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import TypeAlias
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from anyio import from_thread, get_cancelled_exc_class
 from anyio.lowlevel import EventLoopToken
@@ -18,8 +20,18 @@ from attrs import frozen
 
 from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError, CredentialsError
-from .botocore_chain import BotocoreCredentials, from_botocore, from_chain
 from .redaction import masked_message, redact, suppress_botocore_logs
+
+_FOR_EVER: Final = 2**31 - 1  # 68 years, in seconds
+
+
+@runtime_checkable
+class BotocoreCredentials(Protocol):
+    """What botocore's ``Credentials`` can do, such as those of ``boto3.Session().get_credentials()``."""
+
+    def get_frozen_credentials(self) -> object:
+        """Return values that belong together, after a refresh if one is due."""
+
 
 CredentialsProvider: TypeAlias = Callable[[], Credentials]
 """A function that fetches credentials. It may block: it is called in a thread, and again before they expire."""
@@ -49,27 +61,24 @@ class Provider:
     def fetch(self, loop: EventLoopToken | None) -> object:
         """Fetch in this thread, or await on *loop*. Failures are returned: raised, their frames would hold secrets."""
         suppress_botocore_logs()
+        fetched: object = None
         try:
-            return _awaited(self.call(), loop)
+            fetched = self.call()
+            if loop is not None and inspect.isawaitable(fetched):
+                fetched = from_thread.run(_awaited, fetched, token=loop)
+            return fetched
         except BaseException as error:  # noqa: BLE001 - a SystemExit too, since callers wait for the outcome
             kind = type(error).__name__
             problem = f"raised {kind}" if self.is_custom else f"failed with {kind}: {masked_message(error)}"
             failure = CredentialsError(f"{self.name} {problem}")
             failure.__cause__ = error if self.is_custom else redact(error)
             return failure
+        finally:
+            if inspect.iscoroutine(fetched):
+                fetched.close()  # Python warns of one that was never awaited
 
 
-def _awaited(fetched: object, loop: EventLoopToken | None) -> object:
-    try:
-        if loop is None or not inspect.isawaitable(fetched):
-            return fetched
-        return from_thread.run(_awaited_on_loop, fetched, token=loop)
-    finally:
-        if inspect.iscoroutine(fetched):
-            fetched.close()  # Python warns of one that was never awaited
-
-
-async def _awaited_on_loop(fetched: Awaitable[object]) -> object:
+async def _awaited(fetched: Awaitable[object]) -> object:
     try:
         return await fetched
     except get_cancelled_exc_class():  # returned, since asyncio would log what is raised
@@ -84,7 +93,7 @@ def provider_of(
         return Provider(
             name=f"profile {profile_name!r}" if profile_name else "the environment or botocore's chain of sources",
             call_at_once=(lambda: None) if profile_name else _from_environment,
-            call=lambda: from_chain(profile_name, region_name, now),
+            call=lambda: _from_chain(profile_name, region_name, now),
         )
     if isinstance(source, Credentials):
         return Provider(name="credentials=", call=lambda: source, call_at_once=lambda: source)
@@ -93,7 +102,7 @@ def provider_of(
             return ConfigurationError(
                 "credentials cannot be aiobotocore's, which are async: give an async function that returns Credentials"
             )
-        return Provider(name="botocore's credentials object", call=lambda: from_botocore(source, now))
+        return Provider(name="botocore's credentials object", call=lambda: _from_botocore(source, now))
     if not callable(source):
         return ConfigurationError(
             f"credentials cannot be {type(source).__name__}: give Credentials, a function that returns them, or "
@@ -126,4 +135,59 @@ def _from_environment() -> Credentials | CredentialsError | None:
         secret_access_key=secret_access_key,
         session_token=variable("AWS_SECURITY_TOKEN") or variable("AWS_SESSION_TOKEN") or None,
         expires_at=expires_at,
+    )
+
+
+def _from_chain(
+    profile_name: str | None, region_name: str | None, now: Callable[[], float]
+) -> Credentials | CredentialsError:
+    """Return what botocore's chain finds now, or an error that says what was tried."""
+    import botocore.session
+
+    suppress_botocore_logs()  # again, since botocore's loggers exist only now
+    variables = {
+        "profile": (None, _set_variables("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), None, None),
+        "config_file": (None, _set_variables("AWS_CONFIG_FILE"), "~/.aws/config", None),
+        "credentials_file": (None, _set_variables("AWS_SHARED_CREDENTIALS_FILE"), "~/.aws/credentials", None),
+    }
+    session: Any = botocore.session.Session(variables, profile=profile_name)  # a new one, since it keeps what it found
+    # A role is assumed in the client's region, as boto3 does. botocore does not read AWS_REGION.
+    region_name = region_name or os.environ.get("AWS_REGION")
+    if region_name:
+        session.set_config_variable("region", region_name)
+    try:
+        found: BotocoreCredentials | None = session.get_credentials()
+        if found is not None:
+            return _from_botocore(found, now)
+    except EOFError:  # at the question for it, the only one
+        return CredentialsError(
+            f"the profile {session.profile or 'default'!r} needs an MFA code, and none was entered: "
+            "call from a terminal, or use credentials that need no code"
+        )
+    environment = "" if profile_name else "the environment (AWS_ACCESS_KEY_ID); "
+    return CredentialsError(
+        f"no credentials were found. Tried: {environment}the profile {session.profile or 'default'!r} of the shared "
+        "config and credentials files (access keys, role, web identity, SSO, login, process); the container; the "
+        "instance. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with credentials, or give "
+        "the client credentials="
+    )
+
+
+def _set_variables(*names: str) -> list[str]:
+    """Return those that are not empty: botocore would look for a profile or a file without a name."""
+    return [name for name in names if os.environ.get(name)]
+
+
+def _from_botocore(source: BotocoreCredentials, now: Callable[[], float]) -> Credentials:
+    """Return the credentials of a botocore object, and when they expire."""
+    frozen: Any = source.get_frozen_credentials()
+    refresh_needed: Callable[..., bool] | None = getattr(source, "refresh_needed", None)
+    left = _FOR_EVER
+    if refresh_needed is not None:  # the only public way to learn when they expire
+        left = bisect_left(range(_FOR_EVER), x=True, key=lambda seconds: refresh_needed(refresh_in=seconds))
+    return Credentials(
+        access_key_id=frozen.access_key,
+        secret_access_key=frozen.secret_key,
+        session_token=frozen.token or None,
+        expires_at=None if left == _FOR_EVER else datetime.fromtimestamp(now() + max(left - 1, 0), UTC),
     )

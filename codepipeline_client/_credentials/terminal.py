@@ -1,8 +1,7 @@
 """
 The terminal on which a source of credentials may ask for an MFA code.
 
-It turns the echo off and waits, in a thread of its own. A caller that gives up leaves the thread waiting, so the caller
-turns the echo on again.
+The source turns the echo off and waits in a thread of its own. A caller that stops waiting turns the echo on again.
 """
 
 from __future__ import annotations
@@ -12,23 +11,19 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 
-def has_echo() -> bool:
-    """Return whether this process has a terminal that shows what is typed."""
-    return _echo(turn_on=False)
-
-
 @contextmanager
 def restored_echo(*, had_echo: bool) -> Generator[None]:
-    """Turn the echo on again if what is waited for here does not come, and the terminal *had_echo* before."""
+    """Turn the echo on again when a wait fails, if the terminal *had_echo* before."""
     try:
         yield
     except BaseException:  # a timeout, Ctrl-C, a cancellation
         if had_echo:
-            _echo(turn_on=True)
+            has_echo(turn_on=True)
         raise
 
 
-def _echo(*, turn_on: bool) -> bool:
+def has_echo(*, turn_on: bool = False) -> bool:
+    """Return whether this process has a terminal that shows what is typed."""
     try:
         import termios  # not on Windows, where a prompt does not change the terminal
 

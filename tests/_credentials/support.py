@@ -20,7 +20,7 @@ import anyio
 from attrs import Factory, define
 
 from codepipeline_client import Credentials
-from codepipeline_client._credentials import CachedCredentials
+from codepipeline_client._credentials.cache import CachedCredentials
 
 NOW: Final = 1_800_000_000.0
 MINUTE: Final = 60.0

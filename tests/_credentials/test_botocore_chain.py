@@ -17,7 +17,7 @@ import pytest
 from attrs import evolve
 
 from codepipeline_client import Credentials, CredentialsError
-from codepipeline_client._credentials import CachedCredentials
+from codepipeline_client._credentials.cache import CachedCredentials
 from tests._credentials.fake_aws import (
     DENIED,
     SOURCES,

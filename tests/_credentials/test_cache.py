@@ -369,7 +369,7 @@ def test_a_refresh_ends_with_its_event_loop(
 FORKING: Final = """
 import os, threading, time
 from codepipeline_client import Credentials
-from codepipeline_client._credentials import CachedCredentials
+from codepipeline_client._credentials.cache import CachedCredentials
 
 entered, gate, calls = threading.Event(), threading.Event(), []
 

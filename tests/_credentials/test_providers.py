@@ -15,7 +15,7 @@ import pytest
 from attrs import evolve
 
 from codepipeline_client import ConfigurationError, Credentials, CredentialsError
-from codepipeline_client._credentials import CachedCredentials
+from codepipeline_client._credentials.cache import CachedCredentials
 from tests._credentials.support import (
     ENVIRONMENT,
     NOW,
@@ -245,7 +245,7 @@ def test_the_environment_needs_no_botocore() -> None:
     """It would cost more than all the rest of a short program."""
     program = (
         "import sys, time\n"
-        "from codepipeline_client._credentials import CachedCredentials\n"
+        "from codepipeline_client._credentials.cache import CachedCredentials\n"
         "found = CachedCredentials(None, now=time.time, allow_async=False).get()\n"
         "print(found.access_key_id, 'botocore' in sys.modules)"
     )
