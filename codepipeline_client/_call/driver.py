@@ -16,8 +16,7 @@ import httpx
 from attrs import frozen
 
 from .._http.response import MAX_BODY, read_body, read_body_async
-from .._protocol.messages import Attempt, Response
-from .._protocol.redaction import redact
+from .._protocol.messages import Attempt, Response, redact
 from .._protocol.sigv4 import Credentials
 from ..clock import DEADLINE, ClosableClock, Deadline
 from ..errors import CodePipelineError, ConnectionFailedError, RequestTimeoutError, TransportError

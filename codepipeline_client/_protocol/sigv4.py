@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache, reduce
 from hashlib import sha256
+from posixpath import normpath
 from time import gmtime, strftime
 from typing import Final
 from urllib.parse import quote
@@ -85,7 +86,7 @@ def sign(
     """
     is_s3 = service_name in _S3_FAMILY
     path, _, query = target.partition("?")
-    canonical_path = (path or "/") if is_s3 else _canonical_path(path)
+    canonical_path = (path or "/") if is_s3 or path == "/" else _canonical_path(path)
     canonical_query = _canonical_query(query)
     fields = _canonical_headers(headers)
     if "host" not in fields:
@@ -121,17 +122,8 @@ def sign(
 
 def _canonical_path(path: str) -> str:
     """Return *path* without dot segments and empty segments, percent-encoded once more."""
-    segments: list[str] = []
-    for segment in path.split("/"):
-        if segment == "..":
-            del segments[-1:]
-        elif segment not in ("", "."):
-            segments.append(segment)
-    if not segments:
-        return "/"
-    if path.endswith("/"):
-        segments.append("")
-    return quote("/" + "/".join(segments))
+    normal = normpath("/" + path.lstrip("/"))  # which would keep two slashes at the start
+    return quote(normal + "/" if path.endswith("/") and normal != "/" else normal)
 
 
 def _canonical_query(query: str) -> str:
