@@ -36,15 +36,9 @@ class Endpoint(NamedTuple):
     is_loopback: bool = False
 
 
-def resolve(
-    region_name: str,
-    *,
-    fips: ResolvedSetting[bool],
-    dualstack: ResolvedSetting[bool],
-    url: ResolvedSetting[str | None],
-) -> Endpoint:
+def resolve(region_name: str, url: ResolvedSetting[str | None], *switches: ResolvedSetting[bool]) -> Endpoint:
     """Return the endpoint of a valid region, by the rules that the service publishes for every SDK."""
-    features = [each for each in (fips, dualstack) if each.value]
+    features = {each.name: each.origin for each in switches if each.value}
     if url.value is not None:
         endpoint, shown = _parse(url.value), f"endpoint_url {_redact(url.value)!r}{url.origin}"
         if isinstance(endpoint, str):
@@ -56,13 +50,13 @@ def resolve(
     matches = (each for each in every if region_name in each["regions"] or re.match(each["regionRegex"], region_name))
     partition = next(matches, every[0])
     offered = partition["outputs"]
-    if lacking := [each for each in features if not offered[_OFFERS[each.name]]]:
+    if lacking := {name: origin for name, origin in features.items() if not offered[_OFFERS[name]]}:
         raise ConfigurationError(
             f"{_named(lacking)} cannot be used in region {region_name!r}: "
             f"partition {partition['id']!r} does not offer it"
         )
-    suffix = offered["dualStackDnsSuffix" if dualstack.value else "dnsSuffix"]
-    host = f"codepipeline{'-fips' if fips.value else ''}.{region_name}.{suffix}"
+    suffix = offered["dualStackDnsSuffix" if "use_dualstack_endpoint" in features else "dnsSuffix"]
+    host = f"codepipeline{'-fips' if 'use_fips_endpoint' in features else ''}.{region_name}.{suffix}"
     return Endpoint(f"https://{host}", "https", host)
 
 
@@ -142,8 +136,8 @@ def _redact(url: str) -> str:
     return re.sub(r":(?!//)(?!\d*(?:/|$))[^/:\[\]]+(?=/|$)", ":***", shown)[:300]
 
 
-def _named(features: Sequence[ResolvedSetting[bool]]) -> str:
-    return " and ".join(each.name + each.origin for each in features)
+def _named(features: Mapping[str, str]) -> str:
+    return " and ".join(name + origin for name, origin in features.items())
 
 
 def _is_proxy(url: str) -> bool:

@@ -134,9 +134,9 @@ def _endpoint(arguments: ClientArguments, environ: Environment, region_name: str
     is_ignored = arguments.endpoint_url is None and environ.switch("ignore_configured_endpoint_urls").value
     return endpoints.resolve(
         region_name,
-        fips=environ.switch("use_fips_endpoint", arguments.use_fips_endpoint),
-        dualstack=environ.switch("use_dualstack_endpoint", arguments.use_dualstack_endpoint),
-        url=environ.text("endpoint_url", arguments.endpoint_url, *(() if is_ignored else places)),
+        environ.text("endpoint_url", arguments.endpoint_url, *(() if is_ignored else places)),
+        environ.switch("use_fips_endpoint", arguments.use_fips_endpoint),
+        environ.switch("use_dualstack_endpoint", arguments.use_dualstack_endpoint),
     )
 
 

@@ -1,5 +1,3 @@
 """
-Where credentials come from, and when they are refreshed.
-
-What is signed with them, and what a call does without any, is not decided here.
+Where credentials come from, and when they are refreshed. Signs nothing.
 """

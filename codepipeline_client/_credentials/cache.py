@@ -29,8 +29,7 @@ _ADVISORY_WINDOW: Final = 15 * 60.0
 _MANDATORY_WINDOW: Final = 10 * 60.0
 """Seconds before the expiry from which callers wait for it."""
 _RETRY_INTERVAL: Final = 30.0
-_START_LIMIT: Final = 1.0
-"""Seconds after which a refresh that has not begun is started again: an exception of a signal handler prevented it."""
+_PATIENCE: Final = 300.0
 
 
 class FetchedCredentials(NamedTuple):
@@ -54,9 +53,8 @@ class _Refresh:
 
     loop: EventLoopToken | None
     started: float
-    patience: float = 300.0
-    """Seconds after which a stuck refresh is started again. Doubled each time, since each costs a thread."""
-    has_begun: bool = False
+    patience: float = 1.0
+    """Seconds after which it is started again, if an exception of a signal handler kept it from running or it hangs."""
     outcome: SharedFuture[Credentials] = Factory(SharedFuture[Credentials])
     had_echo: bool = Factory(has_echo)
 
@@ -151,14 +149,13 @@ class CachedCredentials:
         refresh = self._refreshes.get(key)
         if refresh is None:
             refresh = self._refreshes[key] = _Refresh(loop, now)
-        elif now - refresh.started < (refresh.patience if refresh.has_begun else _START_LIMIT):
+        elif now - refresh.started < refresh.patience:
             return refresh, False
-        else:
-            refresh.started, refresh.patience = now, 2 * refresh.patience if refresh.has_begun else refresh.patience
+        refresh.started = now
         return refresh, True
 
     def _run(self, refresh: _Refresh, fetch: Callable[[EventLoopToken | None], object]) -> None:
-        refresh.has_begun = True
+        refresh.patience = max(_PATIENCE, 2 * refresh.patience)  # since each start costs a thread
         try:
             fetched = fetch(refresh.loop)
             with self._lock():

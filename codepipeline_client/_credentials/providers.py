@@ -8,11 +8,14 @@ is needed, and not before.
 from __future__ import annotations
 
 import inspect
+import logging
 import os
+import re
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, cast, runtime_checkable
 
 from anyio import from_thread, get_cancelled_exc_class
 from anyio.lowlevel import EventLoopToken
@@ -20,9 +23,9 @@ from attrs import frozen
 
 from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError, CredentialsError
-from .redaction import masked_message, redact, suppress_botocore_logs
 
 _FOR_EVER: Final = 2**31 - 1  # 68 years, in seconds
+_is_fetching: ContextVar[bool] = ContextVar("codepipeline_client_is_fetching", default=False)
 
 
 @runtime_checkable
@@ -60,7 +63,7 @@ class Provider:
 
     def fetch(self, loop: EventLoopToken | None) -> object:
         """Fetch in this thread, or await on *loop*. Failures are returned: raised, their frames would hold secrets."""
-        suppress_botocore_logs()
+        _suppress_botocore_logs()
         fetched: object = None
         try:
             fetched = self.call()
@@ -69,9 +72,9 @@ class Provider:
             return fetched
         except BaseException as error:  # noqa: BLE001 - a SystemExit too, since callers wait for the outcome
             kind = type(error).__name__
-            problem = f"raised {kind}" if self.is_custom else f"failed with {kind}: {masked_message(error)}"
+            problem = f"raised {kind}" if self.is_custom else f"failed with {kind}: {_masked_message(error)}"
             failure = CredentialsError(f"{self.name} {problem}")
-            failure.__cause__ = error if self.is_custom else redact(error)
+            failure.__cause__ = error if self.is_custom else _redacted(error)
             return failure
         finally:
             if inspect.iscoroutine(fetched):
@@ -144,7 +147,7 @@ def _from_chain(
     """Return what botocore's chain finds now, or an error that says what was tried."""
     import botocore.session
 
-    suppress_botocore_logs()  # again, since botocore's loggers exist only now
+    _suppress_botocore_logs()  # again, since botocore's loggers exist only now
     variables = {
         "profile": (None, _set_variables("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), None, None),
         "config_file": (None, _set_variables("AWS_CONFIG_FILE"), "~/.aws/config", None),
@@ -191,3 +194,47 @@ def _from_botocore(source: BotocoreCredentials, now: Callable[[], float]) -> Cre
         session_token=frozen.token or None,
         expires_at=None if left == _FOR_EVER else datetime.fromtimestamp(now() + max(left - 1, 0), UTC),
     )
+
+
+def _redacted(error: BaseException) -> BaseException:
+    """Return *error* with its masked message and nothing else: no frames, requests, responses, causes."""
+    message = _masked_message(error)
+    if isinstance(error, UnicodeError):
+        return ValueError(message)  # a UnicodeError keeps the bytes
+    vars(error).update({name: _shown(value, message) for name, value in vars(error).items()})
+    error.args = (message,)
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _shown(value: object, message: str) -> object:
+    """Return the parts of *value* that the *message* shows too."""
+    if isinstance(value, Mapping):
+        # The cast: isinstance cannot tell what the mapping is of.
+        return {name: _shown(member, message) for name, member in cast("Mapping[object, object]", value).items()}
+    if value is None or isinstance(value, int):
+        return value
+    return str(value) if str(value) in message else ""
+
+
+def _masked_message(error: BaseException) -> str:
+    """Return the message of *error* without what looks like a secret: a credential process may print one."""
+    return re.sub(r"[A-Za-z0-9+/=%&#;\\]{40,}", _masked, str(error))[:1000]
+
+
+def _masked(match: re.Match[str]) -> str:
+    run = match[0]
+    return run if run in (run.lower(), run.upper()) else "[hidden]"  # a digest or a path has letters of one case
+
+
+def _suppress_botocore_logs() -> None:
+    """Drop botocore's log records for the rest of this context: at DEBUG they hold secrets."""
+    # Not by the level of its loggers, which would silence other threads and tasks too.
+    _is_fetching.set(True)
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in {"botocore", "aiobotocore", "urllib3"}:
+            logging.getLogger(name).addFilter(_is_not_fetching)
+
+
+def _is_not_fetching(_: logging.LogRecord) -> bool:
+    return not _is_fetching.get()

@@ -12,21 +12,19 @@ __version__ = "0.2.0"
 
 _IN_NAME: Final = frozenset(ascii_letters + digits + "!$%&'*+-.^_`|~,")
 _IN_VALUE: Final = _IN_NAME | {"#"}
-_SYSTEMS: Final = {
-    **{name: name for name in ("windows", "linux", "macos", "android", "ios", "watchos", "tvos", "other")},
-    "darwin": "macos",
-}
+_SYSTEMS: Final = frozenset({"windows", "linux", "macos", "android", "ios", "watchos", "tvos", "other"})
 
 
 def user_agent(app_id: str | None = None) -> str:
     """Return the header's value; *app_id* is the user's name for the application."""
     system, release, machine = platform.system(), platform.release(), platform.machine()
-    family = _SYSTEMS.get(system.lower())
+    family = system.lower().replace("darwin", "macos")
+    is_known = family in _SYSTEMS
     parts = [
         f"codepipeline-client/{__version__}",
         "ua/2.1",
-        _part("os", family, release) if family else "os/other",
-        _part("md", system, release) if system and not family else "",
+        _part("os", family, release) if is_known else "os/other",
+        _part("md", system, release) if system and not is_known else "",
         _part("md", "arch", machine.lower()) if machine else "",
         _part("lang", "python", platform.python_version()),
         _part("md", "pyimpl", platform.python_implementation()),

@@ -56,9 +56,9 @@ def resolve(
 ) -> Endpoint:
     return endpoint.resolve(
         region_name,
-        fips=ResolvedSetting("use_fips_endpoint", fips, " (from AWS_USE_FIPS_ENDPOINT)"),
-        dualstack=ResolvedSetting("use_dualstack_endpoint", dualstack),
-        url=ResolvedSetting("endpoint_url", url, " (from AWS_ENDPOINT_URL)"),
+        ResolvedSetting("endpoint_url", url, " (from AWS_ENDPOINT_URL)"),
+        ResolvedSetting("use_fips_endpoint", fips, " (from AWS_USE_FIPS_ENDPOINT)"),
+        ResolvedSetting("use_dualstack_endpoint", dualstack),
     )
 
 
