@@ -85,8 +85,7 @@ def test_each_region_has_the_endpoint_of_the_rule_set(region_name: str) -> None:
 @example(region_name="0123")
 @example(region_name="-eu")
 @example(region_name="eu-")
-@example(region_name="é")
-@example(region_name="eu west 1")
+@example(region_name="eu west é")
 def test_a_region_name_is_valid_where_botocore_says_so(region_name: str) -> None:
     """Apart from the empty name and a newline at the end, which botocore lets through."""
     assume(region_name and not region_name.endswith("\n") and "fips" not in region_name)
@@ -125,30 +124,22 @@ def test_what_a_partition_lacks_is_an_error_where_the_rule_set_has_one(
 
 
 @pytest.mark.parametrize(
-    ("url", "is_loopback"),
-    [
-        ("https://pipeline.example", False),
-        ("HTTPS://Pipeline.EXAMPLE/", False),
-        ("https://a.example:443", False),
-        ("http://a.example:443", False),
-        ("https://a.example/aws/v1/", False),
-        ("http://localhost:4566", True),
-        ("http://LocalHost.", True),
-        ("http://aws.localhost", True),
-        ("http://localhost.example", False),
-        ("http://127.1.2.3:80", True),
-        ("http://128.0.0.1", False),
-        ("http://[::1]:5000", True),
-        ("http://[::ffff:127.0.0.1]", True),
-        ("https://[2001:db8::1]", False),
-    ],
+    "url", ["HTTPS://Pipeline.EXAMPLE/", "https://a.example:443", "http://a.example:443", "https://a.example/aws/v1/"]
 )
-def test_a_url_says_where_requests_go(url: str, is_loopback: bool) -> None:
+def test_a_url_says_where_requests_go(url: str) -> None:
     """The host is what httpx would send in the Host header, and botocore takes the URL too."""
     sent = httpx.Request("POST", url)
-    expected = Endpoint(str(sent.url), sent.url.scheme, sent.headers["host"], is_loopback)
+    expected = Endpoint(str(sent.url), sent.url.scheme, sent.headers["host"])
     assert resolve(url=url) == expected == resolve(url=expected.url)
     assert botocore_utils.is_valid_uri(url)
+
+
+LOOPBACK: Final = ("localhost:4566", "LocalHost.", "aws.localhost", "127.1.2.3:80", "[::1]:50", "[::ffff:127.0.0.1]")
+
+
+@pytest.mark.parametrize("host", [*LOOPBACK, "localhost.example", "128.0.0.1", "[2001:db8::1]"])
+def test_a_host_is_loopback_by_its_address_or_by_the_reserved_name(host: str) -> None:
+    assert resolve(url=f"http://{host}").is_loopback is (host in LOOPBACK)
 
 
 HOSTS: Final = st.text(ascii_letters + digits + "-._:[]", min_size=1, max_size=12) | st.ip_addresses(v=6).map(
@@ -167,33 +158,27 @@ def test_a_url_that_is_taken_is_one_that_botocore_and_httpx_take(host: str, port
 
 SCHEME: Final = "it must begin with https:// or http://"
 HOST: Final = "its host or its port is not valid"
+USER: Final = "it contains a user name or password; pass credentials= instead"
 LETTERS: Final = "spaces, control characters and letters beyond ASCII cannot be in a URL"
 
 
 @pytest.mark.parametrize(
     ("url", "shown", "rule"),
     [
-        pytest.param("localhost:4566", "localhost:4566", SCHEME, id="no-scheme"),
+        ("localhost:4566", "localhost:4566", SCHEME),
         pytest.param(f"x{'a' * 90_000}", f"x{'a' * 299}", HOST, id="long"),
-        pytest.param(
-            "https://me:planted@a.example/x",
-            "***@a.example/x",
-            "it contains a user name or password; pass credentials= instead",
-            id="userinfo",
-        ),
-        pytest.param(
-            "https://a.example/?planted", "https://a.example/", "it cannot have a query or a fragment", id="query"
-        ),
-        pytest.param("https://me:planted", "https://me:***", HOST, id="password-as-port"),
-        pytest.param("https://a.example:0", "https://a.example:0", HOST, id="port-0"),
-        pytest.param("http://a:65536", "http://a:65536", HOST, id="port-too-high"),
-        pytest.param("https://", "https://", HOST, id="no-host"),
-        pytest.param("http://[fe80::1%25e]", "http://[fe80::1%25e]", HOST, id="zone"),
-        pytest.param("https://my_host", "https://my_host", HOST, id="underscore"),
-        pytest.param("https://a..b", "https://a..b", HOST, id="empty-label"),
-        pytest.param("https://xn--", "https://xn--", HOST, id="bad-punycode"),
-        pytest.param("https://a.example\n", r"https://a.example\n", LETTERS, id="newline"),
-        pytest.param("https://bücher.example", "https://bücher.example", LETTERS, id="beyond-ascii"),
+        ("https://me:planted@a.example/x", "***@a.example/x", USER),
+        ("https://a.example/?planted", "https://a.example/", "it cannot have a query or a fragment"),
+        ("https://me:planted", "https://me:***", HOST),
+        ("https://a.example:0", "https://a.example:0", HOST),
+        ("http://a:65536", "http://a:65536", HOST),
+        ("https://", "https://", HOST),
+        ("http://[fe80::1%25e]", "http://[fe80::1%25e]", HOST),
+        ("https://my_host", "https://my_host", HOST),
+        ("https://a..b", "https://a..b", HOST),
+        ("https://xn--", "https://xn--", HOST),
+        ("https://a.example\n", r"https://a.example\n", LETTERS),
+        ("https://bücher.example", "https://bücher.example", LETTERS),
     ],
 )
 def test_a_bad_url_is_explained_without_what_may_be_secret(url: str, shown: str, rule: str) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from attrs import frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -79,38 +78,37 @@ def theirs(environ: Mapping[str, str], profile_name: str | None = None) -> Found
         return wanted["Region"] and (endpoint.url, wanted["Region"], look_up("user_agent_appid"))
 
 
-@frozen
-class Files:
-    """The two shared files, and the variables that say where they are."""
-
-    folder: Path
-
-    def write(self, config: str | None = None, credentials: str | None = None) -> dict[str, str]:
-        """Write the files that are given, and return the environment that names both."""
-        named: dict[str, str] = {}
-        for variable, text in (("AWS_CONFIG_FILE", config), ("AWS_SHARED_CREDENTIALS_FILE", credentials)):
-            path = self.folder / variable.lower()
-            path.unlink(missing_ok=True)
-            if text is not None:
-                path.write_bytes(text.encode("utf-8", "surrogateescape"))
-            named[variable] = str(path)
-        return named
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return Files(tmp_path)
+def write(folder: Path, config: str | None = None, credentials: str | None = None) -> dict[str, str]:
+    """Write the shared files that are given, and return the environment that names both."""
+    named: dict[str, str] = {}
+    for variable, text in (("AWS_CONFIG_FILE", config), ("AWS_SHARED_CREDENTIALS_FILE", credentials)):
+        path = folder / variable.lower()
+        path.unlink(missing_ok=True)
+        if text is not None:
+            path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        named[variable] = str(path)
+    return named
 
 
 def complaint(environ: Mapping[str, str], **arguments: Any) -> str:
-    """Return what is said of settings that cannot be used."""
+    """
+    Return what is said of settings that cannot be used.
+
+    No secret is in it, in a variable of a frame of the package, in a pickle, or in what it was caused by.
+    """
+    environ = {**environ, "AWS_SECRET_ACCESS_KEY": PLANTED, "AWS_SESSION_TOKEN": PLANTED}
     with pytest.raises(ConfigurationError) as caught:
         resolve(ClientArguments(**arguments), environ)
-    return str(caught.value)
+    error = caught.value
+    frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+    inside = [frame.locals for frame in frames if frame.filename != __file__]
+    assert inside
+    assert PLANTED not in repr(inside) + str(error) + repr(pickle.dumps(error))
+    assert error.__cause__ is error.__context__ is None
+    return str(error)
 
 
 DEFAULT: Final = "[default]\nregion = eu-west-1\n"
-DEV: Final = DEFAULT + "[profile dev]\nregion = eu-north-1\n"
 EU: Final = "https://codepipeline.eu-west-1.amazonaws.com"
 LOCAL: Final = "http://localhost:4566"
 SERVICES: Final = (
@@ -134,21 +132,16 @@ REGION: Final = {"AWS_REGION": "eu-west-1"}
             EU,
             id="sso-session",
         ),
-        pytest.param(SERVICES, None, EITHER, LOCAL, id="endpoint-variable-of-service"),
         pytest.param(DEFAULT, None, {"AWS_ENDPOINT_URL_S3": LOCAL}, EU, id="endpoint-variable-of-another-service"),
-        pytest.param(SERVICES, None, {}, LOCAL, id="endpoint-of-services"),
-        pytest.param(
-            SERVICES.replace("codepipeline =", "codebuild ="), None, {}, "http://localhost:1", id="services-of-others"
-        ),
         pytest.param(DEFAULT, SERVICES.partition("[services")[0], {}, None, id="services-in-the-credentials-file"),
         pytest.param("region = eu-west-1", None, {}, None, id="no-section-header"),
         pytest.param(DEFAULT, "[default\n", {}, None, id="credentials-file-broken"),
     ],
 )
 def test_a_setting_is_found_where_botocore_finds_it(
-    config: str | None, credentials: str | None, environ: dict[str, str], url: str | None, files: Files
+    config: str | None, credentials: str | None, environ: dict[str, str], url: str | None, tmp_path: Path
 ) -> None:
-    environ = environ | files.write(config, credentials)
+    environ = environ | write(tmp_path, config, credentials)
     found = ours(environ)
     assert (found and found[0]) == url
     assert found == theirs(environ)
@@ -205,36 +198,31 @@ def test_any_mixture_gives_what_botocore_makes_of_it(
     profile_name: str | None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    files = Files(tmp_path_factory.getbasetemp())
     indented = services and f"codepipeline =\n  {services}"
-    named = files.write(
+    named = write(
+        tmp_path_factory.getbasetemp(),
         config=f"[default]\n{default}[profile dev]\n{dev}[services local]\ns3 =\n  a = b\n{indented}",
         credentials=f"[default]\n{keys_of_default}",
     )
     assert ours(environ | named, profile_name) == theirs(environ | named, profile_name)
 
 
-def test_an_argument_comes_before_everything(files: Files) -> None:
-    environ = files.write(SERVICES + "[profile dev]\nregion = eu-north-1\n") | EITHER
+def test_an_argument_comes_before_everything(tmp_path: Path) -> None:
+    environ = write(tmp_path, SERVICES + "[profile dev]\nregion = eu-north-1\n") | EITHER
     environ |= {"AWS_REGION": "us-east-1", "AWS_PROFILE": "default", "AWS_USE_FIPS_ENDPOINT": "true"}
     environ |= {"AWS_USE_DUALSTACK_ENDPOINT": "true", "AWS_SDK_UA_APP_ID": "theirs"}
     environ |= {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
-    settings = resolve(
-        ClientArguments(
-            region_name="eu-central-1",
-            profile_name="dev",
-            endpoint_url="https://mine.example/x",
-            use_fips_endpoint=False,
-            use_dualstack_endpoint=False,
-            user_agent_app_id="mine",
-        ),
-        environ,
+    arguments = ClientArguments(
+        region_name="eu-central-1",
+        profile_name="dev",
+        endpoint_url="https://mine.example/x",
+        use_fips_endpoint=False,
+        use_dualstack_endpoint=False,
+        user_agent_app_id="mine",
     )
-    assert (settings.region_name, settings.endpoint.url, settings.user_agent_app_id) == (
-        "eu-central-1",
-        "https://mine.example/x",
-        "mine",
-    )
+    found = resolve(arguments, environ)
+    expected = ("eu-central-1", "https://mine.example/x", "mine")
+    assert (found.region_name, found.endpoint.url, found.user_agent_app_id) == expected
 
 
 @pytest.mark.parametrize(
@@ -255,11 +243,11 @@ def test_the_shared_files_are_in_the_home_folder_unless_named_elsewhere(named: s
 @pytest.mark.parametrize(
     ("config", "loaded"), [pytest.param(None, set[str](), id="no-files"), (DEFAULT, {"botocore.configloader"})]
 )
-def test_only_what_reads_the_files_is_loaded_of_botocore(config: str | None, loaded: set[str], files: Files) -> None:
+def test_only_what_reads_the_files_is_loaded_of_botocore(config: str | None, loaded: set[str], tmp_path: Path) -> None:
     """And without files nothing. botocore's session takes ten times as long to load."""
     program = (
         "import sys\nfrom codepipeline_client._config.settings import ClientArguments, Environment, resolve\n"
-        f"resolve(ClientArguments(), Environment({REGION | files.write(config)!r}))\nprint(*sys.modules)"
+        f"resolve(ClientArguments(), Environment({REGION | write(tmp_path, config)!r}))\nprint(*sys.modules)"
     )
     output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
     of_botocore = {name for name in output.stdout.split() if name.startswith("botocore.")}
@@ -269,99 +257,90 @@ def test_only_what_reads_the_files_is_loaded_of_botocore(config: str | None, loa
 
 
 CANNOT_BE_READ: Final = "the file {AWS_CONFIG_FILE} cannot be read"
+PROXY_RULE: Final = "the URL of a proxy is expected, such as http://proxy.example:3128 (the value is not shown)"
+SECRETS: Final = f"aws_access_key_id = AKID\naws_secret_access_key = {PLANTED}\n"
 
 
-@pytest.mark.parametrize(
-    ("config", "environ", "message"),
-    [
-        pytest.param(
-            None,
-            {},
-            "no region: neither region_name, AWS_REGION, AWS_DEFAULT_REGION nor region in profile 'default' is set; "
-            "give region_name, or set AWS_REGION, such as 'us-east-1'",
-            id="no-region",
-        ),
-        pytest.param(
-            DEV,
-            {"AWS_PROFILE": "prod"},
-            "profile_name 'prod' does not exist (from AWS_PROFILE): "
-            "{AWS_CONFIG_FILE} and {AWS_SHARED_CREDENTIALS_FILE} have 'default', 'dev'",
-            id="profile-gone",
-        ),
-        pytest.param(
-            DEFAULT,
-            {"AWS_USE_FIPS_ENDPOINT": "yes"},
-            "use_fips_endpoint 'yes' cannot be used (from AWS_USE_FIPS_ENDPOINT): true or false is expected",
-            id="boolean-of-variable",
-        ),
-        pytest.param(
-            DEFAULT + "use_fips_endpoint = true",
-            {"AWS_ENDPOINT_URL": LOCAL},
-            f"endpoint_url '{LOCAL}' (from AWS_ENDPOINT_URL) cannot go with "
-            "use_fips_endpoint (from use_fips_endpoint in profile 'default'); choose one or the other",
-            id="fips-and-a-url",
-        ),
-        pytest.param(
-            "[default]\nregion = eu west 1",
-            {},
-            "region_name 'eu west 1' is not a region (from region in profile 'default'): letters, digits and hyphens "
-            "only, 63 at most, no hyphen at either end, and not digits alone",
-            id="bad-region",
-        ),
-        pytest.param(
-            "[profile dev]\nregion =\n  a = b",
-            {"AWS_PROFILE": "dev"},
-            "region in profile 'dev' has indented lines below it: one value is expected",
-            id="group-for-a-value",
-        ),
-        pytest.param(
-            DEFAULT + "services = local\n[services local]\ncodepipeline = http://localhost:4566",
-            {},
-            "codepipeline in [services local] has a value: indented lines below are expected",
-            id="value-for-a-group",
-        ),
-        pytest.param(
-            DEFAULT + "services = gone",
-            {},
-            "[services gone] is not in the config file (from services in profile 'default')",
-            id="services-gone",
-        ),
-        pytest.param("[default]\nnonsense\n", {}, f"{CANNOT_BE_READ}: see its line 2", id="no-value"),
-        pytest.param("[default]\nx =\n  y", {}, CANNOT_BE_READ, id="no-nested-value"),
-        pytest.param("[default]\nregion = \udcff\udcfe", {}, CANNOT_BE_READ, id="not-text"),
-        pytest.param(
-            DEFAULT,
-            {"AWS_RETRY_MODE": "often"},
-            "retry_mode 'often' cannot be used (from AWS_RETRY_MODE): standard, adaptive or off is expected",
-            id="retry-mode",
-        ),
-        pytest.param(
-            DEFAULT + "max_attempts = -1",
-            {},
-            "max_attempts '-1' cannot be used (from max_attempts in profile 'default'): "
-            "a whole number from 1 is expected",
-            id="attempts",
-        ),
-    ],
-)
-def test_a_bad_setting_is_explained(config: str | None, environ: dict[str, str], message: str, files: Files) -> None:
-    environ = environ | files.write(config)
-    assert complaint(environ) == message.format_map(environ)
+BAD_SETTINGS: Final[dict[str, tuple[str | None, dict[str, str], str]]] = {
+    "no-region": (
+        None,
+        {},
+        "no region: neither region_name, AWS_REGION, AWS_DEFAULT_REGION nor region in profile 'default' is set; give",
+    ),
+    "profile-gone": (
+        f"{DEFAULT}{SECRETS}[profile dev]\n{SECRETS}",
+        {"AWS_PROFILE": "x"},
+        "profile_name 'x' does not exist (from AWS_PROFILE): {AWS_CONFIG_FILE} and {OTHER} have 'default', 'dev'",
+    ),
+    "boolean": (
+        DEFAULT,
+        {"AWS_USE_FIPS_ENDPOINT": "yes"},
+        "use_fips_endpoint 'yes' cannot be used (from AWS_USE_FIPS_ENDPOINT): true or false is expected",
+    ),
+    "fips-and-a-url": (
+        DEFAULT + "use_fips_endpoint = true",
+        {"AWS_ENDPOINT_URL": LOCAL},
+        f"endpoint_url '{LOCAL}' (from AWS_ENDPOINT_URL) cannot go with use_fips_endpoint (from use_fips_endpoint in p",
+    ),
+    "region": ("[default]\nregion = a b", {}, "region_name 'a b' is not a region (from region in profile 'default'): "),
+    "group-for-a-value": (
+        "[profile dev]\nregion =\n  a = b",
+        {"AWS_PROFILE": "dev"},
+        "region in profile 'dev' has indented lines below it: one value is expected",
+    ),
+    "value-for-a-group": (
+        DEFAULT + "services = local\n[services local]\ncodepipeline = http://localhost:4566",
+        {},
+        "codepipeline in [services local] has a value: indented lines below are expected",
+    ),
+    "services-gone": (
+        DEFAULT + SECRETS + "services = gone",
+        {},
+        "[services gone] is not in the config file (from services in profile 'default')",
+    ),
+    "no-value": ("[default]\nnonsense\n", {}, f"{CANNOT_BE_READ}: see its line 2"),
+    "no-nested-value": ("[default]\nx =\n  y", {}, CANNOT_BE_READ),
+    "not-text": ("[default]\nregion = \udcff\udcfe", {}, CANNOT_BE_READ),
+    "no-section": (SECRETS, {}, f"{CANNOT_BE_READ}: see its line 1"),
+    "line-with-a-secret": (f"[default]\naws_secret_access_key {PLANTED}", {}, f"{CANNOT_BE_READ}: see its line 2"),
+    "retry-mode": (
+        DEFAULT,
+        {"AWS_RETRY_MODE": "often"},
+        "retry_mode 'often' cannot be used (from AWS_RETRY_MODE): standard, adaptive or off is expected",
+    ),
+    "attempts": (
+        DEFAULT + "max_attempts = -1",
+        {},
+        "max_attempts '-1' cannot be used (from max_attempts in profile 'default'): a whole number from 1 is expected",
+    ),
+    "url": (
+        DEFAULT,
+        {"AWS_ENDPOINT_URL": f"http://me:{PLANTED}@a.example"},
+        "endpoint_url '***@a.example' (from AWS_ENDPOINT_URL) cannot be used: it contains a user name or password",
+    ),
+    "ca-file": (DEFAULT, {"AWS_CA_BUNDLE": "/x"}, "the CA file '/x' does not exist (from AWS_CA_BUNDLE)"),
+}
 
 
-def test_an_argument_that_names_nothing_there_is_explained(files: Files) -> None:
-    environ = REGION | files.write()
+@pytest.mark.parametrize(("config", "environ", "message"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
+def test_a_bad_setting_is_explained_without_secrets(
+    config: str | None, environ: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    named = write(tmp_path, config, f"[default]\n{SECRETS}")
+    expected = message.format(**named, OTHER=named["AWS_SHARED_CREDENTIALS_FILE"])
+    assert complaint(environ | named).startswith(expected)
+
+
+def test_an_argument_that_names_nothing_there_is_explained(tmp_path: Path) -> None:
+    environ = REGION | write(tmp_path)
     assert complaint(environ, profile_name="prod").endswith(" have no profiles")
     assert complaint(environ, verify="/absent") == "the CA file '/absent' does not exist (from verify)"
 
 
-def test_an_empty_group_and_an_empty_argument_say_nothing(files: Files) -> None:
-    environ = files.write(DEFAULT + "services = local\n[services local]\ncodepipeline =\n")
+def test_an_empty_group_and_an_empty_argument_say_nothing(tmp_path: Path) -> None:
+    environ = write(tmp_path, DEFAULT + "services = local\n[services local]\ncodepipeline =\n")
     found = resolve(ClientArguments(user_agent_app_id=""), environ | {"AWS_SDK_UA_APP_ID": "theirs"})
     assert (found.endpoint.url, found.user_agent_app_id) == (EU, None)
-
-
-PROXY_RULE: Final = "the URL of a proxy is expected, such as http://proxy.example:3128 (the value is not shown)"
 
 
 @pytest.mark.parametrize(
@@ -377,12 +356,10 @@ PROXY_RULE: Final = "the URL of a proxy is expected, such as http://proxy.exampl
             {"endpoint_url": LOCAL, "use_dualstack_endpoint": True},
             f"endpoint_url '{LOCAL}' cannot go with use_dualstack_endpoint; choose one or the other",
         ),
-        ({"proxy": f"ftp://me:{PLANTED}@a.example"}, f"proxy cannot be used: {PROXY_RULE}"),
         ({"verify": False}, "verify=False is not supported: give the path of the CA file"),
         ({"verify": b"ca.pem"}, "verify must be bool or str or ssl.SSLContext, not bytes"),
         ({"retry_mode": "often"}, "retry_mode must be standard, adaptive, off, not 'often'"),
         ({"max_attempts": 0}, "max_attempts must be a whole number from 1, not 0"),
-        ({"max_attempts": True}, "max_attempts must be a whole number from 1, not True"),
         ({"max_attempts": "3"}, "max_attempts must be int or None, not str"),
     ],
 )
@@ -393,11 +370,11 @@ def test_a_bad_argument_is_refused_before_anything_is_read(arguments: dict[str, 
     assert str(caught.value).startswith(message)
 
 
-def test_retries_are_found_like_any_setting(files: Files) -> None:
+def test_retries_are_found_like_any_setting(tmp_path: Path) -> None:
     """Argument, environment, profile, default. All SDKs have made their legacy mode the standard one."""
 
     def found(config: str = "", environ: dict[str, str] | None = None, **arguments: Any) -> tuple[str, int, bool]:
-        settings = resolve(ClientArguments(**arguments), files.write(DEFAULT + config) | (environ or {}))
+        settings = resolve(ClientArguments(**arguments), write(tmp_path, DEFAULT + config) | (environ or {}))
         return settings.retry_mode, settings.max_attempts, settings.correct_clock_skew
 
     config = "retry_mode = legacy\nmax_attempts = 4\ndisable_clock_skew_correction = true"
@@ -414,13 +391,13 @@ CA_PLACES: Final = ("AWS_CA_BUNDLE", "ca_bundle", "REQUESTS_CA_BUNDLE", "SSL_CER
 
 
 @pytest.mark.parametrize("first", range(len(CA_PLACES)), ids=CA_PLACES)
-def test_the_ca_file_is_taken_from_the_first_place_that_has_one(first: int, files: Files) -> None:
+def test_the_ca_file_is_taken_from_the_first_place_that_has_one(first: int, tmp_path: Path) -> None:
     """A profile's file counts even where the environment is not trusted."""
-    paths = {place: files.folder / f"{place}.pem" for place in CA_PLACES[first:]}
+    paths = {place: tmp_path / f"{place}.pem" for place in CA_PLACES[first:]}
     for path in paths.values():
         path.touch()
     environ = {place: str(path) for place, path in paths.items() if place.isupper()}
-    environ |= files.write(DEFAULT + (f"ca_bundle = {paths['ca_bundle']}" if "ca_bundle" in paths else ""))
+    environ |= write(tmp_path, DEFAULT + (f"ca_bundle = {paths['ca_bundle']}" if "ca_bundle" in paths else ""))
     assert resolve(ClientArguments(), environ).ca_file == str(paths[CA_PLACES[first]])
     of_profile = str(paths["ca_bundle"]) if "ca_bundle" in paths else None
     assert resolve(ClientArguments(trust_env=False), environ).ca_file == of_profile
@@ -452,13 +429,7 @@ def test_a_ca_file_is_looked_for_where_it_is_needed(arguments: dict[str, Any], i
 
 # --- Proxies ---
 
-PROXY_URLS: Final = (
-    "",
-    "proxy.example:3128",
-    "//proxy.example",
-    "http://me:x@proxy.example:1",
-    "https://proxy.example",
-)
+PROXY_URLS: Final = ("", "a.example:3128", "//a.example", "http://me:x@a.example:1", "https://a.example")
 NO_PROXY: Final = ("", "*", "example", ".example", "a.example:8443", " b.example , A.EXAMPLE ", "xa.example,,", "*,x")
 PROXY_VARIABLES: Final = {
     **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), st.sampled_from(PROXY_URLS)),
@@ -511,59 +482,15 @@ def test_a_socks_proxy_is_admitted_from_both_places() -> None:
 
 
 @pytest.mark.parametrize(
-    "proxy",
-    [
-        pytest.param(f"socks4://me:{PLANTED}@a.example", id="socks4"),
-        pytest.param(f"http://me:{PLANTED}", id="password-as-port"),
-        pytest.param(f"http://me:{PLANTED}@a.example:0", id="port-0"),
-        pytest.param(f"http://me:{PLANTED}@[::1", id="open-bracket"),
-        pytest.param(f"http://me:{PLANTED}@a.example\n", id="newline"),
-        pytest.param(f"http://me:{PLANTED}é@a.example", id="beyond-ascii"),
-    ],
+    "form",
+    ["socks4://me:{}@a.test", "http://me:{}", "http://me:{}@a.test:0", "http://me:{}@[::1", "a:{}@b\n", "a:{}é@b"],
 )
-def test_a_bad_proxy_is_explained_without_its_password(proxy: str) -> None:
+def test_a_bad_proxy_is_explained_without_its_password(form: str) -> None:
+    proxy = form.format(PLANTED)
     assert complaint(REGION | {"https_proxy": proxy}) == f"https_proxy cannot be used: {PROXY_RULE}"
     with pytest.raises(ConfigurationError) as caught:
         check(ClientArguments(proxy=proxy))
     assert str(caught.value) == f"proxy cannot be used: {PROXY_RULE}"
-
-
-# --- Secrets ---
-
-SECRETS: Final = f"[default]\naws_access_key_id = AKID\naws_secret_access_key = {PLANTED}\n"
-
-
-@pytest.mark.parametrize(
-    ("config", "credentials", "variables"),
-    [
-        pytest.param(None, None, {}, id="no-region"),
-        pytest.param(SECRETS, SECRETS, {"AWS_PROFILE": "prod"}, id="no-profile"),
-        pytest.param(None, SECRETS, {"AWS_USE_FIPS_ENDPOINT": "yes"}, id="bad-boolean"),
-        pytest.param(SECRETS, SECRETS + "nonsense", {}, id="bad-credentials-file"),
-        pytest.param(None, f"[default]\naws_secret_access_key {PLANTED}\n", {}, id="bad-line-with-the-secret"),
-        pytest.param(None, f"aws_secret_access_key = {PLANTED}\n", {}, id="line-outside-with-the-secret"),
-        pytest.param(DEFAULT, SECRETS, {"HTTPS_PROXY": f"http://me:{PLANTED}"}, id="bad-proxy"),
-        pytest.param(DEFAULT, SECRETS, {"AWS_ENDPOINT_URL": f"http://me:{PLANTED}@a.example"}, id="bad-endpoint"),
-        pytest.param(DEFAULT, SECRETS, {"AWS_CA_BUNDLE": "/absent"}, id="bad-ca-file"),
-        pytest.param(SECRETS + "region = eu-west-1\nservices = gone", None, {}, id="bad-services"),
-    ],
-)
-def test_an_error_shows_no_secret(
-    config: str | None, credentials: str | None, variables: dict[str, str], files: Files
-) -> None:
-    """Neither in words, nor in what it was caused by, nor in a pickle, nor in a variable of a frame of the package."""
-    environ = variables | files.write(config, credentials)
-    environ |= {"AWS_SECRET_ACCESS_KEY": PLANTED, "AWS_SESSION_TOKEN": PLANTED}
-    with pytest.raises(ConfigurationError) as caught:
-        resolve(ClientArguments(), environ)
-    error = caught.value
-    frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
-    inside = [frame for frame in frames if frame.filename != __file__]
-    assert inside
-    assert PLANTED not in repr([frame.locals for frame in inside])
-    assert PLANTED not in str(error)
-    assert PLANTED.encode() not in pickle.dumps(error)
-    assert error.__cause__ is error.__context__ is None
 
 
 def test_what_may_hold_a_password_is_not_in_a_repr() -> None:
