@@ -1,8 +1,7 @@
-"""Where botocore's sources look, on loopback; and all that is logged."""
+"""Where botocore's sources look, on loopback."""
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,19 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests._credentials.fake_aws import FakeAws
-from tests._credentials.support import Records
-
-
-@pytest.fixture
-def records() -> Iterator[Records]:
-    """All that any logger says, at every level."""
-    handler, root = Records(), logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(1)
-    yield handler
-    root.setLevel(level)
-    root.removeHandler(handler)
 
 
 @pytest.fixture
@@ -33,23 +19,17 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
     authorizations: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        def respond(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
             authorizations.append(self.headers["Authorization"] or "")
-            self.respond(body.partition("Action=")[2].partition("&")[0])
-
-        def do_GET(self) -> None:
-            self.respond(self.path.partition("?")[0])
-
-        def do_PUT(self) -> None:
-            self.respond(self.path)
-
-        def respond(self, what: str) -> None:
-            status, text = responses[what]
+            action = body.partition("Action=")[2].partition("&")[0]
+            status, text = responses[action or self.path.partition("?")[0]]
             self.send_response(status)
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
             self.wfile.write(text.encode())
+
+        do_GET = do_POST = do_PUT = respond  # noqa: N815 - the names of http.server
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             pass  # not on stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import subprocess
@@ -14,9 +13,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import anyio
+import pytest
 from attrs import Factory, define
 
 from codepipeline_client import Credentials
@@ -52,16 +52,15 @@ def get(cache: CachedCredentials, stale: Credentials | None = None) -> Credentia
     return cache.get(stale=stale, timeout=LIMIT)
 
 
+async def get_async(cache: CachedCredentials, stale: Credentials | None = None) -> Credentials:
+    with anyio.fail_after(LIMIT):
+        return await cache.get_async(stale=stale)
+
+
 def wait_for_refreshes() -> None:
     for thread in threading.enumerate():
         if thread.name == "codepipeline_client-credentials":
             thread.join(LIMIT)
-
-
-class Frozen(NamedTuple):
-    access_key: str
-    secret_key: str
-    token: str | None
 
 
 @define
@@ -149,23 +148,8 @@ def hidden(error: BaseException) -> bool:
     return not any(secret[:20] in text for text in shown(error) for secret in PLANTED)
 
 
-class Records(logging.Handler):
-    """Keeps all that is logged, whatever a formatter would make of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(f"{record.name}: {record.getMessage()} {record.__dict__}")
-        if record.exc_info and record.exc_info[1]:
-            self.texts += shown(record.exc_info[1])
-
-    def hold(self, *texts: str) -> bool:
-        """True when one of *texts* was logged."""
-        return any(text in logged for logged in self.texts for text in texts)
-
-
-async def get_async(cache: CachedCredentials, stale: Credentials | None = None) -> Credentials:
-    with anyio.fail_after(LIMIT):
-        return await cache.get_async(stale=stale)
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Return all that was logged, whatever a formatter would make of it."""
+    errors = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    texts = [f"{record.name}: {record.getMessage()} {record.__dict__}" for record in caplog.records]
+    return "\n".join([*texts, *(text for error in errors if error for text in shown(error))])

@@ -29,7 +29,6 @@ from tests._credentials.support import (
     get_async,
     hidden,
     open_source,
-    run,
 )
 
 # --- What can be given ---
@@ -239,14 +238,3 @@ def test_the_environment_is_read_when_credentials_are_needed(monkeypatch: pytest
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA2")
     assert cache.fresh() == first
     assert get(cache, first).access_key_id == "AKIA2"
-
-
-def test_the_environment_needs_no_botocore() -> None:
-    """It would cost more than all the rest of a short program."""
-    program = (
-        "import sys, time\n"
-        "from codepipeline_client._credentials.cache import CachedCredentials\n"
-        "found = CachedCredentials(None, now=time.time, allow_async=False).get()\n"
-        "print(found.access_key_id, 'botocore' in sys.modules)"
-    )
-    assert run(program, **ENVIRONMENT) == "AKIA1 False"
