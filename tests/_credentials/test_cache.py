@@ -185,29 +185,6 @@ def test_credentials_are_refreshed_before_they_expire(
         assert source.calls == fetches
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_early_refresh_delays_no_call(backend: str) -> None:
-    """Neither threads nor tasks: the old credentials are used while others are fetched."""
-    clock, source = Clock(), open_source(ONE, TWO)
-
-    async def main() -> None:
-        async def provider() -> Credentials:
-            await anyio.to_thread.run_sync(source.gate.wait, LIMIT)
-            return source()
-
-        cache = cache_of(provider, clock, allow_async=True)
-        assert await get_async(cache) == ONE
-        source.gate.clear()
-        clock.now += 46 * MINUTE
-        assert cache.fresh() is None
-        assert await get_async(cache) == await get_async(cache) == ONE
-        source.gate.set()
-        await anyio.to_thread.run_sync(wait_for_refreshes)
-        assert cache.fresh() == TWO
-
-    anyio.run(main, backend=backend)
-
-
 # --- Credentials that the service calls expired ---
 
 

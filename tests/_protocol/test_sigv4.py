@@ -14,7 +14,6 @@ from importlib import import_module
 from string import ascii_letters, digits
 from typing import Any, Final
 
-import httpx
 import pytest
 from attrs import asdict, evolve, frozen
 from hypothesis import example, given
@@ -74,27 +73,20 @@ class FixedTime(dict[str, str]):
         """Keep what is there."""
 
 
-def theirs(case: Case, *, url: str | None = None) -> Headers:
+def theirs(case: Case) -> Headers:
     """Sign by botocore, and return the headers that it set, in the order in which `sign` gives them."""
-    request = botocore_request.AWSRequest(case.method, url or f"https://absent.invalid{case.target}", data=case.body)
+    request = botocore_request.AWSRequest(case.method, f"https://absent.invalid{case.target}", data=case.body)
     request.context = FixedTime(timestamp=datetime.fromtimestamp(int(case.now), UTC).strftime("%Y%m%dT%H%M%SZ"))
     for name, value in case.headers:
         request.headers[name] = value
     credentials = case.credentials
     signer = botocore_auth.S3SigV4Auth if case.service_name in S3_FAMILY else botocore_auth.SigV4Auth
-    signer(
-        botocore_credentials.Credentials(
-            credentials.access_key_id, credentials.secret_access_key, credentials.session_token
-        ),
-        case.service_name,
-        case.region_name,
-    ).add_auth(request)
-    names = ["X-Amz-Date"]
-    if credentials.session_token:
-        names.append("X-Amz-Security-Token")
-    if case.service_name in S3_FAMILY:
-        names.append("X-Amz-Content-SHA256")
-    return tuple((name, str(request.headers[name])) for name in (*names, "Authorization"))
+    parts = (credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    signer(botocore_credentials.Credentials(*parts), case.service_name, case.region_name).add_auth(request)
+    token = ["X-Amz-Security-Token"] if credentials.session_token else []
+    payload_hash = ["X-Amz-Content-SHA256"] if case.service_name in S3_FAMILY else []
+    names = ("X-Amz-Date", *token, *payload_hash, "Authorization")
+    return tuple((name, str(request.headers[name])) for name in names)
 
 
 def value_of(name: str, headers: Iterable[tuple[str, str]]) -> str:
@@ -147,27 +139,15 @@ def test_any_request_is_signed_as_botocore_signs_it(case: Case) -> None:
     assert ours(case) == theirs(case)
 
 
-@pytest.mark.parametrize("service_name", ["codepipeline", "s3"])
-@pytest.mark.parametrize(
-    "target",
-    [
-        pytest.param("/", id="root"),
-        pytest.param("//", id="only-slashes"),
-        pytest.param("/a//b///c/", id="doubled-slashes"),
-        pytest.param("/./a/./b/.", id="single-dots"),
-        pytest.param("/a/b/../c", id="one-up"),
-        pytest.param("/../../a", id="above-the-root"),
-        pytest.param("/a/..", id="up-to-the-root"),
-        pytest.param("/a/b/../", id="up-with-a-slash"),
-        pytest.param("/a%20b/%E1%88%B4/%2e%2E/%2F", id="escapes"),
-        pytest.param("/a:b@c;d=e,f+g(h)*~'!$&", id="letters-that-need-no-escape-in-a-path"),
-        pytest.param("/?", id="empty-query"),
-        pytest.param("/?b=2&a=1&a=0&B=3", id="odd-order-and-repeated"),
-        pytest.param("/?a&b=&=c&&d", id="no-equals-sign"),
-        pytest.param("/?a-b=1&a=2&a.b=3&a%20b=4", id="name-that-continues-another"),
-        pytest.param("/?a=b+c&d=%20&e=%2B&f=x=y&g=/?", id="plus-space-and-second-equals-sign"),
-    ],
+TRAPS: Final = (
+    *("/", "//", "/a//b///c/", "/./a/./b/.", "/a/b/../c", "/../../a", "/a/..", "/a/b/../"),
+    *("/a%20b/%E1%88%B4/%2e%2E/%2F", "/a:b@c;d=e,f+g(h)*~'!$&", "/?", "/?b=2&a=1&a=0&B=3", "/?a&b=&=c&&d"),
+    *("/?a-b=1&a=2&a.b=3&a%20b=4", "/?a=b+c&d=%20&e=%2B&f=x=y&g=/?"),
 )
+
+
+@pytest.mark.parametrize("service_name", ["codepipeline", "s3"])
+@pytest.mark.parametrize("target", TRAPS)
 def test_the_traps_of_paths_and_queries_are_signed_as_botocore_does(target: str, service_name: str) -> None:
     """The cases that the property may not reach in one run."""
     case = evolve(CALL, target=target, service_name=service_name)
@@ -190,7 +170,9 @@ SUITE: Final = Case(
     now=datetime(2015, 8, 30, 12, 36, tzinfo=UTC).timestamp(),
 )
 FORM: Final = "application/x-www-form-urlencoded"
-IAM: Final = evolve(SUITE, headers=(("Host", "iam.amazonaws.com"),), service_name="iam")
+IAM: Final = evolve(
+    SUITE, target="/?Action=ListUsers&Version=2010-05-08", headers=(("Host", "iam.amazonaws.com"),), service_name="iam"
+)
 S3: Final = evolve(
     SUITE,
     headers=(("Host", "examplebucket.s3.amazonaws.com"),),
@@ -202,7 +184,6 @@ S3: Final = evolve(
 )
 PUBLISHED: Final = [
     (SUITE, "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
-    (evolve(SUITE, method="POST"), "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
     (
         SUITE.with_headers(("My-Header1", "value2"), ("My-Header1", "value2"), ("My-Header1", "value1")),
         "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
@@ -212,9 +193,7 @@ PUBLISHED: Final = [
         "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
     ),
     (
-        evolve(
-            IAM.with_headers(("Content-Type", f"{FORM}; charset=utf-8")), target="/?Action=ListUsers&Version=2010-05-08"
-        ),
+        IAM.with_headers(("Content-Type", f"{FORM}; charset=utf-8")),
         "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
     ),
     (evolve(S3, target="/?lifecycle"), "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"),
@@ -246,26 +225,6 @@ def test_a_signature_that_the_request_came_with_is_replaced(name: str, service_n
     assert ours(case.with_headers((name.upper(), "old"))) == ours(case) == theirs(case.with_headers((name, "old")))
     tokenless = evolve(case, credentials=evolve(CREDENTIALS, session_token=None))
     assert ours(tokenless.with_headers((name, "old"))) == ours(tokenless)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://codepipeline.eu-west-1.amazonaws.com/",
-        "https://codepipeline.eu-west-1.amazonaws.com:443/",
-        "https://CodePipeline.EU-west-1.amazonaws.com:8443/",
-        "http://localhost:80/",
-        "http://127.0.0.1:4566/",
-        "http://[::1]:4566/",
-        "https://[::1]/",
-    ],
-)
-def test_the_host_that_httpx_sends_is_the_one_that_botocore_signs(url: str) -> None:
-    """Both leave out the default port and write the name in lower case."""
-    hostless = evolve(CALL, headers=CALL.headers[1:])
-    assert ours(hostless.with_headers(("Host", httpx.Request("POST", url).headers["Host"]))) == theirs(
-        hostless, url=url
-    )
 
 
 def test_a_cached_key_signs_for_its_own_secret_day_region_and_service_alone() -> None:
