@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import subprocess
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 import anyio
@@ -100,21 +96,6 @@ def from_botocore(profile_name: str | None = None) -> Credentials:
     """Return what botocore itself finds: the oracle."""
     found = import_module("botocore.session").Session(profile=profile_name).get_credentials().get_frozen_credentials()
     return Credentials(access_key_id=found.access_key, secret_access_key=found.secret_key, session_token=found.token)
-
-
-def run(program: str, **variables: str) -> str:
-    root = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": path, **variables},
-        capture_output=True,
-        text=True,
-        timeout=2 * LIMIT,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def shown(error: BaseException) -> Iterator[str]:

@@ -15,24 +15,23 @@ from tests._credentials.fake_aws import FakeAws, by_role
 from tests._credentials.support import LIMIT
 
 PROGRAM: Final = """
-import os, sys
+import os, sys, time
 way, timeout = sys.argv[1:]
 if way != "daemon":
     os.login_tty(0)
 import anyio
-from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient
+from codepipeline_client._credentials.cache import CachedCredentials
 
-options = {"region_name": "eu-west-1", "endpoint_url": "http://127.0.0.1:9", "timeout": float(timeout)}
-wanted = {"pipeline_name": "web", "pipeline_execution_id": "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"}
+cache = CachedCredentials(None, now=time.time, allow_async=True)
 
 async def main():
-    async with AsyncCodePipelineClient(**options) as client:
-        await client.get_pipeline_execution(**wanted)
+    with anyio.fail_after(float(timeout)):
+        await cache.get_async()
 
 if way in ("asyncio", "trio"):
     anyio.run(main, backend=way)
 else:
-    CodePipelineClient(**options).get_pipeline_execution(**wanted)
+    cache.get(timeout=float(timeout))
 """
 
 
@@ -59,9 +58,9 @@ def wait_for(text: bytes, reading: int) -> None:
     ("way", "key", "error"),
     [
         pytest.param("sync", b"\x03", "KeyboardInterrupt", id="sync-ctrl-c"),
-        pytest.param("sync", b"", "RequestTimeoutError", id="sync-timeout"),
+        pytest.param("sync", b"", "TimeoutError", id="sync-timeout"),
         pytest.param("asyncio", b"\x03", "KeyboardInterrupt", id="asyncio-ctrl-c"),
-        pytest.param("trio", b"", "RequestTimeoutError", id="trio-timeout"),
+        pytest.param("trio", b"", "TimeoutError", id="trio-timeout"),
     ],
 )
 def test_the_echo_is_on_again_when_the_question_is_left(way: str, key: bytes, error: str, aws: FakeAws) -> None:
