@@ -44,6 +44,8 @@ from tests._credentials.support import (
     logged,
 )
 
+botocore = import_module("botocore.credentials")
+
 # --- The chain ---
 
 
@@ -81,17 +83,14 @@ def test_botocore_alone_does_log_secrets(aws: FakeAws, caplog: pytest.LogCapture
 
 @pytest.mark.parametrize("profile_name", [None, "named", "default"])
 @pytest.mark.parametrize("variable", [None, "", "named", "default"])
-@pytest.mark.parametrize("prepared", [(in_credentials_file,), (in_credentials_file, in_environment)])
+@pytest.mark.parametrize("has_keys", [False, True])
 def test_precedence_is_that_of_botocore(
-    prepared: tuple[Callable[[FakeAws], None], ...],
-    variable: str | None,
-    profile_name: str | None,
-    aws: FakeAws,
-    monkeypatch: pytest.MonkeyPatch,
+    has_keys: bool, variable: str | None, profile_name: str | None, aws: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In code, then the environment, then a profile in the environment. botocore takes an empty variable for a name."""
-    for prepare in prepared:
-        prepare(aws)
+    in_credentials_file(aws)
+    if has_keys:
+        in_environment(aws)
     if variable is not None:
         aws.environment(PROFILE=variable, DEFAULT_PROFILE="")
     found = get(chain(profile_name))
@@ -283,14 +282,10 @@ def test_only_the_fetch_is_kept_out_of_the_logs(backend: str, caplog: pytest.Log
 # --- botocore's credentials objects ---
 
 
-def botocore_object(kind: str, *args: object) -> object:
-    return getattr(import_module("botocore.credentials"), kind)(*args)
-
-
-def refreshable(minutes: float | None, refresh: Callable[[], object]) -> object:
+def refreshable(minutes: float, refresh: Callable[[], object]) -> object:
     """Return botocore's object for temporary credentials, which expire in so many *minutes*."""
-    expiry_time = None if minutes is None else datetime.now(UTC) + timedelta(minutes=minutes)
-    return botocore_object("RefreshableCredentials", "AKIA1", SECRET, TOKEN, expiry_time, refresh, "test")
+    end = datetime.now(UTC) + timedelta(minutes=minutes)
+    return botocore.RefreshableCredentials("AKIA1", SECRET, TOKEN, end, refresh, "test")
 
 
 def refresh() -> dict[str, str]:
@@ -306,14 +301,12 @@ def fail() -> object:
 @pytest.mark.parametrize(
     ("make", "number", "minutes"),
     [
-        pytest.param(lambda: botocore_object("Credentials", "AKIA1", SECRET, TOKEN), 1, None, id="long-term"),
+        pytest.param(lambda: botocore.Credentials("AKIA1", SECRET, TOKEN), 1, None, id="long-term"),
         pytest.param(lambda: refreshable(52e6, fail), 1, None, id="in-a-century"),
         pytest.param(lambda: refreshable(60, fail), 1, 60, id="fresh"),
         pytest.param(lambda: refreshable(12, fail), 1, 12, id="cannot-refresh-in-time"),
         pytest.param(lambda: refreshable(5, refresh), 2, 60, id="refresh-themselves"),
-        pytest.param(
-            lambda: botocore_object("DeferredRefreshableCredentials", refresh, "test"), 2, 60, id="not-fetched-yet"
-        ),
+        pytest.param(lambda: botocore.DeferredRefreshableCredentials(refresh, "test"), 2, 60, id="not-fetched-yet"),
     ],
 )
 def test_botocore_credentials_are_used_until_their_expiry(
@@ -333,5 +326,5 @@ def test_botocore_credentials_are_used_until_their_expiry(
 
 def test_an_empty_token_of_botocore_is_none() -> None:
     """As botocore treats it."""
-    source = botocore_object("Credentials", "AKIA1", SECRET, "")
+    source = botocore.Credentials("AKIA1", SECRET, "")
     assert get(cache_of(source)) == Credentials(access_key_id="AKIA1", secret_access_key=SECRET)

@@ -31,7 +31,6 @@ from tests._credentials.support import (
 )
 
 BACKENDS: Final = ["asyncio", "trio"]
-SECOND: Final = 1 / 60
 
 
 # --- One refresh for all ---
@@ -129,16 +128,14 @@ def test_without_a_thread_a_call_uses_what_is_cached(monkeypatch: pytest.MonkeyP
         raise RuntimeError("can't start new thread")
 
     clock = Clock()
-    cache = cache_of(open_source(credentials(minutes=60)), clock)
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(CredentialsError, match="no thread could be started"):
-            get(cache)
+    cache, empty = (cache_of(open_source(credentials(minutes=60)), clock) for _ in range(2))
     assert get(cache) == credentials(minutes=60)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     for minutes in (46, 55):
         clock.now = NOW + minutes * MINUTE
         assert get(cache) == credentials(minutes=60)
+    with pytest.raises(CredentialsError, match="no thread could be started"):
+        get(empty)
 
 
 # --- Before the expiry, and after it ---
@@ -146,29 +143,19 @@ def test_without_a_thread_a_call_uses_what_is_cached(monkeypatch: pytest.MonkeyP
 ONE, TWO, ERROR = credentials(1, minutes=60), credentials(2, minutes=120), LookupError()
 
 
-@pytest.mark.parametrize(
-    ("outcomes", "calls"),
-    [
-        pytest.param([ONE, TWO], [(0, 1, 1), (44, 1, 1), (46, 1, 2), (46, 2, 2)], id="advisory"),
-        pytest.param([ONE, TWO], [(0, 1, 1), (51, 2, 2)], id="mandatory"),
-        pytest.param(
-            [ONE, ERROR, TWO],
-            [(0, 1, 1), (46, 1, 2), (46 + 29 * SECOND, 1, 2), (46.5, 1, 3), (46.5, 2, 3)],
-            id="advisory-and-failing",
-        ),
-        pytest.param(
-            [ONE, ERROR, TWO],
-            [(0, 1, 1), (55, 1, 2), (55 + 29 * SECOND, 1, 2), (55.5, 2, 3)],
-            id="mandatory-and-failing",
-        ),
-        pytest.param(
-            [ONE, ERROR, ERROR, TWO], [(0, 1, 1), (60, None, 2), (60, None, 3), (60, 2, 4)], id="expired-and-failing"
-        ),
-        pytest.param([credentials(1, minutes=-1), ONE], [(0, None, 1), (0, 1, 2)], id="fetched-too-old"),
-        pytest.param([credentials(1, minutes=5)], [(0, 1, 1), (29 * SECOND, 1, 1), (0.5, 1, 2)], id="short-lived"),
-        pytest.param([ONE, ERROR, TWO], [(0, 1, 1), (55, 1, 2), (54.9, 2, 3)], id="clock-set-back"),
-    ],
-)
+REFRESHES: Final[dict[str, tuple[list[Credentials | BaseException], list[tuple[float, int | None, int]]]]] = {
+    "advisory": ([ONE, TWO], [(0, 1, 1), (44, 1, 1), (46, 1, 2), (46, 2, 2)]),
+    "mandatory": ([ONE, TWO], [(0, 1, 1), (51, 2, 2)]),
+    "advisory-fails": ([ONE, ERROR, TWO], [(0, 1, 1), (46, 1, 2), (46.48, 1, 2), (46.5, 1, 3), (46.5, 2, 3)]),
+    "mandatory-fails": ([ONE, ERROR, TWO], [(0, 1, 1), (55, 1, 2), (55.48, 1, 2), (55.5, 2, 3)]),
+    "expired-fails": ([ONE, ERROR, ERROR, TWO], [(0, 1, 1), (60, None, 2), (60, None, 3), (60, 2, 4)]),
+    "fetched-too-old": ([credentials(1, minutes=-1), ONE], [(0, None, 1), (0, 1, 2)]),
+    "short-lived": ([credentials(1, minutes=5)], [(0, 1, 1), (0.48, 1, 1), (0.5, 1, 2)]),
+    "clock-set-back": ([ONE, ERROR, TWO], [(0, 1, 1), (55, 1, 2), (54.9, 2, 3)]),
+}
+
+
+@pytest.mark.parametrize(("outcomes", "calls"), REFRESHES.values(), ids=REFRESHES)
 def test_credentials_are_refreshed_before_they_expire(
     outcomes: list[Credentials | BaseException], calls: list[tuple[float, int | None, int]]
 ) -> None:
