@@ -14,13 +14,24 @@ from attrs import define
 from tests._credentials.support import OTHER, SECRET, TOKEN
 
 END: Final = "2040-01-01T00:00:00Z"
-ROLE: Final = "role_arn = arn:aws:iam::123456789012:role/deployer\n"
 CONTAINER: Final = {"AccessKeyId": "ASIA8", "SecretAccessKey": SECRET, "Token": TOKEN, "Expiration": END}
 PROCESS: Final = {"Version": 1, **CONTAINER, "SessionToken": TOKEN}
 DENIED: Final = (
     "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>not you</Message></Error>"
     "<RequestId>r</RequestId></ErrorResponse>"
 )
+ASSUMED: Final = (
+    '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
+    "<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>A:s</AssumedRoleId>"
+    f"</AssumedRoleUser><Credentials><AccessKeyId>ASIA7</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>"
+    f"<SessionToken>{TOKEN}</SessionToken><Expiration>{END}</Expiration></Credentials></AssumeRoleResult>"
+    "<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></AssumeRoleResponse>"
+)
+
+
+def process_text(**members: object) -> str:
+    """Return what a credential process prints, with some *members* replaced; None to leave one out."""
+    return json.dumps({name: value for name, value in {**PROCESS, **members}.items() if value is not None})
 
 
 @define
@@ -48,67 +59,45 @@ class FakeAws:
         for name, value in variables.items():
             self.setenv(f"AWS_{name}", value)
 
+    def in_environment(self) -> None:
+        self.environment(
+            ACCESS_KEY_ID="AKIA1", SECRET_ACCESS_KEY=SECRET, SESSION_TOKEN=TOKEN, CREDENTIAL_EXPIRATION=END
+        )
 
-ASSUMED: Final = (
-    '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
-    "<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>A:s</AssumedRoleId>"
-    f"</AssumedRoleUser><Credentials><AccessKeyId>ASIA7</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>"
-    f"<SessionToken>{TOKEN}</SessionToken><Expiration>{END}</Expiration></Credentials></AssumeRoleResult>"
-    "<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></AssumeRoleResponse>"
-)
+    def in_credentials_file(self) -> None:
+        self.shared_credentials(
+            f"[default]\naws_access_key_id = AKIA2\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n"
+            f"[named]\naws_access_key_id = AKIA3\naws_secret_access_key = {OTHER}\n"
+        )
 
+    def by_process(self, program: str = f"print({process_text()!r})") -> None:
+        command = f'"{sys.executable}" "{self.write("script.py", program)}"'.replace("\\", "/")
+        self.config(f"[default]\ncredential_process = {command}\n")
 
-def in_environment(aws: FakeAws) -> None:
-    aws.environment(ACCESS_KEY_ID="AKIA1", SECRET_ACCESS_KEY=SECRET, SESSION_TOKEN=TOKEN, CREDENTIAL_EXPIRATION=END)
+    def by_role(self, status: int = 200, text: str = ASSUMED) -> None:
+        self.config("[default]\nrole_arn = arn:aws:iam::123456789012:role/deployer\nsource_profile = other\n")
+        self.shared_credentials(f"[other]\naws_access_key_id = AKIA5\naws_secret_access_key = {OTHER}\n")
+        self.responses["AssumeRole"] = status, text
+        self.environment(ENDPOINT_URL_STS=self.url)
 
+    def by_container(self) -> None:
+        self.environment(CONTAINER_CREDENTIALS_FULL_URI=f"{self.url}/keys", CONTAINER_AUTHORIZATION_TOKEN=OTHER)
+        self.responses["/keys"] = 200, json.dumps(CONTAINER)
 
-def in_credentials_file(aws: FakeAws) -> None:
-    aws.shared_credentials(
-        f"[default]\naws_access_key_id = AKIA2\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n"
-        f"[named]\naws_access_key_id = AKIA3\naws_secret_access_key = {OTHER}\n"
-    )
-
-
-def process_text(**members: object) -> str:
-    """Return what a credential process prints, with some *members* replaced; None to leave one out."""
-    return json.dumps({name: value for name, value in {**PROCESS, **members}.items() if value is not None})
-
-
-def by_process(aws: FakeAws, program: str = f"print({process_text()!r})") -> None:
-    command = f'"{sys.executable}" "{aws.write("script.py", program)}"'.replace("\\", "/")
-    aws.config(f"[default]\ncredential_process = {command}\n")
-
-
-def by_process_without_end(aws: FakeAws) -> None:
-    by_process(aws, f"print({process_text(Expiration=None)!r})")
-
-
-def by_role(aws: FakeAws, status: int = 200, text: str = ASSUMED, url: str | None = None) -> None:
-    aws.config(f"[default]\n{ROLE}source_profile = other\n")
-    aws.shared_credentials(f"[other]\naws_access_key_id = AKIA5\naws_secret_access_key = {OTHER}\n")
-    aws.responses["AssumeRole"] = status, text
-    aws.environment(ENDPOINT_URL_STS=url or aws.url)
-
-
-def by_container(aws: FakeAws, text: str = json.dumps(CONTAINER)) -> None:
-    aws.environment(CONTAINER_CREDENTIALS_FULL_URI=f"{aws.url}/keys", CONTAINER_AUTHORIZATION_TOKEN=OTHER)
-    aws.responses["/keys"] = 200, text
-
-
-def by_instance(aws: FakeAws) -> None:
-    aws.environment(EC2_METADATA_DISABLED="false", EC2_METADATA_SERVICE_ENDPOINT=aws.url)
-    role = "/latest/meta-data/iam/security-credentials/"
-    aws.responses |= {"/latest/api/token": (200, OTHER), role: (200, "web")}
-    aws.responses[f"{role}web"] = 200, json.dumps({"Code": "Success", **CONTAINER})
+    def by_instance(self) -> None:
+        self.environment(EC2_METADATA_DISABLED="false", EC2_METADATA_SERVICE_ENDPOINT=self.url)
+        role = "/latest/meta-data/iam/security-credentials/"
+        self.responses |= {"/latest/api/token": (200, OTHER), role: (200, "web")}
+        self.responses[f"{role}web"] = 200, json.dumps({"Code": "Success", **CONTAINER})
 
 
 SOURCES: Final = [
-    pytest.param(in_environment, END, id="environment"),
-    pytest.param(in_credentials_file, None, id="credentials-file"),
-    pytest.param(by_process, END, id="process"),
-    pytest.param(by_process_without_end, None, id="process-without-end"),
-    pytest.param(by_role, END, id="role"),
-    pytest.param(by_container, END, id="container"),
-    pytest.param(by_instance, END, id="instance"),
+    pytest.param(FakeAws.in_environment, END, id="environment"),
+    pytest.param(FakeAws.in_credentials_file, None, id="credentials-file"),
+    pytest.param(FakeAws.by_process, END, id="process"),
+    pytest.param(lambda aws: aws.by_process(f"print({process_text(Expiration=None)!r})"), None, id="process-for-ever"),
+    pytest.param(FakeAws.by_role, END, id="role"),
+    pytest.param(FakeAws.by_container, END, id="container"),
+    pytest.param(FakeAws.by_instance, END, id="instance"),
 ]
 """Each source alone, and when its credentials expire."""

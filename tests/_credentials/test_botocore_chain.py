@@ -18,16 +18,7 @@ from attrs import evolve
 
 from codepipeline_client import Credentials, CredentialsError
 from codepipeline_client._credentials.cache import CachedCredentials
-from tests._credentials.fake_aws import (
-    DENIED,
-    SOURCES,
-    FakeAws,
-    by_process,
-    by_role,
-    in_credentials_file,
-    in_environment,
-    process_text,
-)
+from tests._credentials.fake_aws import DENIED, SOURCES, FakeAws, process_text
 from tests._credentials.support import (
     LIMIT,
     MINUTE,
@@ -75,7 +66,7 @@ def test_the_chain_is_that_of_botocore(
 def test_botocore_alone_does_log_secrets(aws: FakeAws, caplog: pytest.LogCaptureFixture) -> None:
     """So the test above would see it."""
     caplog.set_level(1)
-    by_role(aws)
+    aws.by_role()
     assert from_botocore().secret_access_key == SECRET
     assert SECRET in logged(caplog)
     assert TOKEN in logged(caplog)
@@ -88,9 +79,9 @@ def test_precedence_is_that_of_botocore(
     has_keys: bool, variable: str | None, profile_name: str | None, aws: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In code, then the environment, then a profile in the environment. botocore takes an empty variable for a name."""
-    in_credentials_file(aws)
+    aws.in_credentials_file()
     if has_keys:
-        in_environment(aws)
+        aws.in_environment()
     if variable is not None:
         aws.environment(PROFILE=variable, DEFAULT_PROFILE="")
     found = get(chain(profile_name))
@@ -102,7 +93,7 @@ def test_precedence_is_that_of_botocore(
 
 def test_an_empty_variable_names_no_file(aws: FakeAws, home: Path) -> None:
     """botocore would look for a file without a name; the settings are read from the usual one."""
-    in_credentials_file(aws)
+    aws.in_credentials_file()
     (home / ".aws").mkdir(exist_ok=True)
     file = (aws.home / "credentials").rename(home / ".aws" / "credentials")
     aws.environment(SHARED_CREDENTIALS_FILE="", CONFIG_FILE="")
@@ -112,7 +103,7 @@ def test_an_empty_variable_names_no_file(aws: FakeAws, home: Path) -> None:
 
 def test_each_fetch_asks_the_chain_anew(aws: FakeAws) -> None:
     """A botocore session that is kept would keep the credentials of a file, too."""
-    in_credentials_file(aws)
+    aws.in_credentials_file()
     cache = chain()
     stale = get(cache)
     aws.shared_credentials(f"[default]\naws_access_key_id = AKIA9\naws_secret_access_key = {OTHER}\n")
@@ -134,7 +125,7 @@ def test_a_role_is_assumed_in_the_region_of_the_client(
     region_name: str | None, variables: dict[str, str], expected: str, aws: FakeAws
 ) -> None:
     """In another partition, the STS of the default region does not know the account."""
-    by_role(aws)
+    aws.by_role()
     aws.environment(**variables)
     get(chain(region_name=region_name))
     assert f"/{expected}/sts/aws4_request" in aws.authorizations[0]
@@ -162,19 +153,19 @@ def test_no_credentials_anywhere_says_where_and_what_to_do(
 
 FAILURES: Final[dict[str, tuple[Callable[[FakeAws], object], str]]] = {
     "process-exits": (
-        lambda aws: by_process(aws, f"import sys; sys.exit('no entry for {SECRET}')"),
+        lambda aws: aws.by_process(f"import sys; sys.exit('no entry for {SECRET}')"),
         "CredentialRetrievalError: Error when retrieving credentials from custom-process: no entry for .hidden.",
     ),
     "process-talks": (
-        lambda aws: by_process(aws, f"print('Warning!', {process_text()!r})"),
+        lambda aws: aws.by_process(f"print('Warning!', {process_text()!r})"),
         "JSONDecodeError: Expecting value: line 1 column 1",
     ),
     "process-prints-bytes": (
-        lambda aws: by_process(aws, f"import sys; sys.stdout.buffer.write(bytes([255]) + {process_text().encode()!r})"),
+        lambda aws: aws.by_process(f"import sys; sys.stdout.buffer.write(bytes([255]) + {process_text().encode()!r})"),
         "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0",
     ),
     "process-adds-a-space": (
-        lambda aws: by_process(aws, f"print({process_text(SecretAccessKey=SECRET + ' ')!r})"),
+        lambda aws: aws.by_process(f"print({process_text(SecretAccessKey=SECRET + ' ')!r})"),
         "secret_access_key must be visible ASCII",
     ),
     "file-half-written": (
@@ -182,7 +173,7 @@ FAILURES: Final[dict[str, tuple[Callable[[FakeAws], object], str]]] = {
         "PartialCredentialsError: .* aws_secret_access_key",
     ),
     "role-denied": (
-        lambda aws: by_role(aws, 403, DENIED),
+        lambda aws: aws.by_role(403, DENIED),
         r"ClientError: An error occurred .AccessDenied. when calling the AssumeRole operation.*: not you",
     ),
 }
@@ -203,7 +194,7 @@ def test_failing_to_fetch_shows_no_secrets(
 
 def test_the_error_code_of_sts_can_be_read_from_the_cause(aws: FakeAws) -> None:
     """As far as the message shows it: a program may want to tell one denial from another."""
-    by_role(aws, 403, DENIED)
+    aws.by_role(403, DENIED)
     with pytest.raises(CredentialsError) as caught:
         get(chain())
     cause = caught.value.__cause__

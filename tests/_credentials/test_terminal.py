@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from codepipeline_client._credentials import terminal
-from tests._credentials.fake_aws import FakeAws, by_role
+from tests._credentials.fake_aws import FakeAws
 from tests._credentials.support import LIMIT
 
 PROGRAM: Final = """
@@ -36,7 +36,7 @@ else:
 
 
 def with_mfa(aws: FakeAws) -> None:
-    by_role(aws)
+    aws.by_role()
     aws.config((aws.home / "config").read_text("utf-8") + "mfa_serial = arn:aws:iam::123456789012:mfa/me\n")
 
 
