@@ -157,54 +157,40 @@ REGIONS: Final = st.sampled_from(["eu-west-1", "us-gov-east-1", "cn-north-1", "m
 URLS: Final = st.sampled_from(["http://localhost:4566", "https://a.example", "https://b.example:8443/x"])
 BOOLEANS: Final = st.sampled_from(["true", "false", "True", "FALSE"])
 PROFILES: Final = st.sampled_from(["default", "dev", "gone"])
+SWITCHES: Final = ("use_fips_endpoint", "use_dualstack_endpoint", "ignore_configured_endpoint_urls")
 KEYS: Final = {
+    **dict.fromkeys(SWITCHES, BOOLEANS),
     "region": REGIONS,
     "endpoint_url": URLS,
     "services": st.sampled_from(["local", "gone"]),
-    "use_fips_endpoint": BOOLEANS,
-    "use_dualstack_endpoint": BOOLEANS,
-    "ignore_configured_endpoint_urls": BOOLEANS,
     "sdk_ua_app_id": st.sampled_from(["a", "b"]),
     "aws_access_key_id": st.just("AKID"),
 }
 VARIABLES: Final = {
-    "AWS_REGION": REGIONS | st.just(""),
-    "AWS_DEFAULT_REGION": REGIONS | st.just(""),
-    "AWS_PROFILE": PROFILES | st.just(""),
-    "AWS_DEFAULT_PROFILE": PROFILES | st.just(""),
-    "AWS_ENDPOINT_URL": URLS,
-    "AWS_ENDPOINT_URL_CODEPIPELINE": URLS,
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": BOOLEANS,
-    "AWS_USE_FIPS_ENDPOINT": BOOLEANS,
-    "AWS_USE_DUALSTACK_ENDPOINT": BOOLEANS,
+    **dict.fromkeys((f"AWS_{name.upper()}" for name in SWITCHES), BOOLEANS),
+    **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGIONS | st.just("")),
+    **dict.fromkeys(("AWS_PROFILE", "AWS_DEFAULT_PROFILE"), PROFILES | st.just("")),
+    **dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CODEPIPELINE"), URLS),
     "AWS_SDK_UA_APP_ID": st.sampled_from(["c", ""]),
 }
 
 
 @given(
     environ=st.fixed_dictionaries({}, optional=VARIABLES),
-    default=lines(KEYS),
-    dev=lines(KEYS),
-    keys_of_default=lines(KEYS),
-    services=lines({"endpoint_url": URLS}),
+    sections=st.tuples(lines(KEYS), lines(KEYS), lines({"endpoint_url": URLS}), lines(KEYS)),
     profile_name=st.none() | PROFILES,
 )
 def test_any_mixture_gives_what_botocore_makes_of_it(
     environ: dict[str, str],
-    default: str,
-    dev: str,
-    keys_of_default: str,
-    services: str,
+    sections: tuple[str, str, str, str],
     profile_name: str | None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
+    default, dev, services, credentials = sections
     indented = services and f"codepipeline =\n  {services}"
-    named = write(
-        tmp_path_factory.getbasetemp(),
-        config=f"[default]\n{default}[profile dev]\n{dev}[services local]\ns3 =\n  a = b\n{indented}",
-        credentials=f"[default]\n{keys_of_default}",
-    )
-    assert ours(environ | named, profile_name) == theirs(environ | named, profile_name)
+    config = f"[default]\n{default}[profile dev]\n{dev}[services local]\ns3 =\n  a = b\n{indented}"
+    environ |= write(tmp_path_factory.getbasetemp(), config, f"[default]\n{credentials}")
+    assert ours(environ, profile_name) == theirs(environ, profile_name)
 
 
 def test_an_argument_comes_before_everything(tmp_path: Path) -> None:
