@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import datetime
 from math import inf
 from time import monotonic
@@ -22,7 +23,6 @@ from .._protocol.sigv4 import Credentials
 from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
 from ..errors import ConfigurationError, CredentialsError
 from .providers import provider_of
-from .terminal import has_echo, restored_echo
 
 _ADVISORY_WINDOW: Final = 15 * 60.0
 """Seconds before the expiry from which a refresh is due in the background, as in botocore."""
@@ -53,10 +53,10 @@ class _Refresh:
 
     loop: EventLoopToken | None
     started: float
+    had_echo: bool
     patience: float = 1.0
     """Seconds after which it is started again, if an exception of a signal handler kept it from running or it hangs."""
     outcome: SharedFuture[Credentials] = Factory(SharedFuture[Credentials])
-    had_echo: bool = Factory(has_echo)
 
 
 class CachedCredentials:
@@ -97,7 +97,7 @@ class CachedCredentials:
         """
         found = self._find(stale, None)
         if isinstance(found, _Refresh):
-            with restored_echo(had_echo=found.had_echo):
+            with _restored_echo(had_echo=found.had_echo):
                 found = found.outcome.result(timeout)
         return self._unless_stale(found, stale)
 
@@ -105,7 +105,7 @@ class CachedCredentials:
         """Return credentials to sign with, for tasks on asyncio or trio. As `get`, but the caller limits the time."""
         found = self._find(stale, current_token() if self._provider.is_custom else None)
         if isinstance(found, _Refresh):
-            with restored_echo(had_echo=found.had_echo):
+            with _restored_echo(had_echo=found.had_echo):
                 found = await wait(found.outcome)
         return self._unless_stale(found, stale)
 
@@ -148,7 +148,7 @@ class CachedCredentials:
                 del self._refreshes[other]
         refresh = self._refreshes.get(key)
         if refresh is None:
-            refresh = self._refreshes[key] = _Refresh(loop, now)
+            refresh = self._refreshes[key] = _Refresh(loop, now, _has_echo())
         elif now - refresh.started < refresh.patience:
             return refresh, False
         refresh.started = now
@@ -218,3 +218,36 @@ def _closed() -> CredentialsError:
 def _sign_alike(credentials: Credentials, others: Credentials) -> bool:
     """Return whether they differ at most in the expiry: a source may tell another one each time."""
     return evolve(credentials, expires_at=None) == evolve(others, expires_at=None)
+
+
+@contextmanager
+def _restored_echo(*, had_echo: bool) -> Generator[None]:
+    """Turn the echo on again when a wait fails: a source that asks for an MFA code has turned it off."""
+    try:
+        yield
+    except BaseException:  # a timeout, Ctrl-C, a cancellation
+        if had_echo:
+            _has_echo(turn_on=True)
+        raise
+
+
+def _has_echo(*, turn_on: bool = False) -> bool:
+    """Return whether this process has a terminal that shows what is typed. With *turn_on*, it does so from now on."""
+    try:
+        import termios  # not on Windows, where a prompt does not change the terminal
+
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except (ImportError, OSError):
+        return False
+    try:
+        attributes = termios.tcgetattr(terminal)
+        is_on = bool(attributes[3] & termios.ECHO)
+        # To change it from the background would stop the process.
+        if turn_on and not is_on and os.tcgetpgrp(terminal) == os.getpgrp():
+            attributes[3] |= termios.ECHO
+            termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+        return is_on
+    except (OSError, termios.error):  # it has hung up
+        return False
+    finally:
+        os.close(terminal)

@@ -22,11 +22,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 REPLACED: Final = frozenset({"authorization", "x-amz-date", "x-amz-security-token"})
-"""
-The headers, in lower case, that only the signer sets: the sender removes those that the request already has.
-
-An old token beside credentials without one would be sent unsigned, and the service would refuse the request.
-"""
+"""The headers, in lower case, that only the signer sets: the service would refuse an old token, which is not signed."""
 
 _HASH: Final = "x-amz-content-sha256"
 

@@ -10,9 +10,8 @@ from typing import Final
 
 import pytest
 
-from codepipeline_client._credentials import terminal
 from tests._credentials.fake_aws import FakeAws
-from tests._credentials.support import LIMIT
+from tests._credentials.support import LIMIT, cache_of, credentials, get
 
 PROGRAM: Final = """
 import os, sys, time
@@ -81,7 +80,7 @@ def test_the_echo_is_on_again_when_the_question_is_left(way: str, key: bytes, er
     os.close(tty)
 
 
-def test_a_terminal_that_has_hung_up_has_no_echo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_that_has_hung_up_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     descriptor = os.open(os.devnull, os.O_RDWR)
 
     def opened(*_: object) -> int:
@@ -89,7 +88,7 @@ def test_a_terminal_that_has_hung_up_has_no_echo(monkeypatch: pytest.MonkeyPatch
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", opened)
-        assert not terminal.has_echo()
+        assert get(cache_of(credentials)) == credentials()
 
 
 def test_without_a_terminal_the_error_says_that_a_code_is_needed(aws: FakeAws) -> None:
