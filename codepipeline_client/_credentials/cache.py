@@ -143,9 +143,7 @@ class CachedCredentials:
     def _join(self, loop: EventLoopToken | None) -> tuple[_Refresh, bool]:
         """Return the refresh to wait for, and whether the caller must start it: it is new, or it hangs."""
         key, now = (os.getpid(), loop), monotonic()
-        for other, known in list(self._refreshes.items()):
-            if other[0] != key[0] or known.outcome.done():
-                del self._refreshes[other]
+        self._refreshes = {each: known for each, known in list(self._refreshes.items()) if not known.outcome.done()}
         refresh = self._refreshes.get(key)
         if refresh is None:
             refresh = self._refreshes[key] = _Refresh(loop, now, _has_echo())
