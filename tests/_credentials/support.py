@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import pytest
@@ -48,9 +48,9 @@ def get(cache: CachedCredentials, stale: Credentials | None = None) -> Credentia
     return cache.get(stale=stale, timeout=LIMIT)
 
 
-async def get_async(cache: CachedCredentials, stale: Credentials | None = None) -> Credentials:
+async def get_async(cache: CachedCredentials) -> Credentials:
     with anyio.fail_after(LIMIT):
-        return await cache.get_async(stale=stale)
+        return await cache.get_async()
 
 
 def wait_for_refreshes() -> None:
@@ -109,19 +109,11 @@ def shown(error: BaseException) -> Iterator[str]:
         yield repr(getattr(one, "object", None))
         for frame, _ in traceback.walk_tb(one.__traceback__):
             if not frame.f_code.co_name.startswith("test_"):  # whose own variables are the test's business
-                yield from inside(tuple(frame.f_locals.values()))
+                for value in frame.f_locals.values():
+                    with suppress(AttributeError):  # of an object whose constructor has failed
+                        yield repr(value)
         behind: list[BaseException | None] = [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
         ahead += [other for other in behind if other is not None and other not in seen]
-
-
-def inside(value: Any, depth: int = 6) -> Iterator[str]:
-    """Yield the reprs of *value*, of a collection that of each element: its own repr may hide them."""
-    if depth and isinstance(value, tuple | list | set | frozenset):
-        for each in value:  # pyright: ignore[reportUnknownVariableType] - of anything
-            yield from inside(each, depth - 1)
-    else:
-        with suppress(AttributeError):  # of an object whose constructor has failed
-            yield repr(value)
 
 
 def hidden(error: BaseException) -> bool:
