@@ -5,13 +5,13 @@ Build the User-Agent header in the form of the AWS SDKs. The version of this pac
 from __future__ import annotations
 
 import platform
-from string import ascii_letters, digits
+import re
 from typing import Final
 
 __version__ = "0.2.0"
 
-_IN_NAME: Final = frozenset(ascii_letters + digits + "!$%&'*+-.^_`|~,")
-_IN_VALUE: Final = _IN_NAME | {"#"}
+_NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~,-]")
+_NOT_IN_VALUE: Final = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~,#-]")
 _SYSTEMS: Final = frozenset({"windows", "linux", "macos", "android", "ios", "watchos", "tvos", "other"})
 
 
@@ -28,15 +28,11 @@ def user_agent(app_id: str | None = None) -> str:
         _part("md", "arch", machine.lower()) if machine else "",
         _part("lang", "python", platform.python_version()),
         _part("md", "pyimpl", platform.python_implementation()),
-        f"app/{_clean(app_id, _IN_VALUE)}" if app_id else "",
+        f"app/{_NOT_IN_VALUE.sub('-', app_id)}" if app_id else "",
     ]
     return " ".join(filter(None, parts))
 
 
 def _part(kind: str, name: str, value: str) -> str:
-    named = f"{kind}/{_clean(name, _IN_NAME)}"
-    return f"{named}#{_clean(value, _IN_VALUE)}" if value else named
-
-
-def _clean(text: str, allowed: frozenset[str]) -> str:
-    return "".join(letter if letter in allowed else "-" for letter in text)
+    named = f"{kind}/{_NOT_IN_NAME.sub('-', name)}"
+    return f"{named}#{_NOT_IN_VALUE.sub('-', value)}" if value else named

@@ -212,20 +212,22 @@ def test_stale_credentials_without_others_are_an_error(
 
 def test_a_source_that_hung_is_asked_again_some_minutes_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a client that lives for months would fail from then on. Its first callers get what comes first."""
-    gate, calls, now = threading.Event(), list[int](), [0.0]
+    entered, gate, calls, now = threading.Event(), threading.Event(), list[int](), [0.0]
     monkeypatch.setattr(cache_module, "monotonic", lambda: now[0])
 
     def provider() -> Credentials:
         calls.append(1)
+        entered.set()
         assert len(calls) > 1 or gate.wait(LIMIT)
         return credentials(len(calls))
 
     cache = cache_of(provider)
     with ThreadPoolExecutor(1) as pool:
-        for now[0] in (0.0, 299.0):
-            with pytest.raises(TimeoutError):
-                cache.get(timeout=0.01)
         first = pool.submit(get, cache)
+        assert entered.wait(LIMIT)
+        now[0] = 299.0
+        with pytest.raises(TimeoutError):
+            cache.get(timeout=0.01)
         assert len(calls) == 1
         now[0] = 300.0
         assert get(cache) == first.result() == credentials(2)
