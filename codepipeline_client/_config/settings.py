@@ -111,7 +111,7 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
     proxy_url, proxy_origin = _proxy(arguments, environ, endpoint)
     uses_tls = "https" in (endpoint.scheme, urlsplit(proxy_url or "").scheme)
     app_id = environ.text("user_agent_app_id", arguments.user_agent_app_id, "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
-    modes, standard, rule = _RETRY_MODES.get, _RETRY_MODES["standard"], "standard, adaptive or off"
+    standard, modes = _RETRY_MODES["standard"], "standard, adaptive or off"
     return Settings(
         region_name=region.value,
         endpoint=endpoint,
@@ -119,7 +119,7 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
         proxy_origin=proxy_origin,
         ca_file=_ca_file(arguments, environ) if uses_tls else None,
         user_agent_app_id=app_id.value or None,
-        retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, modes, rule).value,
+        retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, _RETRY_MODES.get, modes).value,
         max_attempts=environ.value("max_attempts", arguments.max_attempts, 3, _count, "a whole number from 1").value,
         correct_clock_skew=not environ.switch("disable_clock_skew_correction").value,
     )

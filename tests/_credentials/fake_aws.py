@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import pytest
 from attrs import define
 
 from tests._credentials.support import OTHER, SECRET, TOKEN
@@ -91,13 +90,13 @@ class FakeAws:
         self.responses[f"{role}web"] = 200, json.dumps({"Code": "Success", **CONTAINER})
 
 
-SOURCES: Final = [
-    pytest.param(FakeAws.in_environment, END, id="environment"),
-    pytest.param(FakeAws.in_credentials_file, None, id="credentials-file"),
-    pytest.param(FakeAws.by_process, END, id="process"),
-    pytest.param(lambda aws: aws.by_process(f"print({process_text(Expiration=None)!r})"), None, id="process-for-ever"),
-    pytest.param(FakeAws.by_role, END, id="role"),
-    pytest.param(FakeAws.by_container, END, id="container"),
-    pytest.param(FakeAws.by_instance, END, id="instance"),
-]
+SOURCES: Final[dict[str, tuple[Callable[[FakeAws], None], str | None]]] = {
+    "environment": (FakeAws.in_environment, END),
+    "credentials-file": (FakeAws.in_credentials_file, None),
+    "process": (FakeAws.by_process, END),
+    "process-without-end": (lambda aws: aws.by_process(f"print({process_text(Expiration=None)!r})"), None),
+    "role": (FakeAws.by_role, END),
+    "container": (FakeAws.by_container, END),
+    "instance": (FakeAws.by_instance, END),
+}
 """Each source alone, and when its credentials expire."""

@@ -45,7 +45,7 @@ def chain(profile_name: str | None = None, region_name: str | None = None) -> Ca
     return CachedCredentials(None, profile_name=profile_name, region_name=region_name, now=time.time, allow_async=False)
 
 
-@pytest.mark.parametrize(("prepare", "end"), SOURCES)
+@pytest.mark.parametrize(("prepare", "end"), SOURCES.values(), ids=SOURCES)
 def test_the_chain_is_that_of_botocore(
     prepare: Callable[[FakeAws], None], end: str | None, aws: FakeAws, caplog: pytest.LogCaptureFixture
 ) -> None:
