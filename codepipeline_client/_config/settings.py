@@ -119,10 +119,14 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
         proxy_origin=proxy_origin,
         ca_file=_ca_file(arguments, environ) if uses_tls else None,
         user_agent_app_id=app_id.value or None,
-        retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, _RETRY_MODES.get, modes).value,
+        retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, _retry_mode, modes).value,
         max_attempts=environ.value("max_attempts", arguments.max_attempts, 3, _count, "a whole number from 1").value,
         correct_clock_skew=not environ.switch("disable_clock_skew_correction").value,
     )
+
+
+def _retry_mode(text: str) -> RetryMode | None:
+    return _RETRY_MODES.get(text)
 
 
 def _count(text: str) -> int | None:
