@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import Final
 
 import anyio
-import pytest
 from attrs import Factory, define
 
 from codepipeline_client import Credentials
@@ -119,10 +118,3 @@ def shown(error: BaseException) -> Iterator[str]:
 def hidden(error: BaseException) -> bool:
     """True when of what was planted, not even the half can be seen."""
     return not any(secret[:20] in text for text in shown(error) for secret in PLANTED)
-
-
-def logged(caplog: pytest.LogCaptureFixture) -> str:
-    """Return all that was logged, whatever a formatter would make of it."""
-    errors = [record.exc_info[1] for record in caplog.records if record.exc_info]
-    texts = [f"{record.name}: {record.getMessage()} {record.__dict__}" for record in caplog.records]
-    return "\n".join([*texts, *(text for error in errors if error for text in shown(error))])
