@@ -83,7 +83,7 @@ def sign(
     is_s3 = service_name in _S3_FAMILY
     path, _, query = target.partition("?")
     canonical_path = (path or "/") if is_s3 or path == "/" else _canonical_path(path)
-    canonical_query = _canonical_query(query)
+    canonical_query = _canonical_query(query) if query else ""
     fields = _canonical_headers(headers)
     if "host" not in fields:
         raise ValueError("the request has no Host header, so it cannot be signed: add the one that will be sent")
@@ -124,8 +124,6 @@ def _canonical_path(path: str) -> str:
 
 def _canonical_query(query: str) -> str:
     """Return *query* sorted by name, then by value. Its percent-encoding stays as it is."""
-    if not query:
-        return ""
     # Not sorted as whole pieces: "=" comes after "-" and ".", which names may have.
     pieces = sorted(piece.partition("=") for piece in query.split("&"))
     return "&".join([f"{name}={value}" for name, _, value in pieces])
