@@ -30,6 +30,7 @@ _MANDATORY_WINDOW: Final = 10 * 60.0
 """Seconds before the expiry from which callers wait for it."""
 _RETRY_INTERVAL: Final = 30.0
 _PATIENCE: Final = 300.0
+_CLOSED: Final = "the client was closed while credentials were being fetched"
 
 
 class FetchedCredentials(NamedTuple):
@@ -115,7 +116,7 @@ class CachedCredentials:
             self._is_closed = True
             refreshes = [refresh for (pid, _), refresh in self._refreshes.items() if pid == os.getpid()]
         for refresh in refreshes:
-            refresh.outcome.settle_with(_closed())
+            refresh.outcome.settle_with(CredentialsError(_CLOSED))
 
     def _find(self, stale: Credentials | None, loop: EventLoopToken | None) -> Credentials | _Refresh:
         """Return the credentials, or a refresh to wait for."""
@@ -130,7 +131,7 @@ class CachedCredentials:
             if immediate is not None:
                 return self._keep(immediate)
             if self._is_closed:
-                raise _closed()
+                raise CredentialsError(_CLOSED)
             refresh, must_start = self._join(loop)
         if must_start:  # without the lock: under gevent, to start a thread is to switch to one that may want the lock
             try:
@@ -207,10 +208,6 @@ def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | C
             f"{name} gave credentials that expired at {expires_at}: get new ones, or correct this machine's clock"
         )
     return FetchedCredentials(fetched, expires, tried=now)
-
-
-def _closed() -> CredentialsError:
-    return CredentialsError("the client was closed while credentials were being fetched")
 
 
 def _sign_alike(credentials: Credentials, others: Credentials) -> bool:

@@ -73,8 +73,8 @@ class FakeAws:
         command = f'"{sys.executable}" "{self.write("script.py", program)}"'.replace("\\", "/")
         self.config(f"[default]\ncredential_process = {command}\n")
 
-    def by_role(self, status: int = 200, text: str = ASSUMED) -> None:
-        self.config("[default]\nrole_arn = arn:aws:iam::123456789012:role/deployer\nsource_profile = other\n")
+    def by_role(self, status: int = 200, text: str = ASSUMED, extra: str = "") -> None:
+        self.config(f"[default]\nrole_arn = arn:aws:iam::123456789012:role/deployer\nsource_profile = other\n{extra}")
         self.shared_credentials(f"[other]\naws_access_key_id = AKIA5\naws_secret_access_key = {OTHER}\n")
         self.responses["AssumeRole"] = status, text
         self.environment(ENDPOINT_URL_STS=self.url)

@@ -34,9 +34,7 @@ else:
 """
 
 
-def with_mfa(aws: FakeAws) -> None:
-    aws.by_role()
-    aws.config((aws.home / "config").read_text("utf-8") + "mfa_serial = arn:aws:iam::123456789012:mfa/me\n")
+MFA: Final = "mfa_serial = arn:aws:iam::123456789012:mfa/me"
 
 
 def has_echo(tty: int) -> bool:
@@ -61,7 +59,7 @@ def wait_for(text: bytes, reading: int) -> None:
     ],
 )
 def test_the_echo_is_on_again_when_the_question_is_left(way: str, key: bytes, error: str, aws: FakeAws) -> None:
-    with_mfa(aws)
+    aws.by_role(extra=MFA)
     reading, tty = os.openpty()
     command = [sys.executable, "-c", PROGRAM, way, "60" if key else "3"]
     with subprocess.Popen(command, stdin=tty, stdout=tty, stderr=tty) as process:
@@ -90,7 +88,7 @@ def test_a_terminal_that_has_hung_up_is_left_alone(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_terminal_the_error_says_that_a_code_is_needed(aws: FakeAws) -> None:
-    with_mfa(aws)
+    aws.by_role(extra=MFA)
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, "daemon", "60"],
         stdin=subprocess.DEVNULL,
