@@ -36,9 +36,8 @@ class Endpoint(NamedTuple):
     is_loopback: bool = False
 
 
-def resolve(region_name: str, url: ResolvedSetting[str | None], *switches: ResolvedSetting[bool]) -> Endpoint:
-    """Return the endpoint of a valid region, by the rules that the service publishes for every SDK."""
-    features = {each.name: each.origin for each in switches if each.value}
+def resolve(region_name: str, url: ResolvedSetting[str | None], features: Mapping[str, str]) -> Endpoint:
+    """Return a region's endpoint by the rules that the service publishes; *features* are what is on, with origins."""
     if url.value is not None:
         endpoint, shown = _parse(url.value), f"endpoint_url {_redact(url.value)!r}{url.origin}"
         if isinstance(endpoint, str):

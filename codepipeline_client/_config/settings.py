@@ -100,7 +100,7 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
     Raises ConfigurationError when a setting is missing or unusable, and says where it came from.
     """
     environ = environ.with_profile(arguments.profile_name)
-    region = environ.text("region_name", arguments.region_name, "AWS_REGION", "AWS_DEFAULT_REGION", "region")
+    region = environ.text(arguments.region_name, "AWS_REGION", "AWS_DEFAULT_REGION", "region")
     if region.value is None:
         raise ConfigurationError(
             f"no region: neither region_name, AWS_REGION, AWS_DEFAULT_REGION nor {environ.called('region')} is set; "
@@ -110,7 +110,7 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
     endpoint = _endpoint(arguments, environ, region.value)
     proxy_url, proxy_origin = _proxy(arguments, environ, endpoint)
     uses_tls = "https" in (endpoint.scheme, urlsplit(proxy_url or "").scheme)
-    app_id = environ.text("user_agent_app_id", arguments.user_agent_app_id, "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
+    app_id = environ.text(arguments.user_agent_app_id, "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
     standard, modes = _RETRY_MODES["standard"], "standard, adaptive or off"
     return Settings(
         region_name=region.value,
@@ -136,12 +136,11 @@ def _count(text: str) -> int | None:
 def _endpoint(arguments: ClientArguments, environ: Environment, region_name: str) -> Endpoint:
     places = "AWS_ENDPOINT_URL_CODEPIPELINE", "AWS_ENDPOINT_URL", "services.codepipeline.endpoint_url", "endpoint_url"
     is_ignored = arguments.endpoint_url is None and environ.switch("ignore_configured_endpoint_urls").value
-    return endpoints.resolve(
-        region_name,
-        environ.text("endpoint_url", arguments.endpoint_url, *(() if is_ignored else places)),
-        environ.switch("use_fips_endpoint", arguments.use_fips_endpoint),
-        environ.switch("use_dualstack_endpoint", arguments.use_dualstack_endpoint),
-    )
+    url = environ.text(arguments.endpoint_url, *(() if is_ignored else places))
+    fips = environ.switch("use_fips_endpoint", arguments.use_fips_endpoint)
+    dualstack = environ.switch("use_dualstack_endpoint", arguments.use_dualstack_endpoint)
+    switches = (("use_fips_endpoint", fips), ("use_dualstack_endpoint", dualstack))
+    return endpoints.resolve(region_name, url, {name: each.origin for name, each in switches if each.value})
 
 
 def _proxy(arguments: ClientArguments, environ: Environment, endpoint: Endpoint) -> tuple[str, str] | tuple[None, None]:
@@ -159,7 +158,7 @@ def _ca_file(arguments: ClientArguments, environ: Environment) -> str | None:
         return None
     argument = arguments.verify if isinstance(arguments.verify, str) else None
     everywhere = "AWS_CA_BUNDLE", "ca_bundle", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"
-    found = environ.text("verify", argument, *(everywhere if arguments.trust_env else everywhere[1:2]))
+    found = environ.text(argument, *(everywhere if arguments.trust_env else everywhere[1:2]))
     if found.value is None:
         return None
     path = os.path.expanduser(found.value)  # noqa: PTH111 - Path raises when there is no home

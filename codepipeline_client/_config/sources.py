@@ -33,7 +33,6 @@ class SecretText(str):
 class ResolvedSetting(Generic[T]):
     """The value of a setting, and where it was found."""
 
-    name: str
     value: T = field(repr=False)
     origin: str = ""
     """What a message says of where it was found. Empty for an argument of the client, and for the default."""
@@ -52,24 +51,24 @@ class Environment:
     profiles: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
     services: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
 
-    def text(self, name: str, given: str | None, *places: str) -> ResolvedSetting[str | None]:
+    def text(self, given: str | None, *places: str) -> ResolvedSetting[str | None]:
         """Return the argument, the first text in one of the *places*, or None. An empty variable is not set."""
         for place in places if given is None else ():
             if text := self._get(place):
-                return ResolvedSetting(name, text, f" (from {self.called(place)})")
-        return ResolvedSetting(name, given)
+                return ResolvedSetting(text, f" (from {self.called(place)})")
+        return ResolvedSetting(given)
 
     def value(
         self, name: str, given: T | None, default: T, read: Callable[[str], T | None], rule: str
     ) -> ResolvedSetting[T]:
         """Return the argument, what *read* makes of ``AWS_<name>`` or the profile's key in lower case, or *default*."""
-        text = self.text(name, None, f"AWS_{name.upper()}", name)
+        text = self.text(None, f"AWS_{name.upper()}", name)
         if given is not None or text.value is None:
-            return ResolvedSetting(name, default if given is None else given)
+            return ResolvedSetting(default if given is None else given)
         value = read(text.value.lower())
         if value is None:
             raise ConfigurationError(f"{name} {text.value!r} cannot be used{text.origin}: {rule} is expected")
-        return ResolvedSetting(name, value, text.origin)
+        return ResolvedSetting(value, text.origin)
 
     def switch(self, name: str, given: bool | None = None) -> ResolvedSetting[bool]:
         """Return what is true or false: False if no place has it."""
@@ -102,7 +101,7 @@ class Environment:
     def with_profile(self, profile_name: str | None) -> Environment:
         """Add the shared files, and choose the profile: the one that is named, which must exist, or "default"."""
         # botocore looks into AWS_DEFAULT_PROFILE before AWS_PROFILE for credentials, so the settings must too.
-        named = self.text("profile_name", profile_name, "AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+        named = self.text(profile_name, "AWS_DEFAULT_PROFILE", "AWS_PROFILE")
         config_file = self.variables.get("AWS_CONFIG_FILE") or "~/.aws/config"
         credentials_file = self.variables.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
         found = self._with_files(config_file, credentials_file, named.value or "default")

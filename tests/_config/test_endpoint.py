@@ -47,12 +47,9 @@ def theirs(region_name: str, fips: bool, dualstack: bool, data: object = PARTITI
 
 
 def resolve(region_name: str = "eu-west-1", fips: bool = False, dualstack: bool = False, url: Any = None) -> Endpoint:
-    return endpoint.resolve(
-        region_name,
-        ResolvedSetting("endpoint_url", url, " (from AWS_ENDPOINT_URL)"),
-        ResolvedSetting("use_fips_endpoint", fips, " (from AWS_USE_FIPS_ENDPOINT)"),
-        ResolvedSetting("use_dualstack_endpoint", dualstack),
-    )
+    switches = {"use_fips_endpoint": " (from AWS_USE_FIPS_ENDPOINT)"} if fips else {}
+    switches |= {"use_dualstack_endpoint": ""} if dualstack else {}
+    return endpoint.resolve(region_name, ResolvedSetting(url, " (from AWS_ENDPOINT_URL)"), switches)
 
 
 def ours(*arguments: Any) -> str | None:
