@@ -23,12 +23,8 @@ from .arguments import RetryMode, count_of
 from .endpoint import Endpoint
 from .sources import Environment, SecretText
 
-_RETRY_MODES: Final[Mapping[str, RetryMode]] = {
-    "standard": "standard",
-    "legacy": "standard",  # as in all SDKs by now
-    "adaptive": "adaptive",
-    "off": "off",
-}
+# All SDKs have replaced their legacy mode by the standard one.
+_RETRY_MODES: Final[Mapping[str, RetryMode]] = {**{mode: mode for mode in get_args(RetryMode)}, "legacy": "standard"}
 
 
 @frozen(kw_only=True, eq=False)
