@@ -35,11 +35,10 @@ def replace_response(fault: Fault | None) -> ServiceResponse | None:
     match fault:
         case faults.ErrorResponse():
             response = error_response(fault.code, fault.message, fault.status_code)
-            return _with_retry_after(response, fault.retry_after)
         case faults.Throttling(code=None):
-            return _with_retry_after(ServiceResponse(status_code=429), fault.retry_after)
+            response = ServiceResponse(status_code=429)
         case faults.Throttling(code=str(code)):
-            return _with_retry_after(error_response(code, fault.message), fault.retry_after)
+            response = error_response(code, fault.message)
         case faults.ServerError(body=None):
             return ServiceResponse(status_code=fault.status_code)
         case faults.ServerError(body=str(body)):
@@ -50,6 +49,9 @@ def replace_response(fault: Fault | None) -> ServiceResponse | None:
             return ServiceResponse(status_code=fault.status_code, headers=(("Location", fault.location),))
         case _:
             return None
+    if fault.retry_after is None:
+        return response
+    return _add_headers(response, ("x-amz-retry-after", str(round(fault.retry_after * 1000))))
 
 
 def change_response(fault: Fault | None, response: ServiceResponse) -> ServiceResponse:
@@ -141,11 +143,6 @@ def _reframe(response: ServiceResponse, *headers: tuple[str, str]) -> ServiceRes
 def _text_response(status_code: int, content_type: str, body: str) -> ServiceResponse:
     headers = (("Content-Type", f"{content_type}; charset=utf-8"),)
     return ServiceResponse(status_code=status_code, headers=headers, body=body.encode())
-
-
-def _with_retry_after(response: ServiceResponse, seconds: float | None) -> ServiceResponse:
-    milliseconds = seconds is not None and str(round(seconds * 1000))
-    return _add_headers(response, ("x-amz-retry-after", milliseconds)) if milliseconds else response
 
 
 def _replace_members(body: bytes, members: Mapping[str, object]) -> bytes:

@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from email.utils import formatdate
-from http import HTTPStatus
+from http.client import responses
 from typing import Final, cast
 from uuid import uuid4
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from .._protocol.strict_json import JsonObject, read_object
 from .faults import Fault
@@ -86,13 +86,12 @@ class ServiceResponse:
     """How it is sent."""
 
 
+@define
 class RequestRefusedError(Exception):
-    """The service refuses a request with this error code and message."""
+    """The service refuses a request."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+    code: str
+    message: str
 
 
 def json_response(status_code: int, document: Mapping[str, object], error_code: str | None = None) -> ServiceResponse:
@@ -135,10 +134,7 @@ def check_status_code(status_code: object, lowest: int) -> None:
 
 def render_head(response: ServiceResponse, *, closes_connection: bool) -> bytes:
     """Return the status line and the headers. Date and framing are added unless the response has them already."""
-    try:
-        phrase = HTTPStatus(response.status_code).phrase
-    except ValueError:
-        phrase = ""
+    phrase = responses.get(response.status_code, "")
     names = {name.lower() for name, _ in response.headers}
     lines = [f"HTTP/1.1 {response.status_code} {phrase}", *(f"{name}: {value}" for name, value in response.headers)]
     if "date" not in names:

@@ -23,7 +23,6 @@ from attrs import evolve
 
 from ..errors import ConfigurationError
 from ._fault_effects import send_steps
-from ._handler import RequestHandler
 from ._messages import IncomingRequest, ServiceResponse, decode, error_response, render_head
 
 if TYPE_CHECKING:
@@ -46,48 +45,121 @@ def check_loopback(host: str) -> str:
     raise ConfigurationError(f"host {host!r} is not a loopback address: give '127.0.0.1', '::1' or 'localhost'")
 
 
-class ConnectionTracker:
+class LoopbackServer:
     """
-    The open connections, and how many there were. Shared by the server's threads and the test's.
+    Listens between `start` and `stop`, and counts its connections. Safe for threads.
 
-    Each is held by a duplicate of its socket that does not block, to look for the other side's end and to shut it down.
+    It holds a duplicate of each connection's socket that does not block, to look for the other side's end and to shut
+    the connection down.
     """
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._open: dict[socket.socket, socket.socket] = {}
+    def __init__(
+        self, host: str, port: int, respond: Callable[[IncomingRequest], ServiceResponse], now: Callable[[], float]
+    ) -> None:
+        self.respond = respond
+        self.now = now
         self.accepted = 0
         """How many connections were ever accepted."""
+        self._address = check_loopback(host), port
+        self._listener: socket.socket | None = None
+        self._acceptor: Thread | None = None
+        self._acceptor_lock = Lock()
+        self._threads: list[Thread] = []
+        self._connections: dict[socket.socket, socket.socket] = {}
+        self._connections_lock = Lock()
+
+    def start(self) -> None:
+        """Listen. Raises OSError when the port is taken."""
+        if self._listener is not None:
+            raise ConfigurationError("this LocalCodePipeline is already running: create another one")
+        self._listener = _bind(self._address)
+        self.accept_connections()
+
+    def stop(self) -> None:
+        """End every connection at once, and return when no thread and no socket is left."""
+        with self._acceptor_lock:
+            self._stop_acceptor()
+            if self._listener is not None:
+                self._listener.close()
+            self._listener = None
+        self.close_connections()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def url(self) -> str:
+        """The address that it listens on. Raises ConfigurationError before `start` and after `stop`."""
+        host, port = self._running().getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def refuse_connections(self) -> None:
+        """Let the system refuse new connections. Open ones stay open, and the port stays taken."""
+        with self._acceptor_lock:
+            listener = self._running()
+            self._stop_acceptor()
+            # A socket that does not listen keeps other processes off the port.
+            address = listener.getsockname()[:2]
+            listener.close()
+            self._listener = _bind(address)
+
+    def accept_connections(self) -> None:
+        """Accept connections again."""
+        with self._acceptor_lock:
+            listener = self._running()
+            if self._acceptor is None:
+                listener.listen(_BACKLOG)
+                self._stop, stopped = socket.socketpair()
+                self._acceptor = _start_thread("LocalCodePipeline", self._accept, listener, stopped)
 
     @property
     def open(self) -> int:
         """How many connections are open at both ends, also by what their threads have not noticed yet."""
-        with self._lock:
-            return sum(map(_is_open, self._open.values()))
+        with self._connections_lock:
+            return sum(map(_is_open, self._connections.values()))
 
-    def add(self, connection: socket.socket) -> int:
-        """Return the number of a new *connection*, from 1."""
-        duplicate = connection.dup()
-        duplicate.setblocking(False)
-        with self._lock:
-            self._open[connection] = duplicate
-            self.accepted += 1
-            return self.accepted
-
-    def remove(self, connection: socket.socket) -> None:
-        """Forget *connection*. Call it before the socket is closed, which has an effect only after this."""
-        with self._lock:
-            duplicate = self._open.pop(connection, None)
-        if duplicate is not None:
-            duplicate.close()
-
-    def close_all(self) -> None:
+    def close_connections(self) -> None:
         """Close every connection for the other side. This wakes up its thread, whatever it waits for."""
-        with self._lock:
-            for duplicate in self._open.values():
+        with self._connections_lock:
+            for duplicate in self._connections.values():
                 with duplicate, suppress(OSError):  # the other side was faster
                     duplicate.shutdown(socket.SHUT_RDWR)
-            self._open.clear()
+            self._connections.clear()
+
+    def _running(self) -> socket.socket:
+        if self._listener is None:
+            raise ConfigurationError("this LocalCodePipeline is not running: use it in a with statement")
+        return self._listener
+
+    def _stop_acceptor(self) -> None:
+        if self._acceptor is not None:
+            self._stop.close()
+            self._acceptor.join()
+            self._acceptor = None
+
+    def _accept(self, listener: socket.socket, stopped: socket.socket) -> None:
+        with stopped, selectors.DefaultSelector() as selector:
+            selector.register(stopped, selectors.EVENT_READ)
+            selector.register(listener, selectors.EVENT_READ)
+            while all(key.fileobj is not stopped for key, _ in selector.select()):
+                with suppress(OSError):  # the client is gone already
+                    connection, _ = listener.accept()
+                    duplicate = connection.dup()
+                    duplicate.setblocking(False)
+                    with self._connections_lock:
+                        self._connections[connection] = duplicate
+                        self.accepted += 1
+                    thread = _start_thread("LocalCodePipeline connection", self._serve, connection, self.accepted)
+                    self._threads = [*filter(Thread.is_alive, self._threads), thread]
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        try:
+            with suppress(OSError):  # the other side may go at any moment, which is no failure
+                ServerConnection(connection, number, self)
+        finally:
+            with self._connections_lock:  # before the socket is closed, which has an effect only after this
+                duplicate = self._connections.pop(connection, connection)
+            with connection, duplicate, suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)  # sends the end also when a forked process has the socket
 
 
 def _is_open(connection: socket.socket) -> bool:
@@ -97,80 +169,6 @@ def _is_open(connection: socket.socket) -> bool:
         return True
     except OSError:
         return False
-
-
-class LoopbackServer:
-    """Listens from its creation until it is stopped."""
-
-    def __init__(self, host: str, port: int, handler: RequestHandler, tracker: ConnectionTracker) -> None:
-        self._handler = handler
-        self._tracker = tracker
-        self._threads: list[Thread] = []
-        self._lock = Lock()
-        self._acceptor: Thread | None = None
-        self._listener = _bind((host, port))
-        self.accept_connections()
-
-    @property
-    def url(self) -> str:
-        """The address that it listens on."""
-        host, port = self._listener.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-    def refuse_connections(self) -> None:
-        """Let the system refuse new connections. Open ones stay open, and the port stays taken."""
-        with self._lock:
-            if self._stop_acceptor():
-                # A socket that does not listen keeps other processes off the port.
-                address = self._listener.getsockname()[:2]
-                self._listener.close()
-                self._listener = _bind(address)
-
-    def accept_connections(self) -> None:
-        """Accept connections again."""
-        with self._lock:
-            if self._acceptor is None:
-                self._listener.listen(_BACKLOG)
-                self._stop, stopped = socket.socketpair()
-                self._acceptor = _start("LocalCodePipeline", self._accept, stopped)
-
-    def stop(self) -> None:
-        """End every connection at once, and return when no thread and no socket is left."""
-        with self._lock:
-            self._stop_acceptor()
-            self._listener.close()
-        self._tracker.close_all()
-        for thread in self._threads:
-            thread.join()
-
-    def _stop_acceptor(self) -> bool:
-        """Stop accepting connections. Return False if it had stopped already."""
-        if self._acceptor is None:
-            return False
-        self._stop.close()
-        self._acceptor.join()
-        self._acceptor = None
-        return True
-
-    def _accept(self, stopped: socket.socket) -> None:
-        with stopped, selectors.DefaultSelector() as selector:
-            selector.register(stopped, selectors.EVENT_READ)
-            selector.register(self._listener, selectors.EVENT_READ)
-            while all(key.fileobj is not stopped for key, _ in selector.select()):
-                with suppress(OSError):  # the client is gone already
-                    connection, _ = self._listener.accept()
-                    self._threads = [thread for thread in self._threads if thread.is_alive()]
-                    number = self._tracker.add(connection)
-                    self._threads.append(_start("LocalCodePipeline connection", self._serve, connection, number))
-
-    def _serve(self, connection: socket.socket, number: int) -> None:
-        try:
-            with suppress(OSError):  # the other side may go at any moment, which is no failure
-                ServerConnection(connection, self._handler, number)
-        finally:
-            self._tracker.remove(connection)
-            with connection, suppress(OSError):
-                connection.shutdown(socket.SHUT_WR)  # sends the end also when a forked process has the socket
 
 
 def _bind(address: tuple[str, int]) -> socket.socket:
@@ -186,7 +184,7 @@ def _bind(address: tuple[str, int]) -> socket.socket:
     return listener
 
 
-def _start(name: str, target: Callable[..., None], *args: object) -> Thread:
+def _start_thread(name: str, target: Callable[..., None], *args: object) -> Thread:
     thread = Thread(name=name, target=target, args=args, daemon=True)
     thread.start()
     return thread
@@ -199,9 +197,9 @@ class ServerConnection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     timeout = _LONGEST_WAIT
 
-    def __init__(self, connection: socket.socket, handler: RequestHandler, number: int) -> None:
-        self._handler = handler
+    def __init__(self, connection: socket.socket, number: int, server: LoopbackServer) -> None:
         self._number = number
+        self._server = server
         super().__init__(connection, None, cast("BaseServer", None))  # it is not used
 
     def do_POST(self) -> None:
@@ -215,7 +213,16 @@ class ServerConnection(BaseHTTPRequestHandler):
         if len(body) < length:
             self.close_connection = True
             return None
-        return self._send(self._handler.respond(self._read_request(body)))
+        request = IncomingRequest(
+            number=0,  # `respond` counts
+            connection_number=self._number,
+            method=self.command,
+            path=self.path,
+            headers={name.lower(): ",".join(self.headers.get_all(name, [])) for name in self.headers},
+            body=body,
+            input=decode(body),
+        )
+        return self._send(self._server.respond(request))
 
     do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815 - http.server finds them by these names
 
@@ -224,7 +231,7 @@ class ServerConnection(BaseHTTPRequestHandler):
         name = "RequestEntityTooLargeException" if code == 413 else "MalformedHttpRequestException"
         self.close_connection = True
         response = error_response(name, message or HTTPStatus(code).phrase, code)
-        self._send(evolve(response, date=self._handler.now()))
+        self._send(evolve(response, date=self._server.now()))
 
     def _body_length(self) -> int | None:
         if "transfer-encoding" in self.headers:
@@ -232,17 +239,6 @@ class ServerConnection(BaseHTTPRequestHandler):
         lengths = set(self.headers.get_all("content-length", ["0"]))
         length = lengths.pop()
         return int(length) if not lengths and length.isascii() and length.isdigit() and len(length) < 20 else None
-
-    def _read_request(self, body: bytes) -> IncomingRequest:
-        return IncomingRequest(
-            number=0,  # the handler's to count
-            connection_number=self._number,
-            method=self.command,
-            path=self.path,
-            headers={name.lower(): ",".join(self.headers.get_all(name, [])) for name in self.headers},
-            body=body,
-            input=decode(body),
-        )
 
     def _send(self, response: ServiceResponse) -> None:
         self.close_connection = self.close_connection or response.closes_connection

@@ -130,9 +130,14 @@ def known(enum: type[EnumT], text: EnumT | str) -> EnumT:
 
 
 def to_wire(part: attrs.AttrsInstance) -> dict[str, object]:
-    """Return an execution, or a part, as JSON of the service. Raises ValueError for a time that cannot be sent."""
-    values = {name: _to_json(field, getattr(part, field)) for field, name in _member_names(type(part)).items()}
-    return {name: value for name, value in values.items() if value not in (None, [])}
+    """
+    Return an execution, or a part, as JSON of the service, which sends no region.
+
+    Raises ValueError for a time that cannot be sent.
+    """
+    names = [field.name for field in attrs.fields(type(part)) if field.name != "region_name"]
+    values = {name: getattr(part, name) for name in names}
+    return {_camel_case(name): _to_json(name, value) for name, value in values.items() if value not in (None, ())}
 
 
 @attrs.frozen
@@ -162,8 +167,6 @@ ScriptStep: TypeAlias = Shown | PipelineExecution | str | None
 class ExecutionScript:
     """The steps of one execution, and which of them is the current one. The last one lasts for ever."""
 
-    __slots__ = ("_began", "_polls", "_steps", "reference")
-
     def __init__(
         self, steps: Iterable[ScriptStep], pipeline_name: str | None, pipeline_execution_id: str | None, *, now: float
     ) -> None:
@@ -173,7 +176,12 @@ class ExecutionScript:
         shown = [step if isinstance(step, Shown) else Shown(step, polls=1) for step in steps]
         if not shown:
             raise ValueError("a script needs at least one step")
-        self.reference: Final = _reference(shown, pipeline_name, pipeline_execution_id)
+        executions = [step.execution for step in shown if isinstance(step.execution, PipelineExecution)]
+        executions = executions or [make_pipeline_execution()]
+        self.reference: Final = PipelineExecutionReference(
+            _only("pipeline_name", pipeline_name, {each.pipeline_name for each in executions}),
+            _only("pipeline_execution_id", pipeline_execution_id, {each.pipeline_execution_id for each in executions}),
+        )
         """Which execution the script is about."""
         self._steps = [(_resolve(step.execution, self.reference), step) for step in reversed(shown)]
         self._polls = 0
@@ -197,17 +205,6 @@ class ExecutionScript:
         self._began = moment
 
 
-def _reference(
-    steps: list[Shown], pipeline_name: str | None, pipeline_execution_id: str | None
-) -> PipelineExecutionReference:
-    executions = [step.execution for step in steps if isinstance(step.execution, PipelineExecution)]
-    known = executions or [make_pipeline_execution()]
-    return PipelineExecutionReference(
-        _only("pipeline_name", pipeline_name, {each.pipeline_name for each in known}),
-        _only("pipeline_execution_id", pipeline_execution_id, {each.pipeline_execution_id for each in known}),
-    )
-
-
 def _only(name: str, given: str | None, found: set[str]) -> str:
     if given is None and len(found) > 1:
         several = " and ".join(map(repr, sorted(found)))
@@ -226,22 +223,19 @@ def _resolve(given: object, reference: PipelineExecutionReference) -> PipelineEx
 
 
 @cache
-def _member_names(model: type[attrs.AttrsInstance]) -> dict[str, str]:
-    """Return the names of a model's members by its fields: the same in camel case. The service sends no region."""
-    words = {field.name: field.name.split("_") for field in attrs.fields(model) if field.name != "region_name"}
-    return {name: "".join([first, *map(str.capitalize, others)]) for name, (first, *others) in words.items()}
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return "".join([first, *map(str.capitalize, others)])
 
 
 def _to_json(field: str, value: Any) -> object:
-    if field == "created" and value is not None:
+    if field == "created":
         if not isinstance(value, datetime) or value.utcoffset() is None:
             raise ValueError(f"created is sent in seconds since 1970: give a datetime with a time zone, not {value!r}")
         return value.timestamp()
     if isinstance(value, tuple):
         return [to_wire(part) for part in cast("tuple[attrs.AttrsInstance, ...]", value)]  # the lists of a model
-    if isinstance(value, ExecutionTrigger | PipelineRollbackMetadata):
-        return to_wire(value)
-    return value.value if isinstance(value, OpenEnum) else value
+    return to_wire(value) if attrs.has(type(value)) else value
 
 
 def _trigger(given: ExecutionTrigger | ExecutionTriggerFields) -> ExecutionTrigger:

@@ -59,20 +59,16 @@ class Fault:
     """The base class of all faults. By itself it changes nothing."""
 
 
-def _is_finite(_: object, attribute: Attribute[float], value: float) -> None:
-    if not abs(value) < _MAX_SECONDS:
-        raise ValueError(f"{attribute.name} must be a number of seconds below {_MAX_SECONDS:g}, not {value}")
+def _seconds_from(lowest: float) -> Callable[[object, Attribute[float], float], None]:
+    def check(_: object, attribute: Attribute[float], value: float) -> None:
+        if not lowest <= value < _MAX_SECONDS:
+            limits = f"from {lowest:g} to {_MAX_SECONDS:g}"
+            raise ValueError(f"{attribute.name} must be a number of seconds {limits}, not {value}")
+
+    return check
 
 
-def _is_duration(_: object, attribute: Attribute[float], value: float) -> None:
-    if not 0 <= value < _MAX_SECONDS:
-        raise ValueError(f"{attribute.name} must be a number of seconds from 0 to {_MAX_SECONDS:g}, not {value}")
-
-
-def _is_status(_: object, __: object, value: str) -> None:
-    known(PipelineExecutionStatus, value)
-
-
+_IS_DURATION: Final = _seconds_from(0)
 _IS_SIZE: Final = ge(1)
 
 
@@ -89,7 +85,7 @@ class ErrorResponse(Fault):
     """The error message."""
     status_code: int | None = field(default=None, validator=optional([ge(400), lt(600)]))
     """The HTTP status, 400 to 599. None for the status that the service sends with this code."""
-    retry_after: float | None = field(default=None, validator=optional(_is_duration))
+    retry_after: float | None = field(default=None, validator=optional(_IS_DURATION))
     """Seconds that ``x-amz-retry-after`` asks the client to wait. None for no such header."""
 
 
@@ -101,7 +97,7 @@ class Throttling(Fault):
     """The error code. None for a bare HTTP 429 without a body."""
     message: str = "Rate exceeded"
     """The error message."""
-    retry_after: float | None = field(default=None, validator=optional(_is_duration))
+    retry_after: float | None = field(default=None, validator=optional(_IS_DURATION))
     """Seconds that ``x-amz-retry-after`` asks the client to wait. None for no such header."""
 
 
@@ -142,7 +138,7 @@ class Redirect(Fault):
 class ClockSkew(Fault):
     """The service's clock is wrong: it checks the signature by that time, and sends it in the Date header."""
 
-    seconds: float = field(validator=_is_finite)
+    seconds: float = field(validator=_seconds_from(-_MAX_SECONDS))
     """How far it is ahead of the endpoint's `now`; negative for behind."""
     error_code: str = "InvalidSignatureException"
     """The code for a signature that is more than 5 minutes off. Some services use RequestTimeTooSkewed."""
@@ -160,7 +156,7 @@ class WrongExecution(Fault):
 class UnsolicitedAnswer(Fault):
     """A second response, to no request, follows the first. The connection stays open."""
 
-    status: str = field(default="Cancelled", validator=_is_status)
+    status: str = field(default="Cancelled", validator=lambda _, __, status: known(PipelineExecutionStatus, status))
     """The status of the same execution in the second response."""
 
 
@@ -180,12 +176,10 @@ class OversizeHeaders(Fault):
     """Bytes of additional headers, at least."""
 
 
-@frozen(kw_only=True)
 class ConflictingLengths(Fault):
     """The response has two Content-Length headers, one of them 10 too large. The connection is closed after it."""
 
 
-@frozen(kw_only=True)
 class InvalidGzip(Fault):
     """The response says ``Content-Encoding: gzip``, but its body is plain."""
 
@@ -206,7 +200,6 @@ class OversizeBody(Fault):
     """Bytes of the whole body, at least."""
 
 
-@frozen(kw_only=True)
 class EndlessBody(Fault):
     """The response is chunked, and its body is followed by spaces until the client closes the connection."""
 
@@ -218,11 +211,10 @@ class EndlessBody(Fault):
 class Delay(Fault):
     """The response is sent late."""
 
-    seconds: float = field(validator=_is_duration)
+    seconds: float = field(validator=_IS_DURATION)
     """How late."""
 
 
-@frozen(kw_only=True)
 class Hang(Fault):
     """No response is ever sent. The connection stays open until the client closes it."""
 
@@ -231,7 +223,7 @@ class Hang(Fault):
 class SlowHeaders(Fault):
     """The status line and the headers are sent a byte at a time, then the body at once."""
 
-    seconds_per_byte: float = field(default=0.5, validator=_is_duration)
+    seconds_per_byte: float = field(default=0.5, validator=_IS_DURATION)
     """The pause before each byte."""
 
 
@@ -239,46 +231,38 @@ class SlowHeaders(Fault):
 class SlowBody(Fault):
     """The status line and the headers are sent at once, then the body a byte at a time."""
 
-    seconds_per_byte: float = field(default=0.5, validator=_is_duration)
+    seconds_per_byte: float = field(default=0.5, validator=_IS_DURATION)
     """The pause before each byte."""
 
 
-@frozen(kw_only=True)
 class CloseBeforeAnswer(Fault):
     """The connection is closed (FIN) instead of a response, as when a server closes it because it was idle."""
 
 
-@frozen(kw_only=True)
 class ResetBeforeAnswer(Fault):
     """The connection is reset (RST) instead of a response."""
 
 
-@frozen(kw_only=True)
 class ResetInHeaders(Fault):
     """The connection is reset (RST) after half of the headers."""
 
 
-@frozen(kw_only=True)
 class ResetInBody(Fault):
     """The connection is reset (RST) after half of the body."""
 
 
-@frozen(kw_only=True)
 class TruncatedHeaders(Fault):
     """The connection is closed (FIN) after half of the headers."""
 
 
-@frozen(kw_only=True)
 class TruncatedBody(Fault):
     """The connection is closed (FIN) after half of the body that the Content-Length announces."""
 
 
-@frozen(kw_only=True)
 class TruncatedChunk(Fault):
     """The response is chunked, and the connection is closed (FIN) in the middle of a chunk."""
 
 
-@frozen(kw_only=True)
 class CloseAfterAnswer(Fault):
     """
     The connection is closed (FIN) after a complete response that did not announce it.

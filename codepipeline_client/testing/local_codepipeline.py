@@ -1,26 +1,42 @@
 """
 CodePipeline on this machine, for tests: a real HTTP endpoint that checks its requests.
 
-This is the part that tests use. `_handler` checks requests, `_server` sends and receives.
+`_server` sends and receives. A request gets the response of a fault, else a prepared one, else its execution.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
+from itertools import repeat
+from threading import Lock
 from typing import Final, Self
 
+import attrs
+
+from .._config.arguments import count_of
 from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError
 from ..models import PipelineExecution
 from ..waiting import PipelineExecutionReference
-from ._handler import RequestHandler
-from ._messages import IncomingRequest, ReceivedRequest, check_status_code, custom_response, error_response
-from ._server import ConnectionTracker, LoopbackServer, check_loopback
-from ._signature import load_botocore
-from .executions import ScriptStep
-from .faults import Fault
+from ._fault_effects import change_response, replace_response
+from ._messages import (
+    IncomingRequest,
+    ReceivedRequest,
+    RequestRefusedError,
+    ServiceResponse,
+    check_status_code,
+    custom_response,
+    error_response,
+    json_response,
+)
+from ._request_checks import check_operation, check_signature, load_botocore, parse_input
+from ._server import LoopbackServer
+from .executions import ExecutionScript, ScriptStep, to_wire
+from .faults import ClockSkew, Fault
 
 _TEST_CREDENTIALS: Final = Credentials(
     access_key_id="LOCALCODEPIPELINE",
@@ -58,34 +74,37 @@ class LocalCodePipeline:
         """The region that requests must be signed for."""
         self.credentials: Final = credentials
         """The credentials that requests must be signed with."""
-        self._host: Final = check_loopback(host)
-        self._port: Final = port
-        self._handler: Final = RequestHandler(credentials, region_name, now=now, max_requests=max_requests)
-        self._tracker: Final = ConnectionTracker()
-        self._server: LoopbackServer | None = None
+        self._now: Final = now
+        self._server: Final = LoopbackServer(host, port, self._respond, now)
+        self._lock: Final = Lock()
+        self._rule_lock: Final = Lock()
+        self._scripts: Final[dict[str, dict[str, ExecutionScript]]] = {}
+        self._responses: Final = deque[Callable[[], ServiceResponse]]()
+        self._faults: Final = deque[Fault]()
+        self._rules: Final = list[Callable[[IncomingRequest], Fault | None]]()
+        self._requests: Final = deque[ReceivedRequest](maxlen=count_of("max_requests", max_requests))
+        self._request_count = 0
 
     def __enter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
-        if self._server is not None:
-            raise ConfigurationError("this LocalCodePipeline is already running: create another one")
         load_botocore()  # now, so that the first response takes no longer than the others
-        self._server = LoopbackServer(self._host, self._port, self._handler, self._tracker)
+        self._server.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         """Stop, and return when no thread and no socket is left. Executions and requests are kept."""
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        self._server.stop()
 
     def __repr__(self) -> str:
-        where = self._server.url if self._server else "not running"
+        where = "not running"
+        with suppress(ConfigurationError):
+            where = self._server.url
         return f"<LocalCodePipeline {where} {self.region_name}>"
 
     @property
     def endpoint_url(self) -> str:
         """The URL that it listens on. Raises ConfigurationError while it is not used as a context manager."""
-        return self._running().url
+        return self._server.url
 
     @property
     def environ(self) -> dict[str, str]:
@@ -102,7 +121,8 @@ class LocalCodePipeline:
     @property
     def requests(self) -> tuple[ReceivedRequest, ...]:
         """The last *max_requests* requests, in the order of their responses."""
-        return self._handler.requests
+        with self._lock:
+            return tuple(self._requests)
 
     def put_execution(self, execution: PipelineExecution) -> PipelineExecutionReference:
         """
@@ -110,7 +130,7 @@ class LocalCodePipeline:
 
         Its pipeline exists from now on, too: other ids in it are executions that are not found.
         """
-        return self._handler.put_script([execution])
+        return self.script_execution([execution])
 
     def script_execution(
         self,
@@ -131,7 +151,11 @@ class LocalCodePipeline:
         *pipeline_name* and *pipeline_execution_id* replace those of the executions in *steps*. Returns which execution
         it is. Raises ValueError when the steps are about several, and for a status that is not the service's.
         """
-        return self._handler.put_script(steps, pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
+        script = ExecutionScript(steps, pipeline_name, pipeline_execution_id, now=self._now())
+        reference = script.reference
+        with self._lock:
+            self._scripts.setdefault(reference.pipeline_name, {})[reference.pipeline_execution_id] = script
+        return reference
 
     def put_response(
         self,
@@ -150,7 +174,7 @@ class LocalCodePipeline:
         Raises ValueError for a status that is not final, below 200 or above 599, and for CR, LF or NUL in a header.
         """
         response = custom_response(status_code, headers, body)
-        self._handler.put_response(lambda: response, times=times)
+        self._prepare(lambda: response, times)
 
     def put_error(self, code: str, message: str = "", *, status_code: int | None = None, times: int = 1) -> None:
         """
@@ -161,7 +185,7 @@ class LocalCodePipeline:
         """
         if status_code is not None:
             check_status_code(status_code, 400)
-        self._handler.put_response(partial(error_response, code, message, status_code), times=times)
+        self._prepare(partial(error_response, code, message, status_code), times)
 
     def inject(self, fault: Fault, *, times: int | None = 1) -> None:
         """
@@ -171,7 +195,14 @@ class LocalCodePipeline:
         A fault stands for the network and for servers in front of the service, so it also happens to a wrong request.
         A fault that damages or delays a response applies to the one that the request would have got, and uses it up.
         """
-        self._handler.inject(fault, times=times)
+        checked = _check_fault(fault)
+        if times is None:
+            self.inject_by(lambda _: checked)
+        elif times < 1:
+            raise ValueError(f"times must be 1 or more, or None for every request, not {times}")
+        else:
+            with self._lock:
+                self._faults.extend(repeat(checked, times))
 
     def inject_by(self, rule: Callable[[IncomingRequest], Fault | None]) -> None:
         """
@@ -180,41 +211,110 @@ class LocalCodePipeline:
         From now on it is called for each request that has no injected fault, and for which earlier rules returned None:
         by one thread at a time, in the order of `number`. Other requests wait for it. See `faults.at_random`.
         """
-        self._handler.inject_by(rule)
+        with self._lock:
+            self._rules.append(rule)
 
     def clear_faults(self) -> None:
         """Forget the injected faults and the rules, and accept connections again. A fault in progress continues."""
-        self._handler.clear_faults()
-        if self._server is not None:
+        with self._lock:
+            self._faults.clear()
+            self._rules.clear()
+        with suppress(ConfigurationError):  # it is not running
             self._server.accept_connections()
 
     def refuse_connections(self) -> None:
         """Refuse new connections until `accept_connections`: nothing listens on the port. Open ones stay open."""
-        self._running().refuse_connections()
+        self._server.refuse_connections()
 
     def accept_connections(self) -> None:
         """Accept connections again, on the same port."""
-        self._running().accept_connections()
+        self._server.accept_connections()
 
     def close_connections(self) -> None:
         """Close every open connection (FIN), also in the middle of a response. On return the clients can see it."""
-        self._tracker.close_all()
+        self._server.close_connections()
 
     @property
     def open_connections(self) -> int:
         """How many connections are open now: each from its first request at the latest, until either side closes it."""
-        return self._tracker.open
+        return self._server.open
 
     @property
     def accepted_connections(self) -> int:
         """How many connections were accepted since this object was created."""
-        return self._tracker.accepted
+        return self._server.accepted
 
     def clear(self) -> None:
         """Forget executions, prepared responses, faults, rules and requests, and number requests from 1 again."""
-        self._handler.clear()
+        with self._lock:
+            for prepared in (self._scripts, self._responses, self._faults, self._rules, self._requests):
+                prepared.clear()
+            self._request_count = 0
 
-    def _running(self) -> LoopbackServer:
-        if self._server is None:
-            raise ConfigurationError("this LocalCodePipeline is not running: use it in a with statement")
-        return self._server
+    def _prepare(self, make: Callable[[], ServiceResponse], times: int) -> None:
+        if times < 1:
+            raise ValueError(f"times must be 1 or more, not {times}")
+        with self._lock:
+            self._responses.extend(repeat(make, times))
+
+    def _respond(self, request: IncomingRequest) -> ServiceResponse:
+        """Return the response to *request*, which gets its number here."""
+        numbered, fault = self._take_fault(request)
+        skew = fault if isinstance(fault, ClockSkew) else ClockSkew(seconds=0)
+        now = self._now() + skew.seconds
+        response = replace_response(fault) or self._serve(numbered, now, skew.error_code)
+        response = attrs.evolve(change_response(fault, response), date=now, fault=fault)
+        received = attrs.asdict(numbered, recurse=False)
+        received |= {"status_code": response.status_code, "error_code": response.error_code, "fault": fault}
+        with self._lock:
+            self._requests.append(ReceivedRequest(**received))
+        return response
+
+    def _take_fault(self, request: IncomingRequest) -> tuple[IncomingRequest, Fault | None]:
+        """Number *request*, and choose its fault. Rules are called one at a time, in the order of the numbers."""
+        with self._rule_lock:
+            with self._lock:  # released before a rule is called, since the rule may inject faults
+                self._request_count += 1
+                numbered = attrs.evolve(request, number=self._request_count)
+                if self._faults:
+                    return numbered, self._faults.popleft()
+                rules = tuple(self._rules)
+            for rule in rules:
+                fault = rule(numbered)
+                if fault is not None:
+                    return numbered, _check_fault(fault)
+            return numbered, None
+
+    def _serve(self, request: IncomingRequest, now: float, skew_code: str) -> ServiceResponse:
+        """Respond as the service. A request that is not valid or not signed uses up no prepared response."""
+        try:
+            check_operation(request)
+            check_signature(request, self.credentials, self.region_name, now=now, skew_code=skew_code)
+            with self._lock:
+                if self._responses:
+                    return self._responses.popleft()()
+            execution = self._poll(*parse_input(request.input))
+        except RequestRefusedError as refused:
+            return error_response(refused.code, refused.message)
+        return json_response(200, {"pipelineExecution": to_wire(execution)})
+
+    def _poll(self, pipeline_name: str, pipeline_execution_id: str) -> PipelineExecution:
+        now = self._now()
+        with self._lock:
+            scripts = self._scripts.get(pipeline_name, {})
+            script = scripts.get(pipeline_execution_id)
+            execution = script.poll(now) if script else None
+        if not scripts:
+            message = f"The account does not have a pipeline with name '{pipeline_name}'"
+            raise RequestRefusedError("PipelineNotFoundException", message)
+        if execution is None:
+            message = f"The pipeline '{pipeline_name}' does not have an execution with id '{pipeline_execution_id}'"
+            raise RequestRefusedError("PipelineExecutionNotFoundException", message)
+        return execution
+
+
+def _check_fault(fault: object) -> Fault:
+    """Refuse what is no fault, such as its class, which only a type checker would notice otherwise."""
+    if not isinstance(fault, Fault):
+        raise TypeError(f"{fault!r} is not a fault: give a value such as faults.Delay(seconds=1)")
+    return fault

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -14,50 +15,82 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from codepipeline_client._protocol.sigv4 import sign
+from attrs import evolve, frozen
+
+from codepipeline_client._protocol.sigv4 import Credentials, sign
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 NOW: Final = 1_795_000_000.0
 DATE: Final = "Wed, 18 Nov 2026 11:06:40 GMT"
 EXECUTION: Final = make_pipeline_execution()
-TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
+CREDENTIALS: Final = LocalCodePipeline().credentials
+HEADERS: Final = (
+    ("host", "localhost"),
+    ("content-type", "application/x-amz-json-1.1"),
+    ("x-amz-target", "CodePipeline_20150709.GetPipelineExecution"),
+)
 Ending = Literal["FIN", "RST"]
 
 
-def body_of(execution: PipelineExecution = EXECUTION) -> bytes:
-    """Return the body of a request for *execution*."""
-    members = {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.pipeline_execution_id}
-    return json.dumps(members).encode()
+@frozen
+class Request:
+    """What a client sends."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def without(self, name: str) -> Request:
+        """Return it without a header."""
+        return evolve(self, headers={key: value for key, value in self.headers.items() if key != name})
+
+    def having(self, name: str, value: str) -> Request:
+        """Return it with another value of a header than its signature covers."""
+        return evolve(self, headers={**self.headers, name: value})
+
+    def altered(self, old: str, new: str) -> Request:
+        """Return it with a part of its Authorization replaced."""
+        assert old in self.headers["authorization"]
+        return self.having("authorization", self.headers["authorization"].replace(old, new))
+
+
+def body_of(pipeline_name: object = "web", pipeline_execution_id: object = EXECUTION.pipeline_execution_id) -> bytes:
+    """Return the body of a request for an execution."""
+    return json.dumps({"pipelineName": pipeline_name, "pipelineExecutionId": pipeline_execution_id}).encode()
 
 
 BODY: Final = body_of()
 
 
-def signed_headers(endpoint: LocalCodePipeline, body: bytes = BODY, *, now: float = NOW) -> dict[str, str]:
-    """Return the headers that a client of the service sends with *body*."""
-    headers = {
-        "Host": urlsplit(endpoint.endpoint_url).netloc,
-        "Content-Type": "application/x-amz-json-1.1",
-        "X-Amz-Target": TARGET,
-    }
+def signed(
+    body: bytes = BODY,
+    *,
+    path: str = "/",
+    headers: Iterable[tuple[str, str]] = HEADERS,
+    credentials: Credentials = CREDENTIALS,
+    region_name: str = "us-east-1",
+    service_name: str = "codepipeline",
+    now: float = NOW,
+) -> Request:
+    """Return a request as a client of the service sends it, except for what is given."""
     signature = sign(
         method="POST",
-        target="/",
-        headers=headers.items(),
+        target=path,
+        headers=headers,
         body=body,
-        credentials=endpoint.credentials,
-        region_name=endpoint.region_name,
-        service_name="codepipeline",
+        credentials=credentials,
+        region_name=region_name,
+        service_name=service_name,
         now=now,
     )
-    return {**headers, **dict(signature)}
+    return Request("POST", path, {name.lower(): value for name, value in (*headers, *signature)}, body)
 
 
-def request_bytes(endpoint: LocalCodePipeline) -> bytes:
-    """Return a whole request as it is on the wire."""
-    lines = [f"{name}: {value}\r\n" for name, value in signed_headers(endpoint).items()]
-    return f"POST / HTTP/1.1\r\n{''.join(lines)}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
+REQUEST: Final = signed()
+_LINES: Final = "".join(f"{name}: {value}\r\n" for name, value in REQUEST.headers.items())
+REQUEST_BYTES: Final = f"POST / HTTP/1.1\r\n{_LINES}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
 
 
 class Connection(HTTPConnection):
@@ -65,21 +98,23 @@ class Connection(HTTPConnection):
 
     def __init__(self, endpoint: LocalCodePipeline) -> None:
         super().__init__(urlsplit(endpoint.endpoint_url).netloc, timeout=10)
-        self._endpoint = endpoint
         self.connect()
+
+    def send_request(self, request: Request = REQUEST) -> tuple[HTTPResponse, bytes]:
+        """Send *request*, and return the response and its body."""
+        self.request(request.method, request.path, request.body, request.headers)
+        response = self.getresponse()
+        return response, response.read()
 
     def get(self, execution: PipelineExecution = EXECUTION, *, now: float = NOW) -> tuple[HTTPResponse, bytes]:
         """Request *execution*, and return the response and its body."""
-        body = body_of(execution)
-        self.request("POST", "/", body, signed_headers(self._endpoint, body, now=now))
-        response = self.getresponse()
-        return response, response.read()
+        return self.send_request(signed(body_of(execution.pipeline_name, execution.pipeline_execution_id), now=now))
 
     def get_status(self) -> int:
         """Request the execution, and return the HTTP status of the response."""
         return self.get()[0].status
 
-    def exchange(self, request: bytes) -> tuple[bytes, bytes, Ending]:
+    def exchange(self, request: bytes = REQUEST_BYTES) -> tuple[bytes, bytes, Ending]:
         """Send bytes; return the head and the body that come until the connection ends, and how it ends."""
         self.sock.sendall(request)
         received, ending = self.read_to_end()

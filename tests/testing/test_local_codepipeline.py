@@ -29,11 +29,11 @@ from tests.testing.endpoint_client import (
     DATE,
     EXECUTION,
     NOW,
-    TARGET,
+    REQUEST,
+    REQUEST_BYTES,
     Connection,
     Resources,
     connected,
-    request_bytes,
     status_in,
 )
 
@@ -99,8 +99,7 @@ def test_botocore_gets_every_member_that_it_knows(endpoint: LocalCodePipeline) -
         endpoint.put_execution(execution)
         output = get_by_botocore(**input_for(execution))
     assert output["pipelineExecution"] == {
-        "pipelineName": "web",
-        "pipelineExecutionId": execution.pipeline_execution_id,
+        **input_for(execution),
         "pipelineVersion": 1,
         "status": "Stopped",
         "statusSummary": "by hand",
@@ -148,7 +147,7 @@ def test_botocore_raises_what_it_raises_with_the_service(
 
 
 def test_a_client_needs_nothing_but_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LocalCodePipeline(region_name="eu-north-1") as endpoint:
+    with LocalCodePipeline(region_name="eu-north-1", credentials=TEMPORARY) as endpoint:
         for name, value in endpoint.environ.items():
             monkeypatch.setenv(name, value)
         endpoint.put_execution(EXECUTION)
@@ -156,9 +155,8 @@ def test_a_client_needs_nothing_but_the_environment(monkeypatch: pytest.MonkeyPa
         output = client.get_pipeline_execution(**input_for(EXECUTION))
         client.close()
         assert output["pipelineExecution"]["pipelineName"] == "web"
-        assert (endpoint.environ["AWS_REGION"], endpoint.environ["AWS_SESSION_TOKEN"]) == ("eu-north-1", "")
-    with LocalCodePipeline(credentials=TEMPORARY) as endpoint:
-        assert endpoint.environ["AWS_SESSION_TOKEN"] == "token"
+    with LocalCodePipeline() as endpoint:
+        assert endpoint.environ["AWS_SESSION_TOKEN"] == ""
 
 
 # What a test puts there, and what it sees
@@ -182,7 +180,7 @@ def test_a_request_is_recorded_with_its_response(endpoint: LocalCodePipeline, co
     assert before == ()
     assert isinstance(right, ReceivedRequest)
     assert (right.method, right.path, right.body) == ("POST", "/", BODY)
-    assert right.headers["x-amz-target"] == TARGET
+    assert right.headers["x-amz-target"] == REQUEST.headers["x-amz-target"]
     assert right.input == input_for(EXECUTION)
     assert (right.status_code, right.error_code) == (200, None)
     assert (wrong.path, wrong.body, wrong.input) == ("/?a", b"text", None)
@@ -199,9 +197,7 @@ def test_the_next_requests_get_the_prepared_responses_in_order(
     endpoint.put_error("ServiceUnavailable")
     endpoint.put_error("InternalFailure", status_code=599)
     endpoint.put_response(headers=[("X-Twice", "1"), ("X-Twice", "2")])
-    connection.request("POST", "/", b"{}", {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TARGET})
-    unsigned = connection.getresponse()
-    assert (unsigned.status, b"MissingAuthenticationToken" in unsigned.read()) == (403, True)
+    assert connection.send_request(REQUEST.without("authorization"))[0].status == 403
     responses = [connection.get() for _ in range(7)]
     assert [response.status for response, _ in responses] == [299, 299, 400, 503, 599, 200, 200]
     assert [request.error_code for request in endpoint.requests[1:]] == [
@@ -227,7 +223,7 @@ def test_a_response_with_its_own_framing_ends_its_connection(
 ) -> None:
     """It is sent as it was written."""
     endpoint.put_response(headers={header: value, "date": "never"}, body=b"0\r\n\r\n")
-    head, body, _ = connection.exchange(request_bytes(endpoint))
+    head, body, _ = connection.exchange()
     assert f"{header}: {value}".encode() in head
     assert head.lower().count(header.lower().encode()) == 1
     assert b"Date: " not in head
@@ -240,7 +236,6 @@ def test_a_response_with_its_own_framing_ends_its_connection(
         pytest.param({"headers": {"X-Name": "\u20ac"}}, ValueError, "latin-1", id="header-without-bytes"),
         pytest.param({"headers": {"X-Name": "a\r\nX-Other: b"}}, ValueError, "CR, LF or NUL", id="two-headers-in-one"),
         pytest.param({"headers": [("X-A", "a"), ("X-B", "\r")]}, ValueError, "CR, LF or NUL", id="carriage-return"),
-        pytest.param({"headers": {"X-Name": "a\nb"}}, ValueError, "CR, LF or NUL", id="line-feed"),
         pytest.param({"headers": {"X-Name": "\0"}}, ValueError, "CR, LF or NUL", id="nul"),
         pytest.param({"headers": {"X-Name\r\n\r\n": "a"}}, ValueError, "CR, LF or NUL", id="name-with-line-ends"),
         pytest.param({"body": "text"}, TypeError, "bytes", id="text-for-a-body"),
@@ -250,12 +245,9 @@ def test_a_response_with_its_own_framing_ends_its_connection(
         ),
         *(
             pytest.param(
-                {"status_code": each},
-                ValueError,
-                f"a whole number from 200 to 599, not {each!r}",
-                id=f"status-{each!r}",
+                {"status_code": each}, ValueError, f"a whole number from 200 to 599, not {each!r}", id=str(each)
             )
-            for each in (-1, 0, 100, 199, 600, 200.0, "200", True)
+            for each in (199, 600, 200.0, "200", True)
         ),
     ],
 )
@@ -304,7 +296,7 @@ def test_requests_that_arrive_together_get_their_responses_in_order(
 ) -> None:
     endpoint.put_response(body=b"first")
     endpoint.put_response(headers={"Connection": "close"}, body=b"second")
-    first, rest, _ = connection.exchange(request_bytes(endpoint) * 2)
+    first, rest, _ = connection.exchange(REQUEST_BYTES * 2)
     assert first.startswith(b"HTTP/1.1 200 OK")
     assert rest.startswith(b"firstHTTP/1.1 200 OK")
     assert rest.endswith(b"second")
@@ -312,18 +304,15 @@ def test_requests_that_arrive_together_get_their_responses_in_order(
 
 def test_head_and_body_of_a_response_arrive_together(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """One send, so that no client waits for a delayed acknowledgement between the two."""
-    connection.sock.sendall(request_bytes(endpoint))
-    received = connection.sock.recv(1 << 16)
-    head, _, body = received.partition(b"\r\n\r\n")
-    assert f"Content-Length: {len(body)}".encode() in head
-    assert status_in(body) == "Succeeded"
+    connection.sock.sendall(REQUEST_BYTES)
+    assert status_in(connection.sock.recv(1 << 16).partition(b"\r\n\r\n")[2]) == "Succeeded"
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
 def test_a_connection_is_closed_when_the_client_says_so(
     endpoint: LocalCodePipeline, connection: Connection, version: str
 ) -> None:
-    request = request_bytes(endpoint).replace(b"HTTP/1.1\r\n", f"{version}\r\nConnection: close\r\n".encode())
+    request = REQUEST_BYTES.replace(b"HTTP/1.1\r\n", f"{version}\r\nConnection: close\r\n".encode())
     head, _, _ = connection.exchange(request)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"\r\nConnection: close" in head
@@ -331,7 +320,7 @@ def test_a_connection_is_closed_when_the_client_says_so(
 
 def test_a_client_that_expects_100_continue_gets_it(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """curl and some SDKs do."""
-    head, _, body = request_bytes(endpoint).partition(b"\r\n\r\n")
+    head, _, body = REQUEST_BYTES.partition(b"\r\n\r\n")
     connection.sock.sendall(head + b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
     assert connection.sock.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert connection.exchange(body)[0].startswith(b"HTTP/1.1 200 OK\r\n")
@@ -372,29 +361,23 @@ def test_what_is_not_the_services_http_is_refused_in_its_form(
 
 
 def test_a_body_that_is_cut_short_gets_no_response(endpoint: LocalCodePipeline, connection: Connection) -> None:
-    connection.sock.sendall(request_bytes(endpoint)[:-1])
+    connection.sock.sendall(REQUEST_BYTES[:-1])
     connection.sock.shutdown(socket.SHUT_WR)
     assert connection.read_to_end() == (b"", "FIN")
     assert endpoint.requests == ()
 
 
-def test_a_response_larger_than_the_buffers_arrives_complete(
-    endpoint: LocalCodePipeline, connection: Connection
-) -> None:
-    content = os.urandom(1 << 20) * 32
-    endpoint.put_response(body=content)
-    assert connection.get()[1] == content
-
-
 def test_a_client_that_breaks_off_disturbs_no_other(
     endpoint: LocalCodePipeline, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    endpoint.put_response(body=b"x" * (1 << 25))
+    """A response larger than the buffers reaches the one that stays."""
+    content = os.urandom(1 << 20) * 32
+    endpoint.put_response(body=content, times=2)
     with connected(endpoint) as connection:
-        connection.sock.sendall(request_bytes(endpoint))
+        connection.sock.sendall(REQUEST_BYTES)
         assert connection.sock.recv(1)
     with connected(endpoint) as connection:
-        assert connection.get_status() == 200
+        assert connection.get()[1] == content
     assert capfd.readouterr() == ("", "")
 
 
@@ -418,7 +401,7 @@ def test_a_stop_ends_every_connection_whatever_its_state(sent: slice, response_s
     with endpoint, connected(endpoint) as connection:
         endpoint.put_response(body=b"x" * response_size)
         address = urlsplit(endpoint.endpoint_url)
-        content = request_bytes(endpoint)[sent]
+        content = REQUEST_BYTES[sent]
         connection.sock.sendall(content)
         if content.endswith(BODY):
             assert connection.sock.recv(1)
@@ -439,25 +422,25 @@ def test_starting_and_stopping_take_no_time() -> None:
     assert time.perf_counter() - started < 4
 
 
-def test_it_may_be_started_again_and_keeps_what_it_has() -> None:
+def test_it_runs_as_often_as_it_is_entered_and_keeps_what_it_has() -> None:
+    """It says where it is, and only while it runs."""
     endpoint = LocalCodePipeline(now=lambda: NOW)
     endpoint.put_execution(EXECUTION)
     for count in (1, 2):
+        assert repr(endpoint) == "<LocalCodePipeline not running us-east-1>"
+        endpoint.clear_faults()
+        endpoint.close_connections()
+        endpoint.__exit__(None, None, None)
+        for needs_server in (lambda: endpoint.endpoint_url, endpoint.refuse_connections, endpoint.accept_connections):
+            with pytest.raises(ConfigurationError, match="not running: use it in a with statement"):
+                needs_server()
         with endpoint, connected(endpoint) as connection:
             assert connection.get_status() == 200
-        assert len(endpoint.requests) == count
-
-
-def test_it_says_where_it_is_and_only_while_it_runs() -> None:
-    endpoint = LocalCodePipeline(region_name="eu-west-1")
-    assert repr(endpoint) == "<LocalCodePipeline not running eu-west-1>"
-    with pytest.raises(ConfigurationError, match="not running: use it in a with statement"):
-        _ = endpoint.endpoint_url
-    endpoint.__exit__(None, None, None)
-    with endpoint:
-        assert repr(endpoint) == f"<LocalCodePipeline {endpoint.endpoint_url} eu-west-1>"
-        with pytest.raises(ConfigurationError, match="already running"):
-            endpoint.__enter__()
+            assert repr(endpoint) == f"<LocalCodePipeline {endpoint.endpoint_url} us-east-1>"
+            with pytest.raises(ConfigurationError, match="already running"):
+                endpoint.__enter__()
+        assert len(endpoint.requests) == endpoint.accepted_connections == count
+        assert endpoint.open_connections == 0
 
 
 def test_it_listens_on_the_loopback_address_that_it_is_given() -> None:

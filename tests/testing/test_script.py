@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-import tracemalloc
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from attrs import evolve
@@ -19,7 +16,6 @@ from hypothesis import strategies as st
 
 from codepipeline_client import CodePipelineClient, CodePipelineError, Credentials, PipelineExecutionStatus
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, ScriptStep, Shown, faults, make_pipeline_execution
-from codepipeline_client.testing._handler import RequestHandler
 from codepipeline_client.testing.executions import ExecutionScript
 from codepipeline_client.testing.faults import Fault
 from codepipeline_client.waiting import PipelineExecutionReference
@@ -31,6 +27,7 @@ WEB: Final = make_pipeline_execution()
 OTHER: Final = make_pipeline_execution(pipeline_execution_id=ID)
 A, B, C, D = map(PipelineExecutionStatus, "ABCD")
 NAIVE: Final = datetime(2026, 1, 2)  # noqa: DTZ001 - the mistake
+TEXT: Final[Any] = "2026-01-02T03:04:05Z"
 
 
 def seen(steps: Sequence[ScriptStep], moments: Sequence[float]) -> list[str | None]:
@@ -152,6 +149,12 @@ def test_the_other_fields_of_an_execution_stay_as_they_are() -> None:
             ValueError,
             "in seconds since 1970: give a datetime with a time zone, not datetime",
             id="naive-time",
+        ),
+        pytest.param(
+            lambda: seen([make_pipeline_execution(artifact_revisions=[{"created": TEXT}])], []),
+            ValueError,
+            f"give a datetime with a time zone, not '{TEXT}'",
+            id="text-for-a-time",
         ),
         pytest.param(lambda: seen([WEB, "Succeded"], []), ValueError, "'Succeded' is not one of", id="misspelt"),
         pytest.param(lambda: Shown("Succeded", polls=2), ValueError, "'Succeded' is not one of", id="misspelt-shown"),
@@ -298,40 +301,23 @@ def hasty_threads() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-@pytest.fixture
-def handler() -> RequestHandler:
-    return RequestHandler(LocalCodePipeline().credentials, "us-east-1", now=lambda: START, max_requests=1)
-
-
 @pytest.mark.usefixtures("hasty_threads")
-def test_threads_lose_no_poll(handler: RequestHandler) -> None:
+def test_threads_lose_no_poll(local_codepipeline: LocalCodePipeline, client: Poll) -> None:
     """Each step is seen once, whichever thread sees it."""
-    versions = range(2000)
-    handler.put_script([make_pipeline_execution(pipeline_version=version) for version in versions])
-
-    def poll(_: int) -> int | None:
-        return handler.poll(WEB.pipeline_name, WEB.pipeline_execution_id).pipeline_version
-
+    statuses = [PipelineExecutionStatus(f"{number}") for number in range(200)]
+    web = local_codepipeline.script_execution(statuses)
     with ThreadPoolExecutor(8) as threads:
-        assert Counter(threads.map(poll, versions)) == Counter(versions)
+        assert sorted(threads.map(client, [web] * len(statuses))) == sorted(statuses)
 
 
-def test_scripts_are_independent_and_small(handler: RequestHandler) -> None:
-    """Each goes on by its own polls only, and takes less than 2 KiB."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        references = [
-            handler.put_script(["InProgress", Shown("Stopping", polls=number), "Stopped"], pipeline_name=f"p-{number}")
-            for number in range(1, 201)
-        ]
-        gc.collect()
-        taken = tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
-    assert taken < 200 * 2048
-    rounds = [
-        [handler.poll(each.pipeline_name, each.pipeline_execution_id).status for each in references] for _ in range(5)
+def test_scripts_are_independent(local_codepipeline: LocalCodePipeline, client: Poll) -> None:
+    """Each goes on by its own polls only."""
+    references = [
+        local_codepipeline.script_execution(
+            ["InProgress", Shown("Stopping", polls=number), "Stopped"], pipeline_name=f"p-{number}"
+        )
+        for number in range(1, 5)
     ]
+    rounds = [[client(each) for each in references] for _ in range(5)]
     for number, statuses in enumerate(zip(*rounds, strict=True), start=1):
         assert list(statuses) == ["InProgress", *["Stopping"] * number, *["Stopped"] * 5][:5]

@@ -1,0 +1,195 @@
+"""
+Check a request in the order and with the messages of the service, so that one with two mistakes gets the same error.
+
+Pure. botocore computes the expected signature: it shares no code with this package's own signer.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from http.client import HTTPMessage
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, Final
+
+from .._protocol.sigv4 import Credentials
+from ._messages import IncomingRequest, RequestRefusedError
+
+_TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
+_CONTENT_TYPE: Final = "application/x-amz-json-1.1"
+_NAME_PATTERN: Final = r"[A-Za-z0-9.@\-_]+"
+_ID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_SERVICE_NAME: Final = "codepipeline"
+_TERMINATOR: Final = "aws4_request"
+_PARAMETERS: Final = ("Credential", "Signature", "SignedHeaders")
+_TIMESTAMP: Final = "%Y%m%dT%H%M%SZ"
+_TOLERANCE: Final = 300
+
+_incomplete: Final = partial(RequestRefusedError, "IncompleteSignature")
+_invalid: Final = partial(RequestRefusedError, "InvalidSignatureException")
+
+
+def check_operation(request: IncomingRequest) -> None:
+    """Raise RequestRefusedError unless the method, the path, the target and the content type are the operation's."""
+    path = request.path.partition("?")[0]
+    target = request.headers.get("x-amz-target")
+    content_type = request.headers.get("content-type", "")
+    if (request.method, path) != ("POST", "/"):
+        message = f"{request.method} {path} is not an operation: the service has POST / only"
+    elif target != _TARGET:
+        message = f"X-Amz-Target {target!r} is not an operation of this endpoint: it has {_TARGET!r} only"
+    elif content_type.partition(";")[0].strip().lower() != _CONTENT_TYPE:
+        message = f"Content-Type {content_type!r} is not the protocol's: {_CONTENT_TYPE!r}"
+    else:
+        return
+    raise RequestRefusedError("UnknownOperationException", message)
+
+
+def check_signature(
+    request: IncomingRequest, credentials: Credentials, region_name: str, *, now: float, skew_code: str
+) -> None:
+    """
+    Raise RequestRefusedError unless *request* was signed with *credentials*, for the region, within 5 minutes of *now*.
+
+    *skew_code* is the error code for a signature of another time.
+    """
+    parameters = _parse_authorization(request.headers)
+    timestamp = request.headers["x-amz-date"]
+    scope = parameters["Credential"].split("/")
+    if len(scope) != 5:
+        raise _incomplete("Credential must have exactly 5 slash-delimited elements: keyid/date/region/service/term.")
+    signed_at = _parse_time(timestamp)
+    given = scope[0], request.headers.get("x-amz-security-token", "")
+    if given != (credentials.access_key_id, credentials.session_token or ""):
+        raise RequestRefusedError(
+            "UnrecognizedClientException", "The security token included in the request is invalid."
+        )
+    _check_scope(scope, region_name, timestamp)
+    earliest, latest = now - _TOLERANCE, now + _TOLERANCE
+    if signed_at < earliest:
+        limit = f"{_format_time(earliest)} ({_format_time(now)} - 5 min.)"
+        raise RequestRefusedError(skew_code, f"Signature expired: {timestamp} is now earlier than {limit}")
+    if signed_at > latest:
+        limit = f"{_format_time(latest)} ({_format_time(now)} + 5 min.)"
+        raise RequestRefusedError(skew_code, f"Signature not yet current: {timestamp} is still later than {limit}")
+    signed_headers = parameters["SignedHeaders"].lower().split(";")
+    if "host" not in signed_headers:
+        raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+    if _compute_signature(request, signed_headers, credentials, region_name) != parameters["Signature"]:
+        raise _invalid(
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+        )
+
+
+def parse_input(members: Mapping[str, object] | None) -> tuple[str, str]:
+    """Return the pipeline's name and the execution's id in a body. Raises RequestRefusedError for invalid ones."""
+    if members is None:
+        raise RequestRefusedError("SerializationException", "The body is not a JSON object")
+    name = _string_member(members, "pipelineName")
+    execution_id = _string_member(members, "pipelineExecutionId")
+    violations = [
+        *_violations("pipelineName", name, _NAME_PATTERN, max_length=100),
+        *_violations("pipelineExecutionId", execution_id, _ID_PATTERN),
+    ]
+    if name is None or execution_id is None or violations:
+        count = "1 validation error" if len(violations) == 1 else f"{len(violations)} validation errors"
+        raise RequestRefusedError("ValidationException", f"{count} detected: {'; '.join(violations)}")
+    return name, execution_id
+
+
+def load_botocore() -> tuple[Any, Any]:
+    """Return the classes of botocore's signer and of its requests, which have no types. The first import is slow."""
+    return import_module("botocore.auth").SigV4Auth, import_module("botocore.awsrequest").AWSRequest
+
+
+def _parse_authorization(headers: Mapping[str, str]) -> dict[str, str]:
+    authorization = headers.get("authorization")
+    if authorization is None:
+        raise RequestRefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")
+    algorithm, _, listed = authorization.partition(" ")
+    if algorithm != _ALGORITHM:
+        raise _incomplete(f"Authorization header must start with '{_ALGORITHM}'.")
+    pairs = (parameter.strip().partition("=") for parameter in listed.split(","))
+    given = {name: value for name, _, value in pairs if value}
+    missing = [f"Authorization header requires '{name}' parameter." for name in _PARAMETERS if name not in given]
+    if "x-amz-date" not in headers:
+        missing.append("Authorization header requires existence of a 'X-Amz-Date' header.")
+    if missing:
+        raise _incomplete(" ".join(missing))
+    return given
+
+
+def _parse_time(timestamp: str) -> float:
+    # strptime alone also accepts single digits, which AWS does not.
+    if re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", timestamp):
+        try:
+            return datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            pass  # no such day, or no such hour
+    raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'.")
+
+
+def _format_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(_TIMESTAMP)
+
+
+def _check_scope(scope: list[str], region_name: str, timestamp: str) -> None:
+    _, day, region, service, terminator = scope
+    rules = {
+        f"Credential should be scoped to a valid region, not '{region}'.": region == region_name,
+        f"Credential should be scoped to correct service: '{_SERVICE_NAME}'.": service == _SERVICE_NAME,
+        f"Credential should be scoped with a valid terminator: '{_TERMINATOR}'.": terminator == _TERMINATOR,
+        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+        f"'{day}' != '{timestamp[:8]}', from '{timestamp}'.": day == timestamp[:8],
+    }
+    wrong = [message for message, is_satisfied in rules.items() if not is_satisfied]
+    if wrong:
+        raise _invalid(" ".join(wrong))
+
+
+def _compute_signature(
+    request: IncomingRequest, signed_headers: list[str], credentials: Credentials, region_name: str
+) -> str:
+    signer_class, request_class = load_botocore()
+    headers = HTTPMessage()
+    for name in signed_headers:
+        headers.add_header(name, request.headers.get(name, ""))
+    signer = signer_class(SimpleNamespace(secret_key=credentials.secret_access_key), _SERVICE_NAME, region_name)
+    # The request says what it signed; botocore's own choice leaves out headers that other SDKs sign.
+    signer.headers_to_sign = lambda _: headers
+    copy = request_class(method=request.method, url=f"http://localhost{request.path}", data=request.body)
+    copy.context["timestamp"] = request.headers["x-amz-date"]
+    # Not add_auth, which signs for the time of the machine, and logs.
+    result: str = signer.signature(signer.string_to_sign(copy, signer.canonical_request(copy)), copy)
+    return result
+
+
+def _string_member(members: Mapping[str, object], name: str) -> str | None:
+    value = members.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise RequestRefusedError("SerializationException", f"'{name}' must be a string, not {json.dumps(value)[:50]}")
+
+
+def _violations(name: str, value: str | None, pattern: str, max_length: int | None = None) -> list[str]:
+    """Return a sentence for each constraint that the required member *name* violates."""
+    if value is None:
+        return [f"Value null at '{name}' failed to satisfy constraint: Member must not be null"]
+    rules = {
+        f"satisfy regular expression pattern: {pattern}": re.fullmatch(pattern, value),
+        f"have length less than or equal to {max_length}": max_length is None or len(value) <= max_length,
+        "have length greater than or equal to 1": max_length is None or value,
+    }
+    return [
+        f"Value '{value}' at '{name}' failed to satisfy constraint: Member must {rule}"
+        for rule, is_satisfied in rules.items()
+        if not is_satisfied
+    ]
