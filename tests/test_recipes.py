@@ -7,24 +7,24 @@ test_documents.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
-from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from runpy import run_path
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import anyio
 import httpx
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
-from attrs import frozen
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
@@ -35,48 +35,32 @@ from codepipeline_client import (
     PipelineExecutionReference,
     PipelineExecutionStatus,
 )
-from codepipeline_client.testing import (
-    FakeClock,
-    LocalCodePipeline,
-    Shown,
-    make_pipeline_execution,
-)
+from codepipeline_client.testing import FakeClock, LocalCodePipeline, Shown, make_pipeline_execution
 
 PAGES: Final = Path(__file__).parent.parent / "docs" / "recipes"
 EXECUTION_ID: Final = "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"
 OTHER_ID: Final = "b24d9e07-3c1f-4f5a-8e62-91a7c0d4f583"
 
 
-@frozen
-class Recipe:
-    """The blocks of one page."""
+def blocks(page: str, kind: str) -> list[str]:
+    """Return the blocks of a *kind* on a page, in order."""
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
-    page: str
-    place: Path
-    """Where its files are saved."""
 
-    def blocks(self, kind: str) -> list[str]:
-        """Return the page's blocks of a *kind*, in order."""
-        text = (PAGES / f"{self.page}.md").read_text(encoding="utf-8")
-        return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+def save(page: str, kind: str, place: Path) -> Path:
+    """Save the first block of a *kind*, which says itself which file it is, and return the path."""
+    block = blocks(page, kind)[0]
+    path = place / block.partition("\n")[0].removeprefix("# ")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(block, encoding="utf-8")
+    return path
 
-    def file(self, kind: str) -> Path:
-        """Save the first block of a *kind*, which says itself which file it is, and return the path."""
-        (block, *_) = self.blocks(kind)
-        path = self.place / block.partition("\n")[0].removeprefix("# ")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(block, encoding="utf-8")
-        return path
 
-    def program(self) -> ModuleType:
-        """Return the page's program, imported anew."""
-        path = self.file("python")
-        spec = spec_from_file_location(path.stem, path)
-        assert spec
-        assert spec.loader
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str], Any]:
+    """Return a page's program, imported anew."""
+    return lambda page: SimpleNamespace(**run_path(str(save(page, "python", tmp_path))))
 
 
 # ---- The gate, in a shell and in GitHub Actions
@@ -119,7 +103,7 @@ def test_the_gate_opens_for_success_alone(
 ) -> None:
     """The real command line in a real shell, with an execution that is InProgress at first."""
     local_codepipeline.script_execution(["InProgress", end])
-    script = Recipe("deploy-gate", tmp_path).file("sh")
+    script = save("deploy-gate", "sh", tmp_path)
     pace = ["--poll-interval", "0.01", "--timeout", "0.2" if end == "InProgress" else "60", "--not-found-grace", "0"]
     done = subprocess.run(
         ["sh", script, "web", EXECUTION_ID, *pace], env=environ, capture_output=True, text=True, check=False
@@ -130,22 +114,23 @@ def test_the_gate_opens_for_success_alone(
 
 def run_job(job: Mapping[str, Any], environ: Mapping[str, str], place: Path) -> tuple[str | None, str]:
     """Run the ``run`` steps of a job as GitHub does, and return the name of the one that fails, and the summary."""
-    files = {"GITHUB_OUTPUT": place / "output", "GITHUB_STEP_SUMMARY": place / "summary"}
-    for path in files.values():
+    output, summary = place / "output", place / "summary"
+    for path in (output, summary):
         path.touch()
+    failed = None
     for step in job["steps"]:
-        if "run" not in step:
+        if failed or "run" not in step:
             continue
         assert "${{" not in step["run"], "an expression in a command is read by the shell"
-        start_id = files["GITHUB_OUTPUT"].read_text(encoding="utf-8").strip().removeprefix("id=")
+        start_id = output.read_text(encoding="utf-8").strip().removeprefix("id=")
         given = {
             name: value.replace("${{ steps.start.outputs.id }}", start_id)
             for name, value in step.get("env", {}).items()
         }
-        variables = {**environ, **{name: str(path) for name, path in files.items()}, **given}
+        variables = {**environ, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary), **given}
         if subprocess.run(["bash", "-e", "-c", step["run"]], env=variables, check=False).returncode:
-            return step["name"], files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
-    return None, files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
+            failed = step["name"]
+    return failed, summary.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +150,7 @@ def test_the_workflow_announces_success_alone(
 ) -> None:
     """Every step that is a command is run, in order, until one fails. What it would install is what runs it."""
     local_codepipeline.put_execution(make_pipeline_execution(status=end))
-    workflow = yaml.safe_load(Recipe("deploy-gate", tmp_path).file("yaml").read_text(encoding="utf-8"))
+    workflow = yaml.safe_load(save("deploy-gate", "yaml", tmp_path).read_text(encoding="utf-8"))
     assert run_job(workflow["jobs"]["release"], environ, tmp_path) == (failed, summary)
     assert (tmp_path / "typed").read_text(encoding="utf-8").splitlines() == [
         "pip install codepipeline-client[cli]",
@@ -180,12 +165,10 @@ URL: Final = f"/pipelines/web/executions/{EXECUTION_ID}"
 
 @pytest.fixture
 async def served(
-    codepipeline_clock: FakeClock,
-    async_codepipeline_client: AsyncCodePipelineClient,
-    tmp_path: Path,
+    codepipeline_clock: FakeClock, async_codepipeline_client: AsyncCodePipelineClient, program: Callable[[str], Any]
 ) -> AsyncIterator[Any]:
     """The application while it is served."""
-    app = Recipe("status-endpoint", tmp_path).program().create_app(async_codepipeline_client)
+    app = program("status-endpoint").create_app(async_codepipeline_client)
     async with app.router.lifespan_context(app):
         yield app
 
@@ -208,13 +191,13 @@ async def test_a_browser_is_told_that_the_changes_are_lost(served: Any, local_co
 
 @pytest.mark.anyio
 async def test_a_server_makes_the_application_without_an_argument(
-    local_codepipeline: LocalCodePipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local_codepipeline: LocalCodePipeline, program: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As ``uvicorn --factory`` does. The environment says where AWS is."""
     for name, value in local_codepipeline.environ.items():
         monkeypatch.setenv(name, value)
     local_codepipeline.put_execution(make_pipeline_execution())
-    app = Recipe("status-endpoint", tmp_path).program().create_app()
+    app = program("status-endpoint").create_app()
     async with app.router.lifespan_context(app), browser(app) as someone:
         assert (await someone.get(URL)).json()["is_successful"]
 
@@ -259,15 +242,6 @@ def anyio_backend() -> str:
 # ---- The end of an execution in AWS Lambda
 
 
-def event_of(page: Recipe) -> dict[str, Any]:
-    """Return the event that the page's own tests send."""
-    tests = page.blocks("python")[-1]
-    text = re.search(r"^EVENT: .*? = (\{.*?^\})$", tests, re.MULTILINE | re.DOTALL)
-    assert text
-    event: dict[str, Any] = json.loads(re.sub(r",(?=\s*\})", "", text[1]))
-    return event
-
-
 def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     """Return whether EventBridge would send *event*: a list in a pattern is what a value may be."""
     return all(
@@ -276,10 +250,12 @@ def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     )
 
 
-def test_the_pattern_lets_through_each_end_and_nothing_else(tmp_path: Path) -> None:
+def test_the_pattern_lets_through_each_end_and_nothing_else() -> None:
     """In the words of events: https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html"""
-    recipe = Recipe("lambda", tmp_path)
-    pattern, event = json.loads(recipe.blocks("json")[0]), event_of(recipe)
+    pattern = json.loads(blocks("lambda", "json")[0])
+    sent_by_test = re.search(r"^EVENT: .*? = (\{.*?^\})$", blocks("lambda", "python")[-1], re.MULTILINE | re.DOTALL)
+    assert sent_by_test
+    event = ast.literal_eval(sent_by_test[1])
     assert matches(pattern, event)
     ends = {status.upper().replace("CANCELLED", "CANCELED") for status in PipelineExecutionStatus if status.is_terminal}
     states = ends | {"STARTED", "RESUMED", "STOPPING"}
@@ -317,13 +293,13 @@ async def test_the_bot_listens_while_it_follows(
     codepipeline_clock: FakeClock,
     async_codepipeline_client: AsyncCodePipelineClient,
     local_codepipeline: LocalCodePipeline,
-    tmp_path: Path,
+    program: Callable[[str], Any],
 ) -> None:
     """An error that ends the bot ends every wait at once."""
     local_codepipeline.script_execution([Shown("InProgress", seconds=86400), "Succeeded"], pipeline_name="web")
     local_codepipeline.script_execution(["InProgress", "Stopped"], pipeline_name="api", pipeline_execution_id=OTHER_ID)
     local_codepipeline.script_execution([None, "InProgress", "Succeeded"], pipeline_name="docs")
-    module = Recipe("chat-bot", tmp_path).program()
+    module = program("chat-bot")
     chat = Chat(
         f"follow web/{EXECUTION_ID} and api/{OTHER_ID}",
         on="api is Stopped (no reason given): https",
@@ -342,60 +318,51 @@ async def test_the_bot_listens_while_it_follows(
     assert codepipeline_clock.monotonic() < 7200
 
 
+# ---- Texts that anyone can write, such as commit messages and reasons
+
 HOSTILE: Final = "\x1b[2J\x1b]0;title\a\u2028\x9b31m\u202e"
 """What clears a screen, names a window, rings a bell, begins a line, colours it, and turns it round."""
 
 
-@pytest.mark.anyio
-async def test_the_bot_says_a_reason_in_one_line(tmp_path: Path) -> None:
-    """A reason cannot pass for something else that the bot said."""
-    failed = make_pipeline_execution(status="Failed", status_summary=f"no\nweb is live{HOSTILE}")
-    chat = Chat("", on="never", then="")
+def reported(bot: Any, followed: FollowedExecution) -> str:
+    """Return what the bot says."""
+    sent: list[str] = []
 
-    class Client:
-        async def wait_for_pipeline_executions(self, *_: object, **__: object) -> AsyncIterator[FollowedExecution]:
-            yield FollowedExecution(PipelineExecutionReference("web", EXECUTION_ID), failed)
+    async def wait(*_: object, **__: object) -> AsyncIterator[FollowedExecution]:
+        yield followed
 
-    await Recipe("chat-bot", tmp_path).program().report(Client(), chat, [])
-    (sentence,) = chat.sent
-    assert sentence.startswith(r"web is Failed (no\nweb is live\x1b[2J")
-    assert sentence.isprintable()
+    async def send(text: str) -> None:
+        sent.append(text)
+
+    anyio.run(bot.report, SimpleNamespace(wait_for_pipeline_executions=wait), SimpleNamespace(send=send), [])
+    return "\n".join(sent)
 
 
-def test_the_function_announces_nothing_that_steers_a_terminal(
-    local_codepipeline: LocalCodePipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("page", "text_of", "lines"),
+    [
+        ("lambda", lambda function, followed: function.announcement(followed.execution), 3),
+        ("chat-bot", reported, 1),
+        ("dashboard", lambda dashboard, followed: dashboard.as_table([followed]), 2),
+    ],
+    ids=["lambda", "chat-bot", "dashboard"],
+)
+def test_no_text_steers_a_terminal(
+    page: str, text_of: Callable[[Any, FollowedExecution], str], lines: int, program: Callable[[str], Any]
 ) -> None:
-    """Each line is one of its own making."""
-    for name, value in local_codepipeline.environ.items():
-        monkeypatch.setenv(name, value)
-    module = Recipe("lambda", tmp_path).program()
-    with module.client:
-        text = module.announcement(
-            make_pipeline_execution(
-                status="Failed",
-                status_summary=f"no\nweb: Succeeded{HOSTILE}",
-                artifact_revisions=[{"revision_id": HOSTILE, "revision_summary": f"faster{HOSTILE}"}],
-            )
-        )
-    lines = text.split("\n")
-    assert all(line.isprintable() for line in lines)
-    assert lines[1].startswith(r"no\nweb: Succeeded\x1b[2J")
-    assert len(lines) == 3
+    """Or passes for something else that the program says: each line is one of its own making."""
+    execution = make_pipeline_execution(
+        status=PipelineExecutionStatus(f"New{HOSTILE}"),
+        status_summary=f"no\nweb is live{HOSTILE}",
+        artifact_revisions=[{"revision_id": HOSTILE, "revision_summary": f"faster{HOSTILE}"}],
+    )
+    text = text_of(program(page), FollowedExecution(PipelineExecutionReference("web", EXECUTION_ID), execution))
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert text.count("\n") == lines - 1
+    assert r"\x1b[2J" in text
 
 
 # ---- The dashboard
-
-
-def test_the_dashboard_shows_what_would_steer_the_terminal(tmp_path: Path) -> None:
-    """A commit message is shown on it, and anyone who can commit writes one."""
-    execution = make_pipeline_execution(
-        status=PipelineExecutionStatus(f"New{HOSTILE}"), artifact_revisions=[{"revision_summary": f"faster{HOSTILE}"}]
-    )
-    followed = FollowedExecution(PipelineExecutionReference("web", EXECUTION_ID), execution)
-    table = Recipe("dashboard", tmp_path).program().as_table([followed])
-    assert all(line.isprintable() for line in table.split("\n"))
-    assert r"faster\x1b[2J" in table
-    assert table.count("\n") == 1
 
 
 @pytest.fixture
@@ -415,13 +382,13 @@ def test_the_dashboard_keeps_within_its_budget(
     codepipeline_client: CodePipelineClient,
     local_codepipeline: LocalCodePipeline,
     hundred: list[PipelineExecutionReference],
-    tmp_path: Path,
+    program: Callable[[str], Any],
 ) -> None:
     """At every moment, not on the average alone."""
     moments: list[float] = []
     local_codepipeline.inject_by(lambda _: moments.append(codepipeline_clock.monotonic()))
     tables: list[str] = []
-    Recipe("dashboard", tmp_path).program().follow(codepipeline_client, hundred, show=tables.append)
+    program("dashboard").follow(codepipeline_client, hundred, show=tables.append)
     assert tables[-1].startswith("10 Failed, 90 Succeeded\nservice-010")
     assert all(before != after for before, after in pairwise(tables))
     for seconds in (1, 60):
@@ -434,14 +401,14 @@ def test_the_dashboard_fits_its_terminal(
     codepipeline_client: CodePipelineClient,
     local_codepipeline: LocalCodePipeline,
     hundred: list[PipelineExecutionReference],
-    tmp_path: Path,
+    program: Callable[[str], Any],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What is wrong is on top: an execution that is not there, then bad ends; what cannot be seen to end stays."""
     local_codepipeline.script_execution([None], pipeline_name="service-050")
     monkeypatch.setenv("LINES", "14")
-    Recipe("dashboard", tmp_path).program().follow(codepipeline_client, hundred, timeout=80)
+    program("dashboard").follow(codepipeline_client, hundred, timeout=80)
     *_, last = capsys.readouterr().out.split("\x1b[H\x1b[2J")
     headline, *rows = last.splitlines()
     assert headline.endswith("Succeeded")
