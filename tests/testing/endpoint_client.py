@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import socket
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
@@ -13,7 +12,6 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 from attrs import evolve, frozen
 
@@ -143,28 +141,22 @@ def status_in(body: bytes) -> object:
 
 
 class Resources:
-    """The threads, sockets and files that this process has when it is created. Those of another test may end later."""
+    """The threads and the files, sockets among them, of this process. Those of another test may end later."""
 
     def __init__(self) -> None:
         self._threads = set(threading.enumerate())
-        self._sockets = _open_sockets()
         self._files = _open_files()
 
     def assert_nothing_new(self) -> None:
         """Fail when there are more of them now."""
         assert set(threading.enumerate()) - self._threads == set()
-        assert set(_open_sockets()) - set(self._sockets) == set()
+        gc.collect()
         assert _open_files() - self._files == set()
 
     def connection_threads(self) -> list[threading.Thread]:
         """Return the new threads that serve a connection."""
         new = set(threading.enumerate()) - self._threads
         return [thread for thread in new if thread.name == "LocalCodePipeline connection"]
-
-
-def _open_sockets() -> WeakSet[socket.socket]:
-    gc.collect()
-    return WeakSet(known for known in gc.get_objects() if type(known) is socket.socket and known.fileno() != -1)
 
 
 def _open_files() -> set[tuple[int, int, int]]:

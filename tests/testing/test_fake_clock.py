@@ -85,10 +85,6 @@ def test_time_runs_forwards_and_comes_to_an_end(seconds: float) -> None:
     with pytest.raises(ValueError, match="advance must"):
         clock.advance(seconds)
     assert (clock.monotonic(), clock.slept) == (0, ())
-
-
-@pytest.mark.parametrize("start", [math.inf, math.nan])
-def test_it_begins_at_an_instant(start: float) -> None:
-    """Which a signature can carry."""
-    with pytest.raises(ValueError, match="start must be a finite number of seconds"):
-        FakeClock(start=start)
+    if not math.isfinite(seconds):
+        with pytest.raises(ValueError, match="start must be a finite number of seconds"):
+            FakeClock(start=seconds)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final, get_type_hints
 
@@ -34,6 +34,8 @@ from codepipeline_client.testing import (
 
 MAKE: Final[Callable[..., PipelineExecution]] = make_pipeline_execution
 """The same, for what a type checker would not let pass."""
+PAUSED: Final = PipelineExecutionStatus("Paused")
+TRIGGER: Final = ExecutionTrigger(trigger_detail="x")
 CREATED: Final = datetime(2026, 5, 4, tzinfo=UTC)
 
 
@@ -55,9 +57,7 @@ def test_an_execution_made_of_nothing_succeeded() -> None:
     [
         pytest.param("status", "Stopping", PipelineExecutionStatus.STOPPING, id="status-as-text"),
         pytest.param("status", PipelineExecutionStatus.FAILED, PipelineExecutionStatus.FAILED, id="status"),
-        pytest.param(
-            "status", PipelineExecutionStatus("Paused"), PipelineExecutionStatus("Paused"), id="status-of-the-future"
-        ),
+        pytest.param("status", PAUSED, PAUSED, id="status-of-the-future"),
         pytest.param("artifact_revisions", (), (), id="no-revisions"),
         pytest.param(
             "artifact_revisions",
@@ -73,9 +73,7 @@ def test_an_execution_made_of_nothing_succeeded() -> None:
         ),
         pytest.param("trigger", None, None, id="no-trigger"),
         pytest.param("trigger", {}, ExecutionTrigger(), id="empty-trigger"),
-        pytest.param(
-            "trigger", ExecutionTrigger(trigger_detail="x"), ExecutionTrigger(trigger_detail="x"), id="trigger"
-        ),
+        pytest.param("trigger", TRIGGER, TRIGGER, id="trigger"),
         pytest.param(
             "trigger",
             {"trigger_type": "Webhook", "trigger_detail": "hook"},
@@ -141,20 +139,16 @@ def test_a_misspelt_value_is_refused_with_those_of_the_service(given: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("model", "fields"),
+    ("model", "names"),
     [
-        pytest.param(ArtifactRevision, ArtifactRevisionFields, id="revision"),
-        pytest.param(ResolvedPipelineVariable, ResolvedPipelineVariableFields, id="variable"),
-        pytest.param(ExecutionTrigger, ExecutionTriggerFields, id="trigger"),
-        pytest.param(PipelineRollbackMetadata, PipelineRollbackMetadataFields, id="rollback"),
+        (ArtifactRevision, get_type_hints(ArtifactRevisionFields)),
+        (ResolvedPipelineVariable, get_type_hints(ResolvedPipelineVariableFields)),
+        (ExecutionTrigger, get_type_hints(ExecutionTriggerFields)),
+        (PipelineRollbackMetadata, get_type_hints(PipelineRollbackMetadataFields)),
+        (PipelineExecution, [*inspect.signature(make_pipeline_execution).parameters][:-1]),
     ],
+    ids=["revision", "variable", "trigger", "rollback", "execution"],
 )
-def test_a_part_may_be_given_by_each_of_its_fields(model: type[attrs.AttrsInstance], fields: type) -> None:
-    """The typed dicts follow the models: a new field of the one is a field of the other."""
-    assert list(get_type_hints(fields)) == [field.name for field in attrs.fields(model)]
-
-
-def test_an_execution_may_be_given_each_of_its_fields() -> None:
-    """The parameters follow the model, in its order."""
-    names = [parameter.name for parameter in inspect.signature(make_pipeline_execution).parameters.values()]
-    assert names == [*(field.name for field in attrs.fields(PipelineExecution)), "unknown"]
+def test_each_field_may_be_given(model: type[attrs.AttrsInstance], names: Iterable[str]) -> None:
+    """The typed dicts and the parameters follow the models: a new field of the one is a field of the other."""
+    assert list(names) == [field.name for field in attrs.fields(model)]
