@@ -7,6 +7,7 @@ Knows framing and bytes. What a request means, and which response it gets, is th
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import socket
 import time
@@ -204,15 +205,15 @@ class ServerConnection(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Respond to a request of any method: the service checks which one is right."""
-        length = self._body_length()
-        if length is None:
+        lengths = set(self.headers.get_all("content-length", ["0"]))
+        length = lengths.pop()
+        if lengths or "transfer-encoding" in self.headers or not re.fullmatch("[0-9]{1,19}", length):
             return self.send_error(400, "Content-Length is not a number, or not the body's framing")
-        if length > _MAX_BODY:
+        if int(length) > _MAX_BODY:
             return self.send_error(413, f"The body has more than {_MAX_BODY} bytes")
-        body = self.rfile.read(length)
-        if len(body) < length:
-            self.close_connection = True
-            return None
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            return None  # the other side has ended the connection
         request = IncomingRequest(
             number=0,  # `respond` counts
             connection_number=self._number,
@@ -232,13 +233,6 @@ class ServerConnection(BaseHTTPRequestHandler):
         self.close_connection = True
         response = error_response(name, message or HTTPStatus(code).phrase, code)
         self._send(evolve(response, date=self._server.now()))
-
-    def _body_length(self) -> int | None:
-        if "transfer-encoding" in self.headers:
-            return None
-        lengths = set(self.headers.get_all("content-length", ["0"]))
-        length = lengths.pop()
-        return int(length) if not lengths and length.isascii() and length.isdigit() and len(length) < 20 else None
 
     def _send(self, response: ServiceResponse) -> None:
         self.close_connection = self.close_connection or response.closes_connection

@@ -235,7 +235,7 @@ def _to_json(field: str, value: Any) -> object:
         return value.timestamp()
     if isinstance(value, tuple):
         return [to_wire(part) for part in cast("tuple[attrs.AttrsInstance, ...]", value)]  # the lists of a model
-    return to_wire(value) if attrs.has(type(value)) else value
+    return to_wire(value) if isinstance(value, ExecutionTrigger | PipelineRollbackMetadata) else value
 
 
 def _trigger(given: ExecutionTrigger | ExecutionTriggerFields) -> ExecutionTrigger:

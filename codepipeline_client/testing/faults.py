@@ -12,8 +12,8 @@ from math import isfinite
 from random import Random
 from typing import Final
 
-from attrs import Attribute, field, frozen
-from attrs.validators import ge, in_, lt, matches_re, optional
+from attrs import field, frozen
+from attrs.validators import ge, gt, in_, lt, matches_re, optional
 
 from ..models import PipelineExecutionStatus
 from .executions import known
@@ -52,24 +52,13 @@ __all__ = [
 ]
 
 _MAX_SECONDS: Final = 1e9
+_IS_DURATION: Final = (ge(0.0), lt(_MAX_SECONDS))
+_IS_SIZE: Final = ge(1)
 
 
 @frozen(kw_only=True)
 class Fault:
     """The base class of all faults. By itself it changes nothing."""
-
-
-def _seconds_from(lowest: float) -> Callable[[object, Attribute[float], float], None]:
-    def check(_: object, attribute: Attribute[float], value: float) -> None:
-        if not lowest <= value < _MAX_SECONDS:
-            limits = f"from {lowest:g} to {_MAX_SECONDS:g}"
-            raise ValueError(f"{attribute.name} must be a number of seconds {limits}, not {value}")
-
-    return check
-
-
-_IS_DURATION: Final = _seconds_from(0)
-_IS_SIZE: Final = ge(1)
 
 
 # Another response in place of the service's
@@ -138,7 +127,7 @@ class Redirect(Fault):
 class ClockSkew(Fault):
     """The service's clock is wrong: it checks the signature by that time, and sends it in the Date header."""
 
-    seconds: float = field(validator=_seconds_from(-_MAX_SECONDS))
+    seconds: float = field(validator=[gt(-_MAX_SECONDS), lt(_MAX_SECONDS)])
     """How far it is ahead of the endpoint's `now`; negative for behind."""
     error_code: str = "InvalidSignatureException"
     """The code for a signature that is more than 5 minutes off. Some services use RequestTimeTooSkewed."""
