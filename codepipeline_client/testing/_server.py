@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING, Final, cast
 from attrs import evolve
 
 from ..errors import ConfigurationError
-from ._fault_effects import send_steps
-from ._messages import IncomingRequest, ServiceResponse, decode, error_response, render_head
+from ._messages import IncomingRequest, ServiceResponse, decode, error_response, render_head, send_steps
 
 if TYPE_CHECKING:
     from socketserver import BaseServer

@@ -1,7 +1,9 @@
 """
 Failures between a client and the service, as values for `LocalCodePipeline.inject` and `inject_by`.
 
-A fault happens to one request. Times are real seconds, sizes are bytes. `_fault_effects` carries them out.
+A fault happens to one request. Times are real seconds, sizes are bytes. First come other responses in place of the
+service's, then its response with something wrong in it, then its response delivered late, slowly, in part or not at
+all. `_messages` carries them out.
 """
 
 from __future__ import annotations
@@ -61,9 +63,6 @@ class Fault:
     """The base class of all faults. By itself it changes nothing."""
 
 
-# Another response in place of the service's
-
-
 @frozen(kw_only=True)
 class ErrorResponse(Fault):
     """The service responds with an error code of your choice."""
@@ -118,9 +117,6 @@ class Redirect(Fault):
     """The URL to redirect to."""
     status_code: int = field(default=307, validator=in_([301, 302, 303, 307, 308]))
     """The HTTP status."""
-
-
-# The service's response, with something wrong in it
 
 
 @frozen(kw_only=True)
@@ -193,9 +189,6 @@ class EndlessBody(Fault):
     """The response is chunked, and its body is followed by spaces until the client closes the connection."""
 
 
-# The service's response, delivered late, slowly, in part or not at all
-
-
 @frozen(kw_only=True)
 class Delay(Fault):
     """The response is sent late."""
@@ -259,9 +252,6 @@ class CloseAfterAnswer(Fault):
     A client may send its next request before it notices. To close an idle connection without this race, use
     `LocalCodePipeline.close_connections`.
     """
-
-
-# Rules for `LocalCodePipeline.inject_by`, which calls a rule in one thread at a time
 
 
 def at_random(*faults: Fault, probability: float, random: Random) -> Callable[[object], Fault | None]:

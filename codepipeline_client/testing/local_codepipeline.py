@@ -22,16 +22,17 @@ from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError
 from ..models import PipelineExecution
 from ..waiting import PipelineExecutionReference
-from ._fault_effects import change_response, replace_response
 from ._messages import (
     IncomingRequest,
     ReceivedRequest,
     RequestRefusedError,
     ServiceResponse,
+    change_response,
     check_status_code,
     custom_response,
     error_response,
     json_response,
+    replace_response,
 )
 from ._request_checks import check_operation, check_signature, load_botocore, parse_input
 from ._server import LoopbackServer
