@@ -37,31 +37,28 @@ def another_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
 
 
-def get_async(client: AsyncCodePipelineClient, backend: str) -> PipelineExecution:
+def get_by_each(client: CodePipelineClient, async_client: AsyncCodePipelineClient) -> list[PipelineExecution]:
+    """Return what both clients get. The async one is entered in a loop of the test."""
+
     async def main() -> PipelineExecution:
-        async with client:
-            return (await client.get_pipeline_execution(**INPUT)).pipeline_execution
+        async with async_client:
+            return (await async_client.get_pipeline_execution(**INPUT)).pipeline_execution
 
-    return anyio.run(main, backend=backend)
+    return [client.get_pipeline_execution(**INPUT).pipeline_execution, anyio.run(main, backend="trio")]
 
 
-def test_the_client_uses_the_endpoint(
-    codepipeline_client: CodePipelineClient, local_codepipeline: LocalCodePipeline
+def test_the_clients_use_the_endpoint(
+    codepipeline_client: CodePipelineClient,
+    async_codepipeline_client: AsyncCodePipelineClient,
+    local_codepipeline: LocalCodePipeline,
 ) -> None:
+    """And its time is the machine's."""
     with pytest.raises(PipelineNotFoundException):
         codepipeline_client.get_pipeline_execution(**INPUT)
     local_codepipeline.put_execution(EXECUTION)
-    assert codepipeline_client.get_pipeline_execution(**INPUT).pipeline_execution == EXECUTION
+    assert get_by_each(codepipeline_client, async_codepipeline_client) == [EXECUTION] * 2
     sent = local_codepipeline.requests[0].headers["x-amz-date"]
     assert sent[:4] == time.strftime("%Y", time.gmtime())
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_the_async_client_is_entered_in_a_loop_of_the_test(
-    async_codepipeline_client: AsyncCodePipelineClient, local_codepipeline: LocalCodePipeline, backend: str
-) -> None:
-    local_codepipeline.put_execution(EXECUTION)
-    assert get_async(async_codepipeline_client, backend) == EXECUTION
 
 
 @pytest.fixture
@@ -77,8 +74,7 @@ def test_the_clock_is_that_of_the_endpoint_and_of_the_clients(
 ) -> None:
     """Also when only another fixture uses it."""
     local_codepipeline.put_execution(EXECUTION)
-    codepipeline_client.get_pipeline_execution(**INPUT)
-    get_async(async_codepipeline_client, "asyncio")
+    get_by_each(codepipeline_client, async_codepipeline_client)
     assert {request.headers["x-amz-date"] for request in local_codepipeline.requests} == {"20351230T000000Z"}
 
 
