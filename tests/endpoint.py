@@ -45,19 +45,6 @@ def options_for(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
     }
 
 
-def get(kind: str, arguments: Mapping[str, Any] = INPUT, **options: Any) -> GetPipelineExecutionOutput:
-    """Make one call with a new client: a "sync" one, or one on "asyncio" or "trio"."""
-    if kind == "sync":
-        with CodePipelineClient(**options) as client:
-            return client.get_pipeline_execution(**arguments)
-
-    async def main() -> GetPipelineExecutionOutput:
-        async with AsyncCodePipelineClient(**options) as client:
-            return await client.get_pipeline_execution(**arguments)
-
-    return anyio.run(main, backend=kind)
-
-
 def call(
     loop: Mapping[str, Any] | None,
     count: int = 1,
@@ -68,15 +55,6 @@ def call(
     """Make *count* calls with one client, one after the other: a sync one, or one in a *loop* of `LOOPS`."""
     outcomes: list[Outcome] = []
 
-    def sync() -> None:
-        with CodePipelineClient(**options) as client:
-            for _ in range(count):
-                try:
-                    outcomes.append(client.get_pipeline_execution(**INPUT))
-                except CodePipelineError as error:
-                    outcomes.append(error)
-                between()
-
     async def main() -> None:
         async with AsyncCodePipelineClient(**options) as client:
             for _ in range(count):
@@ -86,10 +64,16 @@ def call(
                     outcomes.append(error)
                 between()
 
-    if loop is None:
-        sync()
-    else:
+    if loop is not None:
         anyio.run(main, **loop)
+        return outcomes
+    with CodePipelineClient(**options) as client:
+        for _ in range(count):
+            try:
+                outcomes.append(client.get_pipeline_execution(**INPUT))
+            except CodePipelineError as error:
+                outcomes.append(error)
+            between()
     return outcomes
 
 

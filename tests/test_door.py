@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -21,11 +21,13 @@ from codepipeline_client import (
     ServiceError,
 )
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
-from tests.endpoint import get
+from tests import endpoint
+from tests.endpoint import INPUT
+from tests.loops import LOOPS
 
 URL = "https://codepipeline.eu-west-1.amazonaws.com/"
-ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
 CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret", session_token="token")
+OPTIONS: Mapping[str, Any] = {"region_name": "eu-west-1", "credentials": CREDENTIALS}
 REDIRECTS = (301, 302, 303, 307, 308)
 ELSEWHERE = {"Location": "https://elsewhere.test/"}
 SUCCEEDED = b'{"pipelineExecution": {"status": "Succeeded"}}'
@@ -35,10 +37,15 @@ Call = Callable[[], GetPipelineExecutionOutput]
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
 def call(request: pytest.FixtureRequest) -> Call:
-    """Make one call to AWS's own address."""
-    arguments = {"pipeline_name": "web", "pipeline_execution_id": ID}
-    options = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "retry_mode": "off"}
-    return partial(get, request.param, arguments, **options)
+    """Make one call to AWS's own address, and return the output or raise the error."""
+
+    def called() -> GetPipelineExecutionOutput:
+        (outcome,) = endpoint.call(LOOPS.get(request.param), **OPTIONS, retry_mode="off")
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return called
 
 
 def test_the_request_has_this_body_and_these_headers(call: Call, respx_mock: respx.MockRouter) -> None:
@@ -46,7 +53,7 @@ def test_the_request_has_this_body_and_these_headers(call: Call, respx_mock: res
     assert call().pipeline_execution.status is PipelineExecutionStatus.SUCCEEDED
     assert len(route.calls) == 1
     request: httpx.Request = route.calls.last.request
-    assert json.loads(request.content) == {"pipelineName": "web", "pipelineExecutionId": ID}
+    assert json.loads(request.content) == {"pipelineName": "web", "pipelineExecutionId": INPUT["pipeline_execution_id"]}
     expected = {
         "content-type": "application/x-amz-json-1.1",
         "host": "codepipeline.eu-west-1.amazonaws.com",
@@ -98,8 +105,8 @@ def test_what_is_no_response_of_the_service_is_an_error(
 
 def test_cookies_are_neither_kept_nor_sent(respx_mock: respx.MockRouter) -> None:
     route = respx_mock.post(URL).respond(200, content=SUCCEEDED, headers={"Set-Cookie": "a=b"})
-    with CodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS) as client:
+    with CodePipelineClient(**OPTIONS) as client:
         for _ in range(2):
-            client.get_pipeline_execution(pipeline_name="web", pipeline_execution_id=ID)
+            client.get_pipeline_execution(**INPUT)
     last: httpx.Request = route.calls.last.request
     assert "cookie" not in last.headers
