@@ -334,29 +334,26 @@ def reported(bot: Any, followed: FollowedExecution) -> str:
     async def send(text: str) -> None:
         sent.append(text)
 
-    anyio.run(bot.report, SimpleNamespace(wait_for_pipeline_executions=wait), SimpleNamespace(send=send), [])
+    anyio.run(bot.report, SimpleNamespace(wait_for_pipeline_executions=wait), SimpleNamespace(send=send), ())
     return "\n".join(sent)
 
 
-@pytest.mark.parametrize(
-    ("page", "text_of", "lines"),
-    [
-        ("lambda", lambda function, followed: function.announcement(followed.execution), 3),
-        ("chat-bot", reported, 1),
-        ("dashboard", lambda dashboard, followed: dashboard.as_table([followed]), 2),
-    ],
-    ids=["lambda", "chat-bot", "dashboard"],
-)
-def test_no_text_steers_a_terminal(
-    page: str, text_of: Callable[[Any, FollowedExecution], str], lines: int, program: Callable[[str], Any]
-) -> None:
+TEXT_OF: Final[Mapping[str, Callable[[Any, FollowedExecution], str]]] = {
+    "lambda": lambda function, followed: function.announcement(followed.execution),
+    "chat-bot": reported,
+    "dashboard": lambda dashboard, followed: dashboard.as_table([followed]),
+}
+
+
+@pytest.mark.parametrize(("page", "lines"), [("lambda", 3), ("chat-bot", 1), ("dashboard", 2)])
+def test_no_text_steers_a_terminal(page: str, lines: int, program: Callable[[str], Any]) -> None:
     """Or passes for something else that the program says: each line is one of its own making."""
     execution = make_pipeline_execution(
         status=PipelineExecutionStatus(f"New{HOSTILE}"),
         status_summary=f"no\nweb is live{HOSTILE}",
         artifact_revisions=[{"revision_id": HOSTILE, "revision_summary": f"faster{HOSTILE}"}],
     )
-    text = text_of(program(page), FollowedExecution(PipelineExecutionReference("web", EXECUTION_ID), execution))
+    text = TEXT_OF[page](program(page), FollowedExecution(PipelineExecutionReference("web", EXECUTION_ID), execution))
     assert all(line.isprintable() for line in text.split("\n"))
     assert text.count("\n") == lines - 1
     assert r"\x1b[2J" in text
