@@ -16,17 +16,15 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
+from socketserver import BaseServer
 from struct import pack
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from attrs import evolve
 
 from ..errors import ConfigurationError
 from ._messages import IncomingRequest, ServiceResponse, decode, error_response, render_head, send_steps
-
-if TYPE_CHECKING:
-    from socketserver import BaseServer
 
 _BACKLOG: Final = 128
 _MAX_BODY: Final = 1 << 20
