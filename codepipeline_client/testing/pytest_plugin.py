@@ -2,37 +2,31 @@
 Fixtures: a running endpoint, clients that use it, and a clock on which no pause takes time.
 
 pytest imports this, and with it the package, in every session of an environment where the package is installed. Only
-the fixture that needs botocore, the slowest import, imports it.
+an endpoint that starts imports botocore, the slowest import.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..client import AsyncCodePipelineClient, CodePipelineClient
-    from .fake_clock import FakeClock
-    from .local_codepipeline import LocalCodePipeline
+from ..client import AsyncCodePipelineClient, CodePipelineClient
+from .fake_clock import FakeClock
+from .local_codepipeline import LocalCodePipeline
 
 
 @pytest.fixture
 def codepipeline_clock() -> FakeClock:
     """A clock on which sleeping takes no time. In a test that uses it, the endpoint and the clients use it too."""
-    from .fake_clock import FakeClock
-
     return FakeClock()
 
 
 @pytest.fixture
 def local_codepipeline(request: pytest.FixtureRequest) -> Iterator[LocalCodePipeline]:
     """A CodePipeline endpoint on loopback, new for each test: put executions there and look at its requests."""
-    from .local_codepipeline import LocalCodePipeline
-
     clock = _clock_of(request)
     with LocalCodePipeline(now=clock.time if clock else time.time) as endpoint:
         yield endpoint
@@ -43,8 +37,6 @@ def codepipeline_client(
     local_codepipeline: LocalCodePipeline, request: pytest.FixtureRequest
 ) -> Iterator[CodePipelineClient]:
     """A client that uses the endpoint of `local_codepipeline`. It is closed after the test."""
-    from ..client import CodePipelineClient
-
     with CodePipelineClient(**_settings(local_codepipeline, request)) as client:
         yield client
 
@@ -54,8 +46,6 @@ def async_codepipeline_client(
     local_codepipeline: LocalCodePipeline, request: pytest.FixtureRequest
 ) -> AsyncCodePipelineClient:
     """A client that uses the endpoint of `local_codepipeline`. The test enters it with ``async with``."""
-    from ..client import AsyncCodePipelineClient
-
     return AsyncCodePipelineClient(**_settings(local_codepipeline, request))
 
 
