@@ -8,7 +8,6 @@ The fixtures are in `codepipeline_client.testing.pytest_plugin`, which pytest fi
 
 from __future__ import annotations
 
-from ._messages import IncomingRequest, ReceivedRequest
 from .executions import (
     ArtifactRevisionFields,
     ExecutionTriggerFields,
@@ -20,6 +19,7 @@ from .executions import (
 )
 from .fake_clock import FakeClock
 from .local_codepipeline import LocalCodePipeline
+from .messages import IncomingRequest, ReceivedRequest
 
 __all__ = [
     "ArtifactRevisionFields",

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from .._protocol.sigv4 import Credentials
-from ._messages import IncomingRequest, RequestRefusedError
+from .messages import IncomingRequest, RequestRefusedError
 
 _TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"

@@ -24,7 +24,7 @@ from typing import Final, cast
 from attrs import evolve
 
 from ..errors import ConfigurationError
-from ._messages import IncomingRequest, ServiceResponse, decode, error_response, render_head, send_steps
+from .messages import IncomingRequest, ServiceResponse, decode, error_response, render_head, send_steps
 
 _BACKLOG: Final = 128
 _MAX_BODY: Final = 1 << 20

@@ -3,7 +3,7 @@ Failures between a client and the service, as values for `LocalCodePipeline.inje
 
 A fault happens to one request. Times are real seconds, sizes are bytes. First come other responses in place of the
 service's, then its response with something wrong in it, then its response delivered late, slowly, in part or not at
-all. `_messages` carries them out.
+all. `messages` carries them out.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError
 from ..models import PipelineExecution
 from ..waiting import PipelineExecutionReference
-from . import _messages
-from ._messages import IncomingRequest, ReceivedRequest, RequestRefusedError, ServiceResponse
+from . import messages
 from ._request_checks import check_operation, check_signature, load_botocore, parse_input
 from ._server import LoopbackServer
 from .executions import ExecutionScript, ScriptStep, to_wire
 from .faults import ClockSkew, Fault
+from .messages import IncomingRequest, ReceivedRequest, RequestRefusedError, ServiceResponse
 
 _TEST_CREDENTIALS: Final = Credentials(
     access_key_id="LOCALCODEPIPELINE",
@@ -164,7 +164,7 @@ class LocalCodePipeline:
         Transfer-Encoding or Connection header of its own ends its connection, since it may not be framed correctly.
         Raises ValueError for a status that is not final, below 200 or above 599, and for CR, LF or NUL in a header.
         """
-        response = _messages.custom_response(status_code, headers, body)
+        response = messages.custom_response(status_code, headers, body)
         self._prepare(lambda: response, times)
 
     def put_error(self, code: str, message: str = "", *, status_code: int | None = None, times: int = 1) -> None:
@@ -175,8 +175,8 @@ class LocalCodePipeline:
         one that is not an error, below 400 or above 599.
         """
         if status_code is not None:
-            _messages.check_status_code(status_code, 400)
-        self._prepare(partial(_messages.error_response, code, message, status_code), times)
+            messages.check_status_code(status_code, 400)
+        self._prepare(partial(messages.error_response, code, message, status_code), times)
 
     def inject(self, fault: Fault, *, times: int | None = 1) -> None:
         """
@@ -253,8 +253,8 @@ class LocalCodePipeline:
         numbered, fault = self._take_fault(request)
         skew = fault if isinstance(fault, ClockSkew) else ClockSkew(seconds=0)
         now = self._now() + skew.seconds
-        response = _messages.replace_response(fault) or self._serve(numbered, now, skew.error_code)
-        response = attrs.evolve(_messages.change_response(fault, response), date=now, fault=fault)
+        response = messages.replace_response(fault) or self._serve(numbered, now, skew.error_code)
+        response = attrs.evolve(messages.change_response(fault, response), date=now, fault=fault)
         received = attrs.asdict(numbered, recurse=False)
         received |= {"status_code": response.status_code, "error_code": response.error_code, "fault": fault}
         with self._lock:
@@ -286,8 +286,8 @@ class LocalCodePipeline:
                     return self._responses.popleft()()
             execution = self._poll(*parse_input(request.input))
         except RequestRefusedError as refused:
-            return _messages.error_response(refused.code, refused.message)
-        return _messages.json_response(200, {"pipelineExecution": to_wire(execution)})
+            return messages.error_response(refused.code, refused.message)
+        return messages.json_response(200, {"pipelineExecution": to_wire(execution)})
 
     def _poll(self, pipeline_name: str, pipeline_execution_id: str) -> PipelineExecution:
         now = self._now()
