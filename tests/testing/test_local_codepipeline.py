@@ -17,13 +17,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from attrs import evolve
 
 from codepipeline_client._protocol.sigv4 import Credentials
 from codepipeline_client.errors import ConfigurationError
 from codepipeline_client.models import PipelineExecution, TriggerType
 from codepipeline_client.testing import LocalCodePipeline, ReceivedRequest, make_pipeline_execution
-from codepipeline_client.waiting import PipelineExecutionReference
 from tests.testing.endpoint_client import (
     BODY,
     DATE,
@@ -153,14 +151,6 @@ def test_a_client_needs_nothing_but_the_environment(monkeypatch: pytest.MonkeyPa
 
 
 # What a test puts there, and what it sees
-
-
-def test_an_execution_that_is_put_again_is_replaced(endpoint: LocalCodePipeline, connection: Connection) -> None:
-    """Others in the pipeline stay."""
-    other = evolve(EXECUTION, pipeline_execution_id=ABSENT_ID)
-    assert endpoint.put_execution(other) == PipelineExecutionReference("web", other.pipeline_execution_id)
-    endpoint.put_execution(make_pipeline_execution(status="Failed"))
-    assert [status_in(connection.get(one)[1]) for one in (EXECUTION, other)] == ["Failed", "Succeeded"]
 
 
 def test_a_request_is_recorded_with_its_response(endpoint: LocalCodePipeline, connection: Connection) -> None:
@@ -413,7 +403,8 @@ def test_starting_and_stopping_take_no_time() -> None:
 
 
 def test_it_runs_as_often_as_it_is_entered_and_keeps_what_it_has() -> None:
-    """It says where it is, and only while it runs."""
+    """It says where it is, and only while it runs. A stop while it refuses connections leaves nothing behind."""
+    before = Resources()
     endpoint = LocalCodePipeline(now=lambda: NOW)
     endpoint.put_execution(EXECUTION)
     for count in (1, 2):
@@ -429,6 +420,8 @@ def test_it_runs_as_often_as_it_is_entered_and_keeps_what_it_has() -> None:
             assert repr(endpoint) == f"<LocalCodePipeline {endpoint.endpoint_url} us-east-1>"
             with pytest.raises(ConfigurationError, match="already running"):
                 endpoint.__enter__()
+            endpoint.refuse_connections()
+        before.assert_nothing_new()
         assert len(endpoint.requests) == endpoint.accepted_connections == count
         assert endpoint.open_connections == 0
 

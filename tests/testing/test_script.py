@@ -253,7 +253,8 @@ def test_a_request_that_is_refused_or_gets_a_prepared_response_is_no_poll(
 def test_the_last_script_or_execution_that_was_put_counts(
     local_codepipeline: LocalCodePipeline, client: Poll, codepipeline_clock: FakeClock
 ) -> None:
-    """A script begins anew, an execution replaces a script, and a script replaces an execution."""
+    """A script begins anew, an execution replaces a script, and a script replaces an execution. Others stay."""
+    other = local_codepipeline.put_execution(OTHER)
     steps: list[ScriptStep] = ["InProgress", Shown("Stopping", seconds=60), "Stopped"]
     web = local_codepipeline.script_execution(steps)
     assert [client(web) for _ in range(2)] == ["InProgress", "Stopping"]
@@ -266,7 +267,7 @@ def test_the_last_script_or_execution_that_was_put_counts(
     codepipeline_clock.advance(1)
     assert [client(web) for _ in range(2)] == ["Succeeded", "Succeeded"]
     local_codepipeline.script_execution(["Failed", "Cancelled"])
-    assert [client(web) for _ in range(2)] == ["Failed", "Cancelled"]
+    assert [client(each) for each in (web, web, other)] == ["Failed", "Cancelled", "Succeeded"]
 
 
 # Many at once
