@@ -15,18 +15,18 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import anyio
 import httpx
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope, Send
 
 from codepipeline_client import (
     AsyncCodePipelineClient,
@@ -210,27 +210,21 @@ async def test_a_browser_that_leaves_ends_its_watch(
     """By either version of ASGI: a message says so, or nothing can be sent any more."""
     local_codepipeline.script_execution(["InProgress", "Stopping", Shown("InProgress", seconds=3500), "Succeeded"])
     left = anyio.Event()
-    scope: Scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": spec_version},
-        "method": "GET",
-        "path": f"{URL}/changes",
-        "headers": [],
-        "query_string": b"",
-    }
+    scope: dict[str, Any] = {"type": "http", "asgi": {"version": "3.0", "spec_version": spec_version}}
+    scope |= {"method": "GET", "path": f"{URL}/changes", "headers": [], "query_string": b""}
 
-    async def receive() -> Message:
+    async def receive() -> Mapping[str, str]:
         await left.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: Message) -> None:
+    async def send(message: Mapping[str, Any]) -> None:
         if left.is_set() and spec_version == "2.4":
             raise OSError("the browser has gone")
         if message["type"] == "http.response.body":
             left.set()
 
     with suppress(ClientDisconnect):
-        await served(scope, cast("Receive", receive), cast("Send", send))
+        await served(scope, receive, send)
     assert len(local_codepipeline.requests) <= 3
 
 
@@ -269,21 +263,20 @@ def test_the_pattern_lets_through_each_end_and_nothing_else() -> None:
 class Chat:
     """A chat in which someone speaks again when the bot has said something, and then stays."""
 
-    def __init__(self, first: str, *, on: str, then: str) -> None:
-        self.first, self.on, self.then = first, on, then
+    def __init__(self) -> None:
         self.sent: list[str] = []
-        self.answered = anyio.Event()
+        self.reported = anyio.Event()
 
     async def messages(self) -> AsyncIterator[str]:
-        yield self.first
-        await self.answered.wait()
-        yield self.then
+        yield f"follow web/{EXECUTION_ID} and api/{OTHER_ID}"
+        await self.reported.wait()
+        yield f"follow docs/{EXECUTION_ID}"
         await anyio.sleep_forever()
 
     async def send(self, text: str) -> None:
         self.sent.append(text)
-        if text.startswith(self.on):
-            self.answered.set()
+        if text.startswith("api is Stopped (no reason given): https"):
+            self.reported.set()
         if text == "docs is live: 5f2c9d1e":
             raise EOFError("that is all")
 
@@ -299,15 +292,10 @@ async def test_the_bot_listens_while_it_follows(
     local_codepipeline.script_execution([Shown("InProgress", seconds=86400), "Succeeded"], pipeline_name="web")
     local_codepipeline.script_execution(["InProgress", "Stopped"], pipeline_name="api", pipeline_execution_id=OTHER_ID)
     local_codepipeline.script_execution([None, "InProgress", "Succeeded"], pipeline_name="docs")
-    module = program("chat-bot")
-    chat = Chat(
-        f"follow web/{EXECUTION_ID} and api/{OTHER_ID}",
-        on="api is Stopped (no reason given): https",
-        then=f"follow docs/{EXECUTION_ID}",
-    )
+    chat = Chat()
     with pytest.raises(BaseExceptionGroup) as ended:
         async with async_codepipeline_client as client:
-            await module.bot(client, chat)
+            await program("chat-bot").bot(client, chat)
     assert ended.group_contains(EOFError)
     assert [text.partition(":")[0] for text in chat.sent] == [
         "Following 2.",
@@ -363,29 +351,28 @@ def test_no_text_steers_a_terminal(page: str, lines: int, program: Callable[[str
 
 
 @pytest.fixture
-def hundred(local_codepipeline: LocalCodePipeline) -> list[PipelineExecutionReference]:
-    """A hundred executions that end within two minutes, every tenth badly."""
-    return [
+def follow(
+    codepipeline_client: CodePipelineClient, local_codepipeline: LocalCodePipeline, program: Callable[[str], Any]
+) -> Callable[..., None]:
+    """Follow a hundred executions that end within two minutes, every tenth badly."""
+    hundred = [
         local_codepipeline.script_execution(
             [Shown("InProgress", seconds=number), "Succeeded" if number % 10 else "Failed"],
             pipeline_name=f"service-{number:03}",
         )
         for number in range(1, 101)
     ]
+    return partial(program("dashboard").follow, codepipeline_client, hundred)
 
 
 def test_the_dashboard_keeps_within_its_budget(
-    codepipeline_clock: FakeClock,
-    codepipeline_client: CodePipelineClient,
-    local_codepipeline: LocalCodePipeline,
-    hundred: list[PipelineExecutionReference],
-    program: Callable[[str], Any],
+    codepipeline_clock: FakeClock, local_codepipeline: LocalCodePipeline, follow: Callable[..., None]
 ) -> None:
     """At every moment, not on the average alone."""
     moments: list[float] = []
     local_codepipeline.inject_by(lambda _: moments.append(codepipeline_clock.monotonic()))
     tables: list[str] = []
-    program("dashboard").follow(codepipeline_client, hundred, show=tables.append)
+    follow(show=tables.append)
     assert tables[-1].startswith("10 Failed, 90 Succeeded\nservice-010")
     assert all(before != after for before, after in pairwise(tables))
     for seconds in (1, 60):
@@ -395,17 +382,15 @@ def test_the_dashboard_keeps_within_its_budget(
 
 def test_the_dashboard_fits_its_terminal(
     codepipeline_clock: FakeClock,
-    codepipeline_client: CodePipelineClient,
     local_codepipeline: LocalCodePipeline,
-    hundred: list[PipelineExecutionReference],
-    program: Callable[[str], Any],
+    follow: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What is wrong is on top: an execution that is not there, then bad ends; what cannot be seen to end stays."""
     local_codepipeline.script_execution([None], pipeline_name="service-050")
     monkeypatch.setenv("LINES", "14")
-    program("dashboard").follow(codepipeline_client, hundred, timeout=80)
+    follow(timeout=80)
     *_, last = capsys.readouterr().out.split("\x1b[H\x1b[2J")
     headline, *rows = last.splitlines()
     assert headline.endswith("Succeeded")
