@@ -42,20 +42,13 @@ Get = Callable[..., dict[str, object]]
 
 @contextmanager
 def botocore_client(endpoint: LocalCodePipeline, **changed: str) -> Generator[Get]:
-    """GetPipelineExecution of a botocore client, which tries once."""
-    settings = {
-        "region_name": endpoint.region_name,
-        "endpoint_url": endpoint.endpoint_url,
-        "aws_access_key_id": endpoint.credentials.access_key_id,
-        "aws_secret_access_key": endpoint.credentials.secret_access_key,
-        "aws_session_token": endpoint.credentials.session_token,
-        **changed,
-    }
+    """GetPipelineExecution of a botocore client that has the endpoint's environment, and tries once."""
     once = import_module("botocore.config").Config(retries={"total_max_attempts": 1}, parameter_validation=False)
-    client = import_module("botocore.session").Session().create_client("codepipeline", config=once, **settings)
-    try:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**endpoint.environ, **changed}.items():
+            environment.setenv(name, value)
+        client = import_module("botocore.session").Session().create_client("codepipeline", config=once)
         yield client.get_pipeline_execution
-    finally:
         client.close()
 
 
@@ -86,7 +79,8 @@ def test_botocore_gets_every_member_that_it_knows() -> None:
         trigger={"trigger_type": TriggerType("NotListed"), "trigger_detail": "detail"},
         rollback_metadata={"rollback_target_pipeline_execution_id": "target"},
     )
-    with LocalCodePipeline(region_name="eu-central-1") as endpoint, botocore_client(endpoint) as get_by_botocore:
+    account = LocalCodePipeline(region_name="eu-north-1", credentials=TEMPORARY)
+    with account as endpoint, botocore_client(endpoint) as get_by_botocore:
         endpoint.put_execution(execution)
         output = get_by_botocore(**input_for(execution))
     assert output["pipelineExecution"] == {
@@ -119,8 +113,8 @@ def test_botocore_gets_every_member_that_it_knows() -> None:
         pytest.param({}, {"pipelineExecutionId": ABSENT_ID}, "PipelineExecutionNotFoundException", id="execution"),
         pytest.param({}, {"pipelineName": "a b"}, "ValidationException", id="validation"),
         pytest.param({}, {"pipelineName": 5}, "SerializationException", id="serialization"),
-        pytest.param({"aws_secret_access_key": "x"}, {}, "InvalidSignatureException", id="wrong-secret"),
-        pytest.param({"aws_session_token": "x"}, {}, "UnrecognizedClientException", id="wrong-token"),
+        pytest.param({"AWS_SECRET_ACCESS_KEY": "x"}, {}, "InvalidSignatureException", id="wrong-secret"),
+        pytest.param({"AWS_SESSION_TOKEN": "x"}, {}, "UnrecognizedClientException", id="wrong-token"),
     ],
 )
 def test_botocore_raises_what_it_raises_with_the_service(
@@ -135,19 +129,6 @@ def test_botocore_raises_what_it_raises_with_the_service(
         is_modeled = code.endswith("NotFoundException") or code == "ValidationException"
         assert type(raised.value).__name__ == (code if is_modeled else "ClientError")
         assert endpoint.requests[-1].error_code == code
-
-
-def test_a_client_needs_nothing_but_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LocalCodePipeline(region_name="eu-north-1", credentials=TEMPORARY) as endpoint:
-        for name, value in endpoint.environ.items():
-            monkeypatch.setenv(name, value)
-        endpoint.put_execution(EXECUTION)
-        client = import_module("botocore.session").Session().create_client("codepipeline")
-        output = client.get_pipeline_execution(**input_for(EXECUTION))
-        client.close()
-        assert output["pipelineExecution"]["pipelineName"] == "web"
-    with LocalCodePipeline() as endpoint:
-        assert endpoint.environ["AWS_SESSION_TOKEN"] == ""
 
 
 # What a test puts there, and what it sees
