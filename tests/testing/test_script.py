@@ -273,18 +273,10 @@ def test_the_last_script_or_execution_that_was_put_counts(
 # Many at once
 
 
-@pytest.fixture
-def hasty_threads() -> Iterator[None]:
-    """Threads that yield at almost every step, so that a missing lock is seen."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-@pytest.mark.usefixtures("hasty_threads")
-def test_threads_lose_no_poll() -> None:
+def test_threads_lose_no_poll(request: pytest.FixtureRequest) -> None:
     """Each step is seen once, whichever thread sees it. Without requests, which would keep the threads apart."""
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)  # so that a missing lock is seen
     endpoint, all_threads = LocalCodePipeline(), Barrier(8)
     statuses = [PipelineExecutionStatus(f"{number}") for number in range(10_000)]
     web = endpoint.script_execution(statuses)
