@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import socket
 import struct
 import threading
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -237,12 +237,8 @@ def test_a_small_gzip_decompresses_to_a_large_body(
     response, body = connection.get()
     assert response.getheader("Content-Encoding") == "gzip"
     assert len(body) < on_the_wire
-    decompressor = zlib.decompressobj(31)
-    first = decompressor.decompress(body, 2000)
-    decoded = len(first)
-    while not decompressor.eof:
-        decoded += len(decompressor.decompress(decompressor.unconsumed_tail, 1 << 20))
-    assert (decoded, status_in(first)) == (size, "Succeeded")
+    decoded = gzip.decompress(body)
+    assert (len(decoded), status_in(decoded)) == (size, "Succeeded")
 
 
 @pytest.mark.parametrize("size", [1, 100_000])
