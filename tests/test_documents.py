@@ -173,14 +173,13 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.delenv(name)
     logger = logging.getLogger("codepipeline_client")
-    level = logger.level
     with LocalCodePipeline(region_name="eu-west-1", credentials=CREDENTIALS) as account, ExitStack() as background:
+        background.callback(logger.setLevel, logger.level)  # a page shows the log
         for execution in SAMPLES:
             account.put_execution(execution)
         for name, value in account.environ.items():
             monkeypatch.setenv(name, value)
         yield Reader(home=tmp_path, account=account.environ, monkeypatch=monkeypatch, background=background)
-    logger.setLevel(level)  # a page shows the log
 
 
 @define(kw_only=True)
@@ -258,7 +257,8 @@ class Reader:
         """Compare a text with what the Python block before it printed. Where there is none, it is a diagram."""
         if self.printed is None:
             check_modules(block.text)
-            check_classes(block.text)
+            for name in re.findall(r"\b(?:[A-Z][a-z]+){2,}\b", block.text):
+                assert hasattr(codepipeline_client, name) or hasattr(builtins, name), f"{name} is not public"
         else:
             check_output(self.printed, block.text)
             self.printed = None
@@ -336,9 +336,3 @@ def check_modules(text: str) -> None:
     """Check that the package has the modules that *text* names."""
     for module in re.findall(r"\b[\w/]+(?=\.py\b)", text):
         assert (PACKAGE / f"{module}.py").is_file(), module
-
-
-def check_classes(diagram: str) -> None:
-    """Check that what a diagram names is public."""
-    for name in re.findall(r"\b(?:[A-Z][a-z]+){2,}\b", diagram):
-        assert hasattr(codepipeline_client, name) or hasattr(builtins, name), name
