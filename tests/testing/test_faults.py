@@ -163,9 +163,7 @@ def test_a_fault_replaces_the_services_response(
     ]
 
 
-def test_a_fault_also_happens_to_a_wrong_request_and_uses_no_response_up(
-    endpoint: LocalCodePipeline, connection: Connection
-) -> None:
+def test_a_fault_of_a_wrong_request_uses_no_response_up(endpoint: LocalCodePipeline, connection: Connection) -> None:
     endpoint.put_response(status_code=299)
     endpoint.inject(faults.ServerError())
     assert connection.send_request(Request("GET", "/nothing", {}, b""))[0].status == 503
@@ -181,9 +179,7 @@ def test_the_response_is_about_another_execution(endpoint: LocalCodePipeline, co
     assert wrong == {**right, "pipelineExecutionId": "other"}
 
 
-def test_a_response_without_an_execution_has_nothing_to_change(
-    endpoint: LocalCodePipeline, connection: Connection
-) -> None:
+def test_a_response_without_an_execution_stays_as_it_is(endpoint: LocalCodePipeline, connection: Connection) -> None:
     endpoint.inject(faults.WrongExecution())
     endpoint.inject(faults.UnsolicitedAnswer())
     endpoint.put_response(body=b'{"pipelineExecution":7}')
@@ -343,9 +339,7 @@ def test_a_slow_response_is_complete_and_the_connection_stays_open(
     assert connection.sock is kept
 
 
-def test_a_request_before_the_delayed_response_ends_the_connection(
-    endpoint: LocalCodePipeline, connection: Connection
-) -> None:
+def test_a_request_during_a_delay_ends_the_connection(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """After that response, so that the client sends it again."""
     endpoint.inject(faults.Delay(seconds=0.1))
     connection.sock.sendall(REQUEST_BYTES)
@@ -372,9 +366,8 @@ def test_a_rule_sees_the_request_and_chooses_its_fault(endpoint: LocalCodePipeli
         assert attrs.asdict(received) == attrs.asdict(received) | attrs.asdict(request)
 
 
-def test_injected_faults_come_before_rules_and_earlier_rules_before_later_ones(
-    endpoint: LocalCodePipeline, connection: Connection
-) -> None:
+def test_injected_faults_come_before_rules(endpoint: LocalCodePipeline, connection: Connection) -> None:
+    """Earlier ones before later ones."""
     numbers: list[int] = []
 
     def first(request: IncomingRequest) -> Fault | None:

@@ -152,9 +152,7 @@ def test_a_request_is_recorded_with_its_response(endpoint: LocalCodePipeline, co
     assert wrong.headers["x-twice"] == "1,2"
 
 
-def test_the_next_requests_get_the_prepared_responses_in_order(
-    endpoint: LocalCodePipeline, connection: Connection
-) -> None:
+def test_requests_get_the_prepared_responses_in_order(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """Each as often as it says; a request with a wrong signature uses none up; then the executions are back."""
     endpoint.put_response(status_code=299, headers={"X-Made": "up"}, body=b"<html>", times=2)
     endpoint.put_error("ThrottlingException", "Rate exceeded")
@@ -252,9 +250,7 @@ def test_one_connection_carries_many_calls(endpoint: LocalCodePipeline, connecti
     assert {(response.version, response.getheader("Connection")) for response in responses} == {(11, None)}
 
 
-def test_requests_that_arrive_together_get_their_responses_in_order(
-    endpoint: LocalCodePipeline, connection: Connection
-) -> None:
+def test_pipelined_requests_get_their_responses_in_order(endpoint: LocalCodePipeline, connection: Connection) -> None:
     endpoint.put_response(body=b"first")
     endpoint.put_response(headers={"Connection": "close"}, body=b"second")
     first, rest, _ = connection.exchange(REQUEST_BYTES * 2)

@@ -208,9 +208,7 @@ def test_a_client_sees_an_execution_change(
     assert [client(web) for _ in range(3)] == ["Stopping", "Paused", "Paused"]
 
 
-def test_the_pipeline_exists_even_while_the_execution_does_not(
-    local_codepipeline: LocalCodePipeline, client: Poll
-) -> None:
+def test_a_pipeline_exists_while_its_execution_does_not(local_codepipeline: LocalCodePipeline, client: Poll) -> None:
     reference = local_codepipeline.script_execution([None, "Failed"], pipeline_name="api", pipeline_execution_id=ID)
     assert reference == PipelineExecutionReference("api", ID)
     assert client(PipelineExecutionReference("web", ID)) == "PipelineNotFoundException"
@@ -239,9 +237,7 @@ def test_only_a_response_of_the_service_is_a_poll(
     assert [client(web) for _ in range(3)] == statuses
 
 
-def test_a_request_that_is_refused_or_gets_a_prepared_response_is_no_poll(
-    local_codepipeline: LocalCodePipeline, client: Poll
-) -> None:
+def test_a_refused_or_prepared_response_is_no_poll(local_codepipeline: LocalCodePipeline, client: Poll) -> None:
     web = local_codepipeline.script_execution(["InProgress", "Succeeded"])
     local_codepipeline.put_error("ValidationException")
     local_codepipeline.put_response(body=b"{}")
