@@ -33,15 +33,15 @@ class CodePipelineClient(BaseSyncClient):
         """
         Return an execution as it is now: status, revisions, variables.
 
-        *timeout* is for the whole call, in seconds or as a timedelta; the client's by default. None for no limit.
+        *timeout* limits the whole call, in seconds or as a timedelta; by default, the client's. None means no limit.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
-            ServiceError: The service refused or failed; each documented code has a class of its own.
-            ResponseDecodeError: The response cannot be trusted.
-            TransportError: No response came.
+            ServiceError: The service returned an error; each documented code has its own class.
+            ResponseDecodeError: The response is malformed, or about another execution.
+            TransportError: No complete response was received.
             CredentialsError: No credentials were found, or they could not be refreshed.
             ConfigurationError: A setting is missing or unusable.
 
@@ -66,20 +66,20 @@ class CodePipelineClient(BaseSyncClient):
 
         Succeeded, Failed, Stopped, Superseded and Cancelled are terminal, and each is returned:
         ``execution.raise_for_status()`` raises an error unless it is Succeeded. Stopping and statuses that this
-        release does not know are not terminal. Throttling, failures of the service or the network, and responses
-        that cannot be trusted are counted and do not end the wait.
+        release does not know are not terminal. Throttling, failures of the service or the network, and malformed
+        responses are counted and do not end the wait.
 
         Args:
             pipeline_name: The pipeline's name.
             pipeline_execution_id: The execution's id.
             timeout: Seconds to wait, or a timedelta. None for no limit. There is no default: a build takes minutes, and
-                an approval can hold an execution for seven days. The last poll is made one second before the end, or a
-                tenth of the time if that is less.
-            poll_interval: Seconds between polls at first and after each change. While nothing changes, the interval
+                an approval can hold an execution for seven days. The last poll starts one second before the end, or a
+                tenth of *timeout* before it if that is less.
+            poll_interval: Seconds between the first polls and after each change. While nothing changes, the interval
                 grows. Each pause is randomised a little, so that many waits do not poll at once.
             max_poll_interval: The longest interval, in seconds.
             not_found_grace: Seconds during which "not found" is ignored, from the start or since the execution was last
-                seen. An execution that was just started may not be known everywhere.
+                seen. An execution that was just started may not be found at first.
             on_poll: A plain function that is called with a `PollReport` after each poll, in the thread or the task
                 that waits. An error in it is logged and does not end the wait.
 
@@ -89,8 +89,8 @@ class CodePipelineClient(BaseSyncClient):
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
             ServiceError: The service returned an error that is not retryable.
-            TransportError: The host is unknown or its certificate is not trusted, and there was no response before.
-            ResponseDecodeError: An error response cannot be trusted, and the execution was not seen before.
+            TransportError: Before any response: an unknown host, an untrusted certificate, or a closed client.
+            ResponseDecodeError: Before the first success: a redirect, or a malformed response other than HTTP 200.
             CredentialsError: No credentials were found, or they could not be refreshed.
             ConfigurationError: An argument or a setting is unusable, or the client was closed.
         """
@@ -114,9 +114,9 @@ class CodePipelineClient(BaseSyncClient):
         """
         Yield the execution now and after every change, ending with its terminal status.
 
-        The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. Polls are made only
-        while the next change is awaited, and the time that the caller takes is part of the pause. Changes
-        between polls can be missed.
+        The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. The iterator polls
+        only while the caller waits for the next change. The time that the caller spends on a change is part of the
+        pause. Changes between polls can be missed.
 
         There is nothing to close. After an interrupt or a cancellation, just keep iterating. Several threads or
         tasks may share the iterator: each change goes to one of them.
@@ -125,7 +125,7 @@ class CodePipelineClient(BaseSyncClient):
             ParameterValidationError: The name or the id breaks a rule. Raised by this call.
             ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
             WaitTimeoutError: The wait timed out. This and all other errors of `wait_for_pipeline_execution` are raised
-                in the place of the next change.
+                while iterating.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
         return self._watch(PipelineExecutionReference(pipeline_name, pipeline_execution_id), config, on_poll)
@@ -144,9 +144,9 @@ class CodePipelineClient(BaseSyncClient):
         """
         Poll many executions, and yield each one when its status is terminal or when it can no longer be followed.
 
-        All polls share one rate limit, which adapts to throttling. An execution that fails for good, or is not found,
-        is yielded with its error and does not end the others. On timeout, each remaining one is yielded with
-        a `WaitTimeoutError`. ``followed.result()`` returns the execution or raises the error.
+        All polls share one rate limit, which adapts to throttling. If an execution cannot be followed, for example
+        because it is not found, it is yielded with its error, and the others continue. On timeout, each remaining one
+        is yielded with a `WaitTimeoutError`. ``followed.result()`` returns the execution or raises the error.
 
         While the caller handles an execution, no poll is started. There is nothing to close. After an interrupt or a
         cancellation, just keep iterating. Several threads or tasks may share the iterator.
@@ -211,15 +211,15 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Return an execution as it is now: status, revisions, variables.
 
-        *timeout* is for the whole call, in seconds or as a timedelta; the client's by default. None for no limit.
+        *timeout* limits the whole call, in seconds or as a timedelta; by default, the client's. None means no limit.
 
         Raises:
             ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
-            ServiceError: The service refused or failed; each documented code has a class of its own.
-            ResponseDecodeError: The response cannot be trusted.
-            TransportError: No response came.
+            ServiceError: The service returned an error; each documented code has its own class.
+            ResponseDecodeError: The response is malformed, or about another execution.
+            TransportError: No complete response was received.
             CredentialsError: No credentials were found, or they could not be refreshed.
             ConfigurationError: A setting is missing or unusable.
 
@@ -244,20 +244,20 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
         Succeeded, Failed, Stopped, Superseded and Cancelled are terminal, and each is returned:
         ``execution.raise_for_status()`` raises an error unless it is Succeeded. Stopping and statuses that this
-        release does not know are not terminal. Throttling, failures of the service or the network, and responses
-        that cannot be trusted are counted and do not end the wait.
+        release does not know are not terminal. Throttling, failures of the service or the network, and malformed
+        responses are counted and do not end the wait.
 
         Args:
             pipeline_name: The pipeline's name.
             pipeline_execution_id: The execution's id.
             timeout: Seconds to wait, or a timedelta. None for no limit. There is no default: a build takes minutes, and
-                an approval can hold an execution for seven days. The last poll is made one second before the end, or a
-                tenth of the time if that is less.
-            poll_interval: Seconds between polls at first and after each change. While nothing changes, the interval
+                an approval can hold an execution for seven days. The last poll starts one second before the end, or a
+                tenth of *timeout* before it if that is less.
+            poll_interval: Seconds between the first polls and after each change. While nothing changes, the interval
                 grows. Each pause is randomised a little, so that many waits do not poll at once.
             max_poll_interval: The longest interval, in seconds.
             not_found_grace: Seconds during which "not found" is ignored, from the start or since the execution was last
-                seen. An execution that was just started may not be known everywhere.
+                seen. An execution that was just started may not be found at first.
             on_poll: A plain function that is called with a `PollReport` after each poll, in the thread or the task
                 that waits. An error in it is logged and does not end the wait.
 
@@ -267,8 +267,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
             PipelineNotFoundException: There is no such pipeline in this account and region.
             PipelineExecutionNotFoundException: The pipeline has no such execution.
             ServiceError: The service returned an error that is not retryable.
-            TransportError: The host is unknown or its certificate is not trusted, and there was no response before.
-            ResponseDecodeError: An error response cannot be trusted, and the execution was not seen before.
+            TransportError: Before any response: an unknown host, an untrusted certificate, or a closed client.
+            ResponseDecodeError: Before the first success: a redirect, or a malformed response other than HTTP 200.
             CredentialsError: No credentials were found, or they could not be refreshed.
             ConfigurationError: An argument or a setting is unusable, or the client was closed.
         """
@@ -292,9 +292,9 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Yield the execution now and after every change, ending with its terminal status.
 
-        The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. Polls are made only
-        while the next change is awaited, and the time that the caller takes is part of the pause. Changes
-        between polls can be missed.
+        The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. The iterator polls
+        only while the caller waits for the next change. The time that the caller spends on a change is part of the
+        pause. Changes between polls can be missed.
 
         There is nothing to close. After an interrupt or a cancellation, just keep iterating. Several threads or
         tasks may share the iterator: each change goes to one of them.
@@ -303,7 +303,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
             ParameterValidationError: The name or the id breaks a rule. Raised by this call.
             ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
             WaitTimeoutError: The wait timed out. This and all other errors of `wait_for_pipeline_execution` are raised
-                in the place of the next change.
+                while iterating.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
         return self._watch(PipelineExecutionReference(pipeline_name, pipeline_execution_id), config, on_poll)
@@ -322,9 +322,9 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Poll many executions, and yield each one when its status is terminal or when it can no longer be followed.
 
-        All polls share one rate limit, which adapts to throttling. An execution that fails for good, or is not found,
-        is yielded with its error and does not end the others. On timeout, each remaining one is yielded with
-        a `WaitTimeoutError`. ``followed.result()`` returns the execution or raises the error.
+        All polls share one rate limit, which adapts to throttling. If an execution cannot be followed, for example
+        because it is not found, it is yielded with its error, and the others continue. On timeout, each remaining one
+        is yielded with a `WaitTimeoutError`. ``followed.result()`` returns the execution or raises the error.
 
         While the caller handles an execution, no poll is started. There is nothing to close. After an interrupt or a
         cancellation, just keep iterating. Several threads or tasks may share the iterator.

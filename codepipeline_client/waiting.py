@@ -39,7 +39,7 @@ class PollConfig:
     timeout: float | None = field(converter=_limit)
     """Seconds for the whole wait, or a timedelta. None for no limit."""
     poll_interval: float
-    """Seconds between polls at first, and again after each change."""
+    """Seconds between the first polls, and after each change."""
     max_poll_interval: float
     """The longest interval between polls, in seconds."""
     not_found_grace: float
@@ -63,7 +63,7 @@ class FollowedExecution:
     reference: PipelineExecutionReference
     """Which execution it is."""
     execution: PipelineExecution | None = None
-    """The execution as it was last seen. None when it never was."""
+    """The execution as last seen. None if it was never seen."""
     error: CodePipelineError | None = None
     """Why it is no longer followed. None if its status is terminal, successful or not."""
 
@@ -76,7 +76,7 @@ class FollowedExecution:
 
 @frozen(kw_only=True)
 class PollReport:
-    """How one poll of a wait went. `on_poll` is called with one after each poll."""
+    """The result of one poll of a wait. `on_poll` is called with one after each poll."""
 
     reference: PipelineExecutionReference
     """Which execution was polled."""
@@ -87,7 +87,7 @@ class PollReport:
     execution: PipelineExecution | None
     """The execution as this poll saw it. None when the poll failed."""
     failure: CodePipelineError | None
-    """What the poll failed with. None when it succeeded."""
+    """The error of the poll. None when it succeeded."""
     pause: float | None
     """Seconds until the next poll. None when this poll was the last."""
 
