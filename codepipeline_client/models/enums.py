@@ -48,24 +48,24 @@ class PipelineExecutionStatus(OpenEnum):
     IN_PROGRESS = "InProgress"
     """It is running. An approval can hold it here for seven days."""
     STOPPED = "Stopped"
-    """It was stopped by hand."""
+    """Someone stopped it."""
     STOPPING = "Stopping"
     """A stop was requested: it is completing or abandoning its actions."""
     SUCCEEDED = "Succeeded"
     """It completed."""
     SUPERSEDED = "Superseded"
-    """A newer execution overtook it while it waited for a stage."""
+    """A newer execution superseded it while it waited for a stage."""
     FAILED = "Failed"
     """It did not complete."""
 
     @property
     def is_terminal(self) -> bool:
-        """True when the status cannot change any more. False for a status that this release does not list."""
+        """True if the execution has finished; a retry in AWS can resume it. False for an unlisted status."""
         return self.is_known and self not in (PipelineExecutionStatus.IN_PROGRESS, PipelineExecutionStatus.STOPPING)
 
     @property
     def is_successful(self) -> bool:
-        """True for Succeeded only: an execution that was stopped or overtaken did not succeed."""
+        """True for Succeeded only: an execution that was stopped or superseded did not succeed."""
         return self == PipelineExecutionStatus.SUCCEEDED
 
 
@@ -75,7 +75,7 @@ class ExecutionMode(OpenEnum):
     QUEUED = "QUEUED"
     """Executions wait and run one after the other."""
     SUPERSEDED = "SUPERSEDED"
-    """A newer execution overtakes an older one that waits for a stage."""
+    """A newer execution supersedes an older one that waits for a stage."""
     PARALLEL = "PARALLEL"
     """Executions run at the same time."""
 
@@ -90,7 +90,7 @@ class ExecutionType(OpenEnum):
 
 
 class TriggerType(OpenEnum):
-    """What can start an execution."""
+    """What started an execution."""
 
     CREATE_PIPELINE = "CreatePipeline"
     """The pipeline was created."""

@@ -55,9 +55,9 @@ class ArtifactRevision:
     @property
     def commit_message(self) -> str | None:
         """
-        The summary's text, or the commit message in it where it is a provider's JSON object.
+        The commit message: the whole summary, or the message in it if the summary is a provider's JSON object.
 
-        Without surrounding blanks. None without a message, and for the version id that S3 writes there itself.
+        Surrounding blanks are removed. None if there is no message, or only the version id that S3 writes.
         """
         return self._reading.commit_message
 
@@ -66,7 +66,7 @@ class ArtifactRevision:
         """
         Where the revision comes from, such as ``GitHub``, ``Bitbucket``, ``GitLab``, ``CodeCommit`` or ``S3``.
 
-        In the provider's own word where the summary has it, else by the URL. None when neither is certain.
+        From the summary, in the provider's spelling; otherwise from the URL. None if neither names a provider.
         """
         return self._reading.provider_type
 
@@ -81,7 +81,7 @@ class ArtifactRevision:
         return self._reading.url
 
     def to_dict(self) -> dict[str, object]:
-        """Return the fields, commit_id, commit_message, repository and commit_url as `json.dumps` takes them."""
+        """Return a dict for `json.dumps`: the fields, commit_id, commit_message, repository and commit_url."""
         names = ("commit_id", "commit_message", "repository", "commit_url")
         return _json_members(self) | {name: getattr(self, name) for name in names}
 
@@ -92,10 +92,10 @@ class ArtifactRevision:
 
 @frozen(kw_only=True)
 class PipelineRollbackMetadata:
-    """Where a rollback goes back to."""
+    """What a rollback returns to."""
 
     rollback_target_pipeline_execution_id: str | None = None
-    """The execution whose result is brought back. None when the service did not say."""
+    """The execution that the rollback restores. None when the service did not say."""
 
 
 @frozen(kw_only=True)
@@ -143,7 +143,7 @@ class PipelineExecution:
     trigger: ExecutionTrigger | None = None
     """Why it started. None when the service did not say."""
     execution_mode: ExecutionMode | None = None
-    """How it runs beside other executions. None when the service did not say."""
+    """How it runs alongside other executions. None when the service did not say."""
     execution_type: ExecutionType | None = None
     """Standard or a rollback. None when the service did not say."""
     rollback_metadata: PipelineRollbackMetadata | None = None
@@ -153,7 +153,7 @@ class PipelineExecution:
 
     @property
     def console_url(self) -> str | None:
-        """The execution's page in the AWS console. None without a region, and where consoles have no public address."""
+        """The execution's page in the AWS console. None without a region, and in AWS's isolated partitions."""
         region = (self.region_name or "").lower()
         names = (self.pipeline_name, self.pipeline_execution_id)
         if not re.fullmatch(_REGION, region) or {*names} & {"", ".", ".."}:  # no URL can hold these names
@@ -168,7 +168,7 @@ class PipelineExecution:
         """
         The pipeline's variables by name; read-only.
 
-        Without those that have no name or no value. The last one counts if the service gives a name twice.
+        Variables without a name or a value are left out. If a name occurs twice, the last one counts.
         """
         named = {each.name: each.resolved_value for each in self.variables}
         return MappingProxyType(
@@ -220,10 +220,10 @@ class PipelineExecution:
 
     def to_dict(self) -> dict[str, object]:
         """
-        Return the execution as `json.dumps` takes it, with the names that it has in Python.
+        Return the execution as a dict for `json.dumps`, with the Python field names.
 
-        Times are ISO 8601 in UTC, such as ``2026-01-02T03:04:05Z``, and what is absent is None. Beside the fields it
-        has ``console_url``, and each revision ``commit_id``, ``commit_message``, ``repository`` and ``commit_url``.
+        Times are ISO 8601 in UTC, such as ``2026-01-02T03:04:05Z``, and missing values are None. The dict also has
+        ``console_url``, and each revision ``commit_id``, ``commit_message``, ``repository`` and ``commit_url``.
         """
         revisions = [each.to_dict() for each in self.artifact_revisions]
         return _json_members(self) | {"artifact_revisions": revisions, "console_url": self.console_url}
@@ -241,7 +241,7 @@ class PipelineExecution:
 
 @frozen(kw_only=True)
 class ResponseMetadata:
-    """A response without its members: the request id that AWS Support needs, HTTP status, number of attempts."""
+    """Facts about a response: the request id that AWS Support needs, HTTP status and headers, number of attempts."""
 
     request_id: str | None
     """The service's id for the request. None when the response had none."""
@@ -250,10 +250,10 @@ class ResponseMetadata:
     http_headers: Mapping[str, str] = field(hash=False, repr=False)
     """The response's headers, by name in lower case."""
     attempts: int
-    """How many requests the call sent, the last one included."""
+    """How many requests the call sent, retries included."""
 
     def to_dict(self) -> dict[str, object]:
-        """Return the metadata as `json.dumps` takes it, without the headers."""
+        """Return the metadata as a dict for `json.dumps`, without the headers."""
         return asdict(self, filter=exclude("http_headers"))
 
 
