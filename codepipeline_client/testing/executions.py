@@ -98,9 +98,8 @@ def make_pipeline_execution(
     """
     Return an execution that succeeded, with one source revision, except for the fields that are given.
 
-    An enum field also takes a string, and a part its fields as a dict. Raises TypeError for an unknown field, and
-    ValueError for a string that the service does not send today: ``PipelineExecutionStatus("Paused")`` is a status of
-    the future.
+    Enums can be passed as strings, and nested objects as dicts. Raises TypeError for an unknown field, and ValueError
+    for a string that the service does not send today; pass a future status as ``PipelineExecutionStatus("Paused")``.
     """
     _check_fields(PipelineExecution, unknown)
     return PipelineExecution(
@@ -137,7 +136,7 @@ def to_wire(part: attrs.AttrsInstance) -> dict[str, object]:
 
 @attrs.frozen
 class Shown:
-    """A step of `LocalCodePipeline.script_execution` that lasts: for so many *polls*, or for so many *seconds*."""
+    """A step of `LocalCodePipeline.script_execution` that lasts for a number of *polls* or *seconds*."""
 
     execution: PipelineExecution | str | None
     """What a poll sees: an execution, or its status alone. None while the execution is not found."""

@@ -15,8 +15,8 @@ class FakeClock:
     """
     A `Clock` for code under test. A sleep moves it and returns at once, so no test has to wait.
 
-    Several threads and tasks may use it at once; their sleeps add up. It does not make sockets faster or slower: the
-    network's time stays real.
+    Several threads and tasks may use it at once; their sleeps add up. It does not affect sockets: they run in real
+    time.
     """
 
     def __init__(self, *, start: float = 1_767_225_600.0) -> None:

@@ -131,7 +131,7 @@ class ClockSkew(Fault):
 
 @frozen(kw_only=True)
 class WrongExecution(Fault):
-    """The response is about another execution than the request."""
+    """The response is about a different execution than the request."""
 
     pipeline_execution_id: str = "00000000-0000-4000-8000-000000000000"
     """The id in the response."""
@@ -139,7 +139,7 @@ class WrongExecution(Fault):
 
 @frozen(kw_only=True)
 class UnsolicitedAnswer(Fault):
-    """A second response, to no request, follows the first. The connection stays open."""
+    """A second response, which was not requested, follows the first. The connection stays open."""
 
     status: str = field(default="Cancelled", validator=lambda _, __, status: known(PipelineExecutionStatus, status))
     """The status of the same execution in the second response."""
@@ -155,7 +155,7 @@ class GarbageStatusLine(Fault):
 
 @frozen(kw_only=True)
 class OversizeHeaders(Fault):
-    """The response has very many headers."""
+    """The response has a huge number of headers."""
 
     size: int = field(default=200_000, validator=_IS_SIZE)
     """Bytes of additional headers, at least."""
@@ -194,7 +194,7 @@ class Delay(Fault):
     """The response is sent late."""
 
     seconds: float = field(validator=_IS_DURATION)
-    """How late."""
+    """How many seconds late it is sent."""
 
 
 class Hang(Fault):

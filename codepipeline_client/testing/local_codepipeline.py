@@ -37,7 +37,7 @@ _TEST_CREDENTIALS: Final = Credentials(
 
 class LocalCodePipeline:
     """
-    A CodePipeline endpoint on loopback, which runs in threads of its own while it is used as a context manager.
+    A CodePipeline endpoint on loopback, which runs in its own threads while it is used as a context manager.
 
     It checks each request as the service does (method, target, signature, input), responds with the executions that
     were put there, and records the requests. It injects the faults of real networks and servers, see
@@ -99,7 +99,7 @@ class LocalCodePipeline:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment variables that make any AWS client in any process use it. An empty one means none."""
+        """The environment variables that make any AWS client in any process use it. An empty value means unset."""
         return {
             "AWS_ENDPOINT_URL_CODEPIPELINE": self.endpoint_url,
             "AWS_REGION": self.region_name,
@@ -117,9 +117,9 @@ class LocalCodePipeline:
 
     def put_execution(self, execution: PipelineExecution) -> PipelineExecutionReference:
         """
-        Respond with *execution* from now on, in place of one with the same pipeline and id. Returns which it is.
+        Respond with *execution* from now on, in place of one with the same pipeline and id. Returns its reference.
 
-        Its pipeline exists from now on, too: other ids in it are executions that are not found.
+        Its pipeline then exists too: other ids in it are reported as executions that are not found.
         """
         return self.script_execution([execution])
 
@@ -133,14 +133,14 @@ class LocalCodePipeline:
         """
         Let an execution change from step to step while it is polled, in place of one with the same pipeline and id.
 
-        A step is an execution, a status such as ``"InProgress"``, or None while the execution is not found. One request
-        sees it, or all that come while it is `Shown`, and the last step lasts for ever. The first step begins now, by
-        the endpoint's time, and each other one when the one before it ends, whether or not anyone polls.
-        A request that gets another response (an error, one of `put_response`) does not count as a poll; one whose
+        A step is an execution, a status such as ``"InProgress"``, or None for "not found". It lasts for one request, or
+        for as long as `Shown` says; the last step lasts forever. The first step begins now, by the endpoint's time,
+        and each other step when the one before it ends. The time of a step passes whether or not anyone polls.
+        A request that gets another response (an error, or one from `put_response`) does not count as a poll; one whose
         response is damaged or delayed does.
 
-        *pipeline_name* and *pipeline_execution_id* replace those of the executions in *steps*. Returns which execution
-        it is. Raises ValueError when the steps are about several, and for a status that is not the service's.
+        *pipeline_name* and *pipeline_execution_id* replace those of the executions in *steps*. Returns the execution's
+        reference. Raises ValueError if the steps name several executions, or a status that the service does not have.
         """
         script = ExecutionScript(steps, pipeline_name, pipeline_execution_id, now=self._now())
         reference = script.reference
@@ -157,7 +157,7 @@ class LocalCodePipeline:
         times: int = 1,
     ) -> None:
         """
-        Respond to the next requests with exactly this, after the responses that were put there before.
+        Respond to the next requests with exactly this, after the responses that are already queued.
 
         A request with a wrong target or signature is refused as always, and does not use up a response.
         Date, Content-Length and Connection are added unless *headers* has them. A response with a Content-Length,
@@ -169,7 +169,7 @@ class LocalCodePipeline:
 
     def put_error(self, code: str, message: str = "", *, status_code: int | None = None, times: int = 1) -> None:
         """
-        Refuse the next requests with the error *code*, after the responses that were put there before.
+        Refuse the next requests with the error *code*, after the responses that are already queued.
 
         With *status_code* None, the HTTP status is the one that the service sends with *code*. Raises ValueError for
         one that is not an error, below 400 or above 599.
@@ -180,11 +180,11 @@ class LocalCodePipeline:
 
     def inject(self, fault: Fault, *, times: int | None = 1) -> None:
         """
-        Let *fault* happen to the next requests, after those that already have one.
+        Inject *fault* into the next requests, after those that already have a fault.
 
-        With *times* None it happens from now on to every request that has no other fault.
+        With *times* None, it applies from now on to every request that has no other fault.
         A fault stands for the network and for servers in front of the service, so it also happens to a wrong request.
-        A fault that damages or delays a response applies to the one that the request would have got, and uses it up.
+        A fault that damages or delays a response uses up the response that the request would have got.
         """
         checked = _check_fault(fault)
         if times is None:
@@ -199,8 +199,8 @@ class LocalCodePipeline:
         """
         Call *rule* to choose the fault of a request, or None for no fault.
 
-        From now on it is called for each request that has no injected fault, and for which earlier rules returned None:
-        by one thread at a time, in the order of `number`. Other requests wait for it. See `faults.at_random`.
+        From now on it is called for each request that has no injected fault, and for which earlier rules returned None,
+        by one thread at a time and in the order of `number`. Other requests wait for it. See `faults.at_random`.
         """
         with self._lock:
             self._rules.append(rule)
@@ -222,12 +222,12 @@ class LocalCodePipeline:
         self._server.accept_connections()
 
     def close_connections(self) -> None:
-        """Close every open connection (FIN), also in the middle of a response. On return the clients can see it."""
+        """Close every open connection (FIN), even in mid-response. On return, clients can detect the close."""
         self._server.close_connections()
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open now: each from its first request at the latest, until either side closes it."""
+        """How many connections are open. One counts from its first request, or earlier, until either side closes it."""
         return self._server.open
 
     @property
