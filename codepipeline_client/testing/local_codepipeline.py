@@ -222,7 +222,7 @@ class LocalCodePipeline:
         self._server.accept_connections()
 
     def close_connections(self) -> None:
-        """Close every open connection (FIN), even in mid-response. On return, clients can detect the close."""
+        """Close every open connection (FIN), even mid-response. On return, clients can detect the close."""
         self._server.close_connections()
 
     @property
