@@ -16,8 +16,8 @@ import trio
 
 from codepipeline_client._threads import ProcessLock, SharedFuture, new_queue, run_in_thread, wait
 from codepipeline_client.testing import LocalCodePipeline
-from tests.clients import KINDS
-from tests.endpoint import get, options_for
+from tests.clients import KINDS, opened
+from tests.endpoint import INPUT, options_for
 
 LIMIT = 10.0
 
@@ -167,7 +167,8 @@ def test_no_thread_is_started_under_a_lock(
         monkeypatch.setattr(f"codepipeline_client.{module}.RLock", new_lock)
     monkeypatch.setattr(threading.Thread, "start", recorded)
     url = service.endpoint_url.replace("127.0.0.1", "localhost")
-    get(kind, **options_for(service, endpoint_url=url, credentials=lambda: service.credentials))
+    with opened(kind, **options_for(service, endpoint_url=url, credentials=lambda: service.credentials)) as client:
+        client.get_pipeline_execution(**INPUT)
     ours = [is_locked for name, is_locked in started if name.startswith("codepipeline_client")]
     assert len(ours) >= 2, "the lookup and the credentials"
     assert len(locks) >= 2
