@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class InsecureEndpointWarning(UserWarning):
-    """Requests go to another machine as plain http: anyone on the way can read them, and alter the responses."""
+    """Requests go to another machine as plain http: others on the network can read them and change the responses."""
 
 
 class CodePipelineError(Exception):
@@ -106,7 +106,7 @@ class ResponseDecodeError(CodePipelineError):
     http_status_code: int
     """The response's HTTP status."""
     request_id: str | None
-    """The service's id for the request. None when the response had none: it may not be the service's."""
+    """The service's id for the request. None if the response had none, since another server may have sent it."""
 
     def __init__(self, message: str, *, http_status_code: int = 200, request_id: str | None = None) -> None:
         super().__init__(message)
@@ -116,13 +116,13 @@ class ResponseDecodeError(CodePipelineError):
 
 class ServiceError(CodePipelineError):
     """
-    The service refused or failed the call. A code that has no class of its own is raised as this class.
+    The service returned an error. Codes without their own class raise this class.
 
     https://docs.aws.amazon.com/codepipeline/latest/APIReference/CommonErrors.html
     """
 
     code: str
-    """The error code as on the wire, such as ``PipelineNotFoundException``; the HTTP status when it gave none."""
+    """The error code as on the wire, such as ``PipelineNotFoundException``; the HTTP status if there was no code."""
     message: str
     """The service's message, with secrets that it quotes removed. Empty when it gave none."""
     http_status_code: int = 400
@@ -187,13 +187,13 @@ class IncompleteSignature(ServiceError):
 
 
 class InternalFailure(ServiceError):
-    """The service failed for an unknown reason of its own."""
+    """The service failed because of an unknown internal error."""
 
     http_status_code = 500
 
 
 class InternalServerError(ServiceError):
-    """The service failed for a reason of its own."""
+    """The service failed because of an internal error."""
 
     http_status_code = 500
 
@@ -203,7 +203,7 @@ class InvalidClientTokenId(ServiceError):
 
 
 class InvalidSignatureException(ServiceError):
-    """The signature does not match: a wrong secret key, a clock that is off, or a request altered on its way."""
+    """The signature does not match: a wrong secret key, a wrong clock, or a request that was changed on its way."""
 
 
 class MalformedHttpRequestException(ServiceError):
@@ -223,7 +223,7 @@ class OptInRequired(ServiceError):
 
 
 class RequestAbortedException(ServiceError):
-    """The request was aborted before there was a reply."""
+    """The request was aborted before a response was sent."""
 
 
 class RequestEntityTooLargeException(ServiceError):
@@ -249,7 +249,7 @@ class ServiceUnavailable(ServiceError):
 
 
 class SignatureDoesNotMatch(ServiceError):
-    """The signature does not match: a wrong secret key, or a request altered on its way."""
+    """The signature does not match: a wrong secret key, or a request that was changed on its way."""
 
 
 class ThrottlingException(ServiceError):
@@ -261,7 +261,7 @@ class TooManyRequestsException(ServiceError):
 
 
 class UnknownOperationException(ServiceError):
-    """The endpoint does not know the operation: it may not be CodePipeline's."""
+    """The endpoint does not know the operation: it may belong to another service."""
 
 
 class UnrecognizedClientException(ServiceError):
@@ -290,15 +290,15 @@ THROTTLING_CODES: Final = frozenset(
 
 class WaitTimeoutError(CodePipelineError, TimeoutError):
     """
-    The execution was not finished when the wait timed out. The execution itself goes on.
+    The execution was not finished when the wait timed out. It continues in AWS.
 
     A wait makes many calls: `polls` counts them, and `attempts` is 0.
     """
 
     execution: PipelineExecution | None
-    """The execution as it was last seen. None when no response came in time."""
+    """The execution as it was last seen. None if no poll returned it."""
     polls: int
-    """How many polls of this execution there were."""
+    """How many times this execution was polled."""
     seconds: float
     """How long the wait was."""
     failures: int
@@ -324,7 +324,7 @@ class PipelineExecutionOutcomeError(CodePipelineError):
     """The call succeeded, but the execution's status is not the one expected."""
 
     execution: PipelineExecution
-    """The execution, whole."""
+    """The execution."""
 
     def __init__(self, message: str, *, execution: PipelineExecution) -> None:
         super().__init__(message)
