@@ -27,9 +27,12 @@ from codepipeline_client import ConfigurationError
 from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from codepipeline_client._http.connection import Connection, wait_for_wake
+from codepipeline_client._http.response import ResponseParser
 from tests._http.peer import OK, Make, Peer, Script, Sender, Talk, polite, server_context, silent
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
 LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 58000\r\n\r\n" + b"a" * 58_000
 
 
@@ -46,23 +49,42 @@ def post(url: str) -> httpx.Request:
 # What is used again, and what is not
 
 
-def test_the_connection_used_last_is_used_next(sender: Sender) -> None:
-    first_may_end = Event()
+def waits_for(gate: Event) -> Script:
+    """Return a script that responds on the first connection once *gate* is set."""
 
     def script(talk: Talk) -> None:
         talk.read()
-        assert talk.number or first_may_end.wait(10)
+        assert talk.number or gate.wait(10)
         talk.write(OK)
         polite(talk)
 
-    with Peer(script) as peer, ThreadPoolExecutor(1) as threads:
+    return script
+
+
+def test_the_connection_used_last_is_used_next_and_the_others_grow_old(make: Make) -> None:
+    now, first_may_end = [0.0], Event()
+    sender = make(monotonic=lambda: now[0], idle_seconds=15.0)
+    with Peer(waits_for(first_may_end)) as peer, ThreadPoolExecutor(1) as threads:
         first = threads.submit(sender.ask, peer.url)
         assert peer.wait_requests(1)
         assert sender.ask(peer.url) == b"ok"
         first_may_end.set()
         assert first.result() == b"ok"
-        assert [sender.ask(peer.url), sender.ask(peer.url)] == [b"ok", b"ok"]
-    assert peer.requests == [0, 1, 0, 0]
+        for at in (0.0, 10.0, 20.0):
+            now[0] = at
+            assert sender.ask(peer.url) == b"ok"
+        assert peer.wait_closed(1)
+    assert peer.requests == [0, 1, 0, 0, 0]
+
+
+def test_calls_are_served_first_come_first_served() -> None:
+    async def main() -> None:
+        async with AsyncPooledTransport(TransportOptions(max_connections=1)) as transport:
+            await asyncio.gather(*(transport.handle_async_request(post(f"{peer.url}{n}")) for n in range(5)))
+
+    with Peer(polite) as peer:
+        asyncio.run(main())
+    assert [head.partition(b" HTTP")[0] for head in peer.heads] == [b"POST /%d" % n for n in range(5)]
 
 
 def responds(*responses: bytes) -> Script:
@@ -104,8 +126,10 @@ def ends_tls(talk: Talk) -> None:
         pytest.param(closes_after_one, [0, 1, 2], id="closed-while-idle"),
         pytest.param(breaks_on_the_second, [0, 0, 1, 1, 2], id="keep-alive-race"),
         pytest.param(responds(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")), [0, 1, 2], id="said-close"),
+        pytest.param(responds(OK.replace(b"1.1", b"1.0")), [0, 1, 2], id="http-1.0"),
         pytest.param(responds(OK + OK.replace(b"ok", b"no")), [0, 1, 2], id="a-second-response"),
         pytest.param(responds(OK + b"H"), [0, 1, 2], id="a-byte-too-many"),
+        pytest.param(responds(OK + SWITCH), [0, 1, 2], id="another-protocol"),
         pytest.param(responds(OK.replace(b"200", b"503")), [0, 1, 2], id="a-server-error"),
         pytest.param(ends_tls, [0, 1, 2], id="a-goodbye-of-tls"),
     ],
@@ -156,6 +180,31 @@ def test_a_response_that_was_not_requested_is_not_given_to_the_next_call(sender:
         assert sender.ask(peer.url) == b"ok"
         sender.close()
     assert peer.requests == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("response", "body"),
+    [
+        pytest.param(CHUNKED.replace(b"0\r\n", b"0\r\nX-Trailer: a\r\n"), b"ok", id="trailers"),
+        pytest.param(INTERIM * 3 + OK, b"ok", id="interim-responses"),
+        pytest.param(OK.replace(b"200", b"199") + OK, b"ok", id="interim-response-with-a-body"),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", b"", id="no-content"),
+        pytest.param(OK.replace(b"OK", b""), b"ok", id="no-reason"),
+    ],
+)
+def test_a_whole_response_leaves_its_connection_to_the_next_call(sender: Sender, response: bytes, body: bytes) -> None:
+    with Peer(responds(*[response] * 3)) as peer:
+        assert [sender.ask(peer.url) for _ in range(3)] == [body] * 3
+        sender.close()
+    assert peer.requests == [0, 0, 0]
+
+
+def test_nothing_of_an_interim_response_is_in_the_final_one(sender: Sender) -> None:
+    with Peer(responds(INTERIM + b"HTTP/1.1 418 Very Well\r\nA: 1\r\na: 2\r\nContent-Length: 0\r\n\r\n")) as peer:
+        response = sender.send(peer.url)
+        sender.close()
+    assert response.status_code == 418
+    assert response.headers.raw == [(b"A", b"1"), (b"a", b"2"), (b"Content-Length", b"0")]
 
 
 def test_a_connection_that_was_idle_too_long_is_not_used(make: Make) -> None:
@@ -228,31 +277,33 @@ def breaks_off(response: bytes) -> Script:
 
 
 @pytest.mark.parametrize(
-    ("script", "failure"),
+    ("script", "words"),
     [
-        pytest.param(breaks_off(b""), httpx.RemoteProtocolError, id="hangs-up"),
-        pytest.param(resets, (httpx.ReadError, httpx.RemoteProtocolError), id="resets"),  # TLS has one name for both
-        pytest.param(breaks_off(b"HTTP/1.1 200 OK\r\nContent-Le"), httpx.RemoteProtocolError, id="cut-in-the-head"),
-        pytest.param(breaks_off(OK[:-1]), httpx.RemoteProtocolError, id="cut-in-the-body"),
-        pytest.param(breaks_off(CHUNKED[:-10]), httpx.RemoteProtocolError, id="cut-in-a-chunk"),
-        pytest.param(breaks_off(CHUNKED[:-1]), httpx.RemoteProtocolError, id="cut-in-the-last-chunk"),
-        pytest.param(breaks_off(b"\0\xff garbage\r\n\r\n"), httpx.RemoteProtocolError, id="garbage"),
+        pytest.param(breaks_off(b""), "without sending a response", id="hangs-up"),
+        pytest.param(resets, "Connection reset|without sending|was closed", id="resets"),  # TLS has one name for both
+        pytest.param(breaks_off(b"HTTP/1.1 200 OK\r\nContent-Le"), "before the response headers", id="cut-in-the-head"),
+        pytest.param(breaks_off(OK[:-1]), "after 1 bytes of the body", id="cut-in-the-body"),
+        pytest.param(breaks_off(CHUNKED[:-8]), "after 1 bytes of the body", id="cut-in-a-chunk"),
+        pytest.param(breaks_off(CHUNKED[:-1]), "after 2 bytes of the body", id="cut-in-the-last-chunk"),
+        pytest.param(breaks_off(b"\0\xff garbage\r\n\r\n"), "HTTP", id="garbage"),
+        pytest.param(responds(OK.replace(b": 2", b": -2")), "Content-Length", id="negative-length"),
+        pytest.param(responds(OK.replace(b": 2", b": " + b"9" * 40)), "Content-Length", id="long-length"),
+        pytest.param(responds(CHUNKED.replace(b"2\r\nok", b"no")), "chunk size", id="chunk-size"),
+        pytest.param(responds(SWITCH), "HTTP 101", id="another-protocol"),
+        pytest.param(responds(INTERIM * 3_000), "100 KiB of response headers", id="interim-responses"),
+        pytest.param(responds(CHUNKED[:-2] + b"A: b\r\n" * 20_000), "100 KiB around the body", id="flood-of-trailers"),
     ],
 )
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_a_broken_response_is_a_failure_and_its_connection_is_closed(
-    make: Make,
-    script: Script,
-    failure: type[Exception] | tuple[type[Exception], ...],
-    secure: bool,
-    ca_file: str,
+    make: Make, script: Script, words: str, secure: bool, ca_file: str
 ) -> None:
-    def good_then_bad(talk: Talk) -> None:
+    def bad_then_good(talk: Talk) -> None:
         (polite if talk.number else script)(talk)
 
     sender = make(max_connections=1, verify=ca_file)
-    with Peer(good_then_bad, server_context() if secure else None) as peer:
-        with pytest.raises(failure):
+    with Peer(bad_then_good, server_context() if secure else None) as peer:
+        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError), match=words):
             sender.ask(peer.url)
         assert peer.wait_closed(1)
         assert sender.ask(peer.url) == b"ok"
@@ -273,6 +324,20 @@ def test_a_used_connection_that_breaks_within_the_response_is_a_failure(sender: 
         with pytest.raises(httpx.RemoteProtocolError):
             sender.ask(peer.url)
     assert peer.requests == [0, 0]
+
+
+def test_an_interrupt_in_the_parser_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ResponseParser, "on_header", lambda *_: sys.exit("interrupted"))
+    with Peer(polite) as peer, pytest.raises(SystemExit, match="interrupted"):
+        Sender(TransportOptions(), None).ask(peer.url)
+
+
+@pytest.mark.parametrize("value", ["a\r\nB: c", "a\nb", "a\rb", "a\0b"])
+def test_a_header_cannot_smuggle_in_another_one(value: str) -> None:
+    with pytest.raises(httpx.LocalProtocolError, match="a line break or a NUL"), Peer(polite) as peer:
+        request = httpx.Request("POST", peer.url, headers={"A": value}, content=b"ask")
+        PooledTransport(TransportOptions()).handle_request(request)
+    assert peer.requests == []
 
 
 def test_a_response_that_comes_before_the_request_was_sent_counts() -> None:
@@ -382,16 +447,8 @@ def test_a_silent_server_gets_a_request_once_over_an_idle_connection_too() -> No
 
 
 def test_a_free_connection_is_waited_for_no_longer_than_the_pool_timeout(make: Make) -> None:
-    sender = make(max_connections=1)
-    may_end = Event()
-
-    def script(talk: Talk) -> None:
-        talk.read()
-        assert may_end.wait(10)
-        talk.write(OK)
-        polite(talk)
-
-    with Peer(script) as peer, ThreadPoolExecutor(1) as threads:
+    sender, may_end = make(max_connections=1), Event()
+    with Peer(waits_for(may_end)) as peer, ThreadPoolExecutor(1) as threads:
         first = threads.submit(sender.ask, peer.url)
         assert peer.wait_requests(1)
         with pytest.raises(httpx.PoolTimeout):
@@ -410,14 +467,8 @@ def test_a_thread_that_waits_gets_the_connection_of_the_one_before(monkeypatch: 
         waits.set()
         wait_for_wake(*arguments)
 
-    def script(talk: Talk) -> None:
-        talk.read()
-        assert waits.wait(10)
-        talk.write(OK)
-        polite(talk)
-
     monkeypatch.setattr("codepipeline_client._http.transport.wait_for_wake", told)
-    with Peer(script) as peer, ThreadPoolExecutor(2) as threads:
+    with Peer(waits_for(waits)) as peer, ThreadPoolExecutor(2) as threads:
         assert [*threads.map(sender.ask, [peer.url] * 2)] == [b"ok"] * 2
         sender.close()
     assert peer.requests == [0, 0]
