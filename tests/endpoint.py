@@ -15,6 +15,7 @@ from codepipeline_client import (
 )
 from codepipeline_client.clock import SystemClock
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+from tests.loops import LOOPS
 
 EXECUTION: Final = make_pipeline_execution()
 """The execution that the endpoint of the fixture `service` has."""
@@ -45,35 +46,47 @@ def options_for(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
     }
 
 
+def get(kind: str, arguments: Mapping[str, Any] = INPUT, **options: Any) -> GetPipelineExecutionOutput:
+    """Make one call with a new client: a "sync" one, or one in the loop of that name."""
+    (outcome,) = call(LOOPS.get(kind), arguments=arguments, **options)
+    if isinstance(outcome, CodePipelineError):
+        raise outcome
+    return outcome
+
+
 def call(
     loop: Mapping[str, Any] | None,
     count: int = 1,
     *,
-    between: Callable[[], object] = lambda: None,
+    before: Callable[[], object] = lambda: None,
+    arguments: Mapping[str, Any] = INPUT,
     **options: Any,
 ) -> list[Outcome]:
-    """Make *count* calls with one client, one after the other: a sync one, or one in a *loop* of `LOOPS`."""
+    """Make calls with one client, one after the other, each after *before*: a sync one, or one in a *loop* of LOOPS."""
     outcomes: list[Outcome] = []
+
+    def sync() -> None:
+        with CodePipelineClient(**options) as client:
+            for _ in range(count):
+                before()
+                try:
+                    outcomes.append(client.get_pipeline_execution(**arguments))
+                except CodePipelineError as error:
+                    outcomes.append(error)
 
     async def main() -> None:
         async with AsyncCodePipelineClient(**options) as client:
             for _ in range(count):
+                before()
                 try:
-                    outcomes.append(await client.get_pipeline_execution(**INPUT))
+                    outcomes.append(await client.get_pipeline_execution(**arguments))
                 except CodePipelineError as error:
                     outcomes.append(error)
-                between()
 
-    if loop is not None:
+    if loop is None:
+        sync()
+    else:
         anyio.run(main, **loop)
-        return outcomes
-    with CodePipelineClient(**options) as client:
-        for _ in range(count):
-            try:
-                outcomes.append(client.get_pipeline_execution(**INPUT))
-            except CodePipelineError as error:
-                outcomes.append(error)
-            between()
     return outcomes
 
 

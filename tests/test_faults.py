@@ -120,7 +120,7 @@ def test_a_redirect_is_not_followed(call: Call, service: LocalCodePipeline) -> N
 
 
 def test_an_idle_connection_that_the_server_closed_is_replaced(call: Call, service: LocalCodePipeline) -> None:
-    outcomes = call(3, between=service.close_connections, **options_for(service))
+    outcomes = call(3, before=service.close_connections, **options_for(service))
     assert all(succeeded(outcome, attempts=1) for outcome in outcomes)
     assert service.accepted_connections == 3
 

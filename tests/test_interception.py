@@ -6,6 +6,7 @@ Which replaced methods are noticed is in tests/_http/test_interception.py.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +36,8 @@ from codepipeline_client import (
     RequestTimeoutError,
 )
 from codepipeline_client.testing import LocalCodePipeline, faults
-from tests.endpoint import EXECUTION, INPUT, options_for
+from tests.endpoint import EXECUTION, INPUT, call, get, options_for
+from tests.loops import LOOPS
 
 pytest_plugins = ("pytester",)
 
@@ -53,7 +55,6 @@ CANCELLED_CALLS: Final = int(os.environ.get("CANCELLED_CALLS", "400"))
 CONNECTIONS: Final = 8
 
 Ask: TypeAlias = Callable[..., GetPipelineExecutionOutput]
-
 unfinished = pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")
 """Trio tells of the generators of httpx and httpcore, which only they could close when a call is cut off."""
 
@@ -66,23 +67,8 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def ask(way: str) -> Ask:
-    """Make one call with a new client; *within* is what it is made in, once the client is there."""
-
-    def go(within: Callable[[], object] = lambda: None, **options: Any) -> GetPipelineExecutionOutput:
-        options = {**AWS, **options}
-        if way == "sync":
-            with CodePipelineClient(**options) as client:
-                within()
-                return client.get_pipeline_execution(**INPUT)
-
-        async def main() -> GetPipelineExecutionOutput:
-            async with AsyncCodePipelineClient(**options) as client:
-                within()
-                return await client.get_pipeline_execution(**INPUT)
-
-        return anyio.run(main, backend=way)
-
-    return go
+    """Make one call with a new client."""
+    return lambda **options: get(way, **{**AWS, **options})
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -112,50 +98,23 @@ def test_respx_sees_calls_in_its_context(ask: Ask) -> None:
         assert route.call_count == 1
 
 
-def test_respx_sees_calls_in_a_test_with_its_fixture(ask: Ask, respx_mock: respx.MockRouter) -> None:
-    respx_mock.post(URL).respond(json=BODY)
-    assert ask().pipeline_execution.status.is_successful
-
-
-def test_respx_sees_calls_of_a_client_that_was_made_before(ask: Ask) -> None:
-    """And of one that has made no call yet, so that no connection is there."""
+@pytest.mark.parametrize("mocked", [0, 1], ids=["before-its-first-call", "when-it-has-a-connection"])
+def test_respx_sees_calls_of_a_client_that_was_made_before(way: str, service: LocalCodePipeline, mocked: int) -> None:
+    """And the client goes back to its connections: it outlives many mocks, in a program whose tests share one."""
     router = respx.mock()
-    router.post(URL).respond(json=BODY)
-    try:
-        assert ask(within=router.start).pipeline_execution.status.is_successful
-    finally:
-        router.stop()
+    router.post(f"{service.endpoint_url}/").respond(json={"pipelineExecution": {"status": "Stopped"}})
+    numbers = itertools.count()
 
-
-def test_a_client_that_has_connections_is_seen_too_and_goes_back_to_them(way: str, service: LocalCodePipeline) -> None:
-    """A client outlives many mocks, in a program whose tests share one."""
-    mocked = {"pipelineExecution": {"status": "Stopped"}}
-
-    def begin() -> respx.MockRouter:
-        router = respx.mock()
-        router.post(f"{service.endpoint_url}/").respond(json=mocked)
-        router.start()
-        return router
-
-    def sync() -> list[str]:
-        with CodePipelineClient(**options_for(service)) as client:
-            seen = [client.get_pipeline_execution(**INPUT).pipeline_execution.status]
-            router = begin()
-            seen.append(client.get_pipeline_execution(**INPUT).pipeline_execution.status)
+    def begin_or_end() -> None:
+        number = next(numbers)
+        if number == mocked:
+            router.start()
+        elif number == mocked + 1:
             router.stop()
-            seen.append(client.get_pipeline_execution(**INPUT).pipeline_execution.status)
-        return [*map(str, seen)]
 
-    async def main() -> list[str]:
-        async with AsyncCodePipelineClient(**options_for(service)) as client:
-            seen = [(await client.get_pipeline_execution(**INPUT)).pipeline_execution.status]
-            router = begin()
-            seen.append((await client.get_pipeline_execution(**INPUT)).pipeline_execution.status)
-            router.stop()
-            seen.append((await client.get_pipeline_execution(**INPUT)).pipeline_execution.status)
-        return [*map(str, seen)]
-
-    assert (sync() if way == "sync" else anyio.run(main, backend=way)) == ["Succeeded", "Stopped", "Succeeded"]
+    outcomes = call(LOOPS.get(way), 3, before=begin_or_end, **options_for(service))
+    seen = [str(each.pipeline_execution.status) for each in outcomes if isinstance(each, GetPipelineExecutionOutput)]
+    assert seen == ["Stopped" if number == mocked else "Succeeded" for number in range(3)]
     assert len(service.requests) == 2
 
 

@@ -218,7 +218,7 @@ def test_a_refused_connection_is_told_from_a_slow_one_by_httpxs_own(httpx_ask: A
 
 def test_a_connection_that_the_server_closed_costs_an_attempt_at_most(ask: Ask, service: LocalCodePipeline) -> None:
     """Over the client's own connections it costs none."""
-    outcomes = ask(3, between=service.close_connections, **options_for(service))
+    outcomes = ask(3, before=service.close_connections, **options_for(service))
     assert all(isinstance(outcome, GetPipelineExecutionOutput) for outcome in outcomes)
 
 
