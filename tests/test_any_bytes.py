@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import json
 import os
-import socketserver
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
-from threading import Thread
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,11 +30,11 @@ from codepipeline_client import (
     ConnectionFailedError,
     GetPipelineExecutionOutput,
 )
+from tests._http.peer import Peer, Talk
 from tests.fuzz.seeds import mutations, seeds
 from tests.fuzz.target import CREDENTIALS, EXECUTION, GOOD, GOOD_BODY, ID, NAME, Outcome, describe, get
 
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "150"))
-OK: Final = b"HTTP/1.1 200 OK\r\n"
 
 
 @frozen(kw_only=True)
@@ -50,92 +48,62 @@ class Response:
 NEXT: Final = Response(pieces=(GOOD,), closes=False)
 
 
-class Server(socketserver.ThreadingTCPServer):
-    """Responds to each request with what it was told to, whatever that is."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.response = NEXT
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+Read = Callable[[Response], Outcome]
+"""Returns what all three clients make of a response."""
 
 
-class Handler(socketserver.StreamRequestHandler):
-    """One connection."""
+@pytest.fixture(scope="module")
+def read() -> Iterator[Read]:
+    """Have three clients, each with one connection at most, which is kept for as long as the responses allow."""
+    response = NEXT
+    reports: list[AttemptReport] = []
 
-    disable_nagle_algorithm = True
-    timeout = 10
+    def respond(talk: Talk) -> None:
+        while True:
+            talk.read(b"}")
+            talk.peer.heads.clear()  # or a long run would keep them all
+            talk.peer.requests.clear()
+            now = response
+            for piece in now.pieces:
+                talk.write(piece)
+            if now.closes:
+                break
 
-    def handle(self) -> None:
-        assert isinstance(self.server, Server)
-        with suppress(OSError):  # the client may hang up, and then has what it wanted
-            while self._has_request():
-                response = self.server.response
-                for piece in response.pieces:
-                    self.connection.sendall(piece)
-                if response.closes:
-                    break
-
-    def _has_request(self) -> bool:
-        content = b""
-        while not content.endswith(b"}"):
-            piece = self.connection.recv(65536)
-            if not piece:
-                return False
-            content += piece
-        return True
-
-
-class Readers:
-    """Three clients, each with one connection at most, which is kept for as long as the responses allow."""
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._server = stack.enter_context(Server())
-            Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-            stack.callback(self._server.shutdown)
-            self._reports: list[AttemptReport] = []
-            options: dict[str, Any] = {
-                "region_name": "eu-west-1",
-                "endpoint_url": self._server.url,
-                "credentials": CREDENTIALS,
-                "retry_mode": "off",
-                "timeout": 10.0,
-                "max_connections": 1,
-                "on_attempt": self._reports.append,
-            }
-            self._calls: list[Callable[[], Outcome]] = [
-                partial(get, stack.enter_context(CodePipelineClient(**options)))
-            ]
-            for library in ("asyncio", "trio"):
-                portal = stack.enter_context(start_blocking_portal(library))
-                client = AsyncCodePipelineClient(**options)
-                stack.callback(portal.call, client.aclose)
-                self._calls.append(in_loop(portal, client))
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def read(self, response: Response) -> Outcome:
-        """Return what all three make of *response*. The next call of each ends well in any case."""
+    def read(odd: Response) -> Outcome:
+        nonlocal response
         outcomes: list[Outcome] = []
-        for call in self._calls:
-            self._reports.clear()
-            self._server.response = response
+        for call in calls:
+            reports.clear()
+            response = odd
             outcomes.append(call())
-            assert len(self._reports) == 1
-            self._server.response = NEXT
+            assert len(reports) == 1
+            response = NEXT  # which ends well in any case
             is_read_right(call())
         texts = {describe(outcome) for outcome in outcomes}
         assert len(texts) == 1, texts
         return outcomes[0]
+
+    with (
+        Peer(respond) as peer,
+        start_blocking_portal("asyncio") as one,
+        start_blocking_portal("trio") as two,
+        ExitStack() as stack,
+    ):
+        options: dict[str, Any] = {
+            "region_name": "eu-west-1",
+            "endpoint_url": peer.url,
+            "credentials": CREDENTIALS,
+            "retry_mode": "off",
+            "timeout": 10.0,
+            "max_connections": 1,
+            "on_attempt": reports.append,
+        }
+        calls: list[Callable[[], Outcome]] = [partial(get, stack.enter_context(CodePipelineClient(**options)))]
+        for portal in (one, two):
+            client = AsyncCodePipelineClient(**options)
+            stack.callback(portal.call, client.aclose)
+            calls.append(partial(portal.call, get_async, client))
+        yield read
 
 
 async def get_async(client: AsyncCodePipelineClient) -> Outcome:
@@ -145,20 +113,15 @@ async def get_async(client: AsyncCodePipelineClient) -> Outcome:
         return error
 
 
-def in_loop(portal: BlockingPortal, client: AsyncCodePipelineClient) -> Callable[[], Outcome]:
-    return lambda: portal.call(get_async, client)
-
-
 def is_read_right(outcome: Outcome) -> None:
     assert isinstance(outcome, GetPipelineExecutionOutput), outcome
     assert outcome.raw == {"pipelineExecution": EXECUTION}
 
 
-def test_any_bytes_end_in_a_typed_outcome() -> None:
+def test_any_bytes_end_in_a_typed_outcome(read: Read) -> None:
     """Real responses and odd ones, cut, stretched and altered."""
-    with Readers() as readers:
-        for data in mutations(list(seeds()), count=EXAMPLES, seed=2):
-            readers.read(Response(pieces=(data[1:],)))
+    for data in mutations(list(seeds()), count=EXAMPLES, seed=2):
+        read(Response(pieces=(data[1:],)))
     print(f"{EXAMPLES} responses, each read by three clients")
 
 
@@ -203,16 +166,11 @@ def odd(draw: st.DrawFn) -> Response:
     return Response(pieces=tuple(pieces), closes=framing == "end" or draw(st.booleans()))
 
 
-def test_an_odd_but_legal_response_is_read_right() -> None:
+@settings(max_examples=EXAMPLES, derandomize=True, database=None)
+@given(response=odd())
+def test_an_odd_but_legal_response_is_read_right(read: Read, response: Response) -> None:
     """Interim responses, other framings, cases and blanks, in pieces, followed by more than one response."""
-    with Readers() as readers:
-
-        @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
-        @given(odd())
-        def holds(response: Response) -> None:
-            is_read_right(readers.read(response))
-
-        holds()
+    is_read_right(read(response))
 
 
 CHUNKED: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (
@@ -230,7 +188,6 @@ CHUNKED: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b
         pytest.param(CHUNKED.replace(b"OK\r\n", b"OK\r\nContent-Length: 5\r\n"), id="two-framings"),
     ],
 )
-def test_what_might_be_read_in_two_ways_is_refused(content: bytes) -> None:
+def test_what_might_be_read_in_two_ways_is_refused(read: Read, content: bytes) -> None:
     """Some servers and proxies would take it, and not all in the same way."""
-    with Readers() as readers:
-        assert isinstance(readers.read(Response(pieces=(content,))), ConnectionFailedError)
+    assert isinstance(read(Response(pieces=(content,))), ConnectionFailedError)

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from threading import Condition, Event, Thread
 from typing import Any, Final, Self
@@ -86,13 +86,13 @@ class Peer:
         self.changed = Condition()
         self.end = Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=200)
-        self._lines: list[socket.socket] = []
-        self._threads = [Thread(target=self._accept)]
+        self._lines: set[socket.socket] = set()
+        self._thread = Thread(target=self._accept)
         self.port: Final[int] = self._listener.getsockname()[1]
         self.url: Final = f"{'http' if context is None else 'https'}://localhost:{self.port}/"
 
     def __enter__(self) -> Self:
-        self._threads[0].start()
+        self._thread.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -100,12 +100,11 @@ class Peer:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._threads[0].join()
-        for line in self._lines:
+        self._thread.join()
+        for line in [*self._lines]:
             with suppress(OSError):
                 socket.socket.shutdown(line, socket.SHUT_RDWR)
-        for thread in self._threads[1:]:
-            thread.join()
+        assert self.wait_closed(self.connections)
 
     def wait_closed(self, count: int) -> bool:
         """Wait until so many connections are over."""
@@ -121,20 +120,21 @@ class Peer:
         with suppress(OSError):
             while True:
                 line, _ = self._listener.accept()
-                self._lines.append(line)
+                self._lines.add(line)
                 thread = Thread(target=self._serve, args=(line, self.connections))
                 self.connections += 1
-                self._threads.append(thread)
                 thread.start()
 
     def _serve(self, line: socket.socket, number: int) -> None:
-        with line, suppress(End, OSError):
-            if self.context is not None:
-                line = self.context.wrap_socket(line, server_side=True)
-                self._lines.append(line)
+        with suppress(End, OSError), ExitStack() as stack:
+            stack.callback(self._lines.discard, line)
+            stack.enter_context(line)
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with line:
-                self.script(Talk(self, number, line))
+            if self.context is not None:
+                line = stack.enter_context(self.context.wrap_socket(line, server_side=True))
+                stack.callback(self._lines.discard, line)
+                self._lines.add(line)
+            self.script(Talk(self, number, line))
         with self.changed:
             self.closed += 1
             self.changed.notify_all()
