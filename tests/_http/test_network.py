@@ -10,24 +10,18 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from codepipeline_client import ConfigurationError, ConnectionFailedError
 from codepipeline_client._call.failures import may_pass, translated
 from codepipeline_client._http import TransportOptions, network, transport
-from codepipeline_client._http.network import Addresses, Resolver, Route, look_up
-from codepipeline_client._threads import SharedFuture
+from codepipeline_client._http.network import Resolver
 from tests._http.peer import AUTHORITY, OK, Make, Peer, Talk, polite, server_context, tunnels
 
 # TLS
@@ -37,33 +31,6 @@ def trusting_context(_: Path) -> ssl.SSLContext:
     context = ssl.create_default_context()
     AUTHORITY.configure_trust(context)
     return context
-
-
-def lax_certificates() -> tuple[bytes, bytes]:
-    """Return the certificate of an authority that strict checks refuse, and one of a server, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    corp, server = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("corp", "localhost"))
-    dates = datetime.now(UTC) - timedelta(1), datetime.now(UTC) + timedelta(1)
-    constraints, names = x509.BasicConstraints(ca=True, path_length=None), [x509.DNSName("localhost")]
-    root = x509.CertificateBuilder(corp, corp, key.public_key(), 1, *dates).add_extension(constraints, critical=False)
-    leaf = x509.CertificateBuilder(corp, server, key.public_key(), 2, *dates)
-    leaf = leaf.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    signed = [each.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM) for each in (root, leaf)]
-    return signed[0], key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + signed[1]
-
-
-def test_a_certificate_that_only_strict_checks_refuse_is_not_blamed_on_verify(make: Make, tmp_path: Path) -> None:
-    """As Python's own contexts make them since 3.13."""
-    root, chain = lax_certificates()
-    (tmp_path / "chain.pem").write_bytes(chain)
-    context, serving = ssl.create_default_context(cadata=root.decode()), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
-    serving.load_cert_chain(tmp_path / "chain.pem")
-    with Peer(polite, serving) as peer, pytest.raises(httpx.ConnectError) as caught:
-        make(verify=context).ask(peer.url)
-    said = str(translated(caught.value, "localhost", None))
-    assert "give verify an ssl.SSLContext without ssl.VERIFY_X509_STRICT" in said
-    assert "pass the CA file" not in said
 
 
 def certifi(_: Path) -> bool:
@@ -209,10 +176,14 @@ def test_a_handshake_that_breaks_off_may_pass(make: Make, beginning: bytes) -> N
 # Proxies
 
 
-def test_a_proxy_gets_the_whole_address_and_the_password_of_its_own(make: Make) -> None:
-    with Peer(polite) as proxy:
-        url = proxy.url.replace("//", "//me:p%40ss@")
-        assert make(proxy=url).ask("http://codepipeline.test/a?b") == b"ok"
+@pytest.mark.parametrize("tls_to_proxy", [False, True], ids=["http-proxy", "https-proxy"])
+def test_a_proxy_gets_the_whole_address_and_the_password_of_its_own(
+    make: Make, ca_file: str, tls_to_proxy: bool
+) -> None:
+    with Peer(polite, server_context() if tls_to_proxy else None) as proxy:
+        sender = make(verify=ca_file, proxy=proxy.url.replace("//", "//me:p%40ss@"))
+        assert sender.ask("http://codepipeline.test/a?b") == b"ok"
+        sender.close()
     (request,) = proxy.heads
     assert request.startswith(b"POST http://codepipeline.test/a?b HTTP/1.1\r\nHost: codepipeline.test\r\n")
     assert b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(b"me:p@ss") in request
@@ -230,14 +201,6 @@ def test_tls_goes_through_a_proxy_in_a_tunnel_that_is_kept(make: Make, ca_file: 
     assert peer.requests == [0, 0, 0]
 
 
-def test_a_proxy_that_speaks_tls_gets_plain_requests_too(make: Make, ca_file: str) -> None:
-    with Peer(polite, server_context()) as proxy:
-        sender = make(verify=ca_file, proxy=proxy.url)
-        assert sender.ask("http://codepipeline.test") == b"ok"
-        sender.close()
-    assert proxy.heads[0].startswith(b"POST http://codepipeline.test/ HTTP/1.1\r\n")
-
-
 def test_a_tunnel_that_is_no_good_is_replaced(make: Make, ca_file: str) -> None:
     def breaks_on_the_second(talk: Talk) -> None:
         talk.read()
@@ -249,12 +212,6 @@ def test_a_tunnel_that_is_no_good_is_replaced(make: Make, ca_file: str) -> None:
         assert [sender.ask(peer.url) for _ in range(2)] == [b"ok"] * 2
         sender.close()
     assert peer.requests == [0, 0, 1]
-
-
-def test_a_tunnel_is_asked_for_by_host_and_port() -> None:
-    route = Route(httpx.URL("https://[::1]:8443/"), httpx.Proxy("http://proxy.test"))
-    assert route.peer == ("proxy.test", 80)
-    assert route.encode_connect() == b"CONNECT [::1]:8443 HTTP/1.1\r\nHost: [::1]:8443\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -277,7 +234,8 @@ def test_a_proxy_that_opens_no_tunnel_is_told_without_its_words(make: Make, repl
             talk.line.recv(1)  # waits for a command of its own protocol
 
     with Peer(script) as proxy, pytest.raises(httpx.ProxyError) as caught:
-        make(proxy=proxy.url).ask("https://far.test/")
+        make(proxy=proxy.url).ask("https://[::1]:8443/")
+    assert proxy.heads[0].startswith(b"CONNECT [::1]:8443 HTTP/1.1\r\nHost: [::1]:8443\r\n")
     assert re.search(words, str(caught.value))
     assert "hunter2" not in str(caught.value)
 
@@ -308,8 +266,6 @@ def test_a_refused_connection_is_told_in_the_systems_words(make: Make) -> None:
 def resolve_to(patch: pytest.MonkeyPatch, *hosts: str) -> None:
     """Have a lookup of any host find these addresses."""
 
-    original = socket.getaddrinfo
-
     def look_up(host: Any, port: int, **options: Any) -> list[Any]:
         if host != b"localhost":
             return original(host, port, **options)
@@ -318,28 +274,33 @@ def resolve_to(patch: pytest.MonkeyPatch, *hosts: str) -> None:
         families = [socket.AF_INET6 if ":" in host else socket.AF_INET for host in hosts]
         return [(family, socket.SOCK_STREAM, 6, "", (host, port)) for family, host in zip(families, hosts, strict=True)]
 
+    original = socket.getaddrinfo
     patch.setattr(socket, "getaddrinfo", look_up)
 
 
-@pytest.mark.parametrize("dead", ["127.0.0.9", "::1"], ids=["refused", "no-listener-there"])
-def test_the_next_address_is_tried_when_one_is_dead(make: Make, dead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+class WithoutIPv6(socket.socket):
+    """As on a machine where that is switched off."""
+
+    def __init__(self, family: int = -1, *more: Any, **options: Any) -> None:
+        if family == socket.AF_INET6:
+            raise OSError("Address family not supported by protocol")
+        super().__init__(family, *more, **options)
+
+
+@pytest.mark.parametrize(
+    ("dead", "kind"),
+    [
+        pytest.param("127.0.0.9", socket.socket, id="refused"),
+        pytest.param("::1", socket.socket, id="no-listener-there"),
+        pytest.param("::1", WithoutIPv6, id="family-switched-off"),
+    ],
+)
+def test_the_next_address_is_tried_when_one_is_dead(
+    make: Make, dead: str, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
     resolve_to(monkeypatch, dead, "127.0.0.1")
     with Peer(polite) as peer:
-        assert make().ask(peer.url) == b"ok"
-
-
-def test_an_address_of_a_family_that_is_switched_off_is_passed_over(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Switched(socket.socket):
-        def __init__(self, family: int = -1, *more: Any, **options: Any) -> None:
-            if family == socket.AF_INET6:
-                raise OSError("Address family not supported by protocol")
-            super().__init__(family, *more, **options)
-
-    resolve_to(monkeypatch, "::1", "127.0.0.1")
-    monkeypatch.setattr(socket, "socket", Switched)
-    with Peer(polite) as peer:
+        monkeypatch.setattr(socket, "socket", kind)
         assert make().ask(peer.url) == b"ok"
 
 
@@ -361,24 +322,16 @@ def test_an_address_that_does_not_respond_leaves_time_for_the_others(
 # Lookups
 
 
-class FakeTime:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Lookups:
     """Counts lookups, and ends each when it is told to."""
 
     def __init__(self) -> None:
         self.gates: list[Event] = []
 
-    def end(self, number: int) -> None:
-        """End a lookup as soon as it has begun."""
-        while len(self.gates) <= number:
+    def wait(self, count: int) -> None:
+        """Wait until so many have begun."""
+        while len(self.gates) < count:
             time.sleep(0.001)
-        self.gates[number].set()
 
     def __call__(self, host: bytes, port: int, **options: int) -> list[tuple[int, int, int, str, tuple[str, int]]]:
         if options["flags"]:
@@ -398,89 +351,40 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lookups]:
         gate.set()
 
 
-def begun(resolver: Resolver, lookups: Lookups) -> SharedFuture[Addresses]:
-    count = len(lookups.gates)
-    found = resolver.find("far.test", 443)
-    while len(lookups.gates) == count:
-        pass  # its thread is about to begin
-    return found
-
-
-@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
-def test_an_address_needs_no_lookup(host: str, family: int) -> None:
-    found = Resolver(TransportOptions()).find(host, 443)
-    assert found.done()
-    assert found.outcome() == [(family, (host, 443))]
-
-
-def test_a_host_is_looked_up_once_for_all_that_need_it_at_the_same_time(lookups: Lookups) -> None:
-    resolver = Resolver(TransportOptions())
-    first = begun(resolver, lookups)
-    assert resolver.find("far.test", 443) is first
-    lookups.gates[0].set()
-    assert first.result(10) == [(socket.AF_INET, ("127.0.0.1", 443))]
-    assert begun(resolver, lookups) is not first
-
-
 def test_a_lookup_that_is_stuck_is_replaced_ever_more_rarely(lookups: Lookups) -> None:
-    clock = FakeTime()
-    resolver = Resolver(TransportOptions(), clock)
-    stuck = begun(resolver, lookups)
-    for last_moment, next_moment in ((4.9, 5.0), (14.9, 15.0), (34.9, 35.0)):
-        clock.now = last_moment
-        assert resolver.find("far.test", 443) is stuck
-        clock.now = next_moment
-        another = begun(resolver, lookups)
-        assert another is not stuck
-        stuck = another
-    assert len(lookups.gates) == 4
+    now, seen = [0.0], list[object]()
+    resolver = Resolver(TransportOptions(), lambda: now[0])
+    for now[0] in (0.0, 4.9, 5.0, 14.9, 15.0, 34.9, 35.0):
+        seen.append(resolver.find("far.test", 443))
+    lookups.wait(4)
+    assert [seen.index(each) for each in seen] == [0, 0, 2, 2, 4, 4, 6]
 
 
 def test_a_lookup_that_hangs_does_not_hold_up_later_calls(
     make: Make, lookups: Lookups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first one never ends. The calls that gave up on it have left nothing behind."""
-    monkeypatch.setattr(network, "_STUCK_AFTER", 0.1)
-    hung, shared = list[SharedFuture[Any]](), Resolver.find
-
-    def find(resolver: Resolver, host: str, port: int) -> Addresses | SharedFuture[Addresses]:
-        found = shared(resolver, host, port)
-        assert isinstance(found, SharedFuture)
-        hung.append(found)
-        return found
-
-    monkeypatch.setattr(Resolver, "find", find)
+    """The first one never ends. Until it counts as stuck, it is shared."""
+    monkeypatch.setattr(network, "_STUCK_AFTER", 0.4)
     sender = make()
-    with Peer(polite) as peer:
+    with Peer(polite) as peer, ThreadPoolExecutor(1) as threads:
         for _ in range(3):
             with pytest.raises(httpx.ConnectTimeout):
                 sender.ask(peer.url, connect=0.02)
-        assert [*map(id, hung)] == [id(hung[0])] * 3
-        time.sleep(0.1)  # from now on the lookup counts as stuck
-        Thread(target=lookups.end, args=[1]).start()
-        assert sender.ask(peer.url) == b"ok"
-    assert not hung[0].done()
-    assert not hung[0].wakers
+        assert len(lookups.gates) == 1
+        time.sleep(0.4)
+        last = threads.submit(sender.ask, peer.url)
+        lookups.wait(2)
+        lookups.gates[1].set()
+        assert last.result() == b"ok"
 
 
 def test_closing_ends_a_wait_for_a_lookup(make: Make, lookups: Lookups) -> None:
-    sender, failures = make(), list[Exception]()
-
-    def ask() -> None:
-        try:
-            sender.ask("http://far.test/")
-        except httpx.ReadError as error:
-            failures.append(error)
-
-    threads = [Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    while not lookups.gates:
-        pass  # the lookup is about to begin
-    sender.close()
-    for thread in threads:
-        thread.join(10)
-    assert [str(failure) for failure in failures] == ["the client was closed"] * 2
+    sender = make()
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(sender.ask, "http://far.test/") for _ in range(2)]
+        lookups.wait(1)
+        sender.close()
+        assert [str(call.exception(10)) for call in calls] == ["the client was closed"] * 2
 
 
 def test_without_a_thread_a_lookup_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,9 +408,3 @@ def test_a_host_without_an_address_is_an_unknown_host(make: Make, monkeypatch: p
     assert not may_pass(caught.value)
     with pytest.raises(httpx.ConnectError):
         make(proxy="socks5://far.test:1080").ask("http://elsewhere.test/")
-
-
-@pytest.mark.parametrize("host", ["a" * 70 + ".test", "x..y"])
-def test_what_cannot_be_a_host_is_an_unknown_host(host: str) -> None:
-    with pytest.raises(socket.gaierror):
-        look_up(host, 443)

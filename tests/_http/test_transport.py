@@ -334,9 +334,10 @@ def test_an_interrupt_in_the_parser_is_not_lost(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("value", ["a\r\nB: c", "a\nb", "a\rb", "a\0b"])
 def test_a_header_cannot_smuggle_in_another_one(value: str) -> None:
-    with pytest.raises(httpx.LocalProtocolError, match="a line break or a NUL"), Peer(polite) as peer:
+    with Peer(polite) as peer:
         request = httpx.Request("POST", peer.url, headers={"A": value}, content=b"ask")
-        PooledTransport(TransportOptions()).handle_request(request)
+        with pytest.raises(httpx.LocalProtocolError, match="a line break or a NUL"):
+            PooledTransport(TransportOptions()).handle_request(request)
     assert peer.requests == []
 
 
