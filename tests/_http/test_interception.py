@@ -8,8 +8,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import FunctionType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from unittest import mock
 
 import httpcore
@@ -21,20 +20,15 @@ from codepipeline_client._http.response import MAX_BODY
 from tests._http.peer import Make
 
 SENDERS: Final = [
-    *(
-        pytest.param(False, kind, "handle_request", id=kind.__name__)
-        for kind in (httpx.HTTPTransport, httpcore.ConnectionPool, httpcore.HTTPConnection, httpcore.HTTPProxy)
-    ),
-    *(
-        pytest.param(True, kind, "handle_async_request", id=kind.__name__)
-        for kind in (
-            httpx.AsyncHTTPTransport,
-            httpcore.AsyncConnectionPool,
-            httpcore.AsyncHTTPConnection,
-            httpcore.AsyncHTTPProxy,
-        )
-    ),
+    *(httpx.HTTPTransport, httpcore.ConnectionPool, httpcore.HTTPConnection, httpcore.HTTPProxy),
+    *(httpx.AsyncHTTPTransport, httpcore.AsyncConnectionPool, httpcore.AsyncHTTPConnection, httpcore.AsyncHTTPProxy),
 ]
+
+
+def sends(kind: type) -> tuple[bool, str]:
+    """Return whether a class sends for tasks, and by which method."""
+    is_async = kind.__name__.startswith("Async")
+    return is_async, "handle_async_request" if is_async else "handle_request"
 
 
 def wrapped_by_functools(method: Callable[..., Any]) -> object:
@@ -57,25 +51,16 @@ class Pretender:
         return getattr(object.__getattribute__(self, "_method"), name)
 
 
-def test_a_pretender_passes_for_a_function() -> None:
-    assert isinstance(Pretender(httpx.HTTPTransport.handle_request), FunctionType)
-
-
-def replaced_by_a_mock(method: Callable[..., Any]) -> object:
-    return mock.create_autospec(method)
-
-
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 def test_httpx_as_it_comes_is_not_intercepted(is_async: bool) -> None:
     assert not is_intercepted(is_async=is_async)
 
 
-@pytest.mark.parametrize("replace", [wrapped_by_functools, Pretender, replaced_by_a_mock])
-@pytest.mark.parametrize(("is_async", "kind", "name"), SENDERS)
-def test_a_method_that_was_replaced_is_noticed_until_it_is_put_back(
-    is_async: bool, kind: type, name: str, replace: Callable[..., object]
-) -> None:
+@pytest.mark.parametrize("replace", [wrapped_by_functools, Pretender, mock.create_autospec])
+@pytest.mark.parametrize("kind", SENDERS)
+def test_a_method_that_was_replaced_is_noticed_until_it_is_put_back(kind: type, replace: Callable[..., object]) -> None:
     """In the calls that it is for: a tool that replaces the methods of threads leaves tasks alone."""
+    is_async, name = sends(kind)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kind, name, replace(getattr(kind, name)))
         assert is_intercepted(is_async=is_async)
@@ -83,19 +68,14 @@ def test_a_method_that_was_replaced_is_noticed_until_it_is_put_back(
     assert not is_intercepted(is_async=is_async)
 
 
-@pytest.mark.parametrize(("is_async", "kind", "name"), SENDERS)
-def test_a_class_that_was_replaced_is_noticed(
-    is_async: bool, kind: type, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By a subclass, or by a mock."""
+@pytest.mark.parametrize("kind", SENDERS)
+def test_a_class_that_was_replaced_is_noticed(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a mock, or by a subclass."""
+    is_async, name = sends(kind)
     library = importlib.import_module(kind.__module__.partition(".")[0])
-    monkeypatch.setattr(library, kind.__name__, mock.create_autospec(kind))
-    assert is_intercepted(is_async=is_async)
-
-    def send(self: object, request: object) -> None: ...
-
-    monkeypatch.setattr(library, kind.__name__, type(kind.__name__, (kind,), {name: send}))
-    assert is_intercepted(is_async=is_async)
+    for replacement in (mock.create_autospec(kind), type(kind.__name__, (kind,), {name: lambda *_: None})):
+        monkeypatch.setattr(library, kind.__name__, replacement)
+        assert is_intercepted(is_async=is_async)
 
 
 def test_asking_loads_neither_httpcore_nor_any_tool() -> None:
@@ -112,35 +92,6 @@ print("httpcore" in sys.modules)
 
 # What a stand-in gives is read as any other response
 
-Respond: TypeAlias = Callable[[], httpx.Response]
-
-
-@pytest.fixture
-def responses(make: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[[Respond], list[httpx.Response]]:
-    """Return the responses to two requests over one transport."""
-
-    def go(respond: Respond) -> list[httpx.Response]:
-        def handle(_: object, request: httpx.Request) -> httpx.Response:
-            return respond()
-
-        async def handle_async(_: object, request: httpx.Request) -> httpx.Response:
-            return respond()
-
-        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle)
-        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
-        sender = make(max_connections=1)
-        return [sender.send("http://a.example") for _ in range(2)]
-
-    return go
-
-
-def test_status_headers_and_body_arrive_whole(responses: Callable[[Respond], list[httpx.Response]]) -> None:
-    headers = [("X-One", "a"), ("X-One", "b")]
-    for response in responses(lambda: httpx.Response(418, headers=headers, content=b"tea")):
-        assert response.status_code == 418
-        assert response.headers.get_list("x-one") == ["a", "b"]
-        assert response.read() == b"tea"
-
 
 class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A body without an end, in pieces of 64 KiB."""
@@ -153,6 +104,21 @@ class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield bytes(65536)
 
 
-def test_a_body_that_is_too_long_is_read_no_further(responses: Callable[[Respond], list[httpx.Response]]) -> None:
-    for response in responses(lambda: httpx.Response(200, stream=Endless())):
+def test_status_and_headers_arrive_whole_and_no_more_of_the_body_than_needed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = [("X-One", "a"), ("X-One", "b")]
+
+    def handle(*_: object) -> httpx.Response:
+        return httpx.Response(418, headers=headers, stream=Endless())
+
+    async def handle_async(*_: object) -> httpx.Response:
+        return handle()
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
+    sender = make(max_connections=1)
+    for _ in range(2):
+        response = sender.send("http://a.example")
+        assert (response.status_code, response.headers.get_list("x-one")) == (418, ["a", "b"])
         assert MAX_BODY < len(response.read()) <= MAX_BODY + 65536
