@@ -15,9 +15,9 @@ from typing import Any, Final
 import pytest
 
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import documents, environments, figures, stages, table
+from tests.benchmarks import environments, figures, stages, table
 from tests.benchmarks.environments import NEWER, OURS, ROOT
-from tests.benchmarks.runner import Calls, Runner, Samples, Start, open_runner
+from tests.benchmarks.runner import Job, Runner, Samples, open_runner
 from tests.benchmarks.stages import ALL, ASYNC, IN_FLIGHT, NEWER_IN_FLIGHT, SYNC
 
 linux_only: Final = pytest.mark.skipif(platform.system() != "Linux", reason="it reads /proc")
@@ -150,7 +150,7 @@ def test_documents_are_updated(samples: Samples, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     for page in ("README.md", "docs/cost.md"):
         shutil.copyfile(ROOT / page, tmp_path / page)
-    documents.write(tmp_path, "A machine.", [samples])
+    command.write_documents(tmp_path, "A machine.", [samples])
     page = (tmp_path / "docs" / "cost.md").read_text(encoding="utf-8")
     assert "<!-- measured: about -->\nA machine.\n<!-- end of about -->" in page
     assert ["signing one request, CPU, µs", "2.0", "-", "20.0 (10.00)", "-", "-"] in cells(page)
@@ -164,15 +164,12 @@ def test_documents_are_updated(samples: Samples, tmp_path: Path) -> None:
 
 def test_only_the_marked_parts_are_written_and_writing_again_changes_nothing() -> None:
     text = "before\n<!-- measured: x -->old<!-- end of x -->\nbehind\n"
-    once = documents.replace_parts(text, {"x": "new"})
+    once = command.replace_parts(text, {"x": "new"})
     assert once == "before\n<!-- measured: x -->\nnew\n<!-- end of x -->\nbehind\n"
-    assert documents.replace_parts(once, {"x": "new"}) == once
-
-
-def test_a_page_without_the_marks_is_refused() -> None:
-    for text in ("", "<!-- measured: x -->", "<!-- end of x -->"):
+    assert command.replace_parts(once, {"x": "new"}) == once
+    for without in ("", "<!-- measured: x -->", "<!-- end of x -->"):
         with pytest.raises(ValueError, match="no such part: <!-- measured: x"):
-            documents.replace_parts(text, {"x": "new"})
+            command.replace_parts(without, {"x": "new"})
 
 
 # The command
@@ -268,18 +265,18 @@ def test_each_client_is_measured_in_each_round(tmp_path: Path, monkeypatch: pyte
         python.chmod(0o755)
     (tmp_path / "home").mkdir()
     jobs = [
-        *(Calls(client=name, figure="sync", kind="sync", count=4) for name in (OURS, "httpx")),
-        *(Calls(client=name, figure="async", kind="async", count=4, in_flight=2) for name in (OURS, "httpx")),
-        Calls(client=OURS, figure="sign", kind="sign", count=1, every=2),
+        *(Job(client=name, figure="sync", kind="sync", count=4) for name in (OURS, "httpx")),
+        *(Job(client=name, figure="async", kind="async", count=4, in_flight=2) for name in (OURS, "httpx")),
+        Job(client=OURS, figure="sign", kind="sign", every=2),
         *(
-            Calls(client=OURS, figure=f"shares, {kind}", kind=kind, count=500, every=3, profile=True)
+            Job(client=OURS, figure=f"shares, {kind}", kind=kind, count=500, every=3, profile=True)
             for kind in ("sync", "async")
         ),
     ]
-    starts = [Start(client=name, figure="start") for name in (OURS, "httpx")]
-    starts.append(Start(client=OURS, figure="start, profile", has_profile=True))
+    starts = [Job(client=name, figure="start", kind="start") for name in (OURS, "httpx")]
+    starts.append(Job(client=OURS, figure="start, profile", kind="start, profile"))
     with open_runner(tmp_path / "environments", tmp_path / "home") as runner:
-        samples = runner.measure_calls(jobs, rounds=3) | runner.measure_starts(starts, rounds=1)
+        samples = runner.measure(jobs, rounds=3) | runner.measure(starts, rounds=1)
     for figure, name, rounds, keys in (
         *((kind, name, 3, ("cpu", "wall")) for kind in ("sync", "async") for name in (OURS, "httpx")),
         ("sign", OURS, 2, ("cpu", "wall")),

@@ -22,11 +22,11 @@ import platform
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from . import documents, environments, figures, stages, table
+from . import environments, figures, plot, stages, table
 from .environments import python_in
 from .runner import Samples, open_runner
 
@@ -71,7 +71,7 @@ def main() -> int:
     )
     about, runs = describe(saved), [run["samples"] for run in saved]
     if options.document:
-        documents.write(environments.ROOT, about, runs)
+        write_documents(environments.ROOT, about, runs)
     verdicts = figures.judge(runs)
     tables = [table.columns(rows) for _, rows in table.every_table(runs, verdicts) if len(rows) > 1]
     print(about, *tables, sep="\n\n")
@@ -118,6 +118,27 @@ def describe(saved: Sequence[Run]) -> str:
     loads = ", ".join(f"{run['load']:.1f}" for run in saved)
     runs = "One run" if len(saved) == 1 else f"Medians of {len(saved)} runs"
     return f"{runs} (load average before: {loads}): {about}."
+
+
+def write_documents(root: Path, about: str, runs: figures.Runs) -> None:
+    """Write what was measured into the documents below *root*: the marked parts of two pages, and the plot."""
+    parts = {name: table.markdown(rows) for name, rows in table.every_table(runs, figures.judge(runs))}
+    short = table.markdown(table.figures(runs, figures.README_ROWS))
+    for page, found in ((root / "docs" / "cost.md", {"about": about, **parts}), (root / "README.md", {"short": short})):
+        page.write_text(replace_parts(page.read_text(encoding="utf-8"), found), encoding="utf-8", newline="\n")
+    (root / "docs" / "cost.svg").write_text(plot.svg(runs), encoding="utf-8", newline="\n")
+
+
+def replace_parts(text: str, parts: Mapping[str, str]) -> str:
+    """Return *text* with each part replaced, between ``<!-- measured: NAME -->`` and ``<!-- end of NAME -->``."""
+    for name, part in parts.items():
+        begin, end = f"<!-- measured: {name} -->", f"<!-- end of {name} -->"
+        before, begun, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not begun or not ended:
+            raise ValueError(f"the page has no such part: {begin} … {end}")
+        text = f"{before}{begin}\n{part}\n{end}{after}"
+    return text
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from .environments import python_in
 
@@ -38,31 +38,17 @@ class Job:
     client: str
     figure: str
     """The name of the samples."""
-    every: int = 1
-    """Measure only in one of so many rounds: for what takes long."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calls(Job):
-    """Calls in a process that lives for all rounds."""
-
     kind: str
-    """"sync", "async" or "sign"."""
-    count: int
+    """
+    Calls in a process that lives for all rounds: "sync", "async" or "sign". One call in a new process: "start", or
+    "start, profile", where credentials and region are in a profile of the shared config files.
+    """
+    count: int = 1
     in_flight: int = 1
     profile: bool = False
-    """Measure where the time goes in place of how much it is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Start(Job):
-    """One call in a new process."""
-
-    has_profile: bool = False
-    """Whether credentials and region are in a profile of the shared config files, and not in the environment."""
-
-
-JobT = TypeVar("JobT", bound=Job)
+    """Measure where the time of calls goes in place of how much it is."""
+    every: int = 1
+    """Measure only in one of so many rounds: for what takes long."""
 
 
 class Runner:
@@ -84,20 +70,27 @@ class Runner:
             "AWS_PROFILE": "releases",
         }
 
-    def measure_calls(self, jobs: Sequence[Calls], rounds: int) -> Samples:
+    def measure(self, jobs: Sequence[Job], rounds: int) -> Samples:
+        """Measure each job once a round. Every second round has the reverse order, and the first does not count."""
         environ = {**self._environ, **self._settings}
+        samples: Samples = {}
         with ExitStack() as stack:
             workers = {
                 name: stack.enter_context(running(self._command(name, "worker.py"), environ))
-                for name in {job.client for job in jobs}
+                for name in {job.client for job in jobs if not job.kind.startswith("start")}
             }
-            return _take_turns(jobs, rounds, lambda job: _measure_calls(workers[job.client], job))
+            for number in range(rounds + 1):
+                for job in jobs if number % 2 else reversed(jobs):
+                    if number and (number - 1) % job.every:
+                        continue
+                    is_start = job.kind.startswith("start")
+                    sample = self._measure_start(job) if is_start else _measure_calls(workers[job.client], job)
+                    if number:
+                        samples.setdefault(job.figure, {}).setdefault(job.client, []).append(sample)
+        return samples
 
-    def measure_starts(self, jobs: Sequence[Start], rounds: int) -> Samples:
-        return _take_turns(jobs, rounds, self._measure_start)
-
-    def _measure_start(self, job: Start) -> Sample:
-        environ = {**self._environ, **(self._profile if job.has_profile else self._settings)}
+    def _measure_start(self, job: Job) -> Sample:
+        environ = {**self._environ, **(self._settings if job.kind == "start" else self._profile)}
         began = time.monotonic()
         command = self._command(job.client, "start.py")
         done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True, check=True)
@@ -109,19 +102,7 @@ class Runner:
         return [os.fspath(python_in(self.environments, client)), os.fspath(PROCESSES / script), name]
 
 
-def _take_turns(jobs: Sequence[JobT], rounds: int, measure: Callable[[JobT], Sample]) -> Samples:
-    """Measure each job once a round. Every second round has the reverse order, and the first does not count."""
-    samples: Samples = {}
-    for number in range(rounds + 1):
-        for job in jobs if number % 2 else reversed(jobs):
-            if number == 0 or (number - 1) % job.every == 0:
-                sample = measure(job)
-                if number:
-                    samples.setdefault(job.figure, {}).setdefault(job.client, []).append(sample)
-    return samples
-
-
-def _measure_calls(worker: subprocess.Popen[str], job: Calls) -> Sample:
+def _measure_calls(worker: subprocess.Popen[str], job: Job) -> Sample:
     assert worker.stdin is not None
     assert worker.stdout is not None
     job_line = {"kind": job.kind, "count": job.count, "in_flight": job.in_flight, "profile": job.profile}
