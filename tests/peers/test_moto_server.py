@@ -7,14 +7,11 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import anyio
 import pytest
 
 from codepipeline_client import (
-    AsyncCodePipelineClient,
-    CodePipelineClient,
     Credentials,
     ExecutionTrigger,
     PipelineExecution,
@@ -25,6 +22,7 @@ from codepipeline_client import (
     ServiceError,
     TriggerType,
 )
+from tests.endpoint import get
 
 Facts = Mapping[str, str]
 """What serve_moto.py says of the server: where it is, who may ask, and for which execution."""
@@ -33,11 +31,11 @@ ABSENT_ID: Final = "ffffffff-89ab-4cde-8f01-23456789abcd"
 
 
 @pytest.fixture(scope="module")
-def moto(python_of: Callable[[str], str], theirs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
+def moto(python_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
     """A moto server with one execution, which was started through boto3."""
     without_settings = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with subprocess.Popen(
-        [python_of("moto"), theirs / "serve_moto.py"],
+        [python_of("moto"), Path(__file__).parent / "theirs" / "serve_moto.py"],
         env={**without_settings, "HOME": os.fspath(tmp_path_factory.mktemp("home"))},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -51,9 +49,22 @@ def moto(python_of: Callable[[str], str], theirs: Path, tmp_path_factory: pytest
         server.stdin.close()
 
 
-def expected(moto: Facts) -> PipelineExecution:
-    """Return the execution as moto makes it."""
-    return PipelineExecution(
+def options_for(moto: Facts, **changes: str) -> dict[str, Any]:
+    """Return the arguments of a client with the credentials that moto issued."""
+    known = {**moto, **changes}
+    credentials = Credentials(access_key_id=known["access_key_id"], secret_access_key=known["secret_access_key"])
+    return {"endpoint_url": moto["endpoint_url"], "region_name": moto["region_name"], "credentials": credentials}
+
+
+def input_of(moto: Facts, **changes: str) -> Facts:
+    return {each: moto[each] for each in ("pipeline_name", "pipeline_execution_id")} | changes
+
+
+@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
+def test_an_execution_that_boto3_started_is_read_whole(moto: Facts, kind: str) -> None:
+    """moto labels its JSON as HTML and leaves members null; neither disturbs."""
+    output = get(kind, input_of(moto), **options_for(moto))
+    assert output.pipeline_execution == PipelineExecution(
         pipeline_name=moto["pipeline_name"],
         pipeline_execution_id=moto["pipeline_execution_id"],
         status=PipelineExecutionStatus.SUCCEEDED,
@@ -61,76 +72,34 @@ def expected(moto: Facts) -> PipelineExecution:
         variables=(ResolvedPipelineVariable(name="stage", resolved_value="live"),),
         trigger=ExecutionTrigger(trigger_type=TriggerType.START_PIPELINE_EXECUTION, trigger_detail=""),
     )
-
-
-@pytest.fixture
-def client(moto: Facts) -> Iterator[CodePipelineClient]:
-    """A client with the credentials that moto issued."""
-    with CodePipelineClient(
-        endpoint_url=moto["endpoint_url"], region_name=moto["region_name"], credentials=credentials_of(moto)
-    ) as client:
-        yield client
-
-
-def credentials_of(moto: Facts, **changes: str) -> Credentials:
-    known = {**moto, **changes}
-    return Credentials(access_key_id=known["access_key_id"], secret_access_key=known["secret_access_key"])
-
-
-def test_an_execution_that_boto3_started_is_read_whole(moto: Facts, client: CodePipelineClient) -> None:
-    """moto labels its JSON as HTML and leaves members null; neither disturbs."""
-    output = client.get_pipeline_execution(
-        pipeline_name=moto["pipeline_name"], pipeline_execution_id=moto["pipeline_execution_id"]
-    )
-    assert output.pipeline_execution == expected(moto)
     assert output.response_metadata.request_id
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_the_async_client_reads_the_same(moto: Facts, backend: str) -> None:
-    """On either loop."""
-
-    async def read() -> PipelineExecution:
-        async with AsyncCodePipelineClient(
-            endpoint_url=moto["endpoint_url"], region_name=moto["region_name"], credentials=credentials_of(moto)
-        ) as client:
-            output = await client.get_pipeline_execution(
-                pipeline_name=moto["pipeline_name"], pipeline_execution_id=moto["pipeline_execution_id"]
-            )
-            return output.pipeline_execution
-
-    assert anyio.run(read, backend=backend) == expected(moto)
-
-
-def test_an_absent_pipeline_is_its_typed_error(client: CodePipelineClient) -> None:
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"pipeline_name": "other"}, PipelineNotFoundException, "does not have a pipeline with name 'other'"),
+        ({"pipeline_execution_id": ABSENT_ID}, PipelineExecutionNotFoundException, ABSENT_ID),
+    ],
+)
+def test_what_is_absent_is_its_typed_error(moto: Facts, changes: Facts, error: type[ServiceError], words: str) -> None:
     """By moto's own message, with the id of the request."""
-    with pytest.raises(PipelineNotFoundException, match="does not have a pipeline with name 'other'") as caught:
-        client.get_pipeline_execution(pipeline_name="other", pipeline_execution_id=ABSENT_ID)
+    with pytest.raises(error, match=words) as caught:
+        get("sync", input_of(moto, **changes), **options_for(moto))
     assert caught.value.http_status_code == 400
     assert caught.value.request_id
-
-
-def test_an_absent_execution_is_its_typed_error(moto: Facts, client: CodePipelineClient) -> None:
-    """The pipeline is there, the execution is not."""
-    with pytest.raises(PipelineExecutionNotFoundException, match=ABSENT_ID):
-        client.get_pipeline_execution(pipeline_name=moto["pipeline_name"], pipeline_execution_id=ABSENT_ID)
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        pytest.param({"secret_access_key": "guessed"}, "SignatureDoesNotMatch", id="wrong-secret"),
-        pytest.param({"access_key_id": "AKIASTRANGER"}, "InvalidClientTokenId", id="unknown-key"),
+        ({"secret_access_key": "guessed"}, "SignatureDoesNotMatch"),
+        ({"access_key_id": "AKIASTRANGER"}, "InvalidClientTokenId"),
     ],
 )
 def test_what_moto_refuses_as_xml_is_still_a_typed_error(moto: Facts, changes: Facts, code: str) -> None:
     """moto has no JSON form for these two: the HTTP status stands for the code, and the body is shown."""
-    stranger = CodePipelineClient(
-        endpoint_url=moto["endpoint_url"], region_name=moto["region_name"], credentials=credentials_of(moto, **changes)
-    )
-    with stranger, pytest.raises(ServiceError, match=code) as caught:
-        stranger.get_pipeline_execution(
-            pipeline_name=moto["pipeline_name"], pipeline_execution_id=moto["pipeline_execution_id"]
-        )
+    with pytest.raises(ServiceError, match=code) as caught:
+        get("sync", input_of(moto), **options_for(moto, **changes))
     assert caught.value.http_status_code == 403
     assert caught.value.request_id

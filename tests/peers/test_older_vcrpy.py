@@ -8,22 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 TESTS = Path(__file__).parent.parent / "test_interception.py"
 
 
-@pytest.fixture
-def environ(python_of: Callable[[str], str]) -> dict[str, str]:
-    """An environment in which this Python has the peer's vcrpy in front of its own."""
+def test_cassettes_of_vcrpy_8_see_the_clients(python_of: Callable[[str], Path]) -> None:
+    """Recording, playing by the exact URL, and refusing: this Python has the peer's vcrpy in front of its own."""
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    found = subprocess.run([python_of("vcrpy8"), "-c", where], capture_output=True, text=True, check=True)
-    paths = [found.stdout.strip(), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-
-
-def test_cassettes_of_vcrpy_8_see_the_clients(environ: dict[str, str]) -> None:
-    """Recording, playing by the exact URL, and refusing."""
+    found = subprocess.check_output([python_of("vcrpy8"), "-c", where], text=True).strip()
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([found, *filter(None, [os.environ.get("PYTHONPATH")])])}
     version = [sys.executable, "-c", "import vcr; print(vcr.__version__)"]
     assert subprocess.check_output(version, env=environ, text=True).startswith("8.")
     run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "cassette", str(TESTS)]
