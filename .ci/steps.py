@@ -13,15 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-
-from floors import floors
-from readme import command_under
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 VERSIONS: Final = ("3.11", "3.12", "3.13")
@@ -69,6 +67,17 @@ def find_pythons() -> Mapping[str, str]:
     return found
 
 
+def floors(pyproject: str) -> str:
+    """Return constraints for pip: ``name==version`` for each ``name>=version`` that the package depends on."""
+    project = tomllib.loads(pyproject)["project"]
+    extras = project["optional-dependencies"].values()
+    requirements = [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
+    found = [re.fullmatch(r"([\w-]+)>=([\w.]+)", requirement) for requirement in requirements]
+    if None in found:
+        sys.exit(f"Each dependency must read name>=version, to have a floor to test: {requirements}")
+    return "".join(f"{match[1]}=={match[2]}\n" for match in found if match)
+
+
 def new_environment(place: Path, python: Text, *arguments: Text) -> Path:
     """Make a virtual environment, have pip install what the arguments say, and return its interpreter."""
     run(python, "-m", "venv", place)
@@ -114,6 +123,16 @@ def measure_coverage(python: Path, work: Path) -> None:
     run(python, "-m", "coverage", "run", "-m", "pytest", *SPREAD, COVERAGE_FILE=there)
     run(python, "-m", "coverage", "combine", "--quiet", COVERAGE_FILE=there)
     run(python, "-m", "coverage", "report", COVERAGE_FILE=there)
+
+
+def command_under(heading: str, text: str) -> str:
+    """Return the first ``sh`` block under *heading*."""
+    # Up to the next heading; a comment in the block itself looks like one, and is not.
+    pattern = rf"^#+ {re.escape(heading)}\n(?:(?!#+ )[^\n]*\n)*?```sh\n(.*?)^```$"
+    block = re.search(pattern, text, re.MULTILINE | re.DOTALL)
+    if not block:
+        sys.exit(f"README.md has no sh block under the heading {heading!r}.")
+    return block[1]
 
 
 def run_as_printed(heading: str, work: Path) -> None:
