@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import select
 import socket
 import ssl
@@ -59,13 +58,6 @@ class Talk:
 
     def write(self, response: bytes) -> None:
         self.line.sendall(response)
-
-    def drip(self, response: bytes) -> None:
-        """Write a byte now and then, for ever."""
-        for byte in itertools.cycle(response):
-            self.line.sendall(bytes([byte]))
-            if self.peer.end.wait(0.02):
-                raise End
 
 
 Script = Callable[[Talk], object]
@@ -152,11 +144,16 @@ def silent(talk: Talk) -> None:
     talk.read()
 
 
-def tunnels(talk: Talk, behind: bytes = b"") -> None:
-    """Be an HTTP proxy: open a tunnel, and write what is *behind* the response to CONNECT in the clear."""
+def tunnels(talk: Talk) -> None:
+    """Be an HTTP proxy: open a tunnel."""
     host, _, port = talk.read(b"\r\n\r\n").split(b" ")[1].decode().partition(":")
-    with socket.create_connection((host, int(port))) as far:
-        talk.write(b"HTTP/1.1 200 OK\r\n\r\n" + behind)
+    relay(talk, (host, int(port)), b"HTTP/1.1 200 OK\r\n\r\n")
+
+
+def relay(talk: Talk, address: tuple[str, int], reply: bytes) -> None:
+    """Connect to *address*, say so by the *reply*, and pass on what either side sends."""
+    with socket.create_connection(address) as far:
+        talk.write(reply)
         pairs = {talk.line: far, far: talk.line}
         while True:
             for near in select.select(list(pairs), [], [])[0]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import select
 import socket
 import sys
 import time
@@ -16,7 +15,7 @@ import pytest
 from codepipeline_client import ConfigurationError, ConnectionFailedError
 from codepipeline_client._call.failures import translated
 from codepipeline_client._http import TransportOptions
-from tests._http.peer import End, Make, Peer, Script, Talk, polite, silent
+from tests._http.peer import End, Make, Peer, Script, Talk, polite, relay, silent
 
 ELSEWHERE: Final = "http://codepipeline.example:8080/"
 """A name that this machine cannot look up: the proxy does."""
@@ -44,18 +43,9 @@ def proxy_to(port: int, password: bytes | None = None) -> Script:
                     raise End
             received.read(4)
             talk.peer.heads.append(received.read(received.read(1)[0]) + received.read(2))
-        with socket.create_connection(("127.0.0.1", port)) as far:
-            talk.write(b"\x05\x00\x00\x01" + bytes(6))
-            pairs = {talk.line: far, far: talk.line}
-            while True:
-                for near in select.select(list(pairs), [], [])[0]:
-                    pairs[near].sendall(near.recv(65536) or _end())
+        relay(talk, ("127.0.0.1", port), b"\x05\x00\x00\x01" + bytes(6))
 
     return script
-
-
-def _end() -> bytes:
-    raise End
 
 
 def socks(proxy: Peer, scheme: str = "socks5", user: str = "") -> str:
