@@ -15,33 +15,29 @@ import gc
 import json
 import sys
 import tracemalloc
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import le, truediv
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient
-from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+from codepipeline_client.testing import LocalCodePipeline
 
+from ..endpoint import EXECUTION, INPUT, options_for
 from . import table
 
 Call = Callable[[], object]
 Options = Mapping[str, Any]
 NO_OPTIONS: Final[Options] = {}
 
-
-INPUT: Final[dict[str, Any]] = {
-    "pipeline_name": "web",
-    "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31",
-}
 HEADERS: Final = {
     "Content-Type": "application/x-amz-json-1.1",
     "X-Amz-Target": "CodePipeline_20150709.GetPipelineExecution",
 }
 BODY: Final = json.dumps(
-    {"pipelineName": INPUT["pipeline_name"], "pipelineExecutionId": INPUT["pipeline_execution_id"]}
+    {"pipelineName": EXECUTION.pipeline_name, "pipelineExecutionId": EXECUTION.pipeline_execution_id}
 ).encode()
 WARM_UP: Final = 10
 """Calls before the first count, so that connections are open and caches are full."""
@@ -56,8 +52,7 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
 httpx, and over loopback none for httpx's own connection pool."""
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """What one call costs."""
 
     instructions: int
@@ -65,32 +60,30 @@ class Cost:
     """Bytes at the peak, above what was in use before the call."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """The cost of one call of this package, and of one of bare httpx."""
 
     title: str
     ours: Cost
     httpx: Cost
 
-    def ratios(self) -> tuple[float, float]:
+    def ratios(self) -> Iterator[float]:
         """Return ours over httpx's: instructions, memory."""
-        return self.ours.instructions / self.httpx.instructions, self.ours.memory / self.httpx.memory
+        return map(truediv, self.ours, self.httpx)
 
     def is_kept(self) -> bool:
         """Return whether both ratios are within their bounds."""
-        return all(ratio <= bound for ratio, bound in zip(self.ratios(), BOUNDS[self.title], strict=True))
+        return all(map(le, self.ratios(), BOUNDS[self.title]))
 
 
 def main() -> int:
     comparisons = measure()
-    rows = [("ratio to bare httpx", "instructions", "at most", "peak memory", "at most", "")]
+    rows: list[Sequence[str]] = [("ratio to bare httpx", "instructions", "at most", "peak memory", "at most", "")]
     for each in comparisons:
-        (instructions, memory), (most_instructions, most_memory) = each.ratios(), BOUNDS[each.title]
-        counted = f"{each.ours.instructions} / {each.httpx.instructions} = {instructions:.2f}"
-        used = f"{each.ours.memory} / {each.httpx.memory} = {memory:.2f}"
-        word = "met" if each.is_kept() else "MISSED"
-        rows.append((each.title, counted, f"{most_instructions}", used, f"{most_memory}", word))
+        row = [each.title]
+        for ours, bare, ratio, bound in zip(each.ours, each.httpx, each.ratios(), BOUNDS[each.title], strict=True):
+            row += [f"{ours} / {bare} = {ratio:.2f}", f"{bound}"]
+        rows.append((*row, "met" if each.is_kept() else "MISSED"))
     print(table.columns(rows))
     return 0 if all(each.is_kept() for each in comparisons) else 1
 
@@ -98,13 +91,9 @@ def main() -> int:
 def measure(*, sync_options: Options = NO_OPTIONS, async_options: Options = NO_OPTIONS) -> list[Comparison]:
     """Compare one call of each kind. The options are more arguments of this package's clients."""
     with LocalCodePipeline() as endpoint:
-        endpoint.put_execution(make_pipeline_execution(pipeline_name=INPUT["pipeline_name"]))
+        endpoint.put_execution(EXECUTION)
         url = endpoint.endpoint_url
-        given: Options = {
-            "region_name": endpoint.region_name,
-            "endpoint_url": url,
-            "credentials": endpoint.credentials,
-        }
+        given = options_for(endpoint, clock=None)
         with CodePipelineClient(**given) as client:
             body = json.dumps(client.get_pipeline_execution(**INPUT).raw).encode()
         mock = {"transport": httpx.MockTransport(lambda _: httpx.Response(200, headers=HEADERS, content=body))}
