@@ -17,7 +17,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -167,19 +167,11 @@ def path_with_python3(place: Path) -> str:
     return path
 
 
-@contextmanager
-def background() -> Iterator[ThreadPoolExecutor]:
-    """A thread for what can be done aside. When a step fails, what it has not begun is dropped."""
-    aside = ThreadPoolExecutor(max_workers=1)
-    try:
-        yield aside
-    finally:
-        aside.shutdown(cancel_futures=True)
-
-
 def main() -> None:
-    with tempfile.TemporaryDirectory() as directory, background() as aside:
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         work = Path(directory)
+        aside = ThreadPoolExecutor(max_workers=1)
+        stack.callback(aside.shutdown, cancel_futures=True)  # when a step fails, what has not begun is dropped
         with step("Pythons of this machine"):
             pythons = find_pythons()
             oldest, *others = pythons

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -36,6 +37,27 @@ _CLEARED = (
 )
 
 
+def loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
+    """Have connections to other machines and lookups of their names fail before they leave this one."""
+    if event == "socket.connect":
+        connection, address = arguments
+        if connection.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+            raise AssertionError(f"a test tried to reach {address!r}")
+    elif event == "socket.getaddrinfo" and arguments[0] is not None and not _is_loopback(arguments[0]):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def _is_loopback(host: str | bytes) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+sys.addaudithook(loopback_only)
+
+
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test sees settings, credentials or config files of the person who runs the tests."""
@@ -57,31 +79,6 @@ def interruptible() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def loopback_only() -> Iterator[None]:
-    """Connections to other machines and lookups of their names fail before they leave this one."""
-    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
-
-    def guarded_connect(self: socket.socket, address: tuple[str, int] | str | bytes) -> None:
-        _check(self, address)
-        connect(self, address)
-
-    def guarded_connect_ex(self: socket.socket, address: tuple[str, int] | str | bytes) -> int:
-        _check(self, address)
-        return connect_ex(self, address)
-
-    def guarded_getaddrinfo(host: str | bytes | None, *args: Any, **options: Any) -> object:
-        if host is not None and not _is_loopback(host):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return getaddrinfo(host, *args, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", guarded_connect)
-        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
-        patch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
-        yield
-
-
 @pytest.fixture
 def service() -> Iterator[LocalCodePipeline]:
     """An endpoint with one execution, by the machine's clock."""
@@ -94,16 +91,3 @@ def service() -> Iterator[LocalCodePipeline]:
 def home() -> Path:
     """The empty home of the test."""
     return Path(os.environ["HOME"])
-
-
-def _check(connection: socket.socket, address: tuple[str, int] | str | bytes) -> None:
-    if connection.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
-        raise AssertionError(f"a test tried to reach {address!r}")
-
-
-def _is_loopback(host: object) -> bool:
-    name = host.decode() if isinstance(host, bytes) else str(host)
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -29,10 +30,14 @@ from codepipeline_client import (
     CodePipelineError,
     ConnectionFailedError,
     GetPipelineExecutionOutput,
+    PipelineNotFoundException,
+    ResponseDecodeError,
+    ServiceError,
+    ThrottlingException,
 )
 from tests._http.peer import Peer, Talk
 from tests.fuzz.seeds import mutations, seeds
-from tests.fuzz.target import CREDENTIALS, EXECUTION, GOOD, GOOD_BODY, ID, NAME, Outcome, describe, get
+from tests.fuzz.target import CREDENTIALS, EXECUTION, GOOD, GOOD_BODY, ID, NAME, Outcome, Target, describe, get
 
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "150"))
 
@@ -123,6 +128,22 @@ def test_any_bytes_end_in_a_typed_outcome(read: Read) -> None:
     for data in mutations(list(seeds()), count=EXAMPLES, seed=2):
         read(Response(pieces=(data[1:],)))
     print(f"{EXAMPLES} responses, each read by three clients")
+
+
+def test_whatever_comes_over_a_connection_ends_typed() -> None:
+    """The short form of the fuzzer: its function on the inputs that it starts from, and on mutations of them."""
+    inputs = list(seeds())
+    with Target() as target:
+        outcomes = Counter(type(target.check(each)) for each in (*inputs, *mutations(inputs, count=600, seed=1)))
+    for kind in (
+        GetPipelineExecutionOutput,
+        ConnectionFailedError,
+        ResponseDecodeError,
+        ServiceError,
+        PipelineNotFoundException,
+        ThrottlingException,
+    ):
+        assert outcomes[kind] > 3, outcomes
 
 
 # Odd but legal responses

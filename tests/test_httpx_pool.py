@@ -101,9 +101,8 @@ def test_cancelled_calls_cost_httpx_connections_for_good(server: Server) -> None
     async def main() -> bool:
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         async with httpx.AsyncHTTPTransport(limits=limits) as transport:
-            for _ in range(
-                10
-            ):  # it takes a cancellation at the wrong moment, which a busy machine may not offer at once
+            # It takes a cancellation at the wrong moment, which a busy machine may not offer at once.
+            for _ in range(10):
                 await cancel_many(transport, server)
                 if await count_usable(transport, server) < CONNECTIONS:
                     return True

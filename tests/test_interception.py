@@ -372,23 +372,20 @@ def test_pytest_socket_forbids_calls(pytester: pytest.Pytester) -> None:
             return type(error)
 
 
-        ways = pytest.mark.parametrize("way", ["sync", "asyncio", "trio"])
+        another = pytest.mark.allow_hosts(["127.0.0.2"])
 
 
-        @ways
-        def test_the_address_of_aws(way):
-            assert failure(way) is SocketBlockedError
-
-
-        @ways
-        def test_a_socket(way):
-            assert failure(way, "http://127.0.0.1:9") is SocketBlockedError
-
-
-        @ways
-        @pytest.mark.allow_hosts(["127.0.0.2"])
-        def test_a_host_that_is_not_allowed(way):
-            assert failure(way, "http://127.0.0.1:9") is SocketConnectBlockedError
+        @pytest.mark.parametrize("way", ["sync", "asyncio", "trio"])
+        @pytest.mark.parametrize(
+            ("url", "error"),
+            [
+                pytest.param(None, SocketBlockedError),
+                pytest.param("http://127.0.0.1:9", SocketBlockedError),
+                pytest.param("http://127.0.0.1:9", SocketConnectBlockedError, marks=another),
+            ],
+        )
+        def test_its_error_arrives(way, url, error):
+            assert failure(way, url) is error
         """),
         encoding="utf-8",
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 
 from codepipeline_client._http import TransportOptions
 from tests._http.peer import AUTHORITY, Make, Sender
@@ -25,19 +25,13 @@ def ca_file(tmp_path: Path) -> str:
 @pytest.fixture(params=["sync", *LOOPS])
 def make(request: pytest.FixtureRequest) -> Iterator[Make]:
     """Make pools of one kind."""
-    made: list[Sender] = []
+    loop, made = LOOPS.get(request.param), list[Sender]()
+    with nullcontext() if loop is None else start_blocking_portal(**loop) as portal:
 
-    def new(portal: BlockingPortal | None, **options: Any) -> Sender:
-        options = {"max_connections": 2, **options}
-        made.append(Sender(TransportOptions(**options), portal))
-        return made[-1]
+        def new(**options: Any) -> Sender:
+            made.append(Sender(TransportOptions(**{"max_connections": 2, **options}), portal))
+            return made[-1]
 
-    if request.param == "sync":
-        yield partial(new, None)
+        yield new
         for sender in made:
             sender.close()
-    else:
-        with start_blocking_portal(**LOOPS[request.param]) as portal:
-            yield partial(new, portal)
-            for sender in made:
-                sender.close()

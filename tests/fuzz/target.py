@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from math import ceil
-from typing import Any, Final, Self
+from typing import Any, Final
 from unittest.mock import patch
 
 from codepipeline_client import (
@@ -86,33 +86,23 @@ def connected_by(connect: Callable[[Route], socket.socket]) -> Generator[None]:
         yield
 
 
-class Target:
+class Target(ExitStack):
     """A client, and what is checked of each of its calls."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._response, self._pieces = GOOD, 1
         self._socket, self._peer = socket.socketpair()
-
-    def __enter__(self) -> Self:
-        """Make the client."""
-        with ExitStack() as stack:
-            stack.enter_context(connected_by(self._connect))
-            stack.callback(self._close)
-            self._client = stack.enter_context(
-                CodePipelineClient(
-                    region_name="eu-west-1",
-                    endpoint_url="http://127.0.0.1:1",
-                    credentials=CREDENTIALS,
-                    retry_mode="off",
-                    max_connections=1,
-                )
-            )
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Close the client, and its connection."""
-        self._stack.close()
+        self.enter_context(connected_by(self._connect))
+        self.callback(self._close)
+        client = CodePipelineClient(
+            region_name="eu-west-1",
+            endpoint_url="http://127.0.0.1:1",
+            credentials=CREDENTIALS,
+            retry_mode="off",
+            max_connections=1,
+        )
+        self._client = self.enter_context(client)
 
     def check(self, data: bytes) -> Outcome:
         """Return what a call ends with when it gets *data*, in time; the next call ends well in any case."""
