@@ -202,14 +202,8 @@ def test_the_medians_of_saved_runs_are_shown_and_judged(
 def test_each_stage_is_saved_as_soon_as_it_is_done(
     samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def succeed(*_: object) -> Samples:
-        return {"sign": samples["sign"]}
-
     def fail(*_: object) -> Samples:
         raise RuntimeError("the machine")
-
-    def return_text(*_: object, **__: object) -> str:
-        return "A machine"
 
     monkeypatch.setattr(sys, "argv", [""])
     monkeypatch.setattr(platform, "system", lambda: "Windows")
@@ -217,9 +211,9 @@ def test_each_stage_is_saved_as_soon_as_it_is_done(
         command.main()
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1), raising=False)
-    monkeypatch.setattr(command, "environment", return_text)
-    monkeypatch.setattr(environments, "build", return_text)
-    monkeypatch.setattr(stages, "STAGES", {"sign": succeed, "shares": fail})
+    monkeypatch.setattr(command, "environment", lambda _: "A machine")
+    monkeypatch.setattr(environments, "build", lambda *_, **__: None)
+    monkeypatch.setattr(stages, "STAGES", {"sign": lambda *_: {"sign": samples["sign"]}, "shares": fail})
     monkeypatch.setattr(sys, "argv", ["", "--save", str(tmp_path / "saved.json")])
     with pytest.raises(RuntimeError, match="the machine"):
         command.main()

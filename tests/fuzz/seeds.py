@@ -7,18 +7,19 @@ Each is an input for the target, and so are the mutations of them that the suite
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from itertools import product
 from random import Random
 from typing import Final
+from unittest.mock import patch
+
+import httptools
 
 from codepipeline_client import CodePipelineClient
-from codepipeline_client._http.network import Route
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
 
-from .target import GOOD, GOOD_BODY, TOKEN, connected_by, encode, get
+from .target import GOOD, GOOD_BODY, TOKEN, encode, get
 
 TOKENS: Final = (
     *(b"HTTP/1.1 ", b"HTTP/1.0 ", b"200", b"204", b"100", b"101", b"199", b"503", b"099", b" ", b"\r\n", b"\n", b"\r"),
@@ -95,38 +96,28 @@ def mutations(inputs: list[bytes], *, count: int, seed: int) -> Iterator[bytes]:
         yield encode(content, pieces=random.choice((1, 1, 2, 7, 255)))
 
 
-class RecordingSocket(socket.socket):
-    """A socket that keeps each response."""
-
-    def __init__(self, responses: list[bytes]) -> None:
-        super().__init__()
-        self._responses = responses
-
-    def sendall(self, data: object, flags: int = 0, /) -> None:
-        """Send a request. What comes from now on is the response to it."""
-        self._responses.append(b"")
-        assert isinstance(data, bytes)
-        super().sendall(data, flags)
-
-    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        """Receive a part of the response, and keep it."""
-        data = super().recv(bufsize, flags)
-        self._responses[-1] += data
-        return data
-
-
 def _recorded() -> list[bytes]:
     """Return what the test kit's endpoint responds: executions, errors and faults."""
     responses: list[bytes] = []
+    new_parser = httptools.HttpResponseParser
 
-    def connect(route: Route) -> socket.socket:
-        sock = RecordingSocket(responses)
-        sock.connect(route.peer)
-        return sock
+    class RecordingParser:
+        """Keeps what it reads: the bytes of one response."""
+
+        def __init__(self, protocol: object) -> None:
+            self._parser = new_parser(protocol)
+            responses.append(b"")
+
+        def feed_data(self, data: bytes) -> None:
+            responses[-1] += data
+            self._parser.feed_data(data)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._parser, name)
 
     with (
+        patch.object(httptools, "HttpResponseParser", RecordingParser),
         LocalCodePipeline() as endpoint,
-        connected_by(connect),
         CodePipelineClient(
             region_name=endpoint.region_name,
             endpoint_url=endpoint.endpoint_url,

@@ -12,8 +12,8 @@ import json
 import pickle
 import socket
 import time
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from math import ceil
 from typing import Any, Final
 from unittest.mock import patch
@@ -27,7 +27,6 @@ from codepipeline_client import (
     ServiceError,
 )
 from codepipeline_client._http.connection import Connection
-from codepipeline_client._http.network import Route
 
 TOKEN: Final = "a-token-that-nobody-may-see"
 CREDENTIALS: Final = Credentials(access_key_id="AKID", secret_access_key="not-to-be-seen", session_token=TOKEN)
@@ -75,17 +74,6 @@ def encode(content: bytes, pieces: int = 1) -> bytes:
     return bytes([pieces]) + content
 
 
-@contextmanager
-def connected_by(connect: Callable[[Route], socket.socket]) -> Generator[None]:
-    """Have the engine's connections of threads use the sockets that *connect* returns."""
-
-    def open_connection(connection: Any, *_: object) -> None:
-        connection._socket = connect(connection._route)
-
-    with patch.object(Connection, "open", open_connection):
-        yield
-
-
 class Target(ExitStack):
     """A client, and what is checked of each of its calls."""
 
@@ -93,7 +81,7 @@ class Target(ExitStack):
         super().__init__()
         self._response, self._pieces = GOOD, 1
         self._socket, self._peer = socket.socketpair()
-        self.enter_context(connected_by(self._connect))
+        self.enter_context(patch.object(Connection, "open", lambda connection, *_: self._connect(connection)))
         self.callback(self._close)
         client = CodePipelineClient(
             region_name="eu-west-1",
@@ -125,13 +113,13 @@ class Target(ExitStack):
             self._socket.close()
         return outcome, time.process_time() - began
 
-    def _connect(self, route: Route) -> socket.socket:
+    def _connect(self, connection: Any) -> None:
+        """Open a connection of the engine for threads."""
         self._close()
         ours, self._peer = socket.socketpair()
         self._peer.settimeout(10)
         self._peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_LENGTH)
-        self._socket = PreparedSocket(ours.detach(), self._respond)
-        return self._socket
+        self._socket = connection._socket = PreparedSocket(ours.detach(), self._respond)
 
     def _respond(self) -> list[int]:
         """Send the response, and return the lengths of the pieces that it is to be read in."""
