@@ -107,10 +107,35 @@ def check_distributions(python: Path, work: Path) -> Path:
     return bare
 
 
+def write_blocks(page: Path, place: Path) -> None:
+    """
+    Write the Python blocks of *page* to files below *place*, for a type checker. Line numbers are those of the page.
+
+    The blocks of a page are one file, but for those that a reader would keep apart: tests, and files with a name.
+    """
+    text = page.read_text(encoding="utf-8")
+    found = list(re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    assert len(found) == text.count("```python"), f"a block of {page.name} is not seen"
+    shared = ""
+    for block in found:
+        source, before = block[1], text.count("\n", 0, block.start(1))
+        name = re.match(r"# (?:[\w.]+/)*(\w+)\.py\n", source)
+        is_test = re.search(r"^(?:async )?def test_", source, re.MULTILINE)
+        if name or is_test:
+            own = name[1] if name else f"test_{page.stem}_at_{before}".replace("-", "_")
+            (place / f"{own}.py").write_text("\n" * before + source, encoding="utf-8")
+        if not is_test:
+            shared += "\n" * (before - shared.count("\n")) + source
+    whole = re.sub(r"\W", "_", os.fspath(page.relative_to(ROOT).with_suffix("")).lower())  # two pages have one stem
+    (place / f"{whole}_page.py").write_text(shared, encoding="utf-8")
+
+
 def check_types(python: Path, bare: Path, work: Path) -> None:
     run(python, "-m", "mypy")
     run(python, "-m", "pyright", "--pythonpath", python)
-    run(python, ".ci/blocks.py", work / "blocks")
+    (work / "blocks").mkdir()
+    for page in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")):
+        write_blocks(page, work / "blocks")
     run(python, "-m", "mypy", "--allow-untyped-defs", "--allow-untyped-calls", work / "blocks")  # for tests
     # As users have it, so away from the sources. This mode takes the Python from PATH only. What httpx and pytest
     # leave untyped in their own classes is theirs.
