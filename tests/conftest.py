@@ -23,18 +23,7 @@ from tests.endpoint import EXECUTION
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-_CLEARED = (
-    "AWS_",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "REQUESTS_CA_BUNDLE",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "SSLKEYLOGFILE",
-    "FORCE_COLOR",
-)
+_CLEARED = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL", "FORCE_COLOR")
 
 
 def loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
