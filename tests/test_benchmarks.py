@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import environments, figures, stages, table
+from tests.benchmarks import environments, stages, table
 from tests.benchmarks.environments import NEWER, OURS, ROOT
 from tests.benchmarks.runner import Job, Runner, Samples, open_runner
 from tests.benchmarks.stages import ALL, ASYNC, IN_FLIGHT, NEWER_IN_FLIGHT, SYNC
@@ -74,7 +74,7 @@ def test_a_figure_of_several_runs_is_the_median_of_the_runs(samples: Samples) ->
     """What was not measured has no row."""
     runs: list[Samples] = [{"sign": {**samples["sign"], OURS: [{"cpu": cpu}]}} for cpu in (1e-6, 9e-6, 4e-6)]
     assert table.figures(runs)[1:] == [("signing one request, CPU, µs", "4.0", "-", "20.0 (5.00)", "-", "-")]
-    assert table.bounds(figures.judge(runs))[1:] == [
+    assert table.bounds(table.judge(runs))[1:] == [
         ("signing one request, CPU, to boto3", "0.20", "0.20", "0.05, 0.45, 0.20", "met")
     ]
     for rows in (table.aws_sdk(runs), table.shares(runs)):
@@ -95,17 +95,17 @@ def test_the_shares_of_a_call_end_with_the_sum_of_the_small_ones(samples: Sample
 
 
 def test_a_tenth_of_each_peer_keeps_every_bound(samples: Samples) -> None:
-    verdicts = figures.judge([samples])
-    assert [each.bound for each in verdicts] == [*figures.BOUNDS]
+    verdicts = table.judge([samples])
+    assert [each.bound for each in verdicts] == [*table.BOUNDS]
     assert [each.bound.title for each in verdicts if not each.is_met] == []
     assert verdicts[0].ratio == pytest.approx(0.1)
 
 
 def test_a_figure_that_is_too_large_misses_its_bounds(samples: Samples) -> None:
-    for bound in figures.BOUNDS:
+    for bound in table.BOUNDS:
         ours = samples[bound.figure][OURS]
         samples[bound.figure][OURS] = [{**sample, bound.key: 1.0} for sample in ours]
-        missed = [each.bound for each in figures.judge([samples]) if not each.is_met]
+        missed = [each.bound for each in table.judge([samples]) if not each.is_met]
         assert bound in missed
         assert {(each.figure, each.key) for each in missed} == {(bound.figure, bound.key)}
         samples[bound.figure][OURS] = ours
@@ -113,7 +113,7 @@ def test_a_figure_that_is_too_large_misses_its_bounds(samples: Samples) -> None:
 
 def test_async_calls_are_compared_with_the_best_of_the_others(samples: Samples) -> None:
     samples["async 64"]["capo"] = samples["async 64"][OURS]
-    (verdict,) = [each for each in figures.judge([samples]) if not each.is_met]
+    (verdict,) = [each for each in table.judge([samples]) if not each.is_met]
     assert (verdict.bound.figure, verdict.ratio) == ("async 64", 1.0)
 
 
@@ -124,7 +124,7 @@ def test_the_readme_has_rows_of_the_page_of_costs() -> None:
     page = cells((ROOT / "docs" / "cost.md").read_text(encoding="utf-8"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     short = cells(readme.partition("<!-- measured: short -->")[2].partition("<!-- end of short -->")[0])
-    assert [row[0] for row in short[1:]] == [f"{row.title}, {row.unit}" for row in figures.README_ROWS]
+    assert [row[0] for row in short[1:]] == [f"{row.title}, {row.unit}" for row in table.README_ROWS]
     assert [row for row in short if row not in page] == []
 
 

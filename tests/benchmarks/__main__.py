@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from . import environments, figures, plot, stages, table
+from . import environments, plot, stages, table
 from .environments import python_in
 from .runner import Samples, open_runner
 
@@ -72,7 +72,7 @@ def main() -> int:
     about, runs = describe(saved), [run["samples"] for run in saved]
     if options.document:
         write_documents(environments.ROOT, about, runs)
-    verdicts = figures.judge(runs)
+    verdicts = table.judge(runs)
     tables = [table.columns(rows) for _, rows in table.every_table(runs, verdicts) if len(rows) > 1]
     print(about, *tables, sep="\n\n")
     return 0 if all(each.is_met for each in verdicts) else 1
@@ -120,10 +120,10 @@ def describe(saved: Sequence[Run]) -> str:
     return f"{runs} (load average before: {loads}): {about}."
 
 
-def write_documents(root: Path, about: str, runs: figures.Runs) -> None:
+def write_documents(root: Path, about: str, runs: table.Runs) -> None:
     """Write what was measured into the documents below *root*: the marked parts of two pages, and the plot."""
-    parts = {name: table.markdown(rows) for name, rows in table.every_table(runs, figures.judge(runs))}
-    short = table.markdown(table.figures(runs, figures.README_ROWS))
+    parts = {name: table.markdown(rows) for name, rows in table.every_table(runs, table.judge(runs))}
+    short = table.markdown(table.figures(runs, table.README_ROWS))
     for page, found in ((root / "docs" / "cost.md", {"about": about, **parts}), (root / "README.md", {"short": short})):
         page.write_text(replace_parts(page.read_text(encoding="utf-8"), found), encoding="utf-8", newline="\n")
     (root / "docs" / "cost.svg").write_text(plot.svg(runs), encoding="utf-8", newline="\n")

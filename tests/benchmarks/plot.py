@@ -8,8 +8,8 @@ from math import log10
 from typing import Final
 
 from .environments import OURS
-from .figures import Runs, value
 from .stages import ASYNC, IN_FLIGHT
+from .table import Runs, value
 
 WIDTH: Final = 720
 HEIGHT: Final = 380
