@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Final
 
 import pytest
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,7 +107,7 @@ def read() -> Iterator[Read]:
         for portal in (one, two):
             client = AsyncCodePipelineClient(**options)
             stack.callback(portal.call, client.aclose)
-            calls.append(partial(portal.call, get_async, client))
+            calls.append(in_loop(portal, client))
         yield read
 
 
@@ -116,6 +116,10 @@ async def get_async(client: AsyncCodePipelineClient) -> Outcome:
         return await client.get_pipeline_execution(pipeline_name=NAME, pipeline_execution_id=ID)
     except CodePipelineError as error:
         return error
+
+
+def in_loop(portal: BlockingPortal, client: AsyncCodePipelineClient) -> Callable[[], Outcome]:
+    return lambda: portal.call(get_async, client)
 
 
 def is_read_right(outcome: Outcome) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 
@@ -202,18 +203,16 @@ def test_the_medians_of_saved_runs_are_shown_and_judged(
 def test_each_stage_is_saved_as_soon_as_it_is_done(
     samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> Samples:
-        raise RuntimeError("the machine")
-
     monkeypatch.setattr(sys, "argv", [""])
     monkeypatch.setattr(platform, "system", lambda: "Windows")
     with pytest.raises(SystemExit, match="needs Linux"):
         command.main()
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1), raising=False)
-    monkeypatch.setattr(command, "environment", lambda _: "A machine")
-    monkeypatch.setattr(environments, "build", lambda *_, **__: None)
-    monkeypatch.setattr(stages, "STAGES", {"sign": lambda *_: {"sign": samples["sign"]}, "shares": fail})
+    monkeypatch.setattr(command, "environment", Mock(return_value="A machine"))
+    monkeypatch.setattr(environments, "build", Mock())
+    succeeds, fails = Mock(return_value={"sign": samples["sign"]}), Mock(side_effect=RuntimeError("the machine"))
+    monkeypatch.setattr(stages, "STAGES", {"sign": succeeds, "shares": fails})
     monkeypatch.setattr(sys, "argv", ["", "--save", str(tmp_path / "saved.json")])
     with pytest.raises(RuntimeError, match="the machine"):
         command.main()

@@ -69,7 +69,11 @@ def way(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def ask(way: str) -> Ask:
     """Make one call with a new client."""
-    return lambda **options: get(way, **{**AWS, **options})
+
+    def go(**options: Any) -> GetPipelineExecutionOutput:
+        return get(way, **{**AWS, **options})
+
+    return go
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -29,7 +29,8 @@ def make(request: pytest.FixtureRequest) -> Iterator[Make]:
     with nullcontext() if loop is None else start_blocking_portal(**loop) as portal:
 
         def new(**options: Any) -> Sender:
-            made.append(Sender(TransportOptions(**{"max_connections": 2, **options}), portal))
+            options.setdefault("max_connections", 2)
+            made.append(Sender(TransportOptions(**options), portal))
             return made[-1]
 
         yield new

@@ -73,7 +73,7 @@ def test_a_class_that_was_replaced_is_noticed(kind: type, monkeypatch: pytest.Mo
     """By a mock, or by a subclass."""
     is_async, name = sends(kind)
     library = importlib.import_module(kind.__module__.partition(".")[0])
-    for replacement in (mock.create_autospec(kind), type(kind.__name__, (kind,), {name: lambda *_: None})):
+    for replacement in (mock.create_autospec(kind), type(kind.__name__, (kind,), {name: mock.Mock()})):
         monkeypatch.setattr(library, kind.__name__, replacement)
         assert is_intercepted(is_async=is_async)
 

@@ -15,8 +15,7 @@ import gc
 import json
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import le, truediv
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
@@ -67,13 +66,13 @@ class Comparison(NamedTuple):
     ours: Cost
     httpx: Cost
 
-    def ratios(self) -> Iterator[float]:
+    def ratios(self) -> tuple[float, float]:
         """Return ours over httpx's: instructions, memory."""
-        return map(truediv, self.ours, self.httpx)
+        return self.ours.instructions / self.httpx.instructions, self.ours.memory / self.httpx.memory
 
     def is_kept(self) -> bool:
         """Return whether both ratios are within their bounds."""
-        return all(map(le, self.ratios(), BOUNDS[self.title]))
+        return all(ratio <= bound for ratio, bound in zip(self.ratios(), BOUNDS[self.title], strict=True))
 
 
 def main() -> int:

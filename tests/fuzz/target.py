@@ -81,7 +81,11 @@ class Target(ExitStack):
         super().__init__()
         self._response, self._pieces = GOOD, 1
         self._socket, self._peer = socket.socketpair()
-        self.enter_context(patch.object(Connection, "open", lambda connection, *_: self._connect(connection)))
+
+        def connect(connection: Any, *_: object) -> None:
+            connection._socket = self._connect()
+
+        self.enter_context(patch.object(Connection, "open", connect))
         self.callback(self._close)
         client = CodePipelineClient(
             region_name="eu-west-1",
@@ -113,13 +117,13 @@ class Target(ExitStack):
             self._socket.close()
         return outcome, time.process_time() - began
 
-    def _connect(self, connection: Any) -> None:
-        """Open a connection of the engine for threads."""
+    def _connect(self) -> socket.socket:
         self._close()
         ours, self._peer = socket.socketpair()
         self._peer.settimeout(10)
         self._peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_LENGTH)
-        self._socket = connection._socket = PreparedSocket(ours.detach(), self._respond)
+        self._socket = PreparedSocket(ours.detach(), self._respond)
+        return self._socket
 
     def _respond(self) -> list[int]:
         """Send the response, and return the lengths of the pieces that it is to be read in."""
