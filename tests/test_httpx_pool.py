@@ -27,10 +27,10 @@ CONNECTIONS: Final = 10
 class Server(Peer):
     """Responds to each request, *delay* seconds late, or one byte every *drip* seconds."""
 
+    delay = drip = 0.0
+
     def __init__(self) -> None:
         super().__init__(self._respond)
-        self.delay = 0.0
-        self.drip = 0.0
 
     def _respond(self, talk: Talk) -> None:
         while talk.line.recv(65536):

@@ -7,6 +7,7 @@ Which replaced methods are noticed is in tests/_http/test_interception.py.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -182,22 +183,10 @@ def test_a_cassette_records_a_call_and_plays_it(ask: Ask, service: LocalCodePipe
 def test_a_cassette_of_another_client_is_played(ask: Ask, tmp_path: Path) -> None:
     """By its exact URL."""
     cassette = tmp_path / "execution.yaml"
-    cassette.write_text(
-        dedent(f"""\
-        interactions:
-        - request:
-            body: null
-            headers: {{}}
-            method: POST
-            uri: {URL}
-          response:
-            body: {{string: '{{"pipelineExecution": {{"status": "Succeeded"}}}}'}}
-            headers: {{content-type: [application/x-amz-json-1.1]}}
-            status: {{code: 200, message: OK}}
-        version: 1
-        """),
-        encoding="utf-8",
-    )
+    request = {"body": None, "headers": {}, "method": "POST", "uri": URL}
+    response = {"body": {"string": json.dumps(BODY)}, "headers": {}, "status": {"code": 200, "message": "OK"}}
+    content = {"interactions": [{"request": request, "response": response}], "version": 1}
+    cassette.write_text(json.dumps(content), encoding="utf-8")  # which is YAML, too
     with cassettes.use_cassette(str(cassette), record_mode="none", match_on=["method", "uri"]):
         assert ask().pipeline_execution.status.is_successful
 
