@@ -183,7 +183,7 @@ def test_a_cassette_records_a_call_and_plays_it(ask: Ask, service: LocalCodePipe
 def test_a_cassette_of_another_client_is_played(ask: Ask, tmp_path: Path) -> None:
     """By its exact URL."""
     cassette = tmp_path / "execution.yaml"
-    request = {"body": None, "headers": {}, "method": "POST", "uri": URL}
+    request: dict[str, Any] = {"body": None, "headers": {}, "method": "POST", "uri": URL}
     response = {"body": {"string": json.dumps(BODY)}, "headers": {}, "status": {"code": 200, "message": "OK"}}
     content = {"interactions": [{"request": request, "response": response}], "version": 1}
     cassette.write_text(json.dumps(content), encoding="utf-8")  # which is YAML, too
