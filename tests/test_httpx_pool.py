@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import httpcore
@@ -46,10 +46,10 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def request(server: Server, seconds: float, **extensions: Any) -> httpx.Request:
+def request(server: Server, seconds: float) -> httpx.Request:
     """Return a request each of whose steps may take so many seconds."""
     timeout = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
-    return httpx.Request("GET", server.url, extensions={"timeout": timeout, **extensions})
+    return httpx.Request("GET", server.url, extensions={"timeout": timeout})
 
 
 async def get(transport: httpx.AsyncBaseTransport, server: Server, seconds: float = 30.0) -> None:

@@ -51,16 +51,12 @@ class Pretender:
         return getattr(object.__getattribute__(self, "_method"), name)
 
 
-@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-def test_httpx_as_it_comes_is_not_intercepted(is_async: bool) -> None:
-    assert not is_intercepted(is_async=is_async)
-
-
 @pytest.mark.parametrize("replace", [wrapped_by_functools, Pretender, mock.create_autospec])
 @pytest.mark.parametrize("kind", SENDERS)
 def test_a_method_that_was_replaced_is_noticed_until_it_is_put_back(kind: type, replace: Callable[..., object]) -> None:
     """In the calls that it is for: a tool that replaces the methods of threads leaves tasks alone."""
     is_async, name = sends(kind)
+    assert not is_intercepted(is_async=is_async)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kind, name, replace(getattr(kind, name)))
         assert is_intercepted(is_async=is_async)

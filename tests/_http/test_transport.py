@@ -101,6 +101,11 @@ def responds(*responses: bytes) -> Script:
     return script
 
 
+def once(script: Script) -> Script:
+    """Return *script* for the first connection, followed by polite ones."""
+    return lambda talk: (polite if talk.number else script)(talk)
+
+
 def closes_after_one(talk: Talk) -> None:
     talk.read()
     talk.write(OK)
@@ -165,20 +170,15 @@ def test_what_comes_with_a_response_never_reaches_the_next_request(
 
 
 def test_a_response_that_was_not_requested_is_not_given_to_the_next_call(sender: Sender) -> None:
-    more, sent = Event(), Event()
+    talks: list[Talk] = []
 
     def script(talk: Talk) -> None:
-        talk.read()
-        talk.write(OK)
-        assert more.wait(10)
-        talk.write(OK.replace(b"ok", b"no"))
-        sent.set()
-        talk.read()
+        talks.append(talk)
+        polite(talk)
 
     with Peer(script) as peer:
         assert sender.ask(peer.url) == b"ok"
-        more.set()
-        assert sent.wait(10)
+        talks[0].write(OK.replace(b"ok", b"no"))
         assert sender.ask(peer.url) == b"ok"
         sender.close()
     assert peer.requests == [0, 1]
@@ -237,10 +237,7 @@ def test_where_there_is_no_poll_select_does_the_same(sender: Sender, monkeypatch
     """On Windows."""
     monkeypatch.delattr(select, "poll", raising=False)
 
-    def script(talk: Talk) -> None:
-        (polite if talk.number else closes_after_one)(talk)
-
-    with Peer(script) as peer:
+    with Peer(once(closes_after_one)) as peer:
         assert sender.ask(peer.url) == b"ok"
         assert peer.wait_closed(1)
         assert [sender.ask(peer.url) for _ in range(2)] == [b"ok"] * 2
@@ -289,11 +286,8 @@ def breaks_off(response: bytes) -> Script:
 def test_a_broken_response_is_a_failure_and_its_connection_is_closed(
     make: Make, script: Script, words: str, secure: bool, ca_file: str
 ) -> None:
-    def bad_then_good(talk: Talk) -> None:
-        (polite if talk.number else script)(talk)
-
     sender = make(max_connections=1, verify=ca_file)
-    with Peer(bad_then_good, server_context() if secure else None) as peer:
+    with Peer(once(script), server_context() if secure else None) as peer:
         with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError), match=words):
             sender.ask(peer.url)
         assert peer.wait_closed(1)

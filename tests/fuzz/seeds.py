@@ -19,6 +19,7 @@ from codepipeline_client import CodePipelineClient
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
 
+from ..endpoint import options_for
 from .target import GOOD, GOOD_BODY, TOKEN, encode, get
 
 TOKENS: Final = (
@@ -118,12 +119,7 @@ def _recorded() -> list[bytes]:
     with (
         patch.object(httptools, "HttpResponseParser", RecordingParser),
         LocalCodePipeline() as endpoint,
-        CodePipelineClient(
-            region_name=endpoint.region_name,
-            endpoint_url=endpoint.endpoint_url,
-            credentials=endpoint.credentials,
-            retry_mode="off",
-        ) as client,
+        CodePipelineClient(**options_for(endpoint, retry_mode="off")) as client,
     ):
         get(client)  # no such pipeline
         endpoint.put_execution(_FULL)
