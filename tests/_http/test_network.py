@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from unittest.mock import Mock, create_autospec
 
 import httpx
 import pytest
@@ -82,10 +83,7 @@ def test_a_context_is_used_as_it_is(make: Make, monkeypatch: pytest.MonkeyPatch,
         chosen.append(talk.line.selected_alpn_protocol())
         polite(talk)
 
-    def is_intercepted(**_: bool) -> bool:
-        return way == "intercepted"
-
-    monkeypatch.setattr(transport, "is_intercepted", is_intercepted)
+    monkeypatch.setattr(transport, "is_intercepted", Mock(return_value=way == "intercepted"))
     with Peer(tunnels, server_context()) as proxy, Peer(script, serving) as peer:
         sender = make(verify=context, proxy=proxy.url if way == "https-proxy" else None)
         assert sender.ask(peer.url) == b"ok"
@@ -116,19 +114,13 @@ def test_a_key_log_that_cannot_be_written_is_named(
 
 
 def test_the_ca_files_are_read_once_and_only_for_tls(make: Make, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[object] = []
-    original = TransportOptions.tls_context
-
-    def context(options: TransportOptions) -> ssl.SSLContext:
-        read.append(options)
-        return original(options)
-
-    monkeypatch.setattr(TransportOptions, "tls_context", context)
+    read = create_autospec(TransportOptions.tls_context, side_effect=TransportOptions.tls_context)
+    monkeypatch.setattr(TransportOptions, "tls_context", read)
     sender = make(verify=ca_file)
     with Peer(polite) as plain, Peer(polite, server_context()) as secure:
         for url, count in ((plain.url, 0), (secure.url, 1), (plain.url, 1), (secure.url, 1)):
             assert sender.ask(url) == b"ok"
-            assert len(read) == count
+            assert read.call_count == count
         sender.close()
 
 
@@ -249,7 +241,7 @@ def test_a_proxy_whose_host_is_not_valid_is_a_configuration_error(url: str) -> N
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, ".a"])
-def test_a_proxys_name_that_is_none_is_a_failure(make: Make, host: str) -> None:
+def test_a_proxy_with_a_name_that_is_not_valid_is_a_failure(make: Make, host: str) -> None:
     with pytest.raises((httpx.ConnectError, ConfigurationError)):
         make(proxy=f"http://{host}:1").ask("https://localhost:9")
 
@@ -389,10 +381,7 @@ def test_closing_ends_a_wait_for_a_lookup(make: Make, lookups: Lookups) -> None:
 
 
 def test_without_a_thread_a_lookup_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(Thread, "start", fail)
+    monkeypatch.setattr(Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
     with pytest.raises(OSError, match="no thread could be started"):
         Resolver(TransportOptions()).find("far.test", 443)
 
@@ -400,10 +389,7 @@ def test_without_a_thread_a_lookup_fails(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_host_without_an_address_is_an_unknown_host(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some resolvers find nothing, and do not fail."""
 
-    def find_nothing(*_: object, **__: object) -> list[Any]:
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", find_nothing)
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(return_value=[]))
     with pytest.raises(httpx.ConnectError, match=r"far\.test has no address") as caught:
         make().ask("http://far.test/")
     assert not may_pass(caught.value)
