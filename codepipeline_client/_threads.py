@@ -110,7 +110,7 @@ async def wait(future: SharedFuture[T]) -> T:
         wake = partial(call_soon, token, event.set)
         future.wakers.add(wake)
         try:
-            if not future.done():
+            while not future.done():
                 await event.wait()
         finally:
             future.wakers.discard(wake)

@@ -42,7 +42,7 @@ def is_intercepted(*, is_async: bool) -> bool:
             continue
         method = getattr(kind, method_name)
         # By type and by the module of its globals: wrappers copy names, and mocks pretend to be of the class.
-        if type(kind) is not type or type(method) is not FunctionType:
+        if type(method) is not FunctionType:
             return True
         # Mocks with a specification are functions, whose globals have no name.
         if not method.__globals__.get("__name__", "").startswith(("httpx.", "httpcore.")):

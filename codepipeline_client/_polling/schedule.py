@@ -120,7 +120,7 @@ class PollSchedule:
             message += f" The last poll failed: {self._failure}" if self._failure else ""
         else:
             status = f"{self.execution.status:.100}"
-            message = f"{which} was still {status} after {counts}: the wait is over, the execution itself goes on"
+            message = f"{which} was still {status} after {counts}: the wait is over, the execution itself continues"
         error = errors.WaitTimeoutError(
             message, execution=self.execution, polls=self.polls, seconds=elapsed, failures=self.failures
         )

@@ -148,12 +148,12 @@ WAIT_OPTIONS: Final[list[click.Parameter]] = [
         ["--poll-interval"],
         default="2s",
         is_eager=True,  # its value is needed for the next option's
-        help="Initial polling interval, also used after each change.",
+        help="Initial poll interval, also used after each change.",
     ),
     _duration(
         ["--max-poll-interval"],
         show_default="30s, or --poll-interval if longer",
-        help="Maximum polling interval: intervals grow while nothing changes.",
+        help="Maximum poll interval: intervals grow while nothing changes.",
     ),
     _duration(
         ["--not-found-grace"], default="0", help="How long an execution may be not found before this is an error."

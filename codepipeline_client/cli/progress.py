@@ -137,13 +137,13 @@ class ProgressLines:
 
 @contextmanager
 def interruptible(arguments: Mapping[str, Any]) -> Generator[None]:
-    """Exit with the code for a signal that comes within this, and say that the execution itself goes on."""
+    """Exit with the code for a signal that comes within this, and say that the execution itself continues."""
     with stop_signals_raise() as received:
         try:
             yield
         except KeyboardInterrupt:
             which = f"execution {arguments['pipeline_execution_id']} of pipeline {arguments['pipeline_name']}"
-            output.complain(f"no longer following {which}: the execution itself goes on")
+            output.complain(f"no longer following {which}: the execution itself continues")
             code = ExitCode.TERMINATED if received == [signal.SIGTERM] else ExitCode.INTERRUPTED
             raise click.exceptions.Exit(code) from None
 

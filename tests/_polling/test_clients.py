@@ -192,7 +192,7 @@ def test_a_wait_ends_with_its_time(
     assert error.failures == (sum(report.failure is not None for report in reports) if THROTTLED in events else 0)
     assert error.__cause__ is reports[-1].failure
     assert type(error.__cause__) is cause
-    assert str(error).endswith("goes on" if seen else f". The last poll failed: {error.__cause__}")
+    assert str(error).endswith("continues" if seen else f". The last poll failed: {error.__cause__}")
     assert 59.0 <= error.seconds <= clock.monotonic() <= 60.0
     check(reports, error.polls)
     twin = pickle.loads(pickle.dumps(error))

@@ -279,13 +279,13 @@ def test_not_found_passes_within_the_grace(code: str, outcomes: list[tuple[Outco
         pytest.param(
             [THROTTLE, seen("Stopping"), odd(), seen("Stopping")],
             "still Stopping after 600.0 seconds (4 polls, 2 of them failed)",
-            "the execution itself goes on",
+            "the execution itself continues",
             id="seen",
         ),
         pytest.param(
             [seen("x" * 100_000), THROTTLE],
             f"still {'x' * 100} after 600.0 seconds (2 polls, 1 of them failed)",
-            "the execution itself goes on",
+            "the execution itself continues",
             id="long-status",
         ),
         pytest.param(

@@ -341,6 +341,6 @@ def test_a_real_wait_draws_until_a_real_ctrl_c(
         terminal.until(lambda: terminal.lines[1:2] == [f"  5f2c9d1e  {SUMMARY}"])
         assert not terminal.has_cursor
         terminal.type(b"\x03")
-        terminal.until(lambda: "the execution itself goes on" in terminal.text.replace("\n", ""))
+        terminal.until(lambda: "the execution itself continues" in terminal.text.replace("\n", ""))
         assert process.wait(timeout=30) == 130
     assert "".join(terminal.until(lambda: terminal.has_cursor)).startswith("codepipeline-client: no longer following")

@@ -114,7 +114,7 @@ def test_time_that_is_over_has_a_code_of_its_own(
     *_, message, hint = ended.stderr.splitlines()
     assert ended.code == 15
     assert message.startswith(f"codepipeline-client: execution {WEB[1]} of pipeline web was still InProgress after")
-    assert message.endswith("the execution itself goes on")
+    assert message.endswith("the execution itself continues")
     assert hint == "hint: wait longer with --timeout"
     assert sum(account.clock.slept) == pytest.approx(seconds)
 
@@ -169,7 +169,7 @@ def test_a_signal_ends_the_wait_and_not_the_execution(account: Account, name: st
     ended = account.run(name, *WEB)
     assert ended.code == 128 + number
     assert ended.stderr.splitlines()[-1] == (
-        f"codepipeline-client: no longer following execution {WEB[1]} of pipeline web: the execution itself goes on"
+        f"codepipeline-client: no longer following execution {WEB[1]} of pipeline web: the execution itself continues"
     )
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
