@@ -198,7 +198,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                     chance=random.random,
                     monotonic=monotonic,
                 ),
-                skew=Skew() if settings.correct_clock_skew else None,
+                skew=Skew(is_corrected=settings.correct_clock_skew),
                 lifetime=lambda: self._clock.time() + (self._read_timeout or 0.0),
                 region_name=settings.region_name,
             ),
@@ -243,7 +243,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                 stacklevel=6 if is_poll else 4,
             )
         attempts = exchange(operation, operation_input, runtime.defaults, invocation_id=str(uuid4()), is_poll=is_poll)
-        return CallContext(operation.name, operation.is_read_only, attempts, deadline, runtime)
+        return CallContext(operation, attempts, deadline, runtime)
 
     def _check(self, operation: Operation[InputT, OutputT], operation_input: InputT) -> None:
         """Raise for a closed client or an invalid input, before anything is read or sent."""

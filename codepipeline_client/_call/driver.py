@@ -6,11 +6,12 @@ Drive an exchange over a transport, in a thread or in a task: pause, send, read 
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Generator
 from contextlib import closing
 from functools import lru_cache, partial
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import httpx
 from attrs import frozen
@@ -19,17 +20,21 @@ from .._http.response import MAX_BODY, read_body, read_body_async
 from .._protocol.messages import Attempt, Response, redact
 from .._protocol.sigv4 import Credentials
 from ..clock import DEADLINE, ClosableClock, Deadline
-from ..errors import CodePipelineError, ConnectionFailedError, RequestTimeoutError, TransportError
-from ..operations import READ_ONLY, OutputT
+from ..errors import (
+    CodePipelineError,
+    ConnectionFailedError,
+    RequestTimeoutError,
+    ServiceError,
+    TransportError,
+    printable,
+)
+from ..operations import READ_ONLY, Operation, OutputT
 from ..transport import ATTEMPT
 from .exchange import CallDefaults, Exchange
 from .failures import FAILURES, translated
-from .reports import OnAttempt, report_attempt
+from .reports import LOGGER, AttemptReport, OnAttempt, announce
 
 TransportT = TypeVar("TransportT")
-
-_KEPT: Final = 4096
-"""Bytes that are kept of a body beyond the limit: enough to say what it was."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -56,8 +61,7 @@ class ClientRuntime(Generic[TransportT]):
 class CallContext(NamedTuple, Generic[TransportT, OutputT]):
     """One call."""
 
-    operation_name: str
-    is_read_only: bool
+    operation: Operation[Any, OutputT]
     exchange: Exchange[OutputT]
     deadline: Deadline
     runtime: ClientRuntime[TransportT]
@@ -69,7 +73,6 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
         The driver sends back what came of a request: None if it was cut off at the deadline or by a close.
         """
         monotonic = self.runtime.clock.monotonic
-        report = partial(report_attempt, self.runtime.on_attempt, self.operation_name, self.runtime.host)
         with closing(self.exchange):
             attempt = next(self.exchange)
             while True:
@@ -86,21 +89,21 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
                     else:
                         following = self.exchange.throw(outcome)
                 except StopIteration as end:
-                    report(attempt, outcome, None, seconds=seconds, pause=None)
+                    self._report(attempt, outcome, None, seconds)
                     output: OutputT = end.value
                     return output
                 except CodePipelineError as failure:
-                    report(attempt, outcome, failure, seconds=seconds, pause=None)
+                    self._report(attempt, outcome, failure, seconds)
                     raise
                 pause = following.delay if self.deadline.left() > following.delay else None
-                report(attempt, outcome, following.after, seconds=seconds, pause=pause)
+                self._report(attempt, outcome, following.after, seconds, pause)
                 attempt = following
 
     def _ended(self, *, before: float = 0.0) -> CodePipelineError | None:
         """Return the error of a call whose client is closed, or whose time is over *before* so many seconds."""
         if self.runtime.clock.is_closed:
             return closed()
-        return late(self.operation_name, self.deadline) if self.deadline.left() <= before else None
+        return late(self.operation.name, self.deadline) if self.deadline.left() <= before else None
 
     def _checked(self, attempt: Attempt, outcome: Response | CodePipelineError | None) -> Response | CodePipelineError:
         """Return what came of a request. A failure after a close, or after the call's time, is due to that."""
@@ -109,9 +112,9 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
         if self.runtime.clock.is_closed:
             error: CodePipelineError = closed()
         elif attempt.sent_at is None and (outcome is None or isinstance(outcome, RequestTimeoutError)):
-            error = late(self.operation_name, self.deadline, "the credentials did not come in time")
+            error = late(self.operation.name, self.deadline, ": the credentials did not come in time")
         elif outcome is None or (isinstance(outcome, TransportError) and self.deadline.left() <= 0):
-            error = late(self.operation_name, self.deadline)
+            error = late(self.operation.name, self.deadline)
         else:
             return outcome
         # The limit of a step may have been what was left of the call's: then the step's error names the wrong one.
@@ -124,7 +127,7 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
         read = within(self.runtime.read_timeout)
         timeouts = {"connect": within(self.runtime.connect_timeout), "read": read, "write": read, "pool": within(None)}
         # The body as a stream, since httpx looks through all headers again and again to prepare a request for content.
-        request = httpx.Request(
+        return httpx.Request(
             attempt.request.method,
             url,
             headers=[
@@ -133,10 +136,41 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
                 (b"Content-Length", b"%d" % len(content)),
             ],
             stream=httpx.ByteStream(content),
-            extensions={"timeout": timeouts, DEADLINE: self.deadline, READ_ONLY: self.is_read_only, ATTEMPT: attempt},
+            extensions={
+                "timeout": timeouts,
+                DEADLINE: self.deadline,
+                READ_ONLY: self.operation.is_read_only,
+                ATTEMPT: attempt,
+            },
         )
-        request.read()
-        return request
+
+    def _report(
+        self,
+        attempt: Attempt,
+        outcome: Response | CodePipelineError,
+        failure: CodePipelineError | None,
+        seconds: float,
+        pause: float | None = None,
+    ) -> None:
+        """Report an attempt: *outcome* is what came of the request, *failure* what the call makes of that."""
+        on_attempt = self.runtime.on_attempt
+        if attempt.sent_at is None or (on_attempt is None and not LOGGER.isEnabledFor(logging.INFO)):
+            return
+        status, request_id = None, None
+        if isinstance(outcome, Response):
+            status, request_id = outcome.status_code, outcome.request_id
+        code = None if failure is None else type(failure).__name__
+        report = AttemptReport(
+            operation_name=self.operation.name,
+            attempt=attempt.number,
+            host=self.runtime.host,
+            http_status_code=status,
+            error_code=printable(failure.code) if isinstance(failure, ServiceError) else code,
+            request_id=request_id and printable(request_id),
+            seconds=seconds,
+            pause=pause,
+        )
+        announce(report, on_attempt)
 
 
 @lru_cache(maxsize=64)
@@ -154,8 +188,7 @@ def closed() -> ConnectionFailedError:
 
 def late(operation_name: str, deadline: Deadline, reason: str = "") -> RequestTimeoutError:
     """Return the error of a call that has used up its time."""
-    words = f"{operation_name} did not end within its timeout of {deadline.seconds} seconds"
-    return RequestTimeoutError(f"{words}: {reason}" if reason else words, limit="timeout")
+    return RequestTimeoutError(f"{operation_name} did not end within its timeout of {deadline.seconds} seconds{reason}")
 
 
 def drive(context: CallContext[httpx.BaseTransport, OutputT]) -> OutputT:
@@ -240,14 +273,11 @@ def _response(
     request: httpx.Request, response: httpx.Response, body: bytes, runtime: ClientRuntime[TransportT]
 ) -> Response:
     attempt: Attempt = request.extensions[ATTEMPT]
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in response.headers.raw:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    response.headers.encoding = "latin-1"
     return Response(
         status_code=response.status_code,
-        headers=headers,
-        body=body[:_KEPT] if len(body) > MAX_BODY else body,
+        headers=dict(response.headers.items()),
+        body=body,
         is_whole=len(body) <= MAX_BODY,
         credentials=attempt.credentials,
         proxy_login=runtime.proxy_login,

@@ -33,8 +33,7 @@ class CallDefaults(NamedTuple):
     headers: Headers
     """The headers of every request beside the protocol's."""
     retry: RetryPolicy
-    skew: Skew | None
-    """None to sign by this machine's clock, whatever the service says."""
+    skew: Skew
     lifetime: Callable[[], float]
     """Until when an attempt that is made now may last, in seconds since the epoch, by this machine's clock."""
     region_name: str | None = None
@@ -56,13 +55,13 @@ def exchange(
     headers = (*defaults.headers, ("amz-sdk-invocation-id", invocation_id))
     request = awsjson.encode(operation.name, operation.to_wire(operation_input), url=defaults.url, headers=headers)
     retries = CallRetries(defaults.retry, is_read_only=operation.is_read_only, is_poll=is_poll)
-    attempts = _Attempts(request, defaults, retries)
-    attempt = attempts.first()
+    may_refresh = True
+    attempt = _attempt(request, defaults, 1, retries.reserve())
     while True:
         response: Response | None = None
         try:
             response = yield attempt
-            attempts.notice_date(response)
+            defaults.skew.notice_date(response)
             members = awsjson.decode(operation.name, response)
             metadata = ResponseMetadata(
                 request_id=response.request_id,
@@ -80,95 +79,55 @@ def exchange(
         else:
             retries.succeeded()
             return output
-        attempt = attempts.next(attempt, failure, response)
+        _raise_if_final(failure, attempt, retries)
+        if may_refresh and attempt.credentials is not None and _has_code(failure, _EXPIRED):
+            may_refresh = False  # once in a call
+            stale, delay = attempt.credentials, retries.reserve()
+        else:
+            is_skewed = defaults.skew.learn(failure, attempt, response)
+            retry_after = None if response is None else response.headers.get("x-amz-retry-after")
+            pause = retries.pause(failure, attempt.number, retry_after=retry_after, skewed=is_skewed)
+            if pause is None:
+                raise failure
+            stale, delay = None, pause
+        attempt = _attempt(request, defaults, attempt.number + 1, delay, after=failure, stale=stale)
 
 
-class _Attempts:
-    """The attempts of one call."""
+def _attempt(
+    request: Request,
+    defaults: CallDefaults,
+    number: int,
+    delay: float,
+    *,
+    after: CodePipelineError | None = None,
+    stale: Credentials | None = None,
+) -> Attempt:
+    skew = defaults.skew
+    value = f"attempt={number}; max={max(number, defaults.retry.max_attempts)}"
+    if number > 1 and skew.has_seen_date:
+        ends = gmtime(defaults.lifetime() + delay + skew.seconds)
+        value = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
+    request = request._replace(headers=(*request.headers, ("amz-sdk-request", value)))
+    return Attempt(request=request, number=number, delay=delay, stale=stale, skew=skew.seconds, after=after)
 
-    __slots__ = ("_defaults", "_may_refresh", "_request", "_retries")
 
-    def __init__(self, request: Request, defaults: CallDefaults, retries: CallRetries) -> None:
-        self._request = request
-        self._defaults = defaults
-        self._retries = retries
-        self._may_refresh = True
-
-    def first(self) -> Attempt:
-        return self._attempt(1, self._retries.first_delay())
-
-    def notice_date(self, response: Response) -> None:
-        """From the first Date on, retries say until when they may last."""
-        if self._defaults.skew is not None and "date" in response.headers:
-            self._defaults.skew.has_seen_date = True
-
-    def next(self, attempt: Attempt, failure: CodePipelineError, response: Response | None) -> Attempt:
-        """Return the attempt after one that failed, or raise what the call fails with."""
-        if attempt.sent_at is None:
-            self._retries.unsent()
-            failure.attempts = attempt.number - 1
-            if attempt.stale is not None and attempt.after is not None and isinstance(failure, CredentialsError):
-                raise attempt.after from failure
-            raise failure from failure.__cause__ or attempt.after
-        failure.attempts = attempt.number
-        if isinstance(failure, RequestTimeoutError) and failure.limit == "timeout":
-            raise failure from failure.__cause__ or attempt.after
+def _raise_if_final(failure: CodePipelineError, attempt: Attempt, retries: CallRetries) -> None:
+    """Raise the failure of an attempt that was not sent, or that the end of the call's time has broken off."""
+    failure.attempts = attempt.number
+    if attempt.sent_at is None:
+        retries.unsent()
+        failure.attempts -= 1
+        if attempt.stale is not None and attempt.after is not None and isinstance(failure, CredentialsError):
+            raise attempt.after from failure
+    elif not (isinstance(failure, RequestTimeoutError) and failure.limit == "timeout"):
         failure.with_traceback(None)  # the frames that decoded the response hold all of it
-        if self._may_refresh and attempt.credentials is not None and _has_code(failure, _EXPIRED):
-            self._may_refresh = False  # once in a call
-            delay = self._retries.first_delay()
-            return self._attempt(attempt.number + 1, delay, after=failure, stale=attempt.credentials)
-        pause = self._retries.pause(
-            failure,
-            attempt.number,
-            retry_after=None if response is None else response.headers.get("x-amz-retry-after"),
-            skewed=response is not None and self._learn_skew(attempt, failure, response),
-        )
-        if pause is None:
-            raise failure
-        return self._attempt(attempt.number + 1, pause, after=failure)
-
-    def _learn_skew(self, attempt: Attempt, failure: CodePipelineError, response: Response) -> bool:
-        """Correct the skew by a refusal that it may explain. Return whether it was wrong."""
-        skew = self._defaults.skew
-        if skew is None or attempt.sent_at is None or not _has_code(failure, SKEW_CODES):
-            return False
-        seconds = skew_of(response.headers, sent=attempt.sent_at, received=response.received)
-        if seconds is None or abs(seconds - attempt.skew) <= _TOLERATED:
-            return False
-        skew.seconds = seconds
-        return True
-
-    def _attempt(
-        self,
-        number: int,
-        delay: float,
-        *,
-        after: CodePipelineError | None = None,
-        stale: Credentials | None = None,
-    ) -> Attempt:
-        skew = self._defaults.skew
-        seconds = 0.0 if skew is None else skew.seconds
-        value = f"attempt={number}; max={max(number, self._defaults.retry.max_attempts)}"
-        if number > 1 and skew is not None and skew.has_seen_date:
-            ends = gmtime(self._defaults.lifetime() + delay + seconds)
-            value = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
-        return Attempt(
-            request=self._request._replace(headers=(*self._request.headers, ("amz-sdk-request", value))),
-            number=number,
-            delay=delay,
-            stale=stale,
-            skew=seconds,
-            after=after,
-        )
+        return
+    raise failure from failure.__cause__ or attempt.after
 
 
 def _has_code(failure: CodePipelineError, codes: frozenset[str]) -> bool:
     return isinstance(failure, ServiceError) and failure.code in codes
 
-
-# How far the service's clock is ahead of this machine's. It is learnt from refusals with one of these codes only: a
-# response that was accepted proves that the time was right, and a 5xx or the page of a proxy proves nothing.
 
 SKEW_CODES: Final = frozenset(
     {
@@ -184,13 +143,35 @@ _YEAR_3000: Final = 32_503_680_000.0
 
 
 class Skew:
-    """How far the service's clock is ahead of this machine's, in seconds. Each client has one."""
+    """
+    How far the service's clock is ahead of this machine's. Each client has one.
 
-    __slots__ = ("has_seen_date", "seconds")
+    It is learnt from refusals with one of `SKEW_CODES` only: a response that was accepted proves that the time was
+    right, and a 5xx or the page of a proxy proves nothing. Unless *is_corrected*, requests are signed by this machine's
+    clock, whatever the service says.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_is_corrected", "has_seen_date", "seconds")
+
+    def __init__(self, *, is_corrected: bool = True) -> None:
         self.seconds = 0.0
         self.has_seen_date = False
+        """From the first Date on, retries say until when they may last."""
+        self._is_corrected = is_corrected
+
+    def notice_date(self, response: Response) -> None:
+        if self._is_corrected and "date" in response.headers:
+            self.has_seen_date = True
+
+    def learn(self, failure: CodePipelineError, attempt: Attempt, response: Response | None) -> bool:
+        """Correct the skew by a refusal that it may explain. Return whether it was wrong."""
+        if not self._is_corrected or response is None or attempt.sent_at is None or not _has_code(failure, SKEW_CODES):
+            return False
+        seconds = skew_of(response.headers, sent=attempt.sent_at, received=response.received)
+        if seconds is None or abs(seconds - attempt.skew) <= _TOLERATED:
+            return False
+        self.seconds = seconds
+        return True
 
 
 def skew_of(headers: Mapping[str, str], *, sent: float, received: float) -> float | None:

@@ -70,14 +70,15 @@ class RateLimiter:
         if not self._is_limiting:
             return 0.0
         with self._lock():
-            return self._wait(now)
+            self._refill(now)
+            return max(1.0 - self._tokens, 0.0) / self._rate
 
     def reserve(self, now: float) -> float | None:
         """Take a token, and return the seconds until the request may be sent. None without a limit."""
         if not self._is_limiting:
             return None
         with self._lock():
-            wait = self._wait(now)
+            wait = self.wait(now)
             self._tokens -= 1.0
             return wait
 
@@ -96,10 +97,6 @@ class RateLimiter:
                 self._is_limiting = True
             rate = min(self._curve(now - self.throttled_at), _HEADROOM * measured, self._max_rate)
             self._rate = max(rate, min(MIN_RATE, self._max_rate))
-
-    def _wait(self, now: float) -> float:
-        self._refill(now)
-        return max(1.0 - self._tokens, 0.0) / self._rate
 
     def _refill(self, now: float) -> None:
         burst = max(self._rate, 1.0) if self._burst is None else self._burst

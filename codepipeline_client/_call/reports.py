@@ -10,9 +10,6 @@ from typing import Final
 
 from attrs import frozen
 
-from .._protocol.messages import Attempt, Response
-from ..errors import CodePipelineError, ServiceError, printable
-
 LOGGER: Final = logging.getLogger("codepipeline_client")
 
 
@@ -50,54 +47,19 @@ OnAttempt = Callable[[AttemptReport], object]
 """Called with the report of each attempt, in the thread or the task of the call. It must not block."""
 
 
-def report_attempt(
-    on_attempt: OnAttempt | None,
-    operation_name: str,
-    host: str,
-    attempt: Attempt,
-    outcome: Response | CodePipelineError,
-    failure: CodePipelineError | None,
-    *,
-    seconds: float,
-    pause: float | None,
-) -> None:
-    """Report an attempt: *outcome* is what came of the request, *failure* what the call makes of that."""
-    if attempt.sent_at is None or not (on_attempt is not None or LOGGER.isEnabledFor(logging.INFO)):
-        return
-    request_id = outcome.request_id if isinstance(outcome, Response) else None
-    code = None if failure is None else type(failure).__name__
-    report = AttemptReport(
-        operation_name=operation_name,
-        attempt=attempt.number,
-        host=host,
-        http_status_code=outcome.status_code if isinstance(outcome, Response) else None,
-        error_code=printable(failure.code) if isinstance(failure, ServiceError) else code,
-        request_id=request_id and printable(request_id),
-        seconds=seconds,
-        pause=pause,
-    )
-    _log(report)
+def announce(report: AttemptReport, on_attempt: OnAttempt | None) -> None:
+    """Log a report, and pass it on. An error of *on_attempt* is logged."""
+    status = report.http_status_code or "no response"
+    result = report.error_code or "ok"
+    if result == str(status):  # an error without a code has its status in the place of one
+        result = "without a code"
+    where = (report.operation_name, report.attempt, report.host)
+    facts = (*where, status, result, report.request_id or "none", round(report.seconds * 1000))
+    LOGGER.debug("%s attempt %d to %s: %s %s, request id %s, %d ms", *facts)
+    if report.pause is not None:
+        LOGGER.info("%s attempt %d to %s: %s %s, request id %s, %d ms: retrying in %.2f s", *facts, report.pause)
     if on_attempt is not None:
         try:
             on_attempt(report)
         except Exception:
             LOGGER.warning("on_attempt raised an error", exc_info=True)
-
-
-def _log(report: AttemptReport) -> None:
-    status = report.http_status_code or "no response"
-    result = report.error_code or "ok"
-    if result == str(status):  # an error without a code has its status in the place of one
-        result = "without a code"
-    facts = (
-        report.operation_name,
-        report.attempt,
-        report.host,
-        status,
-        result,
-        report.request_id or "none",
-        round(report.seconds * 1000),
-    )
-    LOGGER.debug("%s attempt %d to %s: %s %s, request id %s, %d ms", *facts)
-    if report.pause is not None:
-        LOGGER.info("%s attempt %d to %s: %s %s, request id %s, %d ms: retrying in %.2f s", *facts, report.pause)

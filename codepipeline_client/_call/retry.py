@@ -56,9 +56,20 @@ _HEEDED: Final = 5.0
 
 
 def classify(failure: CodePipelineError) -> Kind | None:
-    """Return the kind of *failure*, or None when a retry would fail the same way."""
+    """
+    Return the kind of *failure*, or None when a retry would fail the same way.
+
+    A response is judged by its code, and by its HTTP status only where the code says nothing.
+    """
     if isinstance(failure, ServiceError):
-        return _classify_response(failure.code, failure.http_status_code)
+        code, status = failure.code, failure.http_status_code
+        if status in PERMANENT_STATUSES:
+            return None
+        if code in THROTTLING_CODES:
+            return THROTTLING
+        if code in TRANSIENT_CODES or status in TRANSIENT_STATUSES:
+            return TRANSIENT
+        return THROTTLING if status == 429 and code not in _ABOUT_THE_INPUT else None
     if isinstance(failure, ConnectionFailedError):
         may_pass = failure.may_pass
     elif isinstance(failure, RequestTimeoutError):
@@ -68,17 +79,6 @@ def classify(failure: CodePipelineError) -> Kind | None:
     else:
         may_pass = isinstance(failure, TransportError)
     return TRANSIENT if may_pass else None
-
-
-def _classify_response(code: str, status: int) -> Kind | None:
-    """Judge by the code; by the HTTP status only where the code says nothing."""
-    if status in PERMANENT_STATUSES:
-        return None
-    if code in THROTTLING_CODES:
-        return THROTTLING
-    if code in TRANSIENT_CODES or status in TRANSIENT_STATUSES:
-        return TRANSIENT
-    return THROTTLING if status == 429 and code not in _ABOUT_THE_INPUT else None
 
 
 def backoff(retry: int, *, base: float, chance: Callable[[], float]) -> float:
@@ -92,47 +92,21 @@ def heed(retry_after: str | None, pause: float) -> float:
 
     *retry_after* is whole milliseconds; other values are ignored.
     """
-    if retry_after is None:
-        return pause
-    digits = retry_after.strip()
+    digits = (retry_after or "").strip()
     if not (digits.isascii() and digits.isdigit()):
         return pause
     return max(pause, min(float(digits) / 1000.0, pause + _HEEDED))  # float, for int refuses to read very many digits
 
 
-class Quota:
-    """
-    The retry quota of a client: it keeps the retries of all calls from making an outage worse.
-
-    Retries take tokens, successes give them back; while there are too few, calls fail at once.
-    """
-
-    FULL: Final = 500
-
-    __slots__ = ("_lock", "left")
-
-    def __init__(self) -> None:
-        self.left = self.FULL
-        """How many tokens may be taken."""
-        self._lock = ProcessLock()
-
-    def take(self, cost: int) -> bool:
-        """Take *cost* tokens, all or none. Return whether there were as many."""
-        with self._lock():
-            if cost > self.left:
-                return False
-            self.left -= cost
-            return True
-
-    def give_back(self, amount: int) -> None:
-        """Return tokens; those beyond `FULL` are lost."""
-        if self.left < self.FULL:  # mostly it is full, and needs no lock
-            with self._lock():
-                self.left = min(self.left + amount, self.FULL)
-
-
 class RetryPolicy:
-    """The retry policy of one client. *chance* returns a random number from 0 up to 1."""
+    """
+    The retry policy of one client: its limits, and what its calls share.
+
+    Retries take tokens of the *quota*, and successes give them back. While there are too few, calls fail at once: this
+    keeps the retries of all calls from making an outage worse. *chance* returns a random number from 0 up to 1.
+    """
+
+    FULL_QUOTA: Final = 500
 
     def __init__(
         self, mode: RetryMode, *, max_attempts: int, chance: Callable[[], float], monotonic: Callable[[], float]
@@ -140,8 +114,28 @@ class RetryPolicy:
         self.max_attempts = 1 if mode == "off" else max_attempts
         self.chance = chance
         self.monotonic = monotonic
-        self.quota = Quota()
         self.limiter = RateLimiter(monotonic()) if mode == "adaptive" else None
+        self.quota = self.FULL_QUOTA
+        self._lock = ProcessLock()
+
+    def take(self, cost: int) -> bool:
+        """Take *cost* tokens of the quota, all or none. Return whether there were as many."""
+        with self._lock():
+            if cost > self.quota:
+                return False
+            self.quota -= cost
+            return True
+
+    def give_back(self, amount: int) -> None:
+        """Return tokens of the quota; those beyond `FULL_QUOTA` are lost."""
+        if self.quota < self.FULL_QUOTA:  # mostly it is full, and needs no lock
+            with self._lock():
+                self.quota = min(self.quota + amount, self.FULL_QUOTA)
+
+    def record(self, *, throttled: bool) -> None:
+        """Tell the limiter of the adaptive mode about a response, or about the failure in its place."""
+        if self.limiter is not None:
+            self.limiter.record(self.monotonic(), throttled=throttled)
 
 
 class CallRetries:
@@ -160,10 +154,12 @@ class CallRetries:
         self._taken = 0
         self._has_token = False
 
-    def first_delay(self) -> float:
-        """Return the seconds to wait before a request that is not a retry."""
+    def reserve(self) -> float:
+        """Return the seconds until the rate limit allows the next request, whose token is taken now."""
         limiter = self._policy.limiter
-        return 0.0 if limiter is None else self._reserve(limiter)
+        wait = None if limiter is None else limiter.reserve(self._policy.monotonic())
+        self._has_token = wait is not None
+        return wait or 0.0
 
     def pause(self, failure: CodePipelineError, attempt: int, *, retry_after: str | None, skewed: bool) -> float | None:
         """
@@ -174,22 +170,18 @@ class CallRetries:
         """
         policy = self._policy
         kind = classify(failure) or (TRANSIENT if skewed else None)
-        if policy.limiter is not None:
-            policy.limiter.record(policy.monotonic(), throttled=kind is THROTTLING)
+        policy.record(throttled=kind is THROTTLING)
         if kind is None or attempt >= policy.max_attempts or not self._allows(kind, failure):
             return None
-        if not policy.quota.take(kind.cost):
+        if not policy.take(kind.cost):
             return None
         self._taken = kind.cost
-        pause = heed(retry_after, backoff(attempt - 1, base=kind.base, chance=policy.chance))
-        return pause if policy.limiter is None else max(pause, self._reserve(policy.limiter))
+        return max(heed(retry_after, backoff(attempt - 1, base=kind.base, chance=policy.chance)), self.reserve())
 
     def succeeded(self) -> None:
         """Record that the call has its response."""
-        policy = self._policy
-        if policy.limiter is not None:
-            policy.limiter.record(policy.monotonic(), throttled=False)
-        policy.quota.give_back(self._taken or 1)
+        self._policy.record(throttled=False)
+        self._policy.give_back(self._taken or 1)
 
     def unsent(self) -> None:
         """Record that the last request is not sent: others need not wait for it."""
@@ -201,8 +193,3 @@ class CallRetries:
             return not self._is_poll
         # A request whose response was lost may have been carried out.
         return self._is_read_only or isinstance(failure, ServiceError)
-
-    def _reserve(self, limiter: RateLimiter) -> float:
-        wait = limiter.reserve(self._policy.monotonic())
-        self._has_token = wait is not None
-        return wait or 0.0

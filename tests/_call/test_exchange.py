@@ -55,7 +55,7 @@ class Call:
                 url="https://codepipeline.eu-west-1.amazonaws.com",
                 headers=(("User-Agent", "me"),),
                 retry=retry,
-                skew=skew,
+                skew=skew or Skew(),
                 lifetime=lambda: NOON + 20,
             ),
             invocation_id="i-1",
@@ -258,11 +258,18 @@ def test_a_skew_learnt_by_another_call_is_used_for_the_retry() -> None:
     assert call.go_on(dated(refusal("InvalidSignatureException"), ahead=3600)).skew == 3600.0
 
 
-@pytest.mark.parametrize("skew", [None, Skew()], ids=["turned-off", "no-date"])
-def test_without_a_date_or_correction_a_refusal_is_an_error(skew: Skew | None) -> None:
-    response = refusal("InvalidSignatureException")
+@pytest.mark.parametrize(
+    ("skew", "response"),
+    [
+        pytest.param(
+            Skew(is_corrected=False), dated(refusal("InvalidSignatureException"), ahead=3600), id="turned-off"
+        ),
+        pytest.param(Skew(), refusal("InvalidSignatureException"), id="no-date"),
+    ],
+)
+def test_without_a_date_or_correction_a_refusal_is_an_error(skew: Skew, response: Response) -> None:
     with pytest.raises(InvalidSignatureException):
-        Call(skew=skew).go_on(response if skew else dated(response, ahead=3600))
+        Call(skew=skew).go_on(response)
 
 
 @pytest.mark.parametrize(

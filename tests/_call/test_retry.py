@@ -157,7 +157,7 @@ def test_what_a_wrong_clock_caused_is_tried_again(failure: CodePipelineError, ba
     """At the normal price, and once more is one attempt more."""
     ours = made(max_attempts=2)
     assert pause_of(begin(ours), failure, skewed=True) == base / 2
-    assert ours.quota.left == 500 - cost
+    assert ours.quota == 500 - cost
     assert pause_of(begin(ours), failure, 2, skewed=True) is None
 
 
@@ -240,7 +240,7 @@ def test_a_call_sends_no_more_than_it_may(mode: Mode, max_attempts: int, sends: 
 def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) -> int:
     """Make a call whose attempts end in *failures*, None for success, and return how many there were."""
     retries = begin(ours)
-    retries.first_delay()
+    retries.reserve()
     for attempt, failure in enumerate(failures, 1):
         if failure is None:
             retries.succeeded()
@@ -267,9 +267,9 @@ def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) ->
 def test_retries_take_and_successes_give_back(outcomes: list[str | None], left: int) -> None:
     """14 for a retry, 5 for one after a throttle; 1 for a success at once."""
     ours = made()
-    assert ours.quota.take(200)
+    assert ours.take(200)
     sends_of(ours, (None if code is None else refused(code, 500 if code == "500" else 400) for code in outcomes))
-    assert ours.quota.left == left
+    assert ours.quota == left
 
 
 @pytest.mark.parametrize(
@@ -279,12 +279,12 @@ def test_retries_take_and_successes_give_back(outcomes: list[str | None], left: 
 def test_an_empty_quota_ends_a_call_at_once(code: str, status: int, room: int) -> None:
     """The last tokens are used; where they are too few, none is."""
     ours = made()
-    assert ours.quota.take(500 - room)
+    assert ours.take(500 - room)
     assert pause_of(begin(ours), refused(code, status)) is not None
-    assert ours.quota.left == 0
-    ours.quota.give_back(room - 1)
+    assert ours.quota == 0
+    ours.give_back(room - 1)
     assert pause_of(begin(ours), refused(code, status)) is None
-    assert ours.quota.left == room - 1
+    assert ours.quota == room - 1
 
 
 @pytest.mark.parametrize("threads", [1, 8])
@@ -335,7 +335,7 @@ def test_after_a_throttle_each_request_waits_for_its_token(adaptive: RetryPolicy
     """The retry first, then those that come after it; at the lowest rate one every two seconds."""
     assert pause_of(begin(adaptive), refused()) == about(2.0)
     assert pause_of(begin(adaptive), ConnectionFailedError("reset")) == about(4.0)
-    assert begin(adaptive).first_delay() == about(6.0)
+    assert begin(adaptive).reserve() == about(6.0)
 
 
 def test_a_retry_waits_for_the_longer_of_pause_and_token(adaptive: RetryPolicy) -> None:
@@ -351,19 +351,19 @@ def test_successes_raise_the_rate(adaptive: RetryPolicy) -> None:
     for tenth in range(100):
         adaptive.monotonic = partial(add, 1000.0, tenth / 10)
         begin(adaptive).succeeded()
-    assert begin(adaptive).first_delay() == 0.0
+    assert begin(adaptive).reserve() == 0.0
 
 
 def test_a_request_that_is_not_sent_delays_no_other(adaptive: RetryPolicy) -> None:
     """A call that gives up takes no token; one that is cancelled while it waits gives its own back, if it has one."""
     early = begin(adaptive)
-    assert early.first_delay() == 0.0
+    assert early.reserve() == 0.0
     assert pause_of(begin(adaptive), refused(), 3) is None
     assert pause_of(begin(adaptive), refused("ValidationException")) is None
     early.unsent()
     for _ in range(100):
         retries = begin(adaptive)
-        assert retries.first_delay() == about(2.0)
+        assert retries.reserve() == about(2.0)
         retries.unsent()
 
 
@@ -376,8 +376,8 @@ def test_a_throttled_poll_is_not_retried_and_takes_nothing(mode: Mode, code: str
     """Whatever the service asks for. The limiter records it: the next request waits for its token."""
     ours = made(mode)
     assert pause_of(begin(ours, is_poll=True), refused(code, 429), retry_after="100") is None
-    assert ours.quota.left == 500
-    assert begin(ours).first_delay() == about(2.0 if mode == "adaptive" else 0.0)
+    assert ours.quota == 500
+    assert begin(ours).reserve() == about(2.0 if mode == "adaptive" else 0.0)
 
 
 # botocore's own
@@ -463,7 +463,7 @@ def test_verdicts_pauses_and_quota_are_botocores(
     """The two side by side through the same outcomes of the same overlapping calls."""
     chances: list[float] = [0.0]
     ours = made(max_attempts=max_attempts, chance=lambda: chances[0])
-    ours.quota.take(500 - quota)
+    ours.take(500 - quota)
     adapter = botocore_standard.RetryEventAdapter()
     throttles = botocore_standard.ThrottlingErrorDetector(adapter)
     their_quota = botocore_quota.RetryQuota()
@@ -498,4 +498,4 @@ def test_verdicts_pauses_and_quota_are_botocores(
             assert pause == (None if theirs is None else about(theirs))
             if pause is not None:
                 live[call] = retries, attempt + 1, taken
-        assert ours.quota.left == their_quota.available_capacity
+        assert ours.quota == their_quota.available_capacity
