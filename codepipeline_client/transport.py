@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import anyio
 import httpx
@@ -21,7 +20,7 @@ from ._credentials.cache import CachedCredentials
 from ._credentials.providers import AsyncCredentialsLike, CredentialsLike
 from ._protocol.messages import Attempt
 from ._protocol.sigv4 import Credentials, replaced, sign
-from .clock import DEADLINE, Deadline
+from .clock import DEADLINE
 from .errors import ConfigurationError, RequestTimeoutError
 
 ATTEMPT: Final = "codepipeline_client.attempt"
@@ -52,17 +51,14 @@ class SigV4Transport(httpx.BaseTransport):
         credentials: CredentialsLike | CachedCredentials | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        if not isinstance(credentials, CachedCredentials):
-            credentials = CachedCredentials(credentials, region_name=region_name, now=now, allow_async=False)
-        self._credentials = credentials
-        self._signer = _RequestSigner(service_name, region_name, now)
+        self._signer = _RequestSigner(service_name, region_name, credentials, now, allow_async=False)
         self._transport = httpx.HTTPTransport() if transport is None else transport
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Sign *request* in place, and send it. A body that is a stream is read first: its hash is signed."""
         request.read()
-        credentials = self._get(request)
-        self._signer.sign(request, credentials)
+        signer = self._signer
+        signer.sign(request, signer.fresh(request) or signer.get(request))
         return self._transport.handle_request(request)
 
     def close(self) -> None:
@@ -74,21 +70,9 @@ class SigV4Transport(httpx.BaseTransport):
         self._transport.__enter__()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *exc_info: Any) -> None:  # noqa: PYI036 - httpx has a type for each of the three
         """Leave the transport that sends, too."""
-        self._transport.__exit__(exc_type, exc_value, traceback)
-
-    def _get(self, request: httpx.Request) -> Credentials:
-        stale, seconds = _needed(request)
-        try:
-            return (stale is None and self._credentials.fresh()) or self._credentials.get(stale=stale, timeout=seconds)
-        except TimeoutError:
-            raise _late() from None
+        self._transport.__exit__(*exc_info)
 
 
 class AsyncSigV4Transport(httpx.AsyncBaseTransport):
@@ -116,10 +100,7 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         credentials: AsyncCredentialsLike | CachedCredentials | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        if not isinstance(credentials, CachedCredentials):
-            credentials = CachedCredentials(credentials, region_name=region_name, now=now, allow_async=True)
-        self._credentials = credentials
-        self._signer = _RequestSigner(service_name, region_name, now)
+        self._signer = _RequestSigner(service_name, region_name, credentials, now, allow_async=True)
         self._transport = httpx.AsyncHTTPTransport() if transport is None else transport
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -128,8 +109,8 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
             request.read()  # what is there need not be waited for, nor iterated over
         else:
             await request.aread()
-        credentials = await self._get(request)
-        self._signer.sign(request, credentials)
+        signer = self._signer
+        signer.sign(request, signer.fresh(request) or await signer.get_async(request))
         return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -141,41 +122,59 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         await self._transport.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: Any) -> None:  # noqa: PYI036 - httpx has a type for each of the three
         """Leave the transport that sends, too."""
-        await self._transport.__aexit__(exc_type, exc_value, traceback)
-
-    async def _get(self, request: httpx.Request) -> Credentials:
-        stale, seconds = _needed(request)
-        fresh = self._credentials.fresh() if stale is None else None
-        if fresh is not None:
-            return fresh
-        with anyio.move_on_after(seconds):
-            return await self._credentials.get_async(stale=stale)
-        raise _late()
+        await self._transport.__aexit__(*exc_info)
 
 
 class _RequestSigner:
-    """Signs requests for one service and region."""
+    """Gets credentials, and signs requests with them for one service and region."""
 
-    def __init__(self, service_name: str, region_name: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        service_name: str,
+        region_name: str,
+        credentials: AsyncCredentialsLike | CachedCredentials | None,
+        now: Callable[[], float],
+        *,
+        allow_async: bool,
+    ) -> None:
+        if not isinstance(credentials, CachedCredentials):
+            credentials = CachedCredentials(credentials, region_name=region_name, now=now, allow_async=allow_async)
         scope: dict[str, object] = {"service_name": service_name, "region_name": region_name}
         for argument, value in scope.items():
             if not (isinstance(value, str) and re.fullmatch("[A-Za-z0-9-]+", value)):
                 raise ConfigurationError(f"{argument} must be letters, digits and hyphens, not {value!r}")
         self._service_name = service_name
         self._region_name = region_name
+        self._credentials = credentials
         self._now = now
         self._replaced = frozenset([name.encode() for name in replaced(service_name)])
 
+    def fresh(self, request: httpx.Request) -> Credentials | None:
+        """Return the credentials if they need not be waited for."""
+        attempt: Attempt | None = request.extensions.get(ATTEMPT)
+        return self._credentials.fresh() if attempt is None or attempt.stale is None else None
+
+    def get(self, request: httpx.Request) -> Credentials:
+        """Wait for credentials in this thread, no longer than the call of *request* may."""
+        stale, seconds = _needed(request)
+        try:
+            return self._credentials.get(stale=stale, timeout=seconds)
+        except TimeoutError:
+            raise _late() from None
+
+    async def get_async(self, request: httpx.Request) -> Credentials:
+        """Wait for credentials in this task, likewise."""
+        stale, seconds = _needed(request)
+        with anyio.move_on_after(seconds):
+            return await self._credentials.get_async(stale=stale)
+        raise _late()
+
     def sign(self, request: httpx.Request, credentials: Credentials) -> None:
         """Put the signature into the headers of *request*, and record that it is sent now."""
-        now, attempt = self._now(), _attempt(request)
+        attempt: Attempt | None = request.extensions.get(ATTEMPT)
+        now = self._now()
         kept = [pair for pair in request.headers.raw if pair[0].lower() not in self._replaced]
         signature = sign(
             method=request.method,
@@ -193,17 +192,11 @@ class _RequestSigner:
             attempt.sent_at, attempt.credentials = now, credentials
 
 
-def _attempt(request: httpx.Request) -> Attempt | None:
-    attempt = request.extensions.get(ATTEMPT)
-    return attempt if isinstance(attempt, Attempt) else None
-
-
 def _needed(request: httpx.Request) -> tuple[Credentials | None, float | None]:
     """Return the credentials not to sign with, and how many seconds the request's call has left: None for no limit."""
-    attempt, deadline = _attempt(request), request.extensions.get(DEADLINE)
-    seconds = deadline.within(None) if isinstance(deadline, Deadline) else None
-    return None if attempt is None else attempt.stale, seconds
+    attempt, deadline = request.extensions.get(ATTEMPT), request.extensions.get(DEADLINE)
+    return attempt and attempt.stale, deadline and deadline.within(None)
 
 
 def _late() -> RequestTimeoutError:
-    return RequestTimeoutError("no credentials were available in time", limit="timeout")
+    return RequestTimeoutError("no credentials were available in time")

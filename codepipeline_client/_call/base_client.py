@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 import random
 import ssl
-import warnings
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from functools import update_wrapper
 from types import FunctionType
 from typing import Any, Final, Generic, Never, TypeVar
-from uuid import uuid4
 
 import httpx
 
@@ -30,11 +28,11 @@ from .._protocol.sigv4 import Credentials
 from .._protocol.user_agent import user_agent
 from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
 from ..clock import Clock, ClosableClock, Deadline, SystemClock
-from ..errors import ConfigurationError, InsecureEndpointWarning, ParameterValidationError
+from ..errors import ConfigurationError, ParameterValidationError
 from ..operations import InputT, Operation, OutputT
 from ..transport import AsyncSigV4Transport, SigV4Transport
-from .driver import CallContext, ClientRuntime, TransportT, closed, drive, drive_async, late
-from .exchange import CallDefaults, Skew, exchange
+from .driver import Call, ClientRuntime, TransportT, closed, drive, drive_async
+from .exchange import CallDefaults, Skew
 from .reports import OnAttempt
 from .retry import RetryPolicy
 
@@ -133,7 +131,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         )
         del proxy, endpoint_url  # a traceback may show local variables, and these may hold passwords
         try:
-            self._clock = ClosableClock(_clock(clock))
+            self._clock = ClosableClock(_clock(clock or SystemClock()))
             self._credentials = CachedCredentials(
                 credentials,
                 profile_name=profile_name,
@@ -181,13 +179,14 @@ class BaseClient(Generic[TransportT, CredentialsT]):
     def _new_runtime(self) -> ClientRuntime[TransportT]:
         """Read the settings. Raises ConfigurationError when one is missing or unusable."""
         settings = resolve(self._arguments, self._environ)
-        endpoint, monotonic = settings.endpoint, self._clock.monotonic
+        endpoint = settings.endpoint
         options = TransportOptions(
             verify=settings.ca_file or self._arguments.verify,
             proxy=settings.proxy_url,
             max_connections=self._max_connections,
-            monotonic=monotonic,
+            monotonic=self._clock.monotonic,
         )
+        proxy = options.proxy
         self._runtime = runtime = ClientRuntime(
             defaults=CallDefaults(
                 url=endpoint.url,
@@ -196,7 +195,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                     settings.retry_mode,
                     max_attempts=settings.max_attempts,
                     chance=random.random,
-                    monotonic=monotonic,
+                    monotonic=self._clock.monotonic,
                 ),
                 skew=Skew(is_corrected=settings.correct_clock_skew),
                 lifetime=lambda: self._clock.time() + (self._read_timeout or 0.0),
@@ -209,41 +208,27 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                 credentials=self._credentials,
                 now=self._clock.time,
             ),
+            keeps_deadline=self._transport is None,
             clock=self._clock,
             connect_timeout=self._connect_timeout,
             read_timeout=self._read_timeout,
             host=endpoint.host,
-            proxy=_described(options.proxy, settings.proxy_origin) if self._transport is None else "",
-            proxy_login=_login(options.proxy) if endpoint.scheme == "http" else None,
+            proxy="" if proxy is None else f"{proxy.url.netloc.decode('ascii')} (from {settings.proxy_origin})",
+            proxy_login=_login(proxy) if endpoint.scheme == "http" else None,
             on_attempt=self._on_attempt,
             is_insecure=endpoint.scheme == "http" and not endpoint.is_loopback,
         )
         return runtime
 
-    def _deadline(self, timeout: Timeout | NotGiven, *, is_poll: bool) -> Deadline:
-        """Return the deadline of a call. A poll may take as long as a call, but no longer than its *timeout*."""
+    def _begin(
+        self, operation: Operation[InputT, OutputT], operation_input: InputT, timeout: Timeout | NotGiven, is_poll: bool
+    ) -> Call[InputT, OutputT]:
+        """Return a call that is valid. A poll may take as long as a call, but no longer than its *timeout*."""
+        self._check(operation, operation_input)
         seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
         if is_poll and self._timeout is not None:
             seconds = self._timeout if seconds is None else min(seconds, self._timeout)
-        return Deadline(seconds, self._clock.monotonic)
-
-    def _context(
-        self,
-        operation: Operation[InputT, OutputT],
-        operation_input: InputT,
-        runtime: ClientRuntime[TransportT],
-        deadline: Deadline,
-        *,
-        is_poll: bool,
-    ) -> CallContext[TransportT, OutputT]:
-        if runtime.is_insecure:
-            warnings.warn(
-                f"requests go to {runtime.defaults.url} unencrypted: use https, or http with a loopback address only",
-                InsecureEndpointWarning,
-                stacklevel=6 if is_poll else 4,
-            )
-        attempts = exchange(operation, operation_input, runtime.defaults, invocation_id=str(uuid4()), is_poll=is_poll)
-        return CallContext(operation, attempts, deadline, runtime)
+        return Call(operation, operation_input, Deadline(seconds, self._clock.monotonic), is_poll)
 
     def _check(self, operation: Operation[InputT, OutputT], operation_input: InputT) -> None:
         """Raise for a closed client or an invalid input, before anything is read or sent."""
@@ -279,19 +264,19 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
         *,
         is_poll: bool = False,
     ) -> OutputT:
-        self._check(operation, operation_input)
-        deadline = self._deadline(timeout, is_poll=is_poll)
-        runtime = self._runtime
-        if runtime is None:
-            lock, left = self._lock(), deadline.within(None)
-            try:
-                if not lock.acquire(timeout=-1 if left is None else left):
-                    raise late(operation.name, deadline)
-                runtime = self._runtime or self._new_runtime()
-            finally:
-                with suppress(RuntimeError):  # it may not be ours: the time may be over, or a signal may interrupt
-                    lock.release()
-        return drive(self._context(operation, operation_input, runtime, deadline, is_poll=is_poll))
+        call = self._begin(operation, operation_input, timeout, is_poll)
+        return drive(call, self._runtime or self._prepared(call))
+
+    def _prepared(self, call: Call[InputT, OutputT]) -> ClientRuntime[httpx.BaseTransport]:
+        """Return the runtime, which one thread makes while the others wait."""
+        lock, left = self._lock(), call.deadline.within(None)
+        try:
+            if not lock.acquire(timeout=-1 if left is None else left):
+                raise call.late()
+            return self._runtime or self._new_runtime()
+        finally:
+            with suppress(RuntimeError):  # it may not be ours: the time may be over, or a signal may interrupt
+                lock.release()
 
 
 class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]):
@@ -310,13 +295,10 @@ class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]
         *,
         is_poll: bool = False,
     ) -> OutputT:
-        self._check(operation, operation_input)
-        deadline = self._deadline(timeout, is_poll=is_poll)
-        runtime = self._runtime or await self._prepared(operation.name, deadline)
-        context = self._context(operation, operation_input, runtime, deadline, is_poll=is_poll)
-        return await drive_async(context, keeps_deadline=self._transport is None)
+        call = self._begin(operation, operation_input, timeout, is_poll)
+        return await drive_async(call, self._runtime or await self._prepared(call))
 
-    async def _prepared(self, operation_name: str, deadline: Deadline) -> ClientRuntime[httpx.AsyncBaseTransport]:
+    async def _prepared(self, call: Call[InputT, OutputT]) -> ClientRuntime[httpx.AsyncBaseTransport]:
         """Return the runtime, which is made in a thread: settings may be in files."""
         pending = self._pending.get(os.getpid())
         if pending is None or pending.done():
@@ -325,14 +307,10 @@ class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]
             except RuntimeError as error:
                 raise ConfigurationError(f"no thread could be started to read the settings: {error}") from error
             self._pending[os.getpid()] = pending
-        runtime = await self._clock.wait(wait(pending), deadline.left())
+        runtime = await self._clock.wait(wait(pending), call.deadline.left())
         if runtime is None:
-            raise closed() if self._clock.is_closed else late(operation_name, deadline)
+            raise closed() if self._clock.is_closed else call.late()
         return runtime
-
-
-def _described(proxy: httpx.Proxy | None, origin: str | None) -> str:
-    return "" if proxy is None else f"{proxy.url.netloc.decode('ascii')} (from {origin})"
 
 
 def _login(proxy: httpx.Proxy | None) -> Credentials | None:
@@ -344,8 +322,6 @@ def _login(proxy: httpx.Proxy | None) -> Credentials | None:
 
 
 def _clock(given: object) -> Clock:
-    if given is None:
-        return SystemClock()
     if not isinstance(given, Clock):
         raise ConfigurationError(f"clock must have time, monotonic, sleep and sleep_async, not {type(given).__name__}")
     return given

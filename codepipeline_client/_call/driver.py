@@ -1,17 +1,19 @@
 """
 Drive an exchange over a transport, in a thread or in a task: pause, send, read with a limit.
 
-`exchange` decides what to do next. `CallContext` has what both drivers do between waits.
+`exchange` decides what to do next. `Call` has what both drivers do between waits.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Generator
 from contextlib import closing
 from functools import lru_cache, partial
 from typing import Any, Generic, NamedTuple, TypeVar
+from uuid import uuid4
 
 import httpx
 from attrs import frozen
@@ -23,18 +25,21 @@ from ..clock import DEADLINE, ClosableClock, Deadline
 from ..errors import (
     CodePipelineError,
     ConnectionFailedError,
+    InsecureEndpointWarning,
     RequestTimeoutError,
     ServiceError,
     TransportError,
     printable,
 )
-from ..operations import READ_ONLY, Operation, OutputT
+from ..operations import READ_ONLY, InputT, Operation, OutputT
 from ..transport import ATTEMPT
-from .exchange import CallDefaults, Exchange
+from .exchange import CallDefaults, exchange
 from .failures import FAILURES, translated
 from .reports import LOGGER, AttemptReport, OnAttempt, announce
 
 TransportT = TypeVar("TransportT")
+Outcome = Response | CodePipelineError
+"""What came of a request."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -44,6 +49,8 @@ class ClientRuntime(Generic[TransportT]):
     defaults: CallDefaults
     transport: TransportT
     """Signs and sends."""
+    keeps_deadline: bool
+    """Whether it ends in time by itself, and when the client is closed."""
     clock: ClosableClock
     connect_timeout: float | None
     read_timeout: float | None
@@ -58,74 +65,84 @@ class ClientRuntime(Generic[TransportT]):
     """Whether requests go to another machine as plain http."""
 
 
-class CallContext(NamedTuple, Generic[TransportT, OutputT]):
+class Call(NamedTuple, Generic[InputT, OutputT]):
     """One call."""
 
-    operation: Operation[Any, OutputT]
-    exchange: Exchange[OutputT]
+    operation: Operation[InputT, OutputT]
+    operation_input: InputT
     deadline: Deadline
-    runtime: ClientRuntime[TransportT]
+    is_poll: bool
+    """Whether it is part of a wait, which polls again later anyway."""
 
-    def steps(self) -> Generator[float | httpx.Request, Response | CodePipelineError | None, OutputT]:
+    def steps(self, runtime: ClientRuntime[Any]) -> Generator[float | httpx.Request, Outcome | None, OutputT]:
         """
         Yield each pause and each request of the call; return the output, or raise what the call fails with.
 
         The driver sends back what came of a request: None if it was cut off at the deadline or by a close.
         """
-        monotonic = self.runtime.clock.monotonic
-        with closing(self.exchange):
-            attempt = next(self.exchange)
+        if runtime.is_insecure:
+            warnings.warn(
+                f"requests go to {runtime.defaults.url} unencrypted: use https, or http with a loopback address only",
+                InsecureEndpointWarning,
+                stacklevel=7 if self.is_poll else 5,
+            )
+        monotonic, defaults, invocation_id = runtime.clock.monotonic, runtime.defaults, str(uuid4())
+        attempts = exchange(self.operation, self.operation_input, defaults, invocation_id, is_poll=self.is_poll)
+        with closing(attempts):
+            attempt = next(attempts)
             while True:
-                error = self._ended(before=attempt.delay)
+                error = self._ended(runtime, before=attempt.delay)
                 if error is None and attempt.delay:
                     yield attempt.delay
-                    error = self._ended()
+                    error = self._ended(runtime)
                 began = monotonic()
-                outcome = error or self._checked(attempt, (yield self._request(attempt)))
+                outcome = error or self._checked(runtime, attempt, (yield self._request(runtime, attempt)))
                 seconds = monotonic() - began
                 try:
-                    if isinstance(outcome, Response):
-                        following = self.exchange.send(outcome)
-                    else:
-                        following = self.exchange.throw(outcome)
+                    following = attempts.send(outcome) if isinstance(outcome, Response) else attempts.throw(outcome)
                 except StopIteration as end:
-                    self._report(attempt, outcome, None, seconds)
+                    self._report(runtime, attempt, outcome, None, seconds)
                     output: OutputT = end.value
                     return output
                 except CodePipelineError as failure:
-                    self._report(attempt, outcome, failure, seconds)
+                    self._report(runtime, attempt, outcome, failure, seconds)
                     raise
                 pause = following.delay if self.deadline.left() > following.delay else None
-                self._report(attempt, outcome, following.after, seconds, pause)
+                self._report(runtime, attempt, outcome, following.after, seconds, pause)
                 attempt = following
 
-    def _ended(self, *, before: float = 0.0) -> CodePipelineError | None:
+    def _ended(self, runtime: ClientRuntime[Any], *, before: float = 0.0) -> CodePipelineError | None:
         """Return the error of a call whose client is closed, or whose time is over *before* so many seconds."""
-        if self.runtime.clock.is_closed:
+        if runtime.clock.is_closed:
             return closed()
-        return late(self.operation.name, self.deadline) if self.deadline.left() <= before else None
+        return self.late() if self.deadline.left() <= before else None
 
-    def _checked(self, attempt: Attempt, outcome: Response | CodePipelineError | None) -> Response | CodePipelineError:
+    def _checked(self, runtime: ClientRuntime[Any], attempt: Attempt, outcome: Outcome | None) -> Outcome:
         """Return what came of a request. A failure after a close, or after the call's time, is due to that."""
         if isinstance(outcome, Response):
             return outcome
-        if self.runtime.clock.is_closed:
+        if runtime.clock.is_closed:
             error: CodePipelineError = closed()
         elif attempt.sent_at is None and (outcome is None or isinstance(outcome, RequestTimeoutError)):
-            error = late(self.operation.name, self.deadline, ": the credentials did not come in time")
+            error = self.late(": the credentials did not come in time")
         elif outcome is None or (isinstance(outcome, TransportError) and self.deadline.left() <= 0):
-            error = late(self.operation.name, self.deadline)
+            error = self.late()
         else:
             return outcome
         # The limit of a step may have been what was left of the call's: then the step's error names the wrong one.
         error.__cause__ = None if isinstance(outcome, RequestTimeoutError) else outcome
         return error
 
-    def _request(self, attempt: Attempt) -> httpx.Request:
+    def late(self, reason: str = "") -> RequestTimeoutError:
+        """Return the error of a call that has used up its time."""
+        seconds = self.deadline.seconds
+        return RequestTimeoutError(f"{self.operation.name} did not end within its timeout of {seconds} seconds{reason}")
+
+    def _request(self, runtime: ClientRuntime[Any], attempt: Attempt) -> httpx.Request:
         """Return the request to send. No step of sending it may take longer than what is left of the call's time."""
         within, url, content = self.deadline.within, _parsed(attempt.request.url), attempt.request.body
-        read = within(self.runtime.read_timeout)
-        timeouts = {"connect": within(self.runtime.connect_timeout), "read": read, "write": read, "pool": within(None)}
+        read = within(runtime.read_timeout)
+        timeouts = {"connect": within(runtime.connect_timeout), "read": read, "write": read, "pool": within(None)}
         # The body as a stream, since httpx looks through all headers again and again to prepare a request for content.
         return httpx.Request(
             attempt.request.method,
@@ -146,14 +163,15 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
 
     def _report(
         self,
+        runtime: ClientRuntime[Any],
         attempt: Attempt,
-        outcome: Response | CodePipelineError,
+        outcome: Outcome,
         failure: CodePipelineError | None,
         seconds: float,
         pause: float | None = None,
     ) -> None:
         """Report an attempt: *outcome* is what came of the request, *failure* what the call makes of that."""
-        on_attempt = self.runtime.on_attempt
+        on_attempt = runtime.on_attempt
         if attempt.sent_at is None or (on_attempt is None and not LOGGER.isEnabledFor(logging.INFO)):
             return
         status, request_id = None, None
@@ -163,7 +181,7 @@ class CallContext(NamedTuple, Generic[TransportT, OutputT]):
         report = AttemptReport(
             operation_name=self.operation.name,
             attempt=attempt.number,
-            host=self.runtime.host,
+            host=runtime.host,
             http_status_code=status,
             error_code=printable(failure.code) if isinstance(failure, ServiceError) else code,
             request_id=request_id and printable(request_id),
@@ -186,15 +204,9 @@ def closed() -> ConnectionFailedError:
     return error
 
 
-def late(operation_name: str, deadline: Deadline, reason: str = "") -> RequestTimeoutError:
-    """Return the error of a call that has used up its time."""
-    return RequestTimeoutError(f"{operation_name} did not end within its timeout of {deadline.seconds} seconds{reason}")
-
-
-def drive(context: CallContext[httpx.BaseTransport, OutputT]) -> OutputT:
+def drive(call: Call[InputT, OutputT], runtime: ClientRuntime[httpx.BaseTransport]) -> OutputT:
     """Make the call in this thread."""
-    runtime = context.runtime
-    with closing(context.steps()) as steps:
+    with closing(call.steps(runtime)) as steps:
         try:
             step = next(steps)
             while True:
@@ -210,21 +222,17 @@ def drive(context: CallContext[httpx.BaseTransport, OutputT]) -> OutputT:
             raise error.with_traceback(None) from error.__cause__  # its frames hold the response
 
 
-async def drive_async(context: CallContext[httpx.AsyncBaseTransport, OutputT], *, keeps_deadline: bool) -> OutputT:
-    """
-    Make the call in this task.
-
-    *keeps_deadline* is True for a transport that ends in time by itself, and when the client is closed.
-    """
-    runtime = context.runtime
-    with closing(context.steps()) as steps:
+async def drive_async(call: Call[InputT, OutputT], runtime: ClientRuntime[httpx.AsyncBaseTransport]) -> OutputT:
+    """Make the call in this task."""
+    with closing(call.steps(runtime)) as steps:
         try:
             step = next(steps)
             while True:
                 if isinstance(step, httpx.Request):
                     sent = send_async(step, runtime)
-                    came = sent if keeps_deadline else runtime.clock.wait(sent, context.deadline.left())
-                    step = steps.send(await came)
+                    step = steps.send(
+                        await (sent if runtime.keeps_deadline else runtime.clock.wait(sent, call.deadline.left()))
+                    )
                 else:
                     await runtime.clock.sleep_async(step)
                     step = next(steps)
@@ -239,7 +247,7 @@ async def drive_async(context: CallContext[httpx.AsyncBaseTransport, OutputT], *
 # them the signed headers.
 
 
-def send(request: httpx.Request, runtime: ClientRuntime[httpx.BaseTransport]) -> Response | CodePipelineError:
+def send(request: httpx.Request, runtime: ClientRuntime[httpx.BaseTransport]) -> Outcome:
     before = sys.exception()
     try:
         response = runtime.transport.handle_request(request)
@@ -250,9 +258,7 @@ def send(request: httpx.Request, runtime: ClientRuntime[httpx.BaseTransport]) ->
         return _failure(error, request, runtime.proxy, before)
 
 
-async def send_async(
-    request: httpx.Request, runtime: ClientRuntime[httpx.AsyncBaseTransport]
-) -> Response | CodePipelineError:
+async def send_async(request: httpx.Request, runtime: ClientRuntime[httpx.AsyncBaseTransport]) -> Outcome:
     before = sys.exception()
     try:
         response = await runtime.transport.handle_async_request(request)

@@ -43,8 +43,8 @@ def exchange(
     operation: Operation[InputT, OutputT],
     operation_input: InputT,
     defaults: CallDefaults,
-    *,
     invocation_id: str,
+    *,
     is_poll: bool = False,
 ) -> Exchange[OutputT]:
     """
