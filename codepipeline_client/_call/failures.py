@@ -29,7 +29,6 @@ FAILURES: Final = (
 )
 """What a transport may raise when no usable response comes. Anything else is a defect, and is not caught."""
 
-
 _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
     # The class, the limit that was exceeded if it is a timeout, and the message.
     (httpx.PoolTimeout, "timeout", "no connection to {host} became free in time"),
@@ -40,8 +39,8 @@ _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
     (TimeoutError, "read_timeout", "{host} was silent for longer than read_timeout"),
     (httpx.ProxyError, None, "the proxy{proxy} on the way to {host} refused: {reason}"),
     (httpx.ConnectError, None, "no connection to {host}{through} could be made: {reason}"),
+    (Exception, None, "the connection to {host} broke before the response was complete: {reason}"),
 )
-_OTHER: Final = (Exception, None, "the connection to {host} broke before the response was complete: {reason}")
 
 # OpenSSL's names. All come from servers that speak another TLS than we do, or none.
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
@@ -83,9 +82,9 @@ def translated(
     """
     root = _root(error, before)
     said, causes = hide(_unquoted(error)), hide(str(root)) if root is not error else ""
-    kind, limit, words = next((row for row in _TABLE if isinstance(error, row[0])), _OTHER)
-    names = {"proxy": f" {proxy}", "through": f" through the proxy {proxy}"} if proxy else {"proxy": "", "through": ""}
-    message = words.format(host=host, reason=_reason(root, said, causes), **names)
+    kind, limit, words = next(row for row in _TABLE if isinstance(error, row[0]))
+    named, through = (f" {proxy}", f" through the proxy {proxy}") if proxy else ("", "")
+    message = words.format(host=host, proxy=named, through=through, reason=_reason(root, said, causes))
     if limit is not None:
         failure: TransportError = RequestTimeoutError(f"{message}: {said}" if said else message, limit=limit)
     else:
@@ -110,17 +109,13 @@ def may_pass(error: BaseException) -> bool:
     It never does for a certificate that is not trusted, a server that speaks another TLS or none, a host that does not
     exist, a client that is closed.
     """
-    link: BaseException | None = error
-    while link is not None:
-        is_final = (
-            isinstance(link, PoolClosed | ssl.SSLCertVerificationError)
-            or (isinstance(link, ssl.SSLError) and getattr(link, "reason", None) in _HOPELESS)
-            or (isinstance(link, socket.gaierror) and link.errno in _UNKNOWN_HOST)
-        )
-        if is_final:
-            return False
-        link = link.__cause__ or link.__context__
-    return True
+    is_final = (
+        isinstance(error, PoolClosed | ssl.SSLCertVerificationError)
+        or (isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in _HOPELESS)
+        or (isinstance(error, socket.gaierror) and error.errno in _UNKNOWN_HOST)
+    )
+    inner = error.__cause__ or error.__context__
+    return not is_final and (inner is None or may_pass(inner))
 
 
 def _root(error: Exception, before: BaseException | None) -> BaseException:

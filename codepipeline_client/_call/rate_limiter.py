@@ -24,6 +24,13 @@ _BUCKET: Final = 0.5
 """Seconds over which responses are counted."""
 _SMOOTHING: Final = 0.8
 """The weight of the newest count in the measured rate."""
+_BURST: Final = 1.9
+"""Tokens that a budget saves up: a late poll costs nothing, and no two polls begin together."""
+_RECOVERY: Final = 20.0
+"""
+Seconds after a throttle until the rate of a budget is back at what was too much. On the AWS SDKs' curve a low rate is
+back so soon that every other request is throttled.
+"""
 
 
 class RateLimiter:
@@ -31,25 +38,18 @@ class RateLimiter:
     A token bucket with one token per request, whose rate adapts to throttling. Threads may share it.
 
     A throttle cuts the rate by 30 %. Then the rate grows as in TCP CUBIC: fast, slowly near the rate that was too
-    much, and fast again. Without *max_rate* it is the limiter of the AWS SDKs' adaptive mode: it does not limit before
-    the first throttle, and never allows more than twice the measured rate.
+    much, and fast again.
+
+    Without *max_rate* it is the limiter of the AWS SDKs' adaptive mode: it does not limit before the first throttle,
+    and never allows more than twice the measured rate. With *max_rate*, in requests per second, it is the budget of
+    many executions.
     """
 
-    def __init__(
-        self, now: float = 0.0, *, max_rate: float = inf, burst: float | None = None, recovery: float | None = None
-    ) -> None:
-        """
-        Begin at *now*, with at most *max_rate* requests per second.
-
-        The bucket holds *burst* tokens: by default those of a second, and at least one. *recovery* is how many seconds
-        after a throttle the rate is back at what was too much. None for the AWS SDKs' curve, on which a low rate is
-        back so soon that every other request is throttled.
-        """
+    def __init__(self, now: float = 0.0, *, max_rate: float = inf) -> None:
+        """Begin at *now*."""
         self.throttled_at = -inf if max_rate < inf else now
         """When the rate was last cut."""
         self._max_rate = max_rate
-        self._burst = burst
-        self._recovery = recovery
         self._is_limiting = max_rate < inf
         self._rate = max_rate if self._is_limiting else 1.0
         self._tokens = 1.0 if self._is_limiting else 0.0
@@ -99,7 +99,7 @@ class RateLimiter:
             self._rate = max(rate, min(MIN_RATE, self._max_rate))
 
     def _refill(self, now: float) -> None:
-        burst = max(self._rate, 1.0) if self._burst is None else self._burst
+        burst = max(self._rate, 1.0) if self._max_rate == inf else _BURST
         passed = max(now - self._refilled_at, 0.0)  # a failure may be recorded later than it happened
         self._tokens = min(self._tokens + passed * self._rate, burst)
         self._refilled_at += passed
@@ -117,6 +117,7 @@ class RateLimiter:
     def _curve(self, passed: float) -> float:
         """Return the rate so many seconds after the last throttle."""
         cut = self._too_much * _CUT
-        recovery = cbrt(cut / _GROWTH) if self._recovery is None else self._recovery
-        growth = _GROWTH if self._recovery is None else cut / self._recovery**3
+        recovery, growth = cbrt(cut / _GROWTH), _GROWTH
+        if self._max_rate < inf:
+            recovery, growth = _RECOVERY, cut / _RECOVERY**3
         return growth * (passed - recovery) ** 3 + self._too_much

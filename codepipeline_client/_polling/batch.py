@@ -28,8 +28,6 @@ _REFUSED_CREDENTIALS: Final = frozenset(
 )
 _MAX_POLL_SECONDS: Final = 10.0
 """The timeout of a poll: several times what a slow response takes, and a hung one is soon polled again."""
-_BURST: Final = 1.9
-"""Tokens of the rate limit: a late poll costs nothing, and no two polls begin together."""
 _RESOLUTION: Final = 1e-6
 """Seconds that do not count: sums of floats fall a little short, and a sleep so short may not move a clock."""
 _DUE: Final = attrgetter("due")
@@ -70,7 +68,7 @@ class BatchScheduler:
         """The polls that have not ended."""
         self._remaining = {each: PollSchedule(each, config, chance, margin) for each in references}
         self._queue = list(self._remaining.values())
-        self._limiter = RateLimiter(max_rate=rate, burst=_BURST, recovery=20.0)
+        self._limiter = RateLimiter(max_rate=rate)
         self._max_in_flight = max_in_flight
         self._timeout = inf if config.timeout is None else config.timeout
 

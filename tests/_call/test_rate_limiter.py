@@ -28,10 +28,6 @@ def about(expected: float) -> object:
     return pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
-def budget(max_rate: float) -> RateLimiter:
-    return RateLimiter(max_rate=max_rate, burst=1.9, recovery=20.0)
-
-
 def sent(limiter: RateLimiter, requests: int, *, at: float = 0.0) -> list[float]:
     """Send so many requests, each as soon as it may, and return when."""
     moments: list[float] = []
@@ -167,7 +163,7 @@ def test_rates_and_waits_are_botocores(events: list[tuple[float, float, bool, bo
 
 def test_requests_of_a_budget_keep_their_distance() -> None:
     """Also the first ones, and after a rest: one is sent at once, and no two together."""
-    limiter = budget(4.0)
+    limiter = RateLimiter(max_rate=4.0)
     assert sent(limiter, 5) == [about(place / 4.0) for place in range(5)]
     first, second, third = sent(limiter, 3, at=1000.0)
     assert (first, second, third) == (1000.0, about(1000.0 + 0.1 / 4.0), about(1000.0 + 1.1 / 4.0))
@@ -179,7 +175,7 @@ def test_requests_of_a_budget_keep_their_distance() -> None:
 )
 def test_a_call_costs_what_it_has_sent(requests: int, wait: float) -> None:
     """Retries take tokens, too; a call that was refused before it was sent takes none."""
-    limiter = budget(10.0)
+    limiter = RateLimiter(max_rate=10.0)
     sent(limiter, 1)
     limiter.give_back(1.0 - requests)
     assert limiter.wait(0.0) == about(wait)
@@ -187,7 +183,7 @@ def test_a_call_costs_what_it_has_sent(requests: int, wait: float) -> None:
 
 def test_a_failure_may_be_recorded_late() -> None:
     """A poll may have ended while nobody looked."""
-    limiter = budget(10.0)
+    limiter = RateLimiter(max_rate=10.0)
     sent(limiter, 1, at=5.0)
     limiter.record(1.0, throttled=True)
     assert limiter.rate == about(7.0)
@@ -196,7 +192,7 @@ def test_a_failure_may_be_recorded_late() -> None:
 
 def test_a_throttle_cuts_the_rate_of_a_budget_for_twenty_seconds() -> None:
     """By 30 %; then the rate comes back, and goes beyond if the caller allows as much."""
-    limiter = budget(50.0)
+    limiter = RateLimiter(max_rate=50.0)
     limiter.record(100.0, throttled=True)
     rates: list[float] = [limiter.rate]
     for moment in (110.0, 120.0, 140.0, 1e6):
@@ -213,7 +209,7 @@ def test_a_throttle_cuts_the_rate_of_a_budget_for_twenty_seconds() -> None:
 @pytest.mark.parametrize(("most", "least"), [(10.0, MIN_RATE), (0.1, 0.1)])
 def test_the_rate_of_a_budget_never_falls_below_the_lowest(most: float, least: float) -> None:
     """Nor rises to that if the caller wants less."""
-    limiter = budget(most)
+    limiter = RateLimiter(max_rate=most)
     for moment in range(1, 100):
         limiter.record(moment / 100, throttled=True)
     assert limiter.rate == least
@@ -229,7 +225,7 @@ CALLS: Final = st.lists(
 @example(10.0, [(0.0, 0.0, 0, False)] * 60)
 def test_for_any_order_of_calls_the_budget_is_kept(most: float, calls: list[tuple[float, float, int, bool]]) -> None:
     """In any stretch there are no more requests than the rate allows, but for one token that was kept."""
-    limiter, now = budget(most), 0.0
+    limiter, now = RateLimiter(max_rate=most), 0.0
     requests_sent: list[tuple[float, int]] = []
     for rest, latency, requests, throttled in calls:
         [began] = sent(limiter, 1, at=now + rest)
@@ -257,7 +253,7 @@ class Service:
 
 def thrown_at(service: Service, most: float, *, seconds: float) -> tuple[list[bool], float]:
     """Return which calls were throttled, when as many are made as the budget allows, and the good ones in a second."""
-    limiter, now, tokens, filled = budget(most), 0.0, service.burst, 0.0
+    limiter, now, tokens, filled = RateLimiter(max_rate=most), 0.0, service.burst, 0.0
     in_flight: list[tuple[float, int, float, bool]] = []
     throttles: list[bool] = []
     counted: dict[int, int] = {}
