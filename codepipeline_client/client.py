@@ -213,15 +213,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
         *timeout* limits the whole call, in seconds or as a timedelta; by default, the client's. None means no limit.
 
-        Raises:
-            ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
-            PipelineNotFoundException: There is no such pipeline in this account and region.
-            PipelineExecutionNotFoundException: The pipeline has no such execution.
-            ServiceError: The service returned an error; each documented code has its own class.
-            ResponseDecodeError: The response is malformed, or about another execution.
-            TransportError: No complete response was received.
-            CredentialsError: No credentials were found, or they could not be refreshed.
-            ConfigurationError: A setting is missing or unusable.
+        Raises ParameterValidationError, PipelineNotFoundException, PipelineExecutionNotFoundException, ServiceError,
+        ResponseDecodeError, TransportError, CredentialsError or ConfigurationError, see `CodePipelineClient`.
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
@@ -242,35 +235,20 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Poll an execution until its status is terminal, and return it.
 
-        Succeeded, Failed, Stopped, Superseded and Cancelled are terminal, and each is returned:
-        ``execution.raise_for_status()`` raises an error unless it is Succeeded. Stopping and statuses that this
-        release does not know are not terminal. Throttling, failures of the service or the network, and malformed
-        responses are counted and do not end the wait.
+        See `CodePipelineClient.wait_for_pipeline_execution` for what is terminal and what a wait ignores.
 
         Args:
             pipeline_name: The pipeline's name.
             pipeline_execution_id: The execution's id.
-            timeout: Seconds to wait, or a timedelta. None for no limit. There is no default: a build takes minutes, and
-                an approval can hold an execution for seven days. The last poll starts one second before the end, or a
-                tenth of *timeout* before it if that is less.
-            poll_interval: Seconds between the first polls and after each change. While nothing changes, the interval
-                grows. Each pause is randomised a little, so that many waits do not poll at once.
+            timeout: Seconds to wait, or a timedelta. None for no limit.
+            poll_interval: Seconds between the first polls and after each change. While nothing changes, it grows.
             max_poll_interval: The longest interval, in seconds.
-            not_found_grace: Seconds during which "not found" is ignored, from the start or since the execution was last
-                seen. An execution that was just started may not be found at first.
-            on_poll: A plain function that is called with a `PollReport` after each poll, in the thread or the task
-                that waits. An error in it is logged and does not end the wait.
+            not_found_grace: Seconds during which "not found" is ignored.
+            on_poll: A plain function that is called with a `PollReport` after each poll, in the task that waits.
 
-        Raises:
-            WaitTimeoutError: The wait timed out. It has the execution as last seen; a failed last poll is its cause.
-            ParameterValidationError: The name or the id breaks a rule. Nothing was sent.
-            PipelineNotFoundException: There is no such pipeline in this account and region.
-            PipelineExecutionNotFoundException: The pipeline has no such execution.
-            ServiceError: The service returned an error that is not retryable.
-            TransportError: Before any response: an unknown host, an untrusted certificate, or a closed client.
-            ResponseDecodeError: Before the first success: a redirect, or a malformed response other than HTTP 200.
-            CredentialsError: No credentials were found, or they could not be refreshed.
-            ConfigurationError: An argument or a setting is unusable, or the client was closed.
+        Raises WaitTimeoutError when the wait timed out, and errors that are not temporary: ParameterValidationError,
+        PipelineNotFoundException, PipelineExecutionNotFoundException, ServiceError, TransportError,
+        ResponseDecodeError, CredentialsError or ConfigurationError.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
         watch = self._watch(PipelineExecutionReference(pipeline_name, pipeline_execution_id), config, on_poll)
@@ -292,18 +270,11 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Yield the execution now and after every change, ending with its terminal status.
 
-        The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. The iterator polls
-        only while the caller waits for the next change. The time that the caller spends on a change is part of the
-        pause. Changes between polls can be missed.
+        The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. There is nothing to
+        close. After a cancellation, just keep iterating. Several tasks may share the iterator.
 
-        There is nothing to close. After an interrupt or a cancellation, just keep iterating. Several threads or
-        tasks may share the iterator: each change goes to one of them.
-
-        Raises:
-            ParameterValidationError: The name or the id breaks a rule. Raised by this call.
-            ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
-            WaitTimeoutError: The wait timed out. This and all other errors of `wait_for_pipeline_execution` are raised
-                while iterating.
+        This call raises ParameterValidationError for an invalid input, and ConfigurationError for an unusable argument
+        or a closed client. Other errors of `wait_for_pipeline_execution` are raised while iterating.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
         return self._watch(PipelineExecutionReference(pipeline_name, pipeline_execution_id), config, on_poll)
@@ -322,26 +293,17 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Poll many executions, and yield each one when its status is terminal or when it can no longer be followed.
 
-        All polls share one rate limit, which adapts to throttling. If an execution cannot be followed, for example
-        because it is not found, it is yielded with its error, and the others continue. On timeout, each remaining one
-        is yielded with a `WaitTimeoutError`. ``followed.result()`` returns the execution or raises the error.
-
-        While the caller handles an execution, no poll is started. There is nothing to close. After an interrupt or a
-        cancellation, just keep iterating. Several threads or tasks may share the iterator.
+        See `CodePipelineClient.wait_for_pipeline_executions`, also for how to iterate. The other arguments are those of
+        `wait_for_pipeline_execution`.
 
         Args:
             executions: `PipelineExecutionReference`, `PipelineExecution`, or tuples of a pipeline's name and an
-                execution's id. Duplicates are followed and yielded once.
-            timeout: Seconds to wait for all of them, or a timedelta, counted from this call. None for no limit. For
-                very many executions the last polls begin up to a tenth of the time early.
+                execution's id.
+            timeout: Seconds to wait for all of them, or a timedelta, counted from this call. None for no limit. Then
+                each remaining execution is yielded with a `WaitTimeoutError`.
             max_calls_per_second: Requests per second at most, for all executions together.
-            poll_interval: As for `wait_for_pipeline_execution`, if the rate limit allows.
-            max_poll_interval: The longest interval of one execution, in seconds, if the rate limit allows.
-            not_found_grace: As for `wait_for_pipeline_execution`.
-            on_poll: As for `wait_for_pipeline_execution`.
 
-        Raises:
-            ConfigurationError: An argument is unusable, or the client is closed. Raised by this call.
+        This call raises ConfigurationError for an unusable argument or a closed client.
         """
         self._check_open()
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)

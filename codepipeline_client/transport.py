@@ -26,6 +26,8 @@ from .errors import ConfigurationError, RequestTimeoutError
 ATTEMPT: Final = "codepipeline_client.attempt"
 """Request extension: the `Attempt` that the request is, which records when it was sent and with what credentials."""
 
+_LATE: Final = "no credentials were available in time"
+
 
 class SigV4Transport(httpx.BaseTransport):
     """
@@ -162,14 +164,14 @@ class _RequestSigner:
         try:
             return self._credentials.get(stale=stale, timeout=seconds)
         except TimeoutError:
-            raise _late() from None
+            raise RequestTimeoutError(_LATE) from None
 
     async def get_async(self, request: httpx.Request) -> Credentials:
         """Wait for credentials in this task, likewise."""
         stale, seconds = _needed(request)
         with anyio.move_on_after(seconds):
             return await self._credentials.get_async(stale=stale)
-        raise _late()
+        raise RequestTimeoutError(_LATE)
 
     def sign(self, request: httpx.Request, credentials: Credentials) -> None:
         """Put the signature into the headers of *request*, and record that it is sent now."""
@@ -196,7 +198,3 @@ def _needed(request: httpx.Request) -> tuple[Credentials | None, float | None]:
     """Return the credentials not to sign with, and how many seconds the request's call has left: None for no limit."""
     attempt, deadline = request.extensions.get(ATTEMPT), request.extensions.get(DEADLINE)
     return attempt and attempt.stale, deadline and deadline.within(None)
-
-
-def _late() -> RequestTimeoutError:
-    return RequestTimeoutError("no credentials were available in time")

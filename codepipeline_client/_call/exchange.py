@@ -184,14 +184,9 @@ def skew_of(headers: Mapping[str, str], *, sent: float, received: float) -> floa
     date = headers.get("date")
     if date is None or "age" in headers or not 0 <= received - sent < _TOO_SLOW:
         return None
-    seconds = _parse(date)
-    return None if seconds is None else seconds - (sent + received) / 2
-
-
-def _parse(date: str) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
         seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         return None
-    return seconds if 0 <= seconds < _YEAR_3000 else None
+    return seconds - (sent + received) / 2 if 0 <= seconds < _YEAR_3000 else None

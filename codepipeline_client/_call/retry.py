@@ -50,8 +50,6 @@ _ABOUT_THE_INPUT: Final = frozenset(
     {"ValidationException", "PipelineNotFoundException", "PipelineExecutionNotFoundException"}
 )
 _CEILING: Final = 20.0
-_BEYOND_CEILING: Final = 30
-"""A retry whose pause has reached the ceiling; a much larger power overflows."""
 _HEEDED: Final = 5.0
 
 
@@ -83,7 +81,7 @@ def classify(failure: CodePipelineError) -> Kind | None:
 
 def backoff(retry: int, *, base: float, chance: Callable[[], float]) -> float:
     """Return the seconds to wait before the given *retry*, counted from 0: exponential, with full jitter."""
-    return chance() * min(base * 2.0 ** min(retry, _BEYOND_CEILING), _CEILING)
+    return chance() * min(base * 2.0 ** min(retry, 30), _CEILING)  # a much larger power overflows
 
 
 def heed(retry_after: str | None, pause: float) -> float:
