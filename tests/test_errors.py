@@ -77,6 +77,9 @@ def test_an_error_survives_pickle_and_copy_with_every_field(error: CodePipelineE
         (errors.ServiceUnavailable(), "ServiceUnavailable", 503, "server", False),
         (ServiceError("new", code="BrandNew", http_status_code=418, request_id="r"), "BrandNew", 418, "client", False),
         (ServiceError(http_status_code=502), "502", 502, "server", False),
+        (ServiceError(http_status_code=499), "499", 499, "client", False),
+        (ServiceError(http_status_code=429), "429", 429, "client", True),
+        (ServiceError(code="SlowDown", http_status_code=503), "SlowDown", 503, "server", True),
     ],
 )
 def test_an_error_of_the_service_is_built_in_one_line_for_a_mock(
@@ -124,24 +127,6 @@ DOCUMENTED = [
 
 def test_each_documented_code_has_an_importable_class_of_its_name() -> None:
     assert {code: getattr(codepipeline_client, code) for code in DOCUMENTED} == errors.SERVICE_ERRORS
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "throttling"),
-    [
-        pytest.param("ThrottlingException", 400, True, id="by-code"),
-        pytest.param("SlowDown", 503, True, id="by-a-code-without-class"),
-        pytest.param("429", 429, True, id="by-status"),
-        pytest.param("ValidationException", 400, False, id="neither"),
-    ],
-)
-def test_throttling_is_told_by_code_or_status(code: str, status: int, throttling: bool) -> None:
-    assert service_error(code, status=status).is_throttling is throttling
-
-
-@pytest.mark.parametrize(("status", "fault"), [(400, "client"), (499, "client"), (500, "server"), (503, "server")])
-def test_the_fault_is_told_by_status(status: int, fault: str) -> None:
-    assert service_error("Any", status=status).fault == fault
 
 
 def test_a_message_says_operation_code_status_and_request_id() -> None:

@@ -6,8 +6,6 @@ import html
 import logging
 import pickle
 import socket
-import socketserver
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -173,30 +171,6 @@ def test_a_transport_that_blames_the_request_shows_no_secret(seen: Callable[...,
 
     text = seen(region_name="eu-west-1", credentials=CREDENTIALS, transport=httpx.MockTransport(fail), max_attempts=1)
     assert "ConnectionFailedError" in text or "RequestTimeoutError" in text
-    assert secrets_in(text) == []
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        pytest.param("HTTP/1.1 {token}\r\n\r\n", id="status-line"),
-        pytest.param("HTTP/1.1 200 OK\r\n{token}\r\n\r\n", id="header-line"),
-        pytest.param("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{token}\r\n", id="chunk-size"),
-    ],
-)
-def test_a_malformed_response_that_quotes_shows_no_secret(seen: Callable[..., str], response: str) -> None:
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            while self.rfile.readline().strip():
-                pass
-            self.wfile.write(response.format(token=TOKEN).encode())
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-        url = f"http://127.0.0.1:{server.server_address[1]}"
-        text = seen(region_name="eu-west-1", endpoint_url=url, credentials=CREDENTIALS, max_attempts=1)
-        server.shutdown()
-    assert "ConnectionFailedError" in text
     assert secrets_in(text) == []
 
 

@@ -7,7 +7,6 @@ import re
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,9 +16,7 @@ import pytest
 from attrs import evolve
 
 from codepipeline_client import (
-    AsyncCodePipelineClient,
     AttemptReport,
-    CodePipelineClient,
     CodePipelineError,
     ConnectionFailedError,
     Credentials,
@@ -37,12 +34,11 @@ from codepipeline_client import (
 from codepipeline_client._http.response import MAX_BODY
 from codepipeline_client.clock import DEADLINE, Deadline, SystemClock
 from codepipeline_client.testing import FakeClock
+from tests.endpoint import Outcome, get
 
-WANTED: dict[str, Any] = {"pipeline_name": "web", "pipeline_execution_id": "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"}
 BODY = b'{"pipelineExecution":{"status":"Failed"}}'
 CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="wJalrXUtnFEMI/K7MDENG")
 Handler = Callable[[httpx.Request], httpx.Response]
-Outcome = GetPipelineExecutionOutput | CodePipelineError
 Ask = Callable[..., Outcome]
 
 
@@ -90,15 +86,11 @@ class Plain(Body):
     """The same, read through an iterator that is no generator."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return PlainIterator(iter(self))
-
-
-class PlainIterator(AsyncIterator[bytes]):
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self.pieces = pieces
+        self.iterator = iter(self)
+        return self
 
     async def __anext__(self) -> bytes:
-        for piece in self.pieces:
+        for piece in self.iterator:
             return piece
         raise StopAsyncIteration
 
@@ -114,33 +106,19 @@ def ask_in(kind: str, transport: Any, **options: Any) -> Outcome:
         "clock": FakeClock(),
         **options,
     }
-
-    async def main() -> GetPipelineExecutionOutput:
-        async with AsyncCodePipelineClient(transport=transport, **arguments) as client:
-            return await client.get_pipeline_execution(**WANTED)
-
     try:
-        if kind == "sync":
-            with CodePipelineClient(transport=transport, **arguments) as client:
-                return client.get_pipeline_execution(**WANTED)
-        return anyio.run(main, backend=kind)
+        return get(kind, transport=transport, **arguments)
     except CodePipelineError as error:
         return error
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+def ask(request: pytest.FixtureRequest) -> Ask:
+    return partial(ask_in, request.param)
 
 
-@pytest.fixture
-def ask(kind: str) -> Ask:
-    return partial(ask_in, kind)
-
-
-def good(*, pieces: tuple[bytes, ...] = (BODY,), **options: Any) -> Handler:
-    return lambda _: httpx.Response(200, stream=Body(*pieces), **options)
+def good(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, stream=Body(BODY))
 
 
 def refused(code: str, **headers: str) -> Handler:
@@ -170,7 +148,7 @@ def failing(failure: Exception, after: Callable[[], object] = lambda: None) -> H
 )
 def test_a_request_is_as_httpx_would_make_it(ask: Ask, url: str, host: str) -> None:
     """Its headers are set here, since httpx takes long for them. The limits and the deadline go beside it."""
-    transport = Both(good())
+    transport = Both(good)
     ask(transport, endpoint_url=url, connect_timeout=1.0, read_timeout=None)
     (sent,) = transport.requests
     theirs = httpx.Request("POST", url, headers=sent.headers, content=sent.content)
@@ -185,7 +163,7 @@ def test_a_request_is_as_httpx_would_make_it(ask: Ask, url: str, host: str) -> N
 def test_a_pause_is_slept(ask: Ask) -> None:
     clock = FakeClock()
     busy = refused("ThrottlingException", x_amz_retry_after="3000")
-    output = ask(Both(busy, busy, good()), retry_mode="standard", clock=clock)
+    output = ask(Both(busy, busy, good), retry_mode="standard", clock=clock)
     assert isinstance(output, GetPipelineExecutionOutput)
     assert clock.slept == (3.0, 3.0)
 
@@ -356,11 +334,12 @@ class SyncOnly(httpx.SyncByteStream):
         return iter([b""])
 
 
-def test_a_response_of_the_wrong_kind_is_refused() -> None:
-    outcome = ask_in("sync", Both(httpx.Response(200, stream=AsyncOnly())))
-    assert "async response to a sync client" in str(outcome)
-    outcome = ask_in("asyncio", Both(httpx.Response(200, stream=SyncOnly())))
-    assert "sync response to an async client" in str(outcome)
+@pytest.mark.parametrize(
+    ("kind", "stream", "problem"),
+    [("sync", AsyncOnly(), "async response to a sync client"), ("asyncio", SyncOnly(), "sync response to an async")],
+)
+def test_a_response_of_the_wrong_kind_is_refused(kind: str, stream: Any, problem: str) -> None:
+    assert problem in str(ask_in(kind, Both(httpx.Response(200, stream=stream))))
 
 
 # The time of a call
@@ -368,7 +347,7 @@ def test_a_response_of_the_wrong_kind_is_refused() -> None:
 
 def test_each_step_gets_what_is_left_of_the_time_at_most(ask: Ask) -> None:
     busy = refused("ThrottlingException", x_amz_retry_after="2500")
-    transport = Both(busy, good())
+    transport = Both(busy, good)
     ask(transport, retry_mode="standard", timeout=3.0, connect_timeout=1.0)
     first, second = (sent.extensions["timeout"] for sent in transport.requests)
     assert first == {"connect": 1.0, "read": 3.0, "write": 3.0, "pool": 3.0}
@@ -400,9 +379,9 @@ def test_a_failure_at_the_end_of_the_time_is_the_end_of_the_time(ask: Ask, failu
 def test_a_response_at_the_end_of_the_time_is_a_response(ask: Ask) -> None:
     clock = FakeClock()
 
-    def handle(_: httpx.Request) -> httpx.Response:
+    def handle(request: httpx.Request) -> httpx.Response:
         clock.advance(3.0)
-        return httpx.Response(200, content=BODY)
+        return good(request)
 
     assert isinstance(ask(Both(handle), clock=clock, timeout=3.0), GetPipelineExecutionOutput)
 
@@ -435,48 +414,14 @@ def test_a_slow_body_over_a_transport_of_ones_own_is_cut_off_in_a_thread() -> No
     assert clock.monotonic() - began < 2
 
 
-# Pauses that are broken off
-
-
-@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_an_interrupted_pause_delays_no_other_call(kind: str) -> None:
-    """The token that the retry would have used is given back. At the lowest rate there is one in two seconds."""
-
-    class Interrupted(FakeClock):
-        def sleep(self, seconds: float) -> None:
-            pauses.append(seconds)
-            raise KeyboardInterrupt
-
-    pauses: list[float] = []
-    transport = Both(refused("ThrottlingException"))
-    options: dict[str, Any] = {"retry_mode": "adaptive", "clock": Interrupted(), "credentials": CREDENTIALS}
-
-    async def main() -> None:
-        client = AsyncCodePipelineClient(region_name="eu-west-1", transport=transport, **options)
-        for _ in range(3):
-            with suppress(KeyboardInterrupt):
-                await client.get_pipeline_execution(**WANTED)
-
-    if kind == "sync":
-        client = CodePipelineClient(region_name="eu-west-1", transport=transport, **options)
-        for _ in range(3):
-            with suppress(KeyboardInterrupt):
-                client.get_pipeline_execution(**WANTED)
-    else:
-        anyio.run(main, backend=kind)
-    assert pauses == [pytest.approx(2.0)] * 3
-    assert len(transport.requests) == 1
-
-
 # Reports
 
 
-@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
-def test_each_attempt_is_reported(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_attempt_is_reported(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     reports: list[AttemptReport] = []
     busy = refused("ThrottlingException", x_amz_retry_after="2500", x_amzn_requestid="r\n1")
     with caplog.at_level(logging.DEBUG, "codepipeline_client"):
-        ask_in(kind, Both(busy, good()), retry_mode="standard", on_attempt=reports.append)
+        ask(Both(busy, good), retry_mode="standard", on_attempt=reports.append)
     first = AttemptReport(
         operation_name="GetPipelineExecution",
         attempt=1,
@@ -537,7 +482,7 @@ def test_an_on_attempt_that_raises_harms_no_call(ask: Ask, caplog: pytest.LogCap
     def listen(_: AttemptReport) -> None:
         raise ZeroDivisionError
 
-    assert isinstance(ask(Both(good()), on_attempt=listen), GetPipelineExecutionOutput)
+    assert isinstance(ask(Both(good), on_attempt=listen), GetPipelineExecutionOutput)
     assert "on_attempt raised an error" in caplog.text
 
 

@@ -46,15 +46,15 @@ LATE = RequestTimeoutError("late", limit="timeout")
 class Call:
     """An exchange whose attempts are signed at noon, and what came of it."""
 
-    def __init__(self, max_attempts: int = 3, *, is_read_only: bool = True, skew: Skew | None = None) -> None:
-        retry = RetryPolicy("standard", max_attempts=max_attempts, chance=lambda: 1.0, monotonic=lambda: 0.0)
+    def __init__(self, max_attempts: int = 3, *, skew: Skew | None = None, retry: RetryPolicy | None = None) -> None:
+        standard = RetryPolicy("standard", max_attempts=max_attempts, chance=lambda: 1.0, monotonic=lambda: 0.0)
         self.running: Exchange[GetPipelineExecutionOutput] = exchange(
-            GET_PIPELINE_EXECUTION._replace(is_read_only=is_read_only),
+            GET_PIPELINE_EXECUTION,
             INPUT,
             CallDefaults(
                 url="https://codepipeline.eu-west-1.amazonaws.com",
                 headers=(("User-Agent", "me"),),
-                retry=retry,
+                retry=retry or standard,
                 skew=skew or Skew(),
                 lifetime=lambda: NOON + 20,
             ),
@@ -137,14 +137,13 @@ def test_a_failure_is_raised_when_there_is_no_other_attempt(
     assert caught.value.__context__ is None
 
 
-def test_what_may_have_been_carried_out_is_sent_again_only_if_it_only_reads() -> None:
-    assert Call().go_on(LOST).number == 2
-    with pytest.raises(ConnectionFailedError):
-        Call(is_read_only=False).go_on(LOST)
-
-
-def test_the_service_may_ask_for_a_longer_pause() -> None:
-    assert Call().go_on(refusal("ThrottlingException", x_amz_retry_after="1500")).delay == 1.5
+def test_a_call_that_is_broken_off_in_a_pause_delays_no_other() -> None:
+    """The token that the retry would have used is given back. At the lowest rate there is one in two seconds."""
+    retry = RetryPolicy("adaptive", max_attempts=3, chance=lambda: 0.0, monotonic=lambda: 1000.0)
+    broken_off = Call(retry=retry)
+    assert broken_off.go_on(refusal("ThrottlingException")).delay == pytest.approx(2.0)
+    broken_off.running.close()
+    assert Call(retry=retry).attempt.delay == pytest.approx(2.0)
 
 
 # Credentials
