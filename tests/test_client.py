@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from email.utils import formatdate
 from functools import partial
@@ -21,6 +22,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 import codepipeline_client
 from codepipeline_client import (
@@ -29,7 +31,6 @@ from codepipeline_client import (
     ConfigurationError,
     ConnectionFailedError,
     Credentials,
-    CredentialsError,
     GetPipelineExecutionOutput,
     InsecureEndpointWarning,
     ParameterValidationError,
@@ -44,25 +45,17 @@ from codepipeline_client._config.settings import ClientArguments, Settings, reso
 from codepipeline_client._config.sources import Environment
 from codepipeline_client.clock import Clock, SystemClock
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
-from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults, make_pipeline_execution
+from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults
+from tests import endpoint
+from tests._polling.conftest import Blocking
+from tests.endpoint import EXECUTION, INPUT, get, options_for
 
-EXECUTION = make_pipeline_execution()
-WANTED: dict[str, Any] = {
-    "pipeline_name": EXECUTION.pipeline_name,
-    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
-}
+WANTED = INPUT
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret")
 GOOD = httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
 Client = CodePipelineClient | AsyncCodePipelineClient
 Ask = Callable[..., GetPipelineExecutionOutput]
-AskBy = Callable[..., Any]
-
-
-@pytest.fixture
-def service(local_codepipeline: LocalCodePipeline) -> LocalCodePipeline:
-    local_codepipeline.put_execution(EXECUTION)
-    return local_codepipeline
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
@@ -76,42 +69,30 @@ def make(kind: str) -> Callable[..., Client]:
     return CodePipelineClient if kind == "sync" else AsyncCodePipelineClient
 
 
-@pytest.fixture
-def ask_by(kind: str) -> AskBy:
-    """Call one method of a new client, and close it."""
-
-    def go(method: str, request: dict[str, Any], **options: Any) -> Any:
-        if kind == "sync":
-            with CodePipelineClient(**options) as client:
-                return getattr(client, method)(**request)
-
-        async def main() -> Any:
-            async with AsyncCodePipelineClient(**options) as client:
-                return await getattr(client, method)(**request)
-
-        return anyio.run(main, backend=kind)
-
-    return go
+@contextmanager
+def opened(kind: str, **options: Any) -> Generator[Any]:
+    """Yield a client, which is called as the sync one."""
+    if kind == "sync":
+        with CodePipelineClient(**options) as client:
+            yield client
+        return
+    client_manager = AsyncCodePipelineClient(**options)
+    with start_blocking_portal(kind) as portal, portal.wrap_async_context_manager(client_manager) as async_client:
+        yield Blocking(portal, async_client)
 
 
 @pytest.fixture
-def ask(ask_by: AskBy) -> Ask:
+def ask(kind: str) -> Ask:
     """Make one call with a new client, and close it."""
 
     def go(*, request: dict[str, Any] = WANTED, **options: Any) -> GetPipelineExecutionOutput:
-        output: GetPipelineExecutionOutput = ask_by("get_pipeline_execution", request, **options)
-        return output
+        return get(kind, request, **options)
 
     return go
 
 
 def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
-    return {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": service.credentials,
-        **more,
-    }
+    return options_for(service, **{"clock": None, **more})
 
 
 # Calls
@@ -201,23 +182,13 @@ def test_a_lost_connection_is_replaced_only_if_the_operation_only_reads(
     monkeypatch.setattr("codepipeline_client.client.GET_PIPELINE_EXECUTION", operation)
     service.inject_by(lambda request: faults.CloseBeforeAnswer() if request.number == 2 else None)
 
-    async def main() -> int:
-        async with AsyncCodePipelineClient(**pointed_at(service)) as client:
-            await client.get_pipeline_execution(**WANTED)
-            return (await client.get_pipeline_execution(**WANTED)).response_metadata.attempts
-
-    def call_twice() -> int:
-        if kind != "sync":
-            return anyio.run(main, backend=kind)
-        with CodePipelineClient(**pointed_at(service)) as client:
-            client.get_pipeline_execution(**WANTED)
-            return client.get_pipeline_execution(**WANTED).response_metadata.attempts
-
-    if is_read_only:
-        assert call_twice() == 1
-    else:
-        with pytest.raises(ConnectionFailedError):
-            call_twice()
+    with opened(kind, **pointed_at(service)) as client:
+        client.get_pipeline_execution(**WANTED)
+        if is_read_only:
+            assert client.get_pipeline_execution(**WANTED).response_metadata.attempts == 1
+        else:
+            with pytest.raises(ConnectionFailedError):
+                client.get_pipeline_execution(**WANTED)
     assert len(service.requests) == (3 if is_read_only else 2)
 
 
@@ -234,12 +205,6 @@ def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[...
     make()
     with pytest.raises(ConfigurationError, match="region"):
         ask(credentials=CREDENTIALS)
-
-
-def test_missing_keys_are_told(ask: Ask) -> None:
-    with pytest.raises(CredentialsError) as caught:
-        ask(region_name="eu-west-1", endpoint_url="http://127.0.0.1:9")
-    assert caught.value.attempts == 0
 
 
 @pytest.mark.parametrize(
@@ -285,27 +250,26 @@ def test_a_client_is_not_pickled_or_copied(make: Callable[..., Client]) -> None:
             attempt(make())
 
 
-def test_a_timeout_may_be_a_timedelta(ask_by: AskBy, service: LocalCodePipeline) -> None:
+def test_a_timeout_may_be_a_timedelta(kind: str, service: LocalCodePipeline) -> None:
     """That of a client, of a call and of a wait."""
     moment, minute = timedelta(milliseconds=1), timedelta(minutes=1)
-    wanted = {**WANTED, "timeout": minute}
-    options = pointed_at(service, connect_timeout=minute, read_timeout=minute)
-    assert ask_by("get_pipeline_execution", wanted, timeout=moment, **options).pipeline_execution == EXECUTION
-    assert ask_by("wait_for_pipeline_execution", wanted, timeout=minute, **options) == EXECUTION
-    service.inject(faults.Hang(), times=None)
-    with pytest.raises(RequestTimeoutError, match=r"its timeout of 0\.001 seconds"):
-        ask_by("get_pipeline_execution", WANTED, timeout=moment, **options)
+    options = pointed_at(service, timeout=moment, connect_timeout=minute, read_timeout=minute)
+    with opened(kind, **{**options, "timeout": minute}) as client:
+        assert client.wait_for_pipeline_execution(**WANTED, timeout=minute) == EXECUTION
+    with opened(kind, **options) as client:
+        assert client.get_pipeline_execution(**WANTED, timeout=minute).pipeline_execution == EXECUTION
+        service.inject(faults.Hang(), times=None)
+        with pytest.raises(RequestTimeoutError, match=r"its timeout of 0\.001 seconds"):
+            client.get_pipeline_execution(**WANTED)
     with pytest.raises(ConfigurationError, match="timeout must be a number of seconds"):
-        ask_by("get_pipeline_execution", WANTED, timeout=-minute, **options)
+        CodePipelineClient(timeout=-minute)
 
 
-def test_each_kind_wants_a_transport_of_its_kind() -> None:
-    sync_transport: Any = httpx.HTTPTransport()
-    async_transport: Any = httpx.AsyncHTTPTransport()
-    with pytest.raises(ConfigurationError, match=r"httpx\.AsyncBaseTransport, not HTTPTransport"):
-        AsyncCodePipelineClient(transport=sync_transport)
-    with pytest.raises(ConfigurationError, match=r"httpx\.BaseTransport, not AsyncHTTPTransport"):
-        CodePipelineClient(transport=async_transport)
+def test_each_kind_wants_a_transport_of_its_kind(make: Callable[..., Client], kind: str) -> None:
+    transport = httpx.AsyncHTTPTransport() if kind == "sync" else httpx.HTTPTransport()
+    wanted = "BaseTransport, not AsyncHTTP" if kind == "sync" else "AsyncBaseTransport, not HTTP"
+    with pytest.raises(ConfigurationError, match=rf"transport must be an httpx\.{wanted}Transport"):
+        make(transport=transport)
 
 
 @pytest.mark.parametrize(
@@ -330,40 +294,21 @@ def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
         pytest.raises(ConnectionError),
     ):
         ask(**options, transport=httpx.MockTransport(refuse))
-    assert warned[0].filename == __file__, "it points at the line that calls"
+    assert warned[0].filename == endpoint.__file__, "it points at the line that calls"
 
 
 def test_a_warning_that_is_an_error_stops_every_call(kind: str) -> None:
     """Nothing is sent, not by an iterator that is resumed either."""
     transport: Any = httpx.MockTransport(lambda _: pytest.fail("it was sent"))
     options: dict[str, Any] = {"region_name": "a", "credentials": CREDENTIALS, "endpoint_url": "http://other.test"}
-
-    async def main() -> None:
-        async with AsyncCodePipelineClient(**options, transport=transport) as client:
-            watch = client.watch_pipeline_execution(**WANTED, timeout=60)
-            batch = client.wait_for_pipeline_executions([PipelineExecutionReference(**WANTED)], timeout=60)
-            for resume in (
-                lambda: client.get_pipeline_execution(**WANTED),
-                partial(anext, watch),
-                partial(anext, batch),
-            ):
-                for _ in range(2):
-                    with pytest.raises(InsecureEndpointWarning):
-                        await resume()
-
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), opened(kind, **options, transport=transport) as client:
         warnings.simplefilter("error", InsecureEndpointWarning)
-        if kind != "sync":
-            anyio.run(main, backend=kind)
-            return
-        with CodePipelineClient(**options, transport=transport) as client:
-            watch = client.watch_pipeline_execution(**WANTED, timeout=60)
-            batch = client.wait_for_pipeline_executions([PipelineExecutionReference(**WANTED)], timeout=60)
-            call = partial(client.get_pipeline_execution, **WANTED)
-            for resume in (call, partial(next, watch), partial(next, batch)):
-                for _ in range(2):
-                    with pytest.raises(InsecureEndpointWarning):
-                        resume()
+        watch = client.watch_pipeline_execution(**WANTED, timeout=60)
+        batch = client.wait_for_pipeline_executions([PipelineExecutionReference(**WANTED)], timeout=60)
+        for resume in (partial(client.get_pipeline_execution, **WANTED), partial(next, watch), partial(next, batch)):
+            for _ in range(2):
+                with pytest.raises(InsecureEndpointWarning):
+                    resume()
 
 
 def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,7 +342,7 @@ def test_proxies_and_ca_files_are_a_transports_own(
     assert output.pipeline_execution.status == "Failed"
 
 
-def test_a_balancer_with_a_wrong_clock_does_not_spoil_a_good_one(ask_by: AskBy) -> None:
+def test_a_balancer_with_a_wrong_clock_does_not_spoil_a_good_one(kind: str) -> None:
     """It responds itself to most requests, and the service refuses what is signed for another time."""
     clock, statuses = FakeClock(), itertools.cycle([503, 200, 503, 503, 200])
 
@@ -411,8 +356,8 @@ def test_a_balancer_with_a_wrong_clock_does_not_spoil_a_good_one(ask_by: AskBy) 
         return httpx.Response(200, json=body, headers={"date": formatdate(clock.time(), usegmt=True)})
 
     options = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "transport": httpx.MockTransport(handle)}
-    execution = ask_by("wait_for_pipeline_execution", {**WANTED, "timeout": 3600}, clock=clock, **options)
-    assert execution.status == "Failed"
+    with opened(kind, clock=clock, **options) as client:
+        assert client.wait_for_pipeline_execution(**WANTED, timeout=3600).status == "Failed"
 
 
 # Credentials that are late, or expire
@@ -440,30 +385,15 @@ def test_a_timeout_that_credentials_use_up_says_so(
 # The end
 
 
-def test_a_closed_client_says_so(make: Callable[..., Client], kind: str, service: LocalCodePipeline) -> None:
-    """Also one that was never used. To close it again does nothing."""
-
-    async def main() -> None:
-        client = make(**pointed_at(service))
-        assert isinstance(client, AsyncCodePipelineClient)
-        await client.aclose()
-        await client.aclose()
-        with pytest.raises(ConfigurationError, match="this AsyncCodePipelineClient is closed"):
-            await client.get_pipeline_execution(**WANTED)
+def test_a_closed_client_says_so(kind: str, service: LocalCodePipeline) -> None:
+    """To close it again does nothing, which the end of the block does here."""
+    close, enter = ("close", "__enter__") if kind == "sync" else ("aclose", "__aenter__")
+    with opened(kind, **pointed_at(service)) as client:
+        getattr(client, close)()
+        with pytest.raises(ConfigurationError, match=r"this \w+Client is closed"):
+            client.get_pipeline_execution(**WANTED)
         with pytest.raises(ConfigurationError, match="closed"):
-            await client.__aenter__()
-
-    if kind != "sync":
-        anyio.run(main, backend=kind)
-        return
-    client = make(**pointed_at(service))
-    assert isinstance(client, CodePipelineClient)
-    client.close()
-    client.close()
-    with pytest.raises(ConfigurationError, match="this CodePipelineClient is closed"):
-        client.get_pipeline_execution(**WANTED)
-    with pytest.raises(ConfigurationError, match="closed"), client:
-        pass
+            getattr(client, enter)()
 
 
 class Closing(httpx.MockTransport):
@@ -481,17 +411,11 @@ class Closing(httpx.MockTransport):
         self.closed += 1
 
 
-def test_a_users_own_transport_is_used_and_closed(ask: Ask) -> None:
+@pytest.mark.parametrize("name", ["web", ""], ids=["used", "not-used"])
+def test_a_users_own_transport_is_closed(ask: Ask, name: str) -> None:
     transport = Closing(lambda _: GOOD)
-    output = ask(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport)
-    assert output.pipeline_execution.status == "Failed"
-    assert transport.closed == 1
-
-
-def test_a_users_own_transport_is_closed_if_it_was_not_used(ask: Ask) -> None:
-    transport = Closing(lambda _: GOOD)
-    with pytest.raises(ParameterValidationError):
-        ask(request={**WANTED, "pipeline_name": ""}, transport=transport)
+    with suppress(ParameterValidationError):
+        ask(request={**WANTED, "pipeline_name": name}, region_name="a", credentials=CREDENTIALS, transport=transport)
     assert transport.closed == 1
 
 

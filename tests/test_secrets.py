@@ -15,19 +15,15 @@ import httpx
 import pytest
 
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, CodePipelineError, Credentials
-from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+from codepipeline_client.testing import LocalCodePipeline
 from tests._credentials.support import shown
+from tests.endpoint import EXECUTION, INPUT, options_for
 
 SECRET_KEY = "planted/secret+key"
 TOKEN = "planted/session+token=="
 PASSWORD = "planted-password"
 PLANTED = (SECRET_KEY, TOKEN, PASSWORD, "planted")
 CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key=SECRET_KEY, session_token=TOKEN)
-EXECUTION = make_pipeline_execution()
-WANTED: dict[str, Any] = {
-    "pipeline_name": EXECUTION.pipeline_name,
-    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
-}
 
 
 @pytest.fixture
@@ -61,12 +57,12 @@ def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
         def test_sync() -> None:
             with CodePipelineClient(**options) as client:
                 kept.append(repr(client))
-                kept.append(client.get_pipeline_execution(**WANTED))
+                kept.append(client.get_pipeline_execution(**INPUT))
 
         async def test_async() -> None:
             async with AsyncCodePipelineClient(**options) as client:
                 kept.append(repr(client))
-                kept.append(await client.get_pipeline_execution(**WANTED))
+                kept.append(await client.get_pipeline_execution(**INPUT))
 
         try:
             test_sync() if request.param == "sync" else anyio.run(test_async, backend=request.param)
@@ -83,19 +79,10 @@ def secrets_in(text: str) -> list[str]:
     return [secret for secret in PLANTED if secret in text]
 
 
-def at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
-    return {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": CREDENTIALS,
-        **more,
-    }
-
-
 def test_a_good_response_shows_no_secret(
     seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture
 ) -> None:
-    text = seen(**at(service))
+    text = seen(**options_for(service))
     assert "GetPipelineExecutionOutput" in text
     assert secrets_in(text + logs.text) == []
 
@@ -120,7 +107,7 @@ def test_a_bad_response_shows_no_secret(
     seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture, plan: dict[str, Any]
 ) -> None:
     service.put_response(**plan, times=3)
-    text = seen(**at(service))
+    text = seen(**options_for(service))
     assert "Error" in text or "Exception" in text
     assert secrets_in(text + logs.text) == []
 
@@ -134,7 +121,7 @@ def test_a_header_that_quotes_shows_no_secret(
 ) -> None:
     """Logs are left out: httpcore's own logger writes the headers of a response."""
     service.put_response(status_code=status, headers={name: TOKEN}, body=b"x", times=3)
-    text = seen(**at(service))
+    text = seen(**options_for(service))
     assert "Error" in text
     assert secrets_in(text) == []
 
@@ -196,7 +183,7 @@ def test_a_secret_of_an_emulator_alters_no_message_and_no_code(seen: Callable[..
 def test_a_silent_service_shows_no_secret(seen: Callable[..., str], service: LocalCodePipeline) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        text = seen(**at(service, endpoint_url=url, read_timeout=0.05))
+        text = seen(**options_for(service, endpoint_url=url, read_timeout=0.05))
     assert "RequestTimeoutError" in text
     assert secrets_in(text) == []
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
-import anyio
 import attrs
 import httpx
 import pytest
@@ -17,8 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client import (
-    AsyncCodePipelineClient,
-    CodePipelineClient,
     Credentials,
     ExecutionMode,
     GetPipelineExecutionInput,
@@ -33,6 +30,7 @@ from codepipeline_client import (
 from codepipeline_client._protocol.awsjson import decode, encode
 from codepipeline_client._protocol.messages import Response
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
+from tests.endpoint import get
 
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
 REQUEST = GetPipelineExecutionInput(pipeline_name="MyFirstPipeline", pipeline_execution_id=ID)
@@ -96,11 +94,6 @@ def test_an_execution_id_is_checked(execution_id: Any, rule: str | None) -> None
     assert violations == (() if rule is None else (ParameterViolation("pipeline_execution_id", rule),))
 
 
-def test_all_violations_come_at_once() -> None:
-    found = GetPipelineExecutionInput(pipeline_name="", pipeline_execution_id="").violations()
-    assert [each.parameter for each in found] == ["pipeline_name", "pipeline_execution_id"]
-
-
 def test_without_strictness_any_string_goes_but_nothing_else() -> None:
     assert GetPipelineExecutionInput(pipeline_name="", pipeline_execution_id="?").violations(strict=False) == ()
     wrong: Any = None
@@ -138,12 +131,8 @@ def optional(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, A
     return st.fixed_dictionaries({}, optional={name: st.none() | each for name, each in members.items()})
 
 
-def with_status(members: dict[str, Any], status: str) -> dict[str, Any]:
-    return {**members, "status": status}
-
-
 EXECUTIONS = st.builds(
-    with_status,
+    lambda members, status: {**members, "status": status},
     optional(
         artifactRevisions=st.lists(
             optional(
@@ -243,27 +232,17 @@ def test_an_output_becomes_a_dictionary_that_json_takes() -> None:
     }
 
 
-@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("kind", ["sync", "asyncio"])
 @pytest.mark.parametrize("region_name", ["us-gov-west-1", None], ids=["argument", "environment"])
 def test_an_execution_has_the_region_that_it_was_read_from(
-    region_name: str | None, is_async: bool, monkeypatch: pytest.MonkeyPatch
+    region_name: str | None, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The response itself does not tell the region, and is kept as it came."""
     monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
     response = {"pipelineExecution": {"status": "Succeeded"}}
-    options: dict[str, Any] = {
-        "region_name": region_name,
-        "credentials": Credentials(access_key_id="AKID", secret_access_key="secret"),
-        "transport": httpx.MockTransport(lambda _: httpx.Response(200, json=response)),
-    }
-    request: dict[str, Any] = {"pipeline_name": "MyFirstPipeline", "pipeline_execution_id": ID}
-
-    async def call() -> GetPipelineExecutionOutput:
-        async with AsyncCodePipelineClient(**options) as client:
-            return await client.get_pipeline_execution(**request)
-
-    with CodePipelineClient(**options) as client:
-        output = anyio.run(call) if is_async else client.get_pipeline_execution(**request)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=response))
+    credentials = Credentials(access_key_id="AKID", secret_access_key="secret")
+    output = get(kind, region_name=region_name, credentials=credentials, transport=transport)
     assert output.pipeline_execution.region_name == "us-gov-west-1"
     assert "//us-gov-west-1.console.amazonaws-us-gov.com/" in (output.pipeline_execution.console_url or "")
     assert output.raw == response
