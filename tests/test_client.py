@@ -134,17 +134,30 @@ def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_calls_at_once_and_one_after_the_other_share_a_client(service: LocalCodePipeline, backend: str) -> None:
-    """The settings are read once. Each call is an invocation of its own."""
+def test_calls_at_once_and_one_after_the_other_share_a_client(
+    service: LocalCodePipeline, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings are read once, while all wait. Each call is an invocation of its own."""
+    started, read = threading.Event(), list[ClientArguments]()
+
+    def slowly(arguments: ClientArguments, environ: Environment) -> Settings:
+        started.wait(10)
+        read.append(arguments)
+        return resolve(arguments, environ)
+
+    monkeypatch.setattr("codepipeline_client._call.base_client.resolve", slowly)
 
     async def main() -> None:
         async with AsyncCodePipelineClient(**pointed_at(service, connect_timeout=None, read_timeout=None)) as client:
             async with anyio.create_task_group() as tasks:
                 for _ in range(50):
                     tasks.start_soon(lambda: client.get_pipeline_execution(**WANTED))
+                await anyio.wait_all_tasks_blocked()
+                started.set()
             await client.get_pipeline_execution(**WANTED)
 
     anyio.run(main, backend=backend)
+    assert len(read) == 1
     assert [received.error_code for received in service.requests] == [None] * 51
     assert len({received.headers["amz-sdk-invocation-id"] for received in service.requests}) == 51
 
