@@ -19,7 +19,7 @@ from .._protocol.sigv4 import Credentials
 from ..errors import CodePipelineError, CredentialsError, RequestTimeoutError, ServiceError
 from ..models import ResponseMetadata
 from ..operations import InputT, Operation, OutputT
-from .retry import CallRetries, RetryPolicy
+from .retry import RetryPolicy
 
 _EXPIRED: Final = frozenset({"ExpiredTokenException", "ExpiredToken"})
 
@@ -54,9 +54,8 @@ def exchange(
     """
     headers = (*defaults.headers, ("amz-sdk-invocation-id", invocation_id))
     request = awsjson.encode(operation.name, operation.to_wire(operation_input), url=defaults.url, headers=headers)
-    retries = CallRetries(defaults.retry, is_read_only=operation.is_read_only, is_poll=is_poll)
-    may_refresh = True
-    attempt = _attempt(request, defaults, 1, retries.reserve())
+    policy, taken, may_refresh = defaults.retry, 1, True
+    attempt = _attempt(request, defaults, 1, policy.reserve())
     while True:
         response: Response | None = None
         try:
@@ -74,22 +73,27 @@ def exchange(
             failure = error
         except GeneratorExit:
             if attempt.sent_at is None:
-                retries.unsent()
+                policy.unsent()
             raise
         else:
-            retries.succeeded()
+            policy.succeeded(taken)
             return output
-        _raise_if_final(failure, attempt, retries)
+        _raise_if_final(failure, attempt, policy)
         if may_refresh and attempt.credentials is not None and _has_code(failure, _EXPIRED):
             may_refresh = False  # once in a call
-            stale, delay = attempt.credentials, retries.reserve()
+            stale, delay = attempt.credentials, policy.reserve()
         else:
-            is_skewed = defaults.skew.learn(failure, attempt, response)
-            retry_after = None if response is None else response.headers.get("x-amz-retry-after")
-            pause = retries.pause(failure, attempt.number, retry_after=retry_after, skewed=is_skewed)
-            if pause is None:
+            retry = policy.retry(
+                failure,
+                attempt.number,
+                retry_after=None if response is None else response.headers.get("x-amz-retry-after"),
+                is_skewed=defaults.skew.learn(failure, attempt, response),
+                is_read_only=operation.is_read_only,
+                is_poll=is_poll,
+            )
+            if retry is None:
                 raise failure
-            stale, delay = None, pause
+            stale, (delay, taken) = None, retry
         attempt = _attempt(request, defaults, attempt.number + 1, delay, after=failure, stale=stale)
 
 
@@ -111,11 +115,11 @@ def _attempt(
     return Attempt(request=request, number=number, delay=delay, stale=stale, skew=skew.seconds, after=after)
 
 
-def _raise_if_final(failure: CodePipelineError, attempt: Attempt, retries: CallRetries) -> None:
+def _raise_if_final(failure: CodePipelineError, attempt: Attempt, policy: RetryPolicy) -> None:
     """Raise the failure of an attempt that was not sent, or that the end of the call's time has broken off."""
     failure.attempts = attempt.number
     if attempt.sent_at is None:
-        retries.unsent()
+        policy.unsent()
         failure.attempts -= 1
         if attempt.stale is not None and attempt.after is not None and isinstance(failure, CredentialsError):
             raise attempt.after from failure

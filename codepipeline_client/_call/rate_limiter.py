@@ -73,10 +73,10 @@ class RateLimiter:
             self._refill(now)
             return max(1.0 - self._tokens, 0.0) / self._rate
 
-    def reserve(self, now: float) -> float | None:
-        """Take a token, and return the seconds until the request may be sent. None without a limit."""
+    def reserve(self, now: float) -> float:
+        """Take a token, and return the seconds until the request may be sent: 0 without a limit."""
         if not self._is_limiting:
-            return None
+            return 0.0
         with self._lock():
             wait = self.wait(now)
             self._tokens -= 1.0

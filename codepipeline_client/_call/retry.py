@@ -116,7 +116,51 @@ class RetryPolicy:
         self.quota = self.FULL_QUOTA
         self._lock = ProcessLock()
 
-    def take(self, cost: int) -> bool:
+    def reserve(self) -> float:
+        """Return the seconds until the rate limit allows the next request, whose token is taken now."""
+        return 0.0 if self.limiter is None else self.limiter.reserve(self.monotonic())
+
+    def unsent(self) -> None:
+        """Record that the last request is not sent: others need not wait for it."""
+        if self.limiter is not None:
+            self.limiter.give_back()
+
+    def succeeded(self, taken: int) -> None:
+        """Record that a call has its response. Its last retry had *taken* so many tokens; without one it gives 1."""
+        self._record(throttled=False)
+        if self.quota < self.FULL_QUOTA:  # mostly it is full, and needs no lock
+            with self._lock():
+                self.quota = min(self.quota + taken, self.FULL_QUOTA)
+
+    def retry(
+        self,
+        failure: CodePipelineError,
+        attempt: int,
+        *,
+        retry_after: str | None,
+        is_skewed: bool,
+        is_read_only: bool,
+        is_poll: bool,
+    ) -> tuple[float, int] | None:
+        """
+        Return the seconds to wait before the next request and the tokens that it took, or None to give up.
+
+        *attempt* is the number of the one that failed, from 1; *retry_after* the response's ``x-amz-retry-after``.
+        A failure that *is_skewed*, due to a clock skew that is now corrected, is always retryable. Throttling is left
+        to the wait if the call *is_poll* of one: it polls again later anyway.
+        """
+        kind = classify(failure) or (TRANSIENT if is_skewed else None)
+        self._record(throttled=kind is THROTTLING)
+        if kind is None or attempt >= self.max_attempts or (kind is THROTTLING and is_poll):
+            return None
+        if kind is TRANSIENT and not (is_read_only or isinstance(failure, ServiceError)):
+            return None  # a request whose response was lost may have been carried out
+        if not self._take(kind.cost):
+            return None
+        pause = heed(retry_after, backoff(attempt - 1, base=kind.base, chance=self.chance))
+        return max(pause, self.reserve()), kind.cost
+
+    def _take(self, cost: int) -> bool:
         """Take *cost* tokens of the quota, all or none. Return whether there were as many."""
         with self._lock():
             if cost > self.quota:
@@ -124,70 +168,6 @@ class RetryPolicy:
             self.quota -= cost
             return True
 
-    def give_back(self, amount: int) -> None:
-        """Return tokens of the quota; those beyond `FULL_QUOTA` are lost."""
-        if self.quota < self.FULL_QUOTA:  # mostly it is full, and needs no lock
-            with self._lock():
-                self.quota = min(self.quota + amount, self.FULL_QUOTA)
-
-    def record(self, *, throttled: bool) -> None:
-        """Tell the limiter of the adaptive mode about a response, or about the failure in its place."""
+    def _record(self, *, throttled: bool) -> None:
         if self.limiter is not None:
             self.limiter.record(self.monotonic(), throttled=throttled)
-
-
-class CallRetries:
-    """
-    The retries of one call.
-
-    If the call *is_poll* of a wait, throttling is left to the wait, which polls again later anyway.
-    """
-
-    __slots__ = ("_has_token", "_is_poll", "_is_read_only", "_policy", "_taken")
-
-    def __init__(self, policy: RetryPolicy, *, is_read_only: bool, is_poll: bool = False) -> None:
-        self._policy = policy
-        self._is_read_only = is_read_only
-        self._is_poll = is_poll
-        self._taken = 0
-        self._has_token = False
-
-    def reserve(self) -> float:
-        """Return the seconds until the rate limit allows the next request, whose token is taken now."""
-        limiter = self._policy.limiter
-        wait = None if limiter is None else limiter.reserve(self._policy.monotonic())
-        self._has_token = wait is not None
-        return wait or 0.0
-
-    def pause(self, failure: CodePipelineError, attempt: int, *, retry_after: str | None, skewed: bool) -> float | None:
-        """
-        Return the seconds to wait before the next request, or None to give up.
-
-        *attempt* is the number of the one that failed, from 1; *retry_after* the response's ``x-amz-retry-after``.
-        *skewed* is True if the failure is due to a clock skew that is now corrected: then it is always retryable.
-        """
-        policy = self._policy
-        kind = classify(failure) or (TRANSIENT if skewed else None)
-        policy.record(throttled=kind is THROTTLING)
-        if kind is None or attempt >= policy.max_attempts or not self._allows(kind, failure):
-            return None
-        if not policy.take(kind.cost):
-            return None
-        self._taken = kind.cost
-        return max(heed(retry_after, backoff(attempt - 1, base=kind.base, chance=policy.chance)), self.reserve())
-
-    def succeeded(self) -> None:
-        """Record that the call has its response."""
-        self._policy.record(throttled=False)
-        self._policy.give_back(self._taken or 1)
-
-    def unsent(self) -> None:
-        """Record that the last request is not sent: others need not wait for it."""
-        if self._has_token and self._policy.limiter is not None:
-            self._policy.limiter.give_back()
-
-    def _allows(self, kind: Kind, failure: CodePipelineError) -> bool:
-        if kind is THROTTLING:
-            return not self._is_poll
-        # A request whose response was lost may have been carried out.
-        return self._is_read_only or isinstance(failure, ServiceError)

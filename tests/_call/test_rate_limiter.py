@@ -44,10 +44,10 @@ def sent(limiter: RateLimiter, requests: int, *, at: float = 0.0) -> list[float]
 
 
 def test_without_a_throttle_nothing_is_limited() -> None:
-    """And no token is reserved."""
+    """And no token is taken."""
     limiter = RateLimiter(START)
     for moment in range(100):
-        assert limiter.reserve(START + moment / 100) is None
+        assert limiter.reserve(START + moment / 100) == 0.0
         assert limiter.wait(START + moment / 100) == 0.0
         limiter.record(START + moment / 100, throttled=False)
     assert limiter.rate == inf
@@ -80,7 +80,7 @@ def test_threads_get_a_token_each() -> None:
     limiter = RateLimiter(START)
     limiter.record(START, throttled=True)
     with ThreadPoolExecutor(20) as pool:
-        waits = sorted(wait or 0.0 for wait in pool.map(limiter.reserve, repeat(START, 2000)))
+        waits = sorted(pool.map(limiter.reserve, repeat(START, 2000)))
     assert waits == [about(2.0 * place) for place in range(1, 2001)]
 
 
@@ -126,7 +126,7 @@ def test_rates_and_waits_are_botocores(events: list[tuple[float, float, bool]]) 
         time.now += gap
         now, condition.waited = time.now, 0.0
         theirs.on_sending_request(None)
-        assert (limiter.reserve(now) or 0.0) == about(condition.waited)
+        assert limiter.reserve(now) == about(condition.waited)
         time.now += latency
         limiter.record(time.now, throttled=throttled)
         theirs.on_receiving_response(throttled=throttled)

@@ -19,7 +19,6 @@ from codepipeline_client._call.retry import (
     THROTTLING,
     TRANSIENT,
     TRANSIENT_CODES,
-    CallRetries,
     Kind,
     RetryPolicy,
     backoff,
@@ -82,19 +81,12 @@ def made(mode: Mode = "standard", *, max_attempts: int = 3, chance: Callable[[],
     return RetryPolicy(mode, max_attempts=max_attempts, chance=chance, monotonic=lambda: 1000.0)
 
 
-def begin(policy: RetryPolicy, *, is_read_only: bool = True, is_poll: bool = False) -> CallRetries:
-    return CallRetries(policy, is_read_only=is_read_only, is_poll=is_poll)
-
-
 def pause_of(
-    retries: CallRetries,
-    failure: CodePipelineError,
-    attempt: int = 1,
-    *,
-    retry_after: str | None = None,
-    skewed: bool = False,
+    policy: RetryPolicy, failure: CodePipelineError, attempt: int = 1, *, retry_after: str | None = None, **facts: bool
 ) -> float | None:
-    return retries.pause(failure, attempt, retry_after=retry_after, skewed=skewed)
+    given = {"is_read_only": True, "is_poll": False, "is_skewed": False, **facts}
+    retry = policy.retry(failure, attempt, retry_after=retry_after, **given)
+    return None if retry is None else retry[0]
 
 
 # Which failures
@@ -138,17 +130,17 @@ def pause_of(
 def test_only_failures_that_may_pass_are_tried_again(failure: CodePipelineError, kind: Kind | None) -> None:
     """Code before status, and nothing on a guess."""
     assert classify(failure) is kind
-    again = pause_of(begin(made()), failure)
+    again = pause_of(made(), failure)
     assert again == (None if kind is None else kind.base / 2)
 
 
 def test_what_a_wrong_clock_caused_is_tried_again() -> None:
     """At the price of a transient failure, while there are attempts; what is throttled stays throttled."""
     ours = made(max_attempts=2)
-    assert pause_of(begin(ours), refused("AccessDeniedException", 403), skewed=True) == TRANSIENT.base / 2
+    assert pause_of(ours, refused("AccessDeniedException", 403), is_skewed=True) == TRANSIENT.base / 2
     assert ours.quota == 500 - TRANSIENT.cost
-    assert pause_of(begin(ours), refused("AccessDeniedException", 403), 2, skewed=True) is None
-    assert pause_of(begin(ours), refused(), skewed=True) == THROTTLING.base / 2
+    assert pause_of(ours, refused("AccessDeniedException", 403), 2, is_skewed=True) is None
+    assert pause_of(ours, refused(), is_skewed=True) == THROTTLING.base / 2
 
 
 # After how long
@@ -198,7 +190,7 @@ def test_pauses_double_up_to_a_ceiling_and_are_spread(retry: int, base: float, l
 def test_the_service_may_ask_for_a_longer_pause(retry_after: str | None, pause: float, expected: float) -> None:
     """Whole milliseconds, up to five seconds more than ours; all else is as if it were absent."""
     assert heed(retry_after, pause) == about(expected)
-    assert pause_of(begin(made(chance=lambda: pause)), refused(), retry_after=retry_after) == about(expected)
+    assert pause_of(made(chance=lambda: pause), refused(), retry_after=retry_after) == about(expected)
 
 
 @given(st.text(), st.floats(0.0, 20.0))
@@ -229,14 +221,15 @@ def test_a_call_sends_no_more_than_it_may(mode: Mode, max_attempts: int, sends: 
 
 def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) -> int:
     """Make a call whose attempts end in *failures*, None for success, and return how many there were."""
-    retries = begin(ours)
-    retries.reserve()
+    taken = 1
     for attempt, failure in enumerate(failures, 1):
         if failure is None:
-            retries.succeeded()
+            ours.succeeded(taken)
             return attempt
-        if pause_of(retries, failure, attempt) is None:
+        retry = ours.retry(failure, attempt, retry_after=None, is_skewed=False, is_read_only=True, is_poll=False)
+        if retry is None:
             return attempt
+        _, taken = retry
     raise AssertionError("the call did not end")
 
 
@@ -257,7 +250,7 @@ def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) ->
 def test_retries_take_and_successes_give_back(outcomes: list[str | None], left: int) -> None:
     """14 for a retry, 5 for one after a throttle; 1 for a success at once."""
     ours = made()
-    assert ours.take(200)
+    ours.quota = 300
     sends_of(ours, (None if code is None else refused(code, 500 if code == "500" else 400) for code in outcomes))
     assert ours.quota == left
 
@@ -294,8 +287,8 @@ def test_an_outage_is_not_made_worse(failure: CodePipelineError, retries: int, t
 )
 def test_what_may_have_been_carried_out_is_not_sent_again(failure: CodePipelineError, is_retried: bool) -> None:
     """Unless the operation only reads."""
-    assert (pause_of(begin(made(), is_read_only=False), failure) is not None) is is_retried
-    assert pause_of(begin(made()), failure) is not None
+    assert (pause_of(made(), failure, is_read_only=False) is not None) is is_retried
+    assert pause_of(made(), failure) is not None
 
 
 # The adaptive mode's limiter, as a call meets it
@@ -308,37 +301,33 @@ def adaptive() -> RetryPolicy:
 
 def test_after_a_throttle_each_request_waits_for_its_token(adaptive: RetryPolicy) -> None:
     """The retry first, then those that come after it; at the lowest rate one every two seconds."""
-    assert pause_of(begin(adaptive), refused()) == about(2.0)
-    assert pause_of(begin(adaptive), ConnectionFailedError("reset")) == about(4.0)
-    assert begin(adaptive).reserve() == about(6.0)
+    assert pause_of(adaptive, refused()) == about(2.0)
+    assert pause_of(adaptive, ConnectionFailedError("reset")) == about(4.0)
+    assert adaptive.reserve() == about(6.0)
 
 
 def test_a_retry_waits_for_the_longer_of_pause_and_token(adaptive: RetryPolicy) -> None:
     """The token is there when the pause ends, or the pause is longer."""
-    assert pause_of(begin(adaptive), refused(), 2, retry_after="4000") == 4.0
-    assert pause_of(begin(adaptive), refused(), 2, retry_after="1000") == about(4.0)
+    assert pause_of(adaptive, refused(), 2, retry_after="4000") == 4.0
+    assert pause_of(adaptive, refused(), 2, retry_after="1000") == about(4.0)
 
 
 def test_successes_raise_the_rate(adaptive: RetryPolicy) -> None:
     """As far as they are measured: 10 a second."""
-    assert pause_of(begin(adaptive), refused()) == about(2.0)
+    assert pause_of(adaptive, refused()) == about(2.0)
     for tenth in range(100):
         adaptive.monotonic = partial(add, 1000.0, tenth / 10)
-        begin(adaptive).succeeded()
-    assert begin(adaptive).reserve() == 0.0
+        adaptive.succeeded(1)
+    assert adaptive.reserve() == 0.0
 
 
 def test_a_request_that_is_not_sent_delays_no_other(adaptive: RetryPolicy) -> None:
-    """A call that gives up takes no token; one that is cancelled while it waits gives its own back, if it has one."""
-    early = begin(adaptive)
-    assert early.reserve() == 0.0
-    assert pause_of(begin(adaptive), refused(), 3) is None
-    assert pause_of(begin(adaptive), refused("ValidationException")) is None
-    early.unsent()
+    """A call that gives up takes no token; one that is cancelled while it waits gives its own back."""
+    assert pause_of(adaptive, refused(), 3) is None
+    assert pause_of(adaptive, refused("ValidationException")) is None
     for _ in range(100):
-        retries = begin(adaptive)
-        assert retries.reserve() == about(2.0)
-        retries.unsent()
+        assert adaptive.reserve() == about(2.0)
+        adaptive.unsent()
 
 
 # Polls of a wait, which comes again later anyway
@@ -349,9 +338,9 @@ def test_a_request_that_is_not_sent_delays_no_other(adaptive: RetryPolicy) -> No
 def test_a_throttled_poll_is_not_retried_and_takes_nothing(mode: Mode, code: str) -> None:
     """Whatever the service asks for. The limiter records it: the next request waits for its token."""
     ours = made(mode)
-    assert pause_of(begin(ours, is_poll=True), refused(code, 429), retry_after="100") is None
+    assert pause_of(ours, refused(code, 429), is_poll=True, retry_after="100") is None
     assert ours.quota == 500
-    assert begin(ours).reserve() == about(2.0 if mode == "adaptive" else 0.0)
+    assert ours.reserve() == about(2.0 if mode == "adaptive" else 0.0)
 
 
 # botocore's own
@@ -437,7 +426,7 @@ def test_verdicts_pauses_and_quota_are_botocores(
     """The two side by side through the same outcomes of the same overlapping calls."""
     chances: list[float] = [0.0]
     ours = made(max_attempts=max_attempts, chance=lambda: chances[0])
-    ours.take(500 - quota)
+    ours.quota = quota
     adapter = botocore_standard.RetryEventAdapter()
     throttles = botocore_standard.ThrottlingErrorDetector(adapter)
     their_quota = botocore_quota.RetryQuota()
@@ -454,22 +443,23 @@ def test_verdicts_pauses_and_quota_are_botocores(
         retry_quota=checker,
         service_name="codepipeline",
     )
-    live: dict[int, tuple[CallRetries, int, dict[str, Any]]] = {}
+    live: dict[int, tuple[int, int, dict[str, Any]]] = {}
     for call, outcome, chance, retry_after in events:
-        retries, attempt, taken = live.pop(call) if call in live else (begin(ours), 1, {})
+        attempt, ours_taken, theirs_taken = live.pop(call) if call in live else (1, 1, {})
         chances[:] = [chance]
         failure = OUTCOMES[outcome]
         if failure is None:
-            retries.succeeded()
-            checker.release_retry_quota(taken, SimpleNamespace(status_code=200))
+            ours.succeeded(ours_taken)
+            checker.release_retry_quota(theirs_taken, SimpleNamespace(status_code=200))
         elif not isinstance(failure, ResponseDecodeError):  # which botocore takes for an empty success
             code, status = None, None
             if isinstance(failure, ServiceError):
                 code, status = failure.code, failure.http_status_code
             wish = None if status is None else retry_after
-            theirs = handler.needs_retry(**context(code, status, attempt, wish, taken))
-            pause = pause_of(retries, failure, attempt, retry_after=wish)
-            assert pause == (None if theirs is None else about(theirs))
-            if pause is not None:
-                live[call] = retries, attempt + 1, taken
+            theirs = handler.needs_retry(**context(code, status, attempt, wish, theirs_taken))
+            facts = {"is_skewed": False, "is_read_only": True, "is_poll": False}
+            retry = ours.retry(failure, attempt, retry_after=wish, **facts)
+            assert (retry and retry[0]) == (None if theirs is None else about(theirs))
+            if retry is not None:
+                live[call] = attempt + 1, retry[1], theirs_taken
         assert ours.quota == their_quota.available_capacity
