@@ -48,7 +48,7 @@ class CodePipelineClient(BaseSyncClient):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
         request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return self._call(GET_PIPELINE_EXECUTION, request, timeout)
+        return self._call(self._new_call(GET_PIPELINE_EXECUTION, request, timeout))
 
     def wait_for_pipeline_execution(
         self,
@@ -194,7 +194,7 @@ class CodePipelineClient(BaseSyncClient):
         return Watch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
 
     def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        return self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)
+        return self._call(self._new_call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True))
 
 
 @own_init
@@ -219,7 +219,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
         request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return await self._call(GET_PIPELINE_EXECUTION, request, timeout)
+        return await self._call(self._new_call(GET_PIPELINE_EXECUTION, request, timeout))
 
     async def wait_for_pipeline_execution(
         self,
@@ -334,7 +334,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         return AsyncWatch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
 
     async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        return await self._call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True)
+        return await self._call(self._new_call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True))
 
 
 def _input_of(reference: PipelineExecutionReference) -> GetPipelineExecutionInput:

@@ -32,7 +32,7 @@ from ..errors import ConfigurationError, ParameterValidationError
 from ..operations import InputT, Operation, OutputT
 from ..transport import AsyncSigV4Transport, SigV4Transport
 from .driver import Call, ClientRuntime, TransportT, closed, drive, drive_async
-from .exchange import CallDefaults, Skew
+from .exchange import Skew
 from .reports import OnAttempt
 from .retry import RetryPolicy
 
@@ -188,19 +188,17 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         )
         proxy = options.proxy
         self._runtime = runtime = ClientRuntime(
-            defaults=CallDefaults(
-                url=endpoint.url,
-                headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
-                retry=RetryPolicy(
-                    settings.retry_mode,
-                    max_attempts=settings.max_attempts,
-                    chance=random.random,
-                    monotonic=self._clock.monotonic,
-                ),
-                skew=Skew(is_corrected=settings.correct_clock_skew),
-                lifetime=lambda: self._clock.time() + (self._read_timeout or 0.0),
-                region_name=settings.region_name,
+            url=endpoint.url,
+            headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
+            retry=RetryPolicy(
+                settings.retry_mode,
+                max_attempts=settings.max_attempts,
+                chance=random.random,
+                monotonic=self._clock.monotonic,
             ),
+            skew=Skew(is_corrected=settings.correct_clock_skew),
+            lifetime=lambda: self._clock.time() + (self._read_timeout or 0.0),
+            region_name=settings.region_name,
             transport=self._signing_transport(
                 self._pooled_transport(options) if self._transport is None else self._transport,
                 service_name="codepipeline",
@@ -220,10 +218,15 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         )
         return runtime
 
-    def _begin(
-        self, operation: Operation[InputT, OutputT], operation_input: InputT, timeout: Timeout | NotGiven, is_poll: bool
+    def _new_call(
+        self,
+        operation: Operation[InputT, OutputT],
+        operation_input: InputT,
+        timeout: Timeout | NotGiven,
+        *,
+        is_poll: bool = False,
     ) -> Call[InputT, OutputT]:
-        """Return a call that is valid. A poll may take as long as a call, but no longer than its *timeout*."""
+        """Return a call, if it is valid. A poll may take as long as a call, but no longer than its *timeout*."""
         self._check(operation, operation_input)
         seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
         if is_poll and self._timeout is not None:
@@ -256,15 +259,7 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
     _signing_transport = SigV4Transport
     _accepts_async_providers = False
 
-    def _call(
-        self,
-        operation: Operation[InputT, OutputT],
-        operation_input: InputT,
-        timeout: Timeout | NotGiven,
-        *,
-        is_poll: bool = False,
-    ) -> OutputT:
-        call = self._begin(operation, operation_input, timeout, is_poll)
+    def _call(self, call: Call[InputT, OutputT]) -> OutputT:
         return drive(call, self._runtime or self._prepared(call))
 
     def _prepared(self, call: Call[InputT, OutputT]) -> ClientRuntime[httpx.BaseTransport]:
@@ -287,15 +282,7 @@ class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]
     _signing_transport = AsyncSigV4Transport
     _accepts_async_providers = True
 
-    async def _call(
-        self,
-        operation: Operation[InputT, OutputT],
-        operation_input: InputT,
-        timeout: Timeout | NotGiven,
-        *,
-        is_poll: bool = False,
-    ) -> OutputT:
-        call = self._begin(operation, operation_input, timeout, is_poll)
+    async def _call(self, call: Call[InputT, OutputT]) -> OutputT:
         return await drive_async(call, self._runtime or await self._prepared(call))
 
     async def _prepared(self, call: Call[InputT, OutputT]) -> ClientRuntime[httpx.AsyncBaseTransport]:

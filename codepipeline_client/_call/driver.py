@@ -43,10 +43,9 @@ Outcome = Response | CodePipelineError
 
 
 @frozen(kw_only=True, eq=False)
-class ClientRuntime(Generic[TransportT]):
+class ClientRuntime(CallDefaults, Generic[TransportT]):
     """What the calls of one client share."""
 
-    defaults: CallDefaults
     transport: TransportT
     """Signs and sends."""
     keeps_deadline: bool
@@ -56,12 +55,12 @@ class ClientRuntime(Generic[TransportT]):
     read_timeout: float | None
     """Between two pieces of the response, or of the request."""
     host: str
-    proxy: str = ""
+    proxy: str
     """The proxy on the way to it, and what names the proxy."""
-    proxy_login: Credentials | None = None
+    proxy_login: Credentials | None
     """The password of a proxy that sees requests in the clear."""
-    on_attempt: OnAttempt | None = None
-    is_insecure: bool = False
+    on_attempt: OnAttempt | None
+    is_insecure: bool
     """Whether requests go to another machine as plain http."""
 
 
@@ -82,12 +81,12 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         """
         if runtime.is_insecure:
             warnings.warn(
-                f"requests go to {runtime.defaults.url} unencrypted: use https, or http with a loopback address only",
+                f"requests go to {runtime.url} unencrypted: use https, or http with a loopback address only",
                 InsecureEndpointWarning,
                 stacklevel=7 if self.is_poll else 5,
             )
-        monotonic, defaults, invocation_id = runtime.clock.monotonic, runtime.defaults, str(uuid4())
-        attempts = exchange(self.operation, self.operation_input, defaults, invocation_id, is_poll=self.is_poll)
+        monotonic, invocation_id = runtime.clock.monotonic, str(uuid4())
+        attempts = exchange(self.operation, self.operation_input, runtime, invocation_id, is_poll=self.is_poll)
         with closing(attempts):
             attempt = next(attempts)
             while True:

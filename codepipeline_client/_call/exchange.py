@@ -11,7 +11,9 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from time import gmtime, strftime
-from typing import Final, NamedTuple
+from typing import Final
+
+from attrs import frozen
 
 from .._protocol import awsjson
 from .._protocol.messages import Attempt, Headers, Request, Response
@@ -26,8 +28,9 @@ _EXPIRED: Final = frozenset({"ExpiredTokenException", "ExpiredToken"})
 Exchange = Generator[Attempt, Response, OutputT]
 
 
-class CallDefaults(NamedTuple):
-    """What all calls of a client have in common."""
+@frozen(kw_only=True, eq=False)
+class CallDefaults:
+    """What the exchanges of a client have in common."""
 
     url: str
     headers: Headers
@@ -36,7 +39,7 @@ class CallDefaults(NamedTuple):
     skew: Skew
     lifetime: Callable[[], float]
     """Until when an attempt that is made now may last, in seconds since the epoch, by this machine's clock."""
-    region_name: str | None = None
+    region_name: str | None
 
 
 def exchange(

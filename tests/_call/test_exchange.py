@@ -57,6 +57,7 @@ class Call:
                 retry=retry or standard,
                 skew=skew or Skew(),
                 lifetime=lambda: NOON + 20,
+                region_name=None,
             ),
             invocation_id="i-1",
         )
