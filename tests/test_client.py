@@ -54,6 +54,8 @@ WANTED = INPUT
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret")
 GOOD = httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
+MOCK = httpx.MockTransport(lambda _: GOOD)
+ON_THE_TRANSPORT = "configure proxy, verify and max_connections on the transport, not on the client"
 Client = CodePipelineClient | AsyncCodePipelineClient
 Ask = Callable[..., GetPipelineExecutionOutput]
 
@@ -91,15 +93,11 @@ def ask(kind: str) -> Ask:
     return go
 
 
-def pointed_at(service: LocalCodePipeline, **more: object) -> dict[str, Any]:
-    return options_for(service, **{"clock": None, **more})
-
-
 # Calls
 
 
 def test_a_call_gets_the_execution(ask: Ask, service: LocalCodePipeline) -> None:
-    output = ask(**pointed_at(service))
+    output = ask(**options_for(service))
     assert output.pipeline_execution == EXECUTION
     assert output.response_metadata.attempts == 1
     assert output.response_metadata.http_status_code == 200
@@ -110,7 +108,7 @@ def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -
     credentials = Credentials(access_key_id="AKID", secret_access_key="s", session_token="token")
     with LocalCodePipeline(credentials=credentials) as endpoint:
         endpoint.put_execution(EXECUTION)
-        ask(**pointed_at(endpoint, user_agent_app_id="my-gate"))
+        ask(**options_for(endpoint, user_agent_app_id="my-gate"))
         host = endpoint.endpoint_url.removeprefix("http://")
     (received,) = endpoint.requests
     headers = dict(received.headers)
@@ -148,7 +146,7 @@ def test_calls_at_once_and_one_after_the_other_share_a_client(
     monkeypatch.setattr("codepipeline_client._call.base_client.resolve", slowly)
 
     async def main() -> None:
-        async with AsyncCodePipelineClient(**pointed_at(service, connect_timeout=None, read_timeout=None)) as client:
+        async with AsyncCodePipelineClient(**options_for(service, connect_timeout=None, read_timeout=None)) as client:
             async with anyio.create_task_group() as tasks:
                 for _ in range(50):
                     tasks.start_soon(lambda: client.get_pipeline_execution(**WANTED))
@@ -175,14 +173,14 @@ def test_a_documented_error_is_raised_as_its_class(
     ask: Ask, service: LocalCodePipeline, wrong: dict[str, str], options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error) as caught:
-        ask(request={**WANTED, **wrong}, **pointed_at(service, **options))
+        ask(request={**WANTED, **wrong}, **options_for(service, **options))
     assert vars(caught.value)["operation_name"] == "GetPipelineExecution"
     assert vars(caught.value)["attempts"] == 1
 
 
 def test_a_bad_input_does_not_leave_the_machine(ask: Ask, service: LocalCodePipeline) -> None:
     with pytest.raises(ParameterValidationError, match=r"pipeline_name .*; pipeline_execution_id "):
-        ask(request={"pipeline_name": "", "pipeline_execution_id": "x"}, **pointed_at(service))
+        ask(request={"pipeline_name": "", "pipeline_execution_id": "x"}, **options_for(service))
     assert service.requests == ()
 
 
@@ -195,7 +193,7 @@ def test_a_lost_connection_is_replaced_only_if_the_operation_only_reads(
     monkeypatch.setattr("codepipeline_client.client.GET_PIPELINE_EXECUTION", operation)
     service.inject_by(lambda request: faults.CloseBeforeAnswer() if request.number == 2 else None)
 
-    with opened(kind, **pointed_at(service)) as client:
+    with opened(kind, **options_for(service)) as client:
         client.get_pipeline_execution(**WANTED)
         if is_read_only:
             assert client.get_pipeline_execution(**WANTED).response_metadata.attempts == 1
@@ -224,18 +222,14 @@ def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[...
     ("options", "problem"),
     [
         pytest.param({"region_name": "eu west 1"}, "region_name 'eu west 1' is not a region", id="region"),
-        pytest.param({"endpoint_url": "ftp://a"}, "endpoint_url", id="endpoint"),
         pytest.param({"connect_timeout": 0}, "connect_timeout must be a number of seconds, above 0", id="zero"),
-        pytest.param({"read_timeout": "5"}, "read_timeout must be .* not '5'", id="text"),
-        pytest.param({"read_timeout": 1e300}, "read_timeout must be", id="longer-than-any-clock"),
-        pytest.param({"read_timeout": 10**400}, "read_timeout must be", id="longer-than-any-float"),
         pytest.param({"clock": object()}, "clock must have time", id="clock"),
         pytest.param({"parameter_validation": "no"}, "parameter_validation must be True or False", id="validation"),
-        pytest.param({"endpoint_url": "https://10.0.0.256"}, "its host or its port is not valid", id="no-address"),
         pytest.param({"max_connections": 0}, "max_connections must be a whole number from 1, not 0", id="none"),
-        pytest.param({"verify": False}, "verify", id="no-verification"),
-        pytest.param({"proxy": "nonsense://x"}, "proxy", id="proxy"),
         pytest.param({"transport": object()}, "transport must be an httpx", id="transport"),
+        pytest.param({"transport": MOCK, "proxy": "http://127.0.0.1:1"}, ON_THE_TRANSPORT, id="transport-and-proxy"),
+        pytest.param({"transport": MOCK, "verify": "/ca.pem"}, ON_THE_TRANSPORT, id="transport-and-verify"),
+        pytest.param({"transport": MOCK, "max_connections": 4}, ON_THE_TRANSPORT, id="transport-and-connections"),
         pytest.param({"credentials": 3}, "credentials", id="credentials"),
         pytest.param({"on_attempt": 42}, "on_attempt must be a plain function", id="on-attempt"),
         pytest.param({"on_attempt": anyio.sleep}, "on_attempt must be a plain function", id="on-attempt-async"),
@@ -266,7 +260,7 @@ def test_a_client_is_not_pickled_or_copied(make: Callable[..., Client]) -> None:
 def test_a_timeout_may_be_a_timedelta(kind: str, service: LocalCodePipeline) -> None:
     """That of a client, of a call and of a wait."""
     moment, minute = timedelta(milliseconds=1), timedelta(minutes=1)
-    options = pointed_at(service, timeout=moment, connect_timeout=minute, read_timeout=minute)
+    options = options_for(service, timeout=moment, connect_timeout=minute, read_timeout=minute)
     with opened(kind, **{**options, "timeout": minute}) as client:
         assert client.wait_for_pipeline_execution(**WANTED, timeout=minute) == EXECUTION
     with opened(kind, **options) as client:
@@ -283,18 +277,6 @@ def test_each_kind_wants_a_transport_of_its_kind(make: Callable[..., Client], ki
     wanted = "BaseTransport, not AsyncHTTP" if kind == "sync" else "AsyncBaseTransport, not HTTP"
     with pytest.raises(ConfigurationError, match=rf"transport must be an httpx\.{wanted}Transport"):
         make(transport=transport)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"proxy": "http://127.0.0.1:1"}, {"verify": "/ca.pem"}, {"max_connections": 4}],
-    ids=["proxy", "verify", "connections"],
-)
-def test_what_a_transport_of_ones_own_would_not_heed_is_refused_beside_it(
-    make: Callable[..., Client], options: dict[str, Any]
-) -> None:
-    with pytest.raises(ConfigurationError, match="configure proxy, verify and max_connections on the transport"):
-        make(transport=httpx.MockTransport(lambda _: httpx.Response(200)), **options)
 
 
 def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
@@ -327,8 +309,7 @@ def test_a_warning_that_is_an_error_stops_every_call(kind: str) -> None:
 def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "dev")
-    transport = httpx.MockTransport(lambda _: GOOD)
-    with CodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport) as client:
+    with CodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS, transport=MOCK) as client:
         with pytest.raises(ConfigurationError, match="'dev' does not exist"):
             client.get_pipeline_execution(**WANTED)
         (tmp_path / "config").write_text("[profile dev]", encoding="utf-8")
@@ -350,8 +331,7 @@ def test_proxies_and_ca_files_are_a_transports_own(
 ) -> None:
     monkeypatch.setenv(name, value)
     monkeypatch.setitem(sys.modules, "socksio", None)  # as without httpx[socks]
-    transport = httpx.MockTransport(lambda _: GOOD)
-    output = ask(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport)
+    output = ask(region_name="eu-west-1", credentials=CREDENTIALS, transport=MOCK)
     assert output.pipeline_execution.status == "Failed"
 
 
@@ -377,7 +357,7 @@ def test_a_balancer_with_a_wrong_clock_does_not_spoil_a_good_one(kind: str) -> N
 
 
 @pytest.mark.parametrize("clock", [SystemClock(), FakeClock()], ids=["system-clock", "fake-clock"])
-@pytest.mark.parametrize("transport", [None, httpx.MockTransport(lambda _: GOOD)], ids=["own-engine", "mock"])
+@pytest.mark.parametrize("transport", [None, MOCK], ids=["own-engine", "mock"])
 def test_a_timeout_that_credentials_use_up_says_so(
     ask: Ask, clock: Clock, transport: httpx.MockTransport | None
 ) -> None:
@@ -401,7 +381,7 @@ def test_a_timeout_that_credentials_use_up_says_so(
 def test_a_closed_client_says_so(kind: str, service: LocalCodePipeline) -> None:
     """To close it again does nothing, which the end of the block does here."""
     close, enter = ("close", "__enter__") if kind == "sync" else ("aclose", "__aenter__")
-    with opened(kind, **pointed_at(service)) as client:
+    with opened(kind, **options_for(service)) as client:
         getattr(client, close)()
         with pytest.raises(ConfigurationError, match=r"this \w+Client is closed"):
             client.get_pipeline_execution(**WANTED)
@@ -468,7 +448,7 @@ def test_closing_ends_a_call_over_a_transport_of_ones_own(backend: str) -> None:
 def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
     service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = CodePipelineClient(**pointed_at(service))
+    client = CodePipelineClient(**options_for(service))
 
     def closing(arguments: ClientArguments, environ: Environment) -> Settings:
         client.close()
@@ -510,8 +490,7 @@ def test_a_sync_call_waits_for_the_settings_no_longer_than_its_time(monkeypatch:
         return resolve(arguments, environ)
 
     monkeypatch.setattr("codepipeline_client._call.base_client.resolve", hang)
-    transport = httpx.MockTransport(lambda _: GOOD)
-    with CodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS, transport=transport) as client:
+    with CodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS, transport=MOCK) as client:
         reader = threading.Thread(target=lambda: client.get_pipeline_execution(**WANTED))
         reader.start()
         assert reading.wait(10)
