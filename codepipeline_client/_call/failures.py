@@ -39,8 +39,8 @@ _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
     (TimeoutError, "read_timeout", "{host} was silent for longer than read_timeout"),
     (httpx.ProxyError, None, "the proxy{proxy} on the way to {host} refused: {reason}"),
     (httpx.ConnectError, None, "no connection to {host}{through} could be made: {reason}"),
-    (Exception, None, "the connection to {host} broke before the response was complete: {reason}"),
 )
+_OTHER: Final = (Exception, None, "the connection to {host} broke before the response was complete: {reason}")
 
 # OpenSSL's names. All come from servers that speak another TLS than we do, or none.
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
@@ -82,7 +82,7 @@ def translated(
     """
     root = _root(error, before)
     said, causes = hide(_unquoted(error)), hide(str(root)) if root is not error else ""
-    kind, limit, words = next(row for row in _TABLE if isinstance(error, row[0]))
+    kind, limit, words = next((row for row in _TABLE if isinstance(error, row[0])), _OTHER)
     named, through = (f" {proxy}", f" through the proxy {proxy}") if proxy else ("", "")
     message = words.format(host=host, proxy=named, through=through, reason=_reason(root, said, causes))
     if limit is not None:

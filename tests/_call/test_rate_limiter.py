@@ -101,6 +101,13 @@ class Condition(nullcontext[None]):
         self.waited += step
 
 
+class Detector:
+    """botocore asks for what is known already."""
+
+    def is_throttling_error(self, *, throttled: bool) -> bool:
+        return throttled
+
+
 def botocores(time: SimpleNamespace) -> tuple[Any, Any, Condition]:
     """Return botocore's limiter, its bucket, and what it waits on."""
     bucket = botocore_bucket.TokenBucket(max_rate=1, clock=time)
@@ -109,7 +116,7 @@ def botocores(time: SimpleNamespace) -> tuple[Any, Any, Condition]:
         rate_adjustor=botocore_throttling.CubicCalculator(starting_max_rate=0, start_time=time.now),
         rate_clocker=botocore_adaptive.RateClocker(time),
         token_bucket=bucket,
-        throttling_detector=SimpleNamespace(is_throttling_error=lambda *, throttled: throttled),  # it is known already
+        throttling_detector=Detector(),
         clock=time,
     )
     return limiter, bucket, condition

@@ -132,7 +132,7 @@ def optional(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, A
 
 
 EXECUTIONS = st.builds(
-    lambda members, status: {**members, "status": status},
+    dict[str, Any],
     optional(
         artifactRevisions=st.lists(
             optional(
@@ -153,7 +153,7 @@ EXECUTIONS = st.builds(
         variables=st.lists(optional(name=texts(), resolvedValue=texts()), max_size=3),
         unheardOf=st.lists(st.integers()),
     ),
-    st.sampled_from([str(each) for each in PipelineExecutionStatus]) | texts(),
+    status=st.sampled_from([str(each) for each in PipelineExecutionStatus]) | texts(),
 )
 
 
