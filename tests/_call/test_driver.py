@@ -173,11 +173,11 @@ def test_a_pause_is_slept(ask: Ask) -> None:
 
 def test_a_response_is_read_and_closed(ask: Ask) -> None:
     body = Body(BODY[:5], b"", BODY[5:])
-    headers = [(b"X-Request", b"r"), (b"Warning", b"a"), (b"warning", b"b"), (b"X-Odd", b"\xe9")]
+    headers = [(b"X-Request", b"r"), (b"Warning", b"a"), (b"warning", b"b"), (b"X-Odd", b"\xc3\xa9")]
     output = ask(Both(httpx.Response(201, headers=headers, stream=body)))
     assert isinstance(output, GetPipelineExecutionOutput)
     assert output.response_metadata.http_status_code == 201
-    assert output.response_metadata.http_headers == {"x-request": "r", "warning": "a, b", "x-odd": "\xe9"}
+    assert output.response_metadata.http_headers == {"x-request": "r", "warning": "a, b", "x-odd": "\xc3\xa9"}
     assert body.closed
 
 
@@ -396,22 +396,6 @@ def test_a_transport_that_knows_no_limit_is_cut_off_in_a_task(backend: str) -> N
     outcome = ask_in(backend, Endless(), clock=SystemClock(), timeout=0.5)
     assert isinstance(outcome, RequestTimeoutError)
     assert (outcome.limit, outcome.attempts) == ("timeout", 1)
-
-
-def test_a_slow_body_over_a_transport_of_ones_own_is_cut_off_in_a_thread() -> None:
-    clock = FakeClock()
-
-    class Slow(Body):
-        def __iter__(self) -> Iterator[bytes]:
-            for piece in super().__iter__():
-                clock.advance(0.4)
-                yield piece
-
-    began = clock.monotonic()
-    outcome = ask_in("sync", Both(httpx.Response(200, stream=Slow(*[b"x"] * 20))), clock=clock, timeout=1.0)
-    assert isinstance(outcome, RequestTimeoutError)
-    assert outcome.limit == "timeout"
-    assert clock.monotonic() - began < 2
 
 
 # Reports
