@@ -412,30 +412,25 @@ def test_a_users_own_transport_is_closed(ask: Ask, name: str) -> None:
     assert transport.closed == 1
 
 
-class Asleep(httpx.AsyncBaseTransport):
-    """A transport that never responds, and heeds neither limits nor its own end."""
-
-    def __init__(self, on_request: Callable[[], object]) -> None:
-        self._on_request = on_request
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._on_request()
-        await anyio.sleep_forever()
-        raise AssertionError("nobody wakes it")
-
-
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_closing_ends_a_call_over_a_transport_of_ones_own(backend: str) -> None:
+    """Which never responds, and heeds neither limits nor its own end."""
+
     async def main() -> None:
         requested = anyio.Event()
-        options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "timeout": None}
-        client = AsyncCodePipelineClient(transport=Asleep(requested.set), **options)
+
+        async def respond(_: httpx.Request) -> httpx.Response:
+            requested.set()
+            await anyio.sleep_forever()
+            return GOOD
 
         async def call() -> None:
             with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
                 await client.get_pipeline_execution(**WANTED)
             assert (caught.value.may_pass, caught.value.attempts) == (False, 1)
 
+        options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "timeout": None}
+        client = AsyncCodePipelineClient(transport=httpx.MockTransport(respond), **options)
         with anyio.fail_after(10):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(call)

@@ -9,10 +9,9 @@ from importlib import import_module
 from itertools import repeat
 from math import inf
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
-from attrs import frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -223,8 +222,7 @@ def test_for_any_order_of_calls_the_budget_is_kept(most: float, calls: list[tupl
             assert before + 1 <= 1.9 + (latest - earliest) * most + 1e-3
 
 
-@frozen(kw_only=True)
-class Service:
+class Service(NamedTuple):
     """How many calls a second a service takes, and how."""
 
     limit: float
