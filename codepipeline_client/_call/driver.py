@@ -139,18 +139,14 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
 
     def _request(self, runtime: ClientRuntime[Any], attempt: Attempt) -> httpx.Request:
         """Return the request to send. No step of sending it may take longer than what is left of the call's time."""
-        within, url, content = self.deadline.within, _parsed(attempt.request.url), attempt.request.body
+        (url, host), content, within = _parsed(attempt.request.url), attempt.request.body, self.deadline.within
         read = within(runtime.read_timeout)
         timeouts = {"connect": within(runtime.connect_timeout), "read": read, "write": read, "pool": within(None)}
         # The body as a stream, since httpx looks through all headers again and again to prepare a request for content.
         return httpx.Request(
             attempt.request.method,
             url,
-            headers=[
-                (b"Host", url.netloc),
-                *((name.encode("ascii"), value.encode("ascii")) for name, value in attempt.request.headers),
-                (b"Content-Length", b"%d" % len(content)),
-            ],
+            headers=[("Host", host), *attempt.request.headers, ("Content-Length", str(len(content)))],
             stream=httpx.ByteStream(content),
             extensions={
                 "timeout": timeouts,
@@ -191,9 +187,10 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
 
 
 @lru_cache(maxsize=64)
-def _parsed(url: str) -> httpx.URL:
+def _parsed(url: str) -> tuple[httpx.URL, str]:
+    """Return a URL and its host. Its path is "/" where it was empty, so that the exact URL of a mock matches."""
     parsed = httpx.URL(url)
-    return parsed.copy_with(raw_path=parsed.raw_path)  # "/" where it is empty, so that the exact URL of a mock matches
+    return parsed.copy_with(raw_path=parsed.raw_path), parsed.netloc.decode("ascii")
 
 
 def closed() -> ConnectionFailedError:
