@@ -86,11 +86,7 @@ def opened(kind: str, **options: Any) -> Generator[Any]:
 @pytest.fixture
 def ask(kind: str) -> Ask:
     """Make one call with a new client, and close it."""
-
-    def go(*, request: dict[str, Any] = WANTED, **options: Any) -> GetPipelineExecutionOutput:
-        return get(kind, request, **options)
-
-    return go
+    return partial(get, kind)
 
 
 # Calls
@@ -173,14 +169,14 @@ def test_a_documented_error_is_raised_as_its_class(
     ask: Ask, service: LocalCodePipeline, wrong: dict[str, str], options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error) as caught:
-        ask(request={**WANTED, **wrong}, **options_for(service, **options))
+        ask({**WANTED, **wrong}, **options_for(service, **options))
     assert vars(caught.value)["operation_name"] == "GetPipelineExecution"
     assert vars(caught.value)["attempts"] == 1
 
 
 def test_a_bad_input_does_not_leave_the_machine(ask: Ask, service: LocalCodePipeline) -> None:
     with pytest.raises(ParameterValidationError, match=r"pipeline_name .*; pipeline_execution_id "):
-        ask(request={"pipeline_name": "", "pipeline_execution_id": "x"}, **options_for(service))
+        ask({"pipeline_name": "", "pipeline_execution_id": "x"}, **options_for(service))
     assert service.requests == ()
 
 
@@ -408,7 +404,7 @@ class Closing(httpx.MockTransport):
 def test_a_users_own_transport_is_closed(ask: Ask, name: str) -> None:
     transport = Closing(lambda _: GOOD)
     with suppress(ParameterValidationError):
-        ask(request={**WANTED, "pipeline_name": name}, region_name="a", credentials=CREDENTIALS, transport=transport)
+        ask({**WANTED, "pipeline_name": name}, region_name="a", credentials=CREDENTIALS, transport=transport)
     assert transport.closed == 1
 
 

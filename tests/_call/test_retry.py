@@ -294,26 +294,19 @@ def test_what_may_have_been_carried_out_is_not_sent_again(failure: CodePipelineE
 # The adaptive mode's limiter, as a call meets it
 
 
-@pytest.fixture
-def adaptive() -> RetryPolicy:
-    return made("adaptive")
-
-
-def test_after_a_throttle_each_request_waits_for_its_token(adaptive: RetryPolicy) -> None:
+def test_after_a_throttle_each_request_waits_for_its_token() -> None:
     """The retry first, then those that come after it; at the lowest rate one every two seconds."""
+    adaptive = made("adaptive")
     assert pause_of(adaptive, refused()) == about(2.0)
     assert pause_of(adaptive, ConnectionFailedError("reset")) == about(4.0)
     assert adaptive.reserve() == about(6.0)
+    assert pause_of(adaptive, refused(), 2, retry_after="10000") == about(8.0), "its token comes after the pause"
+    assert pause_of(made("adaptive"), refused(), 2, retry_after="4000") == 4.0, "its token comes before the pause ends"
 
 
-def test_a_retry_waits_for_the_longer_of_pause_and_token(adaptive: RetryPolicy) -> None:
-    """The token is there when the pause ends, or the pause is longer."""
-    assert pause_of(adaptive, refused(), 2, retry_after="4000") == 4.0
-    assert pause_of(adaptive, refused(), 2, retry_after="1000") == about(4.0)
-
-
-def test_successes_raise_the_rate(adaptive: RetryPolicy) -> None:
+def test_successes_raise_the_rate() -> None:
     """As far as they are measured: 10 a second."""
+    adaptive = made("adaptive")
     assert pause_of(adaptive, refused()) == about(2.0)
     for tenth in range(100):
         adaptive.monotonic = partial(add, 1000.0, tenth / 10)
@@ -321,8 +314,9 @@ def test_successes_raise_the_rate(adaptive: RetryPolicy) -> None:
     assert adaptive.reserve() == 0.0
 
 
-def test_a_request_that_is_not_sent_delays_no_other(adaptive: RetryPolicy) -> None:
+def test_a_request_that_is_not_sent_delays_no_other() -> None:
     """A call that gives up takes no token; one that is cancelled while it waits gives its own back."""
+    adaptive = made("adaptive")
     assert pause_of(adaptive, refused(), 3) is None
     assert pause_of(adaptive, refused("ValidationException")) is None
     for _ in range(100):
