@@ -155,18 +155,12 @@ class RetryPolicy:
             return None
         if kind is TRANSIENT and not (is_read_only or isinstance(failure, ServiceError)):
             return None  # a request whose response was lost may have been carried out
-        if not self._take(kind.cost):
-            return None
+        with self._lock():
+            if kind.cost > self.quota:
+                return None
+            self.quota -= kind.cost
         pause = heed(retry_after, backoff(attempt - 1, base=kind.base, chance=self.chance))
         return max(pause, self.reserve()), kind.cost
-
-    def _take(self, cost: int) -> bool:
-        """Take *cost* tokens of the quota, all or none. Return whether there were as many."""
-        with self._lock():
-            if cost > self.quota:
-                return False
-            self.quota -= cost
-            return True
 
     def _record(self, *, throttled: bool) -> None:
         if self.limiter is not None:
