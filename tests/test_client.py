@@ -499,9 +499,5 @@ def test_without_a_thread_for_the_settings_an_async_call_says_so(monkeypatch: py
 
     monkeypatch.setattr("codepipeline_client._call.base_client.run_in_thread", refuse)
 
-    async def main() -> None:
-        async with AsyncCodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS) as client:
-            await client.get_pipeline_execution(**WANTED)
-
     with pytest.raises(ConfigurationError, match="no thread could be started to read the settings"):
-        anyio.run(main)
+        get("asyncio", region_name="eu-west-1", credentials=CREDENTIALS)

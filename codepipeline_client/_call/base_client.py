@@ -131,7 +131,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         )
         del proxy, endpoint_url  # a traceback may show local variables, and these may hold passwords
         try:
-            self._clock = ClosableClock(_clock(clock or SystemClock()))
+            self._clock = ClosableClock(_clock(SystemClock() if clock is None else clock))
             self._credentials = CachedCredentials(
                 credentials,
                 profile_name=profile_name,
