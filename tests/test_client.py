@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import formatdate
 from functools import partial
@@ -22,7 +22,6 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from anyio.from_thread import start_blocking_portal
 
 import codepipeline_client
 from codepipeline_client import (
@@ -47,7 +46,7 @@ from codepipeline_client.clock import Clock, SystemClock
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults
 from tests import endpoint
-from tests._polling.conftest import Blocking
+from tests.clients import KINDS, opened
 from tests.endpoint import EXECUTION, INPUT, get, options_for
 
 WANTED = INPUT
@@ -60,7 +59,7 @@ Client = CodePipelineClient | AsyncCodePipelineClient
 Ask = Callable[..., GetPipelineExecutionOutput]
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
+@pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -69,18 +68,6 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def make(kind: str) -> Callable[..., Client]:
     return CodePipelineClient if kind == "sync" else AsyncCodePipelineClient
-
-
-@contextmanager
-def opened(kind: str, **options: Any) -> Generator[Any]:
-    """Yield a client, which is called as the sync one."""
-    if kind == "sync":
-        with CodePipelineClient(**options) as client:
-            yield client
-        return
-    client_manager = AsyncCodePipelineClient(**options)
-    with start_blocking_portal(kind) as portal, portal.wrap_async_context_manager(client_manager) as async_client:
-        yield Blocking(portal, async_client)
 
 
 @pytest.fixture
