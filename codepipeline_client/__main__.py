@@ -15,7 +15,7 @@ from .cli.exit_codes import PROGRAM, ExitCode
 def main() -> int:
     """Run the command that the shell was given, and return its exit code."""
     if find_spec("click") is None or find_spec("rich") is None:  # rich is imported only where something is drawn
-        print(f'{PROGRAM}: its command line is not installed: pip install "{PROGRAM}[cli]"', file=sys.stderr)
+        print(f'{PROGRAM}: the command line is not installed; run pip install "{PROGRAM}[cli]"', file=sys.stderr)
         return ExitCode.NOT_INSTALLED
     from .cli.commands import run
 

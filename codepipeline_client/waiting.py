@@ -51,8 +51,7 @@ class PollConfig:
         interval_of("not_found_grace", self.not_found_grace, may_be_zero=True)
         if self.poll_interval > self.max_poll_interval:
             raise ConfigurationError(
-                f"poll_interval must not be above max_poll_interval, and {self.poll_interval} is above "
-                f"{self.max_poll_interval}"
+                f"poll_interval ({self.poll_interval}) must not be above max_poll_interval ({self.max_poll_interval})"
             )
 
 

@@ -310,7 +310,9 @@ def _login(proxy: httpx.Proxy | None) -> Credentials | None:
 
 def _clock(given: object) -> Clock:
     if not isinstance(given, Clock):
-        raise ConfigurationError(f"clock must have time, monotonic, sleep and sleep_async, not {type(given).__name__}")
+        raise ConfigurationError(
+            f"clock must have time, monotonic, sleep and sleep_async; {type(given).__name__} lacks some"
+        )
     return given
 
 

@@ -32,7 +32,7 @@ def seconds_of(name: str, value: object) -> float | None:
     """Return a time limit in seconds, None for no limit."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    return None if value is None else interval_of(name, value, unless=", or None for no limit")
+    return None if value is None else interval_of(name, value, unless=" (or None for no limit)")
 
 
 def interval_of(name: str, value: object, *, may_be_zero: bool = False, unless: str = "") -> float:
@@ -44,7 +44,7 @@ def interval_of(name: str, value: object, *, may_be_zero: bool = False, unless: 
     ):
         least = "from 0" if may_be_zero else "above 0 and"
         raise ConfigurationError(
-            f"{name} must be a number of seconds, {least} up to {LONGEST:.0f}{unless}, not {value!r}"
+            f"{name} must be a number of seconds {least} up to {LONGEST:.0f}{unless}, not {value!r}"
         )
     return float(value)
 
@@ -52,7 +52,7 @@ def interval_of(name: str, value: object, *, may_be_zero: bool = False, unless: 
 def count_of(name: str, value: object) -> int:
     """Return a whole number from 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
+        raise ConfigurationError(f"{name} must be a whole number of 1 or more, not {value!r}")
     return value
 
 
@@ -60,4 +60,4 @@ def plain_function(name: str, value: object) -> None:
     """Raise ConfigurationError for a callback that is not callable, or whose result would have to be awaited."""
     is_async = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
     if not callable(value) or any(test(each) for test in is_async for each in (value, type(value).__call__)):
-        raise ConfigurationError(f"{name} must be a plain function that is not async, not {value!r}")
+        raise ConfigurationError(f"{name} must be a plain function (not async); it is {value!r}")

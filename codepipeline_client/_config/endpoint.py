@@ -43,7 +43,7 @@ def resolve(region_name: str, url: ResolvedSetting[str | None], features: Mappin
         if isinstance(endpoint, str):
             raise ConfigurationError(f"{shown} cannot be used: {endpoint}")
         if features:
-            raise ConfigurationError(f"{shown} cannot go with {_named(features)}; choose one or the other")
+            raise ConfigurationError(f"{shown} cannot be combined with {_named(features)}; choose one or the other")
         return endpoint
     every = partitions()
     matches = (each for each in every if region_name in each["regions"] or re.match(each["regionRegex"], region_name))
@@ -51,8 +51,7 @@ def resolve(region_name: str, url: ResolvedSetting[str | None], features: Mappin
     offered = partition["outputs"]
     if lacking := {name: origin for name, origin in features.items() if not offered[_OFFERS[name]]}:
         raise ConfigurationError(
-            f"{_named(lacking)} cannot be used in region {region_name!r}: "
-            f"partition {partition['id']!r} does not offer it"
+            f"{_named(lacking)} cannot be used in region {region_name!r}: not offered in partition {partition['id']!r}"
         )
     suffix = offered["dualStackDnsSuffix" if "use_dualstack_endpoint" in features else "dnsSuffix"]
     host = f"codepipeline{'-fips' if 'use_fips_endpoint' in features else ''}.{region_name}.{suffix}"
@@ -63,8 +62,8 @@ def check_region(region_name: str, *, origin: str = "") -> None:
     """Raise ConfigurationError for a name that cannot be a region's. Whether the region exists is not checked."""
     if not re.fullmatch(rf"(?![0-9]+$){_LABEL}", region_name):
         raise ConfigurationError(
-            f"region_name {region_name!r} is not a region{origin}: letters, digits and hyphens only, 63 at most, "
-            "no hyphen at either end, and not digits alone"
+            f"region_name {region_name!r} is not a region{origin}: letters, digits and hyphens only, "
+            "at most 63 characters, no hyphen at either end, not all digits"
         )
 
 
@@ -101,7 +100,7 @@ def partitions() -> Sequence[Mapping[str, Any]]:
 def _parse(url: str) -> Endpoint | str:
     """Return the endpoint of a URL, or what is wrong with the URL: an error from here would show its parts."""
     if not url.isascii() or not url.isprintable() or " " in url:
-        return "spaces, control characters and letters beyond ASCII cannot be in a URL"
+        return "a URL cannot contain spaces, control characters or non-ASCII letters"
     try:
         parsed = httpx.URL(url)
         name = parsed.host  # httpx refuses some only when it is asked for them

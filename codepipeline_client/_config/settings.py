@@ -78,7 +78,7 @@ def check(arguments: ClientArguments) -> None:
         raise ConfigurationError("verify=False is not supported: give the path of the CA file to trust")
     modes = get_args(RetryMode)
     if arguments.retry_mode not in (None, *modes):
-        raise ConfigurationError(f"retry_mode must be {', '.join(modes)}, not {arguments.retry_mode!r}")
+        raise ConfigurationError(f"retry_mode must be {' or '.join(modes)}, not {arguments.retry_mode!r}")
     if arguments.max_attempts is not None:
         count_of("max_attempts", arguments.max_attempts)
     if arguments.region_name is not None:
@@ -116,7 +116,9 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
         ca_file=_ca_file(arguments, environ) if uses_tls else None,
         user_agent_app_id=app_id.value or None,
         retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, _retry_mode, modes).value,
-        max_attempts=environ.value("max_attempts", arguments.max_attempts, 3, _count, "a whole number from 1").value,
+        max_attempts=environ.value(
+            "max_attempts", arguments.max_attempts, 3, _count, "a whole number from 1 to 9999"
+        ).value,
         correct_clock_skew=not environ.switch("disable_clock_skew_correction").value,
     )
 

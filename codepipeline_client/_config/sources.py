@@ -92,10 +92,10 @@ class Environment:
         if not name:
             return {}
         if not self.services.get(name):
-            raise ConfigurationError(f"[services {name}] is not in the config file (from {self.called(key)})")
+            raise ConfigurationError(f"the config file has no section [services {name}] (named by {self.called(key)})")
         settings = self.services[name].get(service) or {}
         if isinstance(settings, str):
-            raise ConfigurationError(f"{service} in [services {name}] has a value: indented lines below are expected")
+            raise ConfigurationError(f"{service} in [services {name}] must have indented lines below it, not a value")
         return settings
 
     def with_profile(self, profile_name: str | None) -> Environment:
@@ -108,7 +108,7 @@ class Environment:
         if named.value is not None and named.value not in found.profiles:
             known = ", ".join(map(repr, found.profiles)) or "no profiles"
             raise ConfigurationError(
-                f"profile_name {named.value!r} does not exist{named.origin}: "
+                f"profile {named.value!r} does not exist{named.origin}: "
                 f"{config_file} and {credentials_file} have {known}"
             )
         return found
@@ -131,4 +131,4 @@ def _parse(reader: str, path: str) -> Mapping[str, Any]:
     except import_module("botocore.exceptions").BotoCoreError as error:
         line = re.search(r"(?:\[line +|, line: )([0-9]+)", str(error.__context__))
     # Not raised from botocore's error, which quotes the line and whose frames hold the file.
-    raise ConfigurationError(f"the file {path} cannot be read{f': see its line {line[1]}' if line else ''}")
+    raise ConfigurationError(f"the file {path} cannot be read{f': see line {line[1]}' if line else ''}")

@@ -261,7 +261,7 @@ IRELAND: Final = ("get", *WEB, "--region", "eu-west-1")
         (("get", *WEB), 22, "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor", "give --region"),
         (("get", *WEB, "--region", "eu west"), 22, "--region 'eu west' ", None),
         (IRELAND, 22, "no credentials were found. Tried: ", "name a profile with --profile"),
-        ((*IRELAND, "--profile", "none"), 22, "--profile 'none' does not exist", None),
+        ((*IRELAND, "--profile", "none"), 22, "profile 'none' does not exist", None),
         ((*IRELAND, "--endpoint-url", "x"), 22, "--endpoint-url 'x' cannot be used: ", None),
         ((*IRELAND, "--endpoint-url", "https://me:pw@x"), 22, "--endpoint-url '***@x' cannot be", "use --profile"),
     ],
@@ -513,7 +513,7 @@ def test_without_the_extra_it_says_how_to_install_it(
     """Other programs bring click or rich along."""
     monkeypatch.setitem(sys.modules, missing, None)
     assert main() == 3
-    assert capfd.readouterr().err.endswith(' not installed: pip install "codepipeline-client[cli]"\n')
+    assert capfd.readouterr().err.endswith(' not installed; run pip install "codepipeline-client[cli]"\n')
 
 
 def test_what_is_not_needed_is_not_loaded(local_codepipeline: LocalCodePipeline) -> None:

@@ -233,7 +233,7 @@ def test_only_the_last_requests_are_kept() -> None:
         for _ in range(7):
             connection.get()
         assert [request.number for request in endpoint.requests] == [5, 6, 7]
-    with pytest.raises(ConfigurationError, match="max_requests must be a whole number from 1, not 0"):
+    with pytest.raises(ConfigurationError, match="max_requests must be a whole number of 1 or more, not 0"):
         LocalCodePipeline(max_requests=0)
 
 
