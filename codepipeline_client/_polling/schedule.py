@@ -114,9 +114,9 @@ class PollSchedule:
     def timed_out(self, elapsed: float) -> errors.WaitTimeoutError:
         """Return the error of a wait whose time is over, *elapsed* seconds after it began."""
         which = f"execution {self.reference.pipeline_execution_id} of pipeline {self.reference.pipeline_name}"
-        counts = f"{elapsed:.1f} seconds ({self.polls} polls, {self.failures} of them failed)"
+        counts = f"{elapsed:.1f} seconds (polls: {self.polls}, temporary failures: {self.failures})"
         if self.execution is None:
-            message = f"{which} was not found within {counts}. If it exists, it may still be running."
+            message = f"{which} was not seen within {counts}. If it exists, it may still be running."
             message += f" The last poll failed: {self._failure}" if self._failure else ""
         else:
             status = f"{self.execution.status:.100}"

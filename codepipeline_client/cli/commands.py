@@ -73,7 +73,7 @@ def get(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: An
     Region, profile, endpoint and credentials default to those that the AWS CLI would use.
     The exit code is 0 only when the execution Succeeded, or has a status that --ok names.
 
-    The json is one object in one line. It has pipeline_execution, with the same fields as in Python and console_url,
+    The JSON is one object on one line. It has pipeline_execution, with console_url and the same fields as in Python,
     and response_metadata, with request_id, http_status_code and attempts. Each revision also has commit_id,
     commit_message, repository and commit_url. Times are ISO 8601 in UTC.
     """
@@ -99,8 +99,8 @@ def wait(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: A
     Temporary failures such as throttling or lost connections do not stop the wait.
     A DURATION is in seconds, or 90s, 30m, 2h, 7d, 1h30m. An approval may hold an execution for 7d.
 
-    Progress goes to stderr: live on a terminal, otherwise one line per change and per minute. The result goes to
-    stdout, as with get, but its json has no response_metadata. Ctrl-C ends only the wait.
+    Progress goes to stderr: live on a terminal, otherwise a line for each change, and one a minute in between. The
+    result goes to stdout, as with get, but its JSON has no response_metadata. Ctrl-C ends only the wait.
     """
     with _client(clock, options) as client, interruptible(options):
         execution = wait_for_end(client, clock, options)
@@ -118,8 +118,8 @@ def watch(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: 
     """
     Show each change of the execution ID of the pipeline NAME until it has finished.
 
-    Like wait, but each change goes to stdout at once: as a line, or with json as the whole execution in one line.
-    Stops early when nothing reads stdout any more.
+    Like wait, but each change goes to stdout at once: as a line of text, or with --output json as the
+    whole execution on one line. Stops early when nothing reads stdout any more.
     """
     with _client(clock, options) as client, interruptible(options):
         return watch_to_end(client, clock, options, in_json=output_format == "json", ok=ok)

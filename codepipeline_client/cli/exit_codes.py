@@ -30,11 +30,11 @@ class ExitCode(IntEnum):
         member.meaning = meaning
         return member
 
-    SUCCEEDED = 0, "Succeeded, or a status of --ok. For demo and serve: no error."
-    OTHER = 1, "Another error: a port is in use, the output cannot be written."
-    USAGE = 2, "The arguments break a rule. Nothing was sent."
+    SUCCEEDED = 0, "Succeeded, or a status given with --ok. For demo and serve: no error."
+    OTHER = 1, "Another error, such as a port in use or an output that cannot be written."
+    USAGE = 2, "The arguments are invalid. Nothing was sent."
     NOT_INSTALLED = 3, "Installed without the extra: codepipeline-client[cli]."
-    NOT_TERMINAL = 10, "For get: InProgress, Stopping, or a status newer than this release."
+    NOT_TERMINAL = 10, "Not finished: InProgress, Stopping, or a status newer than this release."
     FAILED = 11, "The execution Failed."
     STOPPED = 12, "The execution was Stopped."
     CANCELLED = 13, "The execution was Cancelled."
@@ -43,7 +43,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 20, "There is no such pipeline or execution."
     DENIED = 21, "The credentials do not allow the call."
     SETTINGS = 22, "Region, profile, endpoint, credentials or clock are missing or wrong."
-    NO_RESPONSE = 23, "No usable response: a network or service failure, throttling."
+    NO_RESPONSE = 23, "No usable response: a network or service failure, or throttling."
     INTERRUPTED = 130, "Ctrl-C. The execution continues."
     TERMINATED = 143, "For wait and watch: SIGTERM. The execution continues."
 

@@ -148,7 +148,7 @@ def demonstrate(clock: Clock) -> None:
             ("Signed", [f"AWS Signature Version 4 for codepipeline in {endpoint.region_name}", f"over {signed}"]),
             ("Sent", [f"over HTTP to {endpoint.endpoint_url}", request.headers["x-amz-target"]]),
             ("Response", [response, f"request id {attempt.request_id}"]),
-            ("Typed", [f"{type(execution).__name__}, {execution.status!r}"]),
+            ("Returned", [f"{type(execution).__name__}, {execution.status!r}"]),
         ]
     following: list[Row] = [
         (f"{PROGRAM} serve", ["a local endpoint that keeps running"]),

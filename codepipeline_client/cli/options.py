@@ -81,7 +81,7 @@ def seconds(context: click.Context, option: click.Parameter, given: str | None) 
     total = sum(float(number) * _SECONDS[unit] for number, unit in re.findall(f"({_NUMBER})([smhd]?)", given))
     may_be_zero = option.name == "not_found_grace"
     if total > LONGEST or (total == 0 and not may_be_zero):
-        raise click.BadParameter(f"{given!r} is not {'' if may_be_zero else 'above 0 and '}up to 365d")
+        raise click.BadParameter(f"{given!r} must be {'' if may_be_zero else 'above 0 and '}at most 365d")
     if option.name == "max_poll_interval" and total < poll_interval:
         raise click.UsageError("--max-poll-interval must not be below --poll-interval", context)
     return total
@@ -156,7 +156,9 @@ WAIT_OPTIONS: Final[list[click.Parameter]] = [
         help="Maximum poll interval: intervals grow while nothing changes.",
     ),
     _duration(
-        ["--not-found-grace"], default="0", help="How long an execution may be not found before this is an error."
+        ["--not-found-grace"],
+        default="0",
+        help='How long "not found" is ignored, for an execution that was just started.',
     ),
 ]
 """How long to wait and how often to poll, by the names of the client's arguments."""

@@ -124,7 +124,8 @@ class ProgressLines:
             self._failure = words
             self._write(f"{words}, retrying in {output.remaining(report.pause)}", report.seconds)
         if report.seconds - self._written_at >= _HEARTBEAT:
-            self._write(f"{f'still {self._failure}'.strip()}, after {output.elapsed(report.seconds)}", report.seconds)
+            words = f"still {self._failure}" if self._failure else "no change"
+            self._write(f"{words}, after {output.elapsed(report.seconds)}", report.seconds)
 
     paused = nullcontext
     """Nothing is drawn, so there is nothing to clear."""

@@ -278,24 +278,27 @@ def test_not_found_passes_within_the_grace(code: str, outcomes: list[tuple[Outco
     [
         pytest.param(
             [THROTTLE, seen("Stopping"), odd(), seen("Stopping")],
-            "still Stopping after 600.0 seconds (4 polls, 2 of them failed)",
+            "still Stopping after 600.0 seconds (polls: 4, temporary failures: 2)",
             "the execution itself continues",
             id="seen",
         ),
         pytest.param(
             [seen("x" * 100_000), THROTTLE],
-            f"still {'x' * 100} after 600.0 seconds (2 polls, 1 of them failed)",
+            f"still {'x' * 100} after 600.0 seconds (polls: 2, temporary failures: 1)",
             "the execution itself continues",
             id="long-status",
         ),
         pytest.param(
             [THROTTLE, late("timeout")],
-            "not found within 600.0 seconds (2 polls, 2 of them failed)",
+            "not seen within 600.0 seconds (polls: 2, temporary failures: 2)",
             ". If it exists, it may still be running. The last poll failed: silent",
             id="all-failed",
         ),
         pytest.param(
-            [], "not found within 600.0 seconds (0 polls, 0 of them failed)", "still be running.", id="never-polled"
+            [],
+            "not seen within 600.0 seconds (polls: 0, temporary failures: 0)",
+            "still be running.",
+            id="never-polled",
         ),
     ],
 )

@@ -124,7 +124,7 @@ def test_demo_tells_what_happened_and_shows_the_result(capfd: pytest.CaptureFixt
         r"          CodePipeline_20150709\.GetPipelineExecution\n"
         r"Response  HTTP 200, the signature was valid\n"
         r"          request id [0-9a-f-]{36}\n"
-        r"Typed     PipelineExecution, PipelineExecutionStatus\.SUCCEEDED\n"
+        r"Returned  PipelineExecution, PipelineExecutionStatus\.SUCCEEDED\n"
         r"\n"
         r"Pipeline   web\n(?:[A-Z ].*\n)+"
         r"\n"

@@ -65,8 +65,8 @@ def test_a_line_a_minute_says_that_there_is_nothing_new(account: Account) -> Non
     account.service.script_execution([Shown(RUNNING, seconds=140), DONE])
     ended = account.run("watch", *WEB, "--max-poll-interval", "7s")
     assert ended.stderr.splitlines() == [
-        "2026-01-01T00:01:05Z  InProgress  still, after 1:05",
-        "2026-01-01T00:02:08Z  InProgress  still, after 2:08",
+        "2026-01-01T00:01:05Z  InProgress  no change, after 1:05",
+        "2026-01-01T00:02:08Z  InProgress  no change, after 2:08",
     ]
     assert ended.stdout.count("\n") == 2
 
@@ -138,7 +138,7 @@ def test_when_no_poll_has_succeeded_the_last_failure_is_what_it_ends_with(
     ended = account.run("wait", *WEB, "--timeout", "20s", "--not-found-grace", "1m")
     *_, message, hint = ended.stderr.splitlines()
     assert ended.code == exit_code
-    assert f"execution {WEB[1]} of pipeline web was not found within " in message
+    assert f"execution {WEB[1]} of pipeline web was not seen within " in message
     assert words in message.partition(" The last poll failed: ")[2]
     assert hint.startswith("hint: ")
     assert hint.endswith(advice)
@@ -220,9 +220,9 @@ def test_the_options_say_how_often_it_polls(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--timeout", "0"), "Invalid value for '--timeout': '0' is not above 0 and up to 365d"),
-        (("--timeout", "366d"), "Invalid value for '--timeout': '366d' is not above 0 and up to 365d"),
-        (("--not-found-grace", "9999h"), "Invalid value for '--not-found-grace': '9999h' is not up to 365d"),
+        (("--timeout", "0"), "Invalid value for '--timeout': '0' must be above 0 and at most 365d"),
+        (("--timeout", "366d"), "Invalid value for '--timeout': '366d' must be above 0 and at most 365d"),
+        (("--not-found-grace", "9999h"), "Invalid value for '--not-found-grace': '9999h' must be at most 365d"),
         (("--max-poll-interval", "1s"), "--max-poll-interval must not be below --poll-interval"),
         *[
             ((f"--timeout={text}",), f"Invalid value for '--timeout': {text!r} is not a duration: give seconds, or ")
