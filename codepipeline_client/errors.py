@@ -83,7 +83,7 @@ class TransportError(CodePipelineError):
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
-    """The connection could not be made, or broke before the response was complete."""
+    """The connection could not be made, or no valid and complete HTTP response came."""
 
     may_pass: bool = True
     """False when a retry would fail the same way: an unknown host, a certificate that is not trusted."""

@@ -81,7 +81,7 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         """
         if runtime.is_insecure:
             warnings.warn(
-                f"requests go to {runtime.url} unencrypted: use https, or http with a loopback address only",
+                f"requests go to {runtime.url} unencrypted: use https (http is for loopback addresses only)",
                 InsecureEndpointWarning,
                 stacklevel=7 if self.is_poll else 5,
             )

@@ -34,13 +34,13 @@ _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
     (httpx.PoolTimeout, "timeout", "no connection to {host} became free in time"),
     (httpx.ConnectTimeout, "connect_timeout", "no connection to {host}{through} was made within connect_timeout"),
     (httpx.ReadTimeout, "read_timeout", "{host} was silent for longer than read_timeout"),
-    (httpx.WriteTimeout, "read_timeout", "{host} took no bytes of the request for longer than read_timeout"),
+    (httpx.WriteTimeout, "read_timeout", "{host} accepted no bytes of the request for longer than read_timeout"),
     (httpx.TimeoutException, "read_timeout", "the request to {host} timed out"),
     (TimeoutError, "read_timeout", "{host} was silent for longer than read_timeout"),
-    (httpx.ProxyError, None, "the proxy{proxy} on the way to {host} refused: {reason}"),
+    (httpx.ProxyError, None, "the proxy{proxy} on the way to {host} failed: {reason}"),
     (httpx.ConnectError, None, "no connection to {host}{through} could be made: {reason}"),
 )
-_OTHER: Final = (Exception, None, "the connection to {host} broke before the response was complete: {reason}")
+_OTHER: Final = (Exception, None, "no valid and complete response came from {host}: {reason}")
 
 # OpenSSL's names. All come from servers that speak another TLS than we do, or none.
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
@@ -55,7 +55,7 @@ _HOPELESS: Final = frozenset(
     }
 )
 _STRICT: Final = (
-    "Python refuses this since 3.13: renew the certificate, or that of its authority, "
+    "Python has refused such certificates since 3.13: renew the certificate, or that of its authority, "
     "or give verify an ssl.SSLContext without ssl.VERIFY_X509_STRICT"
 )
 # By OpenSSL's numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
@@ -145,7 +145,7 @@ def _reason(root: BaseException, *words: str) -> str:
         hint = next((hint for codes, hint in _CERTIFICATE_HINTS if getattr(root, "verify_code", None) in codes), "")
         return reason + hint
     if isinstance(root, ssl.SSLError) and getattr(root, "reason", None) in _NO_TLS:
-        return f"{reason}: the server does not speak TLS on this port, which https needs"
+        return f"{reason}: the server does not speak TLS on this port, and https needs it"
     return reason
 
 

@@ -49,7 +49,7 @@ OnAttempt = Callable[[AttemptReport], object]
 
 def announce(report: AttemptReport, on_attempt: OnAttempt | None) -> None:
     """Log a report, and pass it on. An error of *on_attempt* is logged."""
-    status = report.http_status_code or "no response"
+    status = report.http_status_code or "no response,"
     result = report.error_code or "ok"
     if result == str(status):  # an error without a code has its status in the place of one
         result = "without a code"

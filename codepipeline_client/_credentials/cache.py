@@ -177,8 +177,8 @@ class CachedCredentials:
     def _unless_stale(self, found: Credentials, stale: Credentials | None) -> Credentials:
         if stale and _sign_alike(found, stale):
             raise CredentialsError(
-                f"the service rejects the credentials as expired, and {self._provider.name} has no others: "
-                "renew them there"
+                f"the service rejected the credentials as expired, and {self._provider.name} returned the same ones: "
+                "renew them"
             )
         return found
 
@@ -188,7 +188,7 @@ def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | C
     if isinstance(fetched, CredentialsError):
         return fetched
     if not isinstance(fetched, Credentials):
-        return CredentialsError(f"{name} returned {type(fetched).__name__}, not Credentials of codepipeline_client")
+        return CredentialsError(f"{name} returned {type(fetched).__name__}, not codepipeline_client.Credentials")
     fields = asdict(fetched)  # of any types
     expires_at = fields.pop("expires_at")
     if fetched.session_token is None:

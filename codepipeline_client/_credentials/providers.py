@@ -131,7 +131,7 @@ def _from_environment() -> Credentials | CredentialsError | None:
         expires_at = datetime.fromisoformat(expiration) if expiration else None
     except ValueError:
         return CredentialsError(
-            f"AWS_CREDENTIAL_EXPIRATION {expiration!r} is not a time, such as 2026-11-22T12:00:00Z: correct or unset it"
+            f"AWS_CREDENTIAL_EXPIRATION {expiration!r} is not like 2026-11-22T12:00:00Z (ISO 8601): correct or unset it"
         )
     return Credentials(
         access_key_id=access_key_id,

@@ -14,7 +14,7 @@ JsonObject = Mapping[str, object]
 _MAX_DEPTH: Final = 100
 _MAX_CONTAINERS: Final = 100_000
 """Lists and objects in a body: a hundred thousand are read quickly, a million would block an event loop."""
-_TOO_DEEP: Final = "it is not JSON (nested too deeply)"
+_TOO_DEEP: Final = "its JSON is nested too deeply"
 _KINDS: Final[Mapping[type, str]] = {
     str: "a string",
     bool: "a boolean",
@@ -30,7 +30,7 @@ def read_object(body: bytes) -> JsonObject | str:
     """Return the JSON object in *body*, or the problem with it. Raises nothing, since json's errors hold the body."""
     brackets = body.count(b"[") + body.count(b"{")
     if brackets > _MAX_CONTAINERS:
-        return "it is not JSON (more lists and objects than any response has)"
+        return "its JSON has more lists and objects than any execution"
     try:
         decoded: object = _DECODER.decode(body.decode())
         # Deeper values can be decoded, but neither copied nor pickled. Only a body with many brackets can be that deep.

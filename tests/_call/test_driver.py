@@ -223,7 +223,7 @@ class NotReachedInTime(httpx.NetworkError, httpx.ConnectTimeout):
         pytest.param(SilentTooLong(reason="t"), "read_timeout", "read_timeout", id="a-timeout-too"),
         pytest.param(NotReachedInTime("t"), "connect_timeout", "connect_timeout", id="a-connect-timeout-too"),
         pytest.param(httpx.ConnectError("refused"), None, "no connection .* could be made: refused", id="refused"),
-        pytest.param(httpx.ReadError(""), None, "broke .*: ReadError", id="no-words"),
+        pytest.param(httpx.ReadError(""), None, "no valid and complete response .*: ReadError", id="no-words"),
         pytest.param(httpx.RemoteProtocolError("bad\n"), None, r"bad\\n", id="keep-alive-race"),
         pytest.param(httpx.ProxyError("407"), None, "the proxy on the way .*: 407 .*; check", id="proxy"),
         pytest.param(httpx.StreamError("odd"), None, "odd", id="stream"),
@@ -430,7 +430,7 @@ def test_each_attempt_is_reported(ask: Ask, caplog: pytest.LogCaptureFixture) ->
     ("handler", "result"),
     [
         pytest.param(refused("PipelineNotFoundException"), "400 PipelineNotFoundException", id="service"),
-        pytest.param(failing(httpx.ReadError("lost")), "no response ConnectionFailedError", id="network"),
+        pytest.param(failing(httpx.ReadError("lost")), "no response, ConnectionFailedError", id="network"),
         pytest.param(httpx.Response(503), "503 without a code", id="bare-status"),
     ],
 )

@@ -80,8 +80,8 @@ def test_a_proxy_that_cannot_be_reached_is_named(
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (b"407 X", "refused: 407 Proxy Authentication Required; check its URL and password"),
-        (b"502 X", "refused: 502 Bad Gateway"),
+        (b"407 X", "failed: 407 Proxy Authentication Required; check its URL and password"),
+        (b"502 X", "failed: 502 Bad Gateway"),
     ],
 )
 def test_a_proxy_that_refuses_is_named(fail: Fail, status: bytes, words: str) -> None:

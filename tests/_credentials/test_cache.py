@@ -189,9 +189,9 @@ def test_stale_credentials_are_replaced_for_all_calls() -> None:
 @pytest.mark.parametrize(
     ("source", "is_cached", "message"),
     [
-        pytest.param(lambda: ONE, True, "credentials= has no others", id="given"),
-        pytest.param(lambda: open_source(ONE, credentials(1, minutes=70)), True, "has no others", id="provided"),
-        pytest.param(lambda: open_source(ONE), False, "has no others", id="of-another-cache"),
+        pytest.param(lambda: ONE, True, "credentials= returned the same ones", id="given"),
+        pytest.param(lambda: open_source(ONE, credentials(1, minutes=70)), True, "the same ones", id="provided"),
+        pytest.param(lambda: open_source(ONE), False, "returned the same ones", id="of-another-cache"),
         pytest.param(lambda: open_source(ONE, ERROR, ONE), True, "raised LookupError", id="failing"),
     ],
 )
