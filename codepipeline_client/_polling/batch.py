@@ -155,8 +155,8 @@ def _references(executions: Iterable[ExecutionLike]) -> tuple[PipelineExecutionR
         return tuple(dict.fromkeys(map(_reference, executions)))
     except TypeError as error:
         raise ConfigurationError(
-            "executions must be references, executions, or tuples of a pipeline's name and an execution's id, "
-            f"in a list or another iterable: {error}"
+            "executions must be an iterable of PipelineExecutionReference, PipelineExecution, or tuples of a "
+            f"pipeline's name and an execution's id: {error}"
         ) from error
 
 

@@ -189,8 +189,8 @@ class PipelineExecution:
         if found:
             problem = f"has {len(found)} revisions of the artifact {artifact}: choose from its artifact_revisions"
         else:
-            others = f"only of {shorten(names)}" if names else "nor any other: source actions add revisions"
-            problem = f"has no revision of an artifact {artifact}, {others}"
+            others = f", only of {shorten(names)}" if names else " and no other revisions: source actions add them"
+            problem = f"has no revision of an artifact {artifact}{others}"
         raise errors.ArtifactRevisionLookupError(f"{self._description} {problem}", artifact_name=name, candidates=found)
 
     def raise_for_status(
@@ -286,6 +286,6 @@ def _statuses(ok: object) -> list[PipelineExecutionStatus]:
         if each not in [*PipelineExecutionStatus] and not isinstance(each, PipelineExecutionStatus):
             raise errors.ConfigurationError(
                 f"ok cannot be {repr(each)[:100]}, which is not one of {', '.join(PipelineExecutionStatus)}: "
-                f"a status that is newer than this release is given as PipelineExecutionStatus(…)"
+                f"pass a status newer than this release as PipelineExecutionStatus(…)"
             )
     return [PipelineExecutionStatus(str(each)) for each in given]

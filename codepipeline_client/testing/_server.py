@@ -205,7 +205,7 @@ class ServerConnection(BaseHTTPRequestHandler):
         lengths = set(self.headers.get_all("content-length", ["0"]))
         length = lengths.pop()
         if lengths or "transfer-encoding" in self.headers or not re.fullmatch("[0-9]{1,19}", length):
-            return self.send_error(400, "Content-Length is not a number, or not the body's framing")
+            return self.send_error(400, "The body's length must come from one Content-Length, and it must be a number")
         if int(length) > _MAX_BODY:
             return self.send_error(413, f"The body has more than {_MAX_BODY} bytes")
         body = self.rfile.read(int(length))

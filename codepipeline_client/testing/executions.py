@@ -124,7 +124,7 @@ def known(enum: type[EnumT], text: EnumT | str) -> EnumT:
     if member.is_known or isinstance(text, enum):
         return member
     listed = ", ".join(enum)
-    raise ValueError(f"{text!r} is not one of {listed}: give {member!r} if the service will send it one day")
+    raise ValueError(f"{text!r} is not one of {listed}: pass {member!r} for a value that the service may send later")
 
 
 def to_wire(part: attrs.AttrsInstance) -> dict[str, object]:
@@ -162,7 +162,7 @@ class ExecutionScript:
     ) -> None:
         """Begin the first step *now*. Raises ValueError when *steps* are not about one execution, or cannot be sent."""
         if isinstance(steps, str):
-            raise ValueError(f"steps must be a sequence of steps: give [{steps!r}] for one")
+            raise ValueError(f"steps must be a sequence of steps: give [{steps!r}] for one step")
         shown = [step if isinstance(step, Shown) else Shown(step, polls=1) for step in steps]
         if not shown:
             raise ValueError("a script needs at least one step")
@@ -198,7 +198,9 @@ class ExecutionScript:
 def _only(name: str, given: str | None, found: set[str]) -> str:
     if given is None and len(found) > 1:
         several = " and ".join(map(repr, sorted(found)))
-        raise ValueError(f"a script is about one execution, not about {name} {several}: give {name}, or script each")
+        raise ValueError(
+            f"a script is about one execution, not about {name} {several}: pass {name}, or script each by itself"
+        )
     return found.pop() if given is None else given
 
 

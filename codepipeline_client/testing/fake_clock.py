@@ -63,7 +63,7 @@ class FakeClock:
 
     def _move(self, name: str, seconds: float, *slept: float) -> None:
         if _finite(name, seconds) < 0:
-            raise ValueError(f"{name} must not be negative, not {seconds} seconds: time does not run backwards")
+            raise ValueError(f"{name} must be 0 seconds or more, not {seconds}: time does not run backwards")
         with self._lock:
             self._elapsed += seconds
             self._slept += slept

@@ -261,7 +261,9 @@ def at_random(*faults: Fault, probability: float, random: Random) -> Callable[[o
     *random* decides, so a seed makes a run repeatable.
     """
     if not (faults and 0 <= probability <= 1):
-        raise ValueError(f"at_random needs at least one fault and a probability from 0 to 1, not {probability}")
+        raise ValueError(
+            f"at_random needs at least one fault and a probability from 0 to 1, not {len(faults)} and {probability}"
+        )
     return lambda _: random.choice(faults) if random.random() < probability else None
 
 

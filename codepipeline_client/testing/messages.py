@@ -126,7 +126,7 @@ def custom_response(
     check_status_code(status_code, 200)
     for pair in pairs:
         if re.search("[\r\n\0]", ":".join(pair)):
-            raise ValueError(f"a header must not contain CR, LF or NUL, as {pair!r} has")
+            raise ValueError(f"a header must not contain CR, LF or NUL: {pair!r}")
     response = ServiceResponse(
         status_code=status_code,
         headers=pairs,

@@ -87,7 +87,7 @@ def test_success_is_ok_unless_others_are_given() -> None:
 @pytest.mark.parametrize(
     ("ok", "problem"),
     [
-        pytest.param("SUCCEEDED", r"ok cannot be 'SUCCEEDED'.*given as PipelineExecutionStatus\(…\)$", id="capitals"),
+        pytest.param("SUCCEEDED", r"ok cannot be 'SUCCEEDED'.*release as PipelineExecutionStatus\(…\)$", id="capitals"),
         pytest.param(["Succeeded", "stopped"], "ok cannot be 'stopped', which is not one of Can", id="among-several"),
         pytest.param((), "ok is empty", id="nothing"),
         pytest.param(7, "ok cannot be 7", id="number"),
@@ -114,7 +114,7 @@ def test_the_revision_of_an_artifact_is_found_by_name() -> None:
     [
         (["Source", "Config", None], "has no revision of an artifact 'Sorce', only of 'Source', 'Config'"),
         (["Sorce", "Config", "Sorce"], "has 2 revisions of the artifact 'Sorce': choose from its artifact_revisions"),
-        ([None], "has no revision of an artifact 'Sorce', nor any other: source actions add revisions"),
+        ([None], "has no revision of an artifact 'Sorce' and no other revisions: source actions add them"),
     ],
     ids=["typo", "several", "nameless"],
 )

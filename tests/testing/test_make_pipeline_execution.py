@@ -125,7 +125,7 @@ def test_a_field_that_there_is_not_is_refused_with_those_that_there_are(
         pytest.param(
             {"status": "Sucess"},
             "'Sucess' is not one of Cancelled, InProgress, Stopped, Stopping, Succeeded, Superseded, Failed: "
-            "give PipelineExecutionStatus('Sucess') if the service will send it one day",
+            "pass PipelineExecutionStatus('Sucess') for a value that the service may send later",
             id="status",
         ),
         pytest.param({"execution_mode": "QEUED"}, "'QEUED' is not one of QUEUED, SUPERSEDED", id="mode"),

@@ -134,7 +134,7 @@ def test_the_other_fields_of_an_execution_stay_as_they_are() -> None:
         pytest.param(
             lambda: seen([API, A, WEB], []),
             ValueError,
-            "not about pipeline_name 'api' and 'web': give pipeline_name, or script each",
+            "not about pipeline_name 'api' and 'web': pass pipeline_name, or script each by itself",
             id="two-pipelines",
         ),
         pytest.param(lambda: seen([WEB, Shown(OTHER, polls=2)], []), ValueError, f"_id '{ID}' and '", id="two-ids"),
