@@ -108,7 +108,8 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
         is_about_id = any(each.parameter == "pipeline_execution_id" for each in error.violations)
         return ExitCode.USAGE, message, WHERE_IDS_COME_FROM if is_about_id else ""
     if isinstance(error, errors.CredentialsError):
-        return ExitCode.SETTINGS, message.partition(". Set AWS_")[0], _NO_CREDENTIALS
+        message, found_none, _ = message.partition(". Set AWS_")
+        return ExitCode.SETTINGS, message, _NO_CREDENTIALS if found_none else ""
     for kinds, code, advice in _ADVICE:
         if isinstance(error, kinds):
             return code, message, advice
@@ -128,7 +129,7 @@ def _of_service_error(error: errors.ServiceError, message: str) -> tuple[ExitCod
 
 
 def _renamed(message: str) -> str:
-    """Return *message* with the command line's names for arguments of Python. Those of a profile stay."""
+    """Return *message* with the command line's names for arguments of Python. Those of a variable or a profile stay."""
     for python, here in _WORDS.items():
         message = message.replace(python, here)
-    return re.sub(rf"\b({'|'.join(_NAMES)})\b(?! in profile)", lambda found: _NAMES[found[0]], message)
+    return re.sub(rf"\b({'|'.join(_NAMES)})\b(?! in profile|[^;]*\(from )", lambda found: _NAMES[found[0]], message)

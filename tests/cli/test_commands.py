@@ -290,11 +290,17 @@ def test_what_failed_is_told_without_arguments_that_only_python_has(failure: Exc
         assert not re.search("_timeout|as verify", message)
 
 
-def test_a_profiles_own_names_are_left_alone(shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_is_not_of_the_command_line_is_not_blamed_on_it(shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "config").write_text("[default]\nregion = eu-west-1\nendpoint_url = x\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "config"))
     (message,) = shell("get", *WEB).complaint
-    assert message.startswith("--endpoint-url 'x' (from endpoint_url in profile 'default') cannot be used")
+    assert message.startswith("endpoint_url 'x' (from endpoint_url in profile 'default') cannot be used")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "ftp://x")
+    monkeypatch.setenv("AWS_REGION", "eu west")
+    (message,) = shell("get", *WEB).complaint
+    assert message.startswith("region_name 'eu west' is not a region (from AWS_REGION)")
+    (message,) = shell("get", *WEB, "--region", "eu-west-1").complaint
+    assert message.startswith("endpoint_url 'ftp://x' (from AWS_ENDPOINT_URL) cannot be used")
 
 
 def test_what_is_not_codepipeline_is_no_response(account: Account) -> None:
