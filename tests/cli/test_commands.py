@@ -290,7 +290,9 @@ def test_what_failed_is_told_without_arguments_that_only_python_has(failure: Exc
         assert not re.search("_timeout|as verify", message)
 
 
-def test_a_value_that_is_not_of_the_command_line_is_not_blamed_on_it(shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_is_not_of_the_command_line_is_not_blamed_on_it(
+    shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / "config").write_text("[default]\nregion = eu-west-1\nendpoint_url = x\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "config"))
     (message,) = shell("get", *WEB).complaint
