@@ -1,8 +1,8 @@
 """
 httpx transports that sign requests with SigV4.
 
-Each client of this package sends through one of them. Given to a plain `httpx.Client` they sign for any AWS service.
-They add a signature and nothing else: no retries, no redirects, no reading of responses.
+Each client of this package sends through one of them. In a plain `httpx.Client` they sign for any AWS service.
+They only sign: they do not retry, follow redirects or read responses.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 """
 
@@ -24,23 +24,23 @@ from .clock import DEADLINE
 from .errors import ConfigurationError, RequestTimeoutError
 
 ATTEMPT: Final = "codepipeline_client.attempt"
-"""Request extension: the `Attempt` that the request is, which records when it was sent and with what credentials."""
+"""Request extension: the `Attempt` of the request, which records when it was sent and with which credentials."""
 
 _LATE: Final = "no credentials were available in time"
 
 
 class SigV4Transport(httpx.BaseTransport):
     """
-    Signs each request and passes it on.
+    Signs each request, and sends it through another transport.
 
-    Sending raises CredentialsError when there are no credentials, and whatever *transport* raises.
+    Sending raises CredentialsError if there are no credentials, and any error that *transport* raises.
 
     Args:
-        transport: The transport that sends the signed request. A new `httpx.HTTPTransport` when left out.
-        service_name: The name to sign for, such as ``codepipeline`` or ``s3``: AWS calls it the signing name.
+        transport: The transport that sends the signed request. Default: a new `httpx.HTTPTransport`.
+        service_name: The signing name of the service, such as ``codepipeline`` or ``s3``.
         region_name: The region to sign for.
-        credentials: A `Credentials`, a function that returns one, or botocore's credentials object. When left out,
-            the environment and then botocore's chain of sources, as the AWS CLI would find them.
+        credentials: A `Credentials`, a function that returns one, or botocore's credentials object. Default: the
+            environment, then botocore's chain of sources, in the order of the AWS CLI.
         now: A function that returns the time, in seconds since the epoch.
     """
 
@@ -57,7 +57,7 @@ class SigV4Transport(httpx.BaseTransport):
         self._transport = httpx.HTTPTransport() if transport is None else transport
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Sign *request* in place, and send it. A body that is a stream is read first: its hash is signed."""
+        """Sign *request* in place, and send it. A streamed body is read first, since its hash is signed."""
         request.read()
         signer = self._signer
         signer.sign(request, signer.fresh(request) or signer.get(request))
@@ -68,28 +68,28 @@ class SigV4Transport(httpx.BaseTransport):
         self._transport.close()
 
     def __enter__(self) -> Self:
-        """Enter the transport that sends, too."""
+        """Enter the transport that sends."""
         self._transport.__enter__()
         return self
 
     def __exit__(self, *exc_info: Any) -> None:  # noqa: PYI036 - httpx has a type for each of the three
-        """Leave the transport that sends, too."""
+        """Exit the transport that sends."""
         self._transport.__exit__(*exc_info)
 
 
 class AsyncSigV4Transport(httpx.AsyncBaseTransport):
     """
-    Signs each request and passes it on.
+    Signs each request, and sends it through another transport.
 
-    Sending raises CredentialsError when there are no credentials, and whatever *transport* raises.
+    Sending raises CredentialsError if there are no credentials, and any error that *transport* raises.
 
     Args:
-        transport: The transport that sends the signed request. A new `httpx.AsyncHTTPTransport` when left out.
-        service_name: The name to sign for, such as ``codepipeline`` or ``s3``: AWS calls it the signing name.
+        transport: The transport that sends the signed request. Default: a new `httpx.AsyncHTTPTransport`.
+        service_name: The signing name of the service, such as ``codepipeline`` or ``s3``.
         region_name: The region to sign for.
-        credentials: A `Credentials`, a function that returns one (an async one too), or botocore's credentials
-            object. When left out, the environment and then botocore's chain of sources, as the AWS CLI would find
-            them. What may block runs in a thread.
+        credentials: A `Credentials`, a function or an async function that returns one, or botocore's credentials
+            object. Default: the environment, then botocore's chain of sources, in the order of the AWS CLI. Functions
+            that may block run in a thread.
         now: A function that returns the time, in seconds since the epoch.
     """
 
@@ -106,9 +106,9 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         self._transport = httpx.AsyncHTTPTransport() if transport is None else transport
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Sign *request* in place, and send it. A body that is a stream is read first: its hash is signed."""
+        """Sign *request* in place, and send it. A streamed body is read first, since its hash is signed."""
         if isinstance(request.stream, httpx.ByteStream):
-            request.read()  # what is there need not be waited for, nor iterated over
+            request.read()  # needs no await, since the body is in memory
         else:
             await request.aread()
         signer = self._signer
@@ -120,12 +120,12 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
-        """Enter the transport that sends, too."""
+        """Enter the transport that sends."""
         await self._transport.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: Any) -> None:  # noqa: PYI036 - httpx has a type for each of the three
-        """Leave the transport that sends, too."""
+        """Exit the transport that sends."""
         await self._transport.__aexit__(*exc_info)
 
 
@@ -154,12 +154,12 @@ class _RequestSigner:
         self._replaced = frozenset([name.encode() for name in replaced(service_name)])
 
     def fresh(self, request: httpx.Request) -> Credentials | None:
-        """Return the credentials if they need not be waited for."""
+        """Return the cached credentials. None if the caller has to wait for a refresh."""
         attempt: Attempt | None = request.extensions.get(ATTEMPT)
         return self._credentials.fresh() if attempt is None or attempt.stale is None else None
 
     def get(self, request: httpx.Request) -> Credentials:
-        """Wait for credentials in this thread, no longer than the call of *request* may."""
+        """Wait for credentials in this thread, until the deadline of the call at most."""
         stale, seconds = _needed(request)
         try:
             return self._credentials.get(stale=stale, timeout=seconds)
@@ -167,14 +167,14 @@ class _RequestSigner:
             raise RequestTimeoutError(_LATE) from None
 
     async def get_async(self, request: httpx.Request) -> Credentials:
-        """Wait for credentials in this task, likewise."""
+        """Wait for credentials in this task, until the deadline of the call at most."""
         stale, seconds = _needed(request)
         with anyio.move_on_after(seconds):
             return await self._credentials.get_async(stale=stale)
         raise RequestTimeoutError(_LATE)
 
     def sign(self, request: httpx.Request, credentials: Credentials) -> None:
-        """Put the signature into the headers of *request*, and record that it is sent now."""
+        """Add the signature to the headers of *request*, and record that it is sent now."""
         attempt: Attempt | None = request.extensions.get(ATTEMPT)
         now = self._now()
         kept = [pair for pair in request.headers.raw if pair[0].lower() not in self._replaced]
@@ -188,13 +188,13 @@ class _RequestSigner:
             service_name=self._service_name,
             now=now if attempt is None else now + attempt.skew,
         )
-        # All at once: each header that is set or dropped by itself makes httpx look through all the others.
+        # All at once: httpx scans all headers for each one that is set or removed.
         request.headers = httpx.Headers([*kept, *((name.encode("ascii"), value.encode()) for name, value in signature)])
         if attempt is not None:
             attempt.sent_at, attempt.credentials = now, credentials
 
 
 def _needed(request: httpx.Request) -> tuple[Credentials | None, float | None]:
-    """Return the credentials not to sign with, and how many seconds the request's call has left: None for no limit."""
+    """Return the credentials that the service rejected, and the seconds that the call has left: None for no limit."""
     attempt, deadline = request.extensions.get(ATTEMPT), request.extensions.get(DEADLINE)
     return attempt and attempt.stale, deadline and deadline.within(None)

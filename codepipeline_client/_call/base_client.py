@@ -75,42 +75,42 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         on_attempt: OnAttempt | None = None,
     ) -> None:
         """
-        Check the arguments. Reads no file and connects to nothing: the first call does.
+        Check the arguments. Reads no file and opens no connection: the first call does.
 
-        Raises ConfigurationError when an argument is unusable. A setting from elsewhere that is missing or unusable
-        is a ConfigurationError of the first call.
+        Raises ConfigurationError for an unusable argument. If a setting from elsewhere is missing or unusable, the
+        first call raises ConfigurationError. Defaults are in order of precedence.
 
         Args:
-            region_name: The region, such as ``eu-west-1``. Else ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile's.
-            profile_name: The profile of the shared config files. Else ``AWS_DEFAULT_PROFILE`` (first in
-                botocore, too), ``AWS_PROFILE``, or ``default``. One that is named here wins over credentials in the
-                environment.
-            credentials: A `Credentials`, a function that returns one (for the async client an async one will do),
-                or botocore's credentials object. Else the environment, and then botocore's chain of sources, as the
-                AWS CLI would find them.
-            endpoint_url: The endpoint to use instead of the region's. Else
-                ``AWS_ENDPOINT_URL_CODEPIPELINE``, ``AWS_ENDPOINT_URL``, the profile's.
-            use_fips_endpoint: Whether to use the FIPS endpoint. Else ``AWS_USE_FIPS_ENDPOINT``, the profile's, or no.
-            use_dualstack_endpoint: Whether to use the endpoint that has IPv6 too. Else
-                ``AWS_USE_DUALSTACK_ENDPOINT``, the profile's, or no.
-            retry_mode: ``standard``, ``adaptive`` (also slows down when it is throttled) or ``off``. Else
-                ``AWS_RETRY_MODE``, the profile's, or ``standard``.
-            max_attempts: How many requests a call may send, the first one included; one more if the service rejects
-                the credentials as expired and the provider has others. Else ``AWS_MAX_ATTEMPTS``, the profile's, or 3.
-            timeout: How long a whole call may take, credentials, every attempt and every pause included: seconds or a
-                timedelta. None for no limit.
-            connect_timeout: How long making a connection may take, likewise.
-            read_timeout: How long the service may send nothing, likewise.
-            max_connections: How many connections may be open at once.
-            proxy: The URL of a proxy. Else ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, which a
-                loopback endpoint does not heed.
-            trust_env: False to take neither proxies nor CA files from the environment.
+            region_name: Such as ``eu-west-1``. Default: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, then the profile.
+            profile_name: The profile of the shared config files. A profile named here takes precedence over
+                credentials in the environment. Default: ``AWS_DEFAULT_PROFILE`` (first, as in botocore),
+                ``AWS_PROFILE``, then ``default``.
+            credentials: A `Credentials`, a function that returns one (the async client also accepts an async
+                function), or botocore's credentials object. Default: the environment, then botocore's chain of
+                sources, in the order of the AWS CLI.
+            endpoint_url: The endpoint to use instead of the region's. Default: ``AWS_ENDPOINT_URL_CODEPIPELINE``,
+                ``AWS_ENDPOINT_URL``, then the profile.
+            use_fips_endpoint: True for the FIPS endpoint. Default: ``AWS_USE_FIPS_ENDPOINT``, the profile, then False.
+            use_dualstack_endpoint: True for the endpoint that also has IPv6. Default:
+                ``AWS_USE_DUALSTACK_ENDPOINT``, the profile, then False.
+            retry_mode: ``standard``, ``adaptive`` (also sends fewer requests when the service throttles) or ``off``.
+                Default: ``AWS_RETRY_MODE``, the profile, then ``standard``.
+            max_attempts: The most requests that a call sends, the first one included. One more is sent if the service
+                rejects the credentials as expired and the provider has others. Default: ``AWS_MAX_ATTEMPTS``, the
+                profile, then 3.
+            timeout: The limit of a whole call, in seconds or as a timedelta. It includes fetching credentials, every
+                attempt and every pause. None for no limit.
+            connect_timeout: The limit for opening a connection, in seconds or as a timedelta. None for no limit.
+            read_timeout: How long the service may send nothing, in seconds or as a timedelta. None for no limit.
+            max_connections: The most connections that are open at once.
+            proxy: The URL of a proxy. Default: ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, which
+                are ignored for a loopback endpoint.
+            trust_env: False to ignore proxies and CA files from the environment.
             verify: True for the usual CA files (``AWS_CA_BUNDLE`` first), the path of a CA file, or an SSL context.
-            parameter_validation: False to leave the checking of names and ids to the service.
-            user_agent_app_id: A name for your application in the User-Agent. Else ``AWS_SDK_UA_APP_ID``, the
-                profile's.
-            transport: An httpx transport to send through, instead of the client's own connections. Closing the
-                client closes it.
+            parameter_validation: False to let the service check names and ids.
+            user_agent_app_id: A name for your application in the User-Agent. Default: ``AWS_SDK_UA_APP_ID``, then
+                the profile.
+            transport: An httpx transport to use instead of the client's own connections. Closing the client closes it.
             clock: A `Clock` to use instead of the machine's clock.
             on_attempt: A plain function that is called with an `AttemptReport` after each attempt, in the thread or the
                 task of the call. An error in it is logged and does not affect the call.

@@ -1,5 +1,5 @@
 """
-Report attempts to `on_attempt` and to the log: facts about them, never a header, a body or credentials.
+Report attempts to `on_attempt` and to the log. A report never contains a header, a body or credentials.
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ LOGGER: Final = logging.getLogger("codepipeline_client")
 
 @frozen(kw_only=True)
 class AttemptReport:
-    """How one attempt of a call went. `on_attempt` is called with one after each."""
+    """The result of one attempt of a call. `on_attempt` is called with one after each attempt."""
 
     operation_name: str
     """The operation, such as ``GetPipelineExecution``."""
     attempt: int
-    """Which attempt of the call it was, from 1."""
+    """The number of the attempt within the call, from 1."""
     host: str
-    """The endpoint's host, with its port unless it is the scheme's own."""
+    """The endpoint's host, with the port, unless it is the scheme's default."""
     http_status_code: int | None
-    """The response's HTTP status. None when no response came."""
+    """The HTTP status of the response. None without a response."""
     error_code: str | None
     """
-    The service's error code, or the name of the error class when it was not the service. None when it went well.
+    The service's error code, or the name of the error class for other errors. None on success.
 
-    Control characters are escaped here and in `request_id`, so that no response can forge a line in a log.
+    Control characters are escaped here and in `request_id`, so that a response cannot forge a log line.
     """
     request_id: str | None
-    """The service's id for the request. None when no response came, or when it had none."""
+    """The service's id for the request. None without a response, or if the response has no id."""
     seconds: float
-    """How long the attempt took, without the pause before it."""
+    """The seconds that the attempt took, without the pause before it."""
     pause: float | None
     """
-    How long the call pauses now before its next attempt, in seconds. None when this attempt was the last.
+    The seconds until the next attempt. None if this attempt was the last.
 
-    0 when expired credentials are refreshed first: if there are no others, the call ends without another attempt.
+    0 if expired credentials are refreshed first: if the provider has no others, the call ends without another attempt.
     """
 
 
 OnAttempt = Callable[[AttemptReport], object]
-"""Called with the report of each attempt, in the thread or the task of the call. It must not block."""
+"""A function that is called after each attempt, in the thread or the task of the call. It must not block."""
 
 
 def announce(report: AttemptReport, on_attempt: OnAttempt | None) -> None:
-    """Log a report, and pass it on. An error of *on_attempt* is logged."""
+    """Log a report, and pass it to *on_attempt*. An error in *on_attempt* is logged."""
     status = report.http_status_code or "no response,"
     result = report.error_code or "ok"
-    if result == str(status):  # an error without a code has its status in the place of one
+    if result == str(status):  # the code of an error that has none is its status
         result = "without a code"
     where = (report.operation_name, report.attempt, report.host)
     facts = (*where, status, result, report.request_id or "none", round(report.seconds * 1000))
