@@ -179,7 +179,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
     def _new_runtime(self) -> ClientRuntime[TransportT]:
         """Read the settings. Raises ConfigurationError when one is missing or unusable."""
         settings = resolve(self._arguments, self._environ)
-        endpoint = settings.endpoint
+        endpoint, url = settings.endpoint, httpx.URL(settings.endpoint.url)
         options = TransportOptions(
             verify=settings.ca_file or self._arguments.verify,
             proxy=settings.proxy_url,
@@ -188,7 +188,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         )
         proxy = options.proxy
         self._runtime = runtime = ClientRuntime(
-            url=endpoint.url,
+            url=url.copy_with(raw_path=url.raw_path),  # "/" is written out, so that the exact URL of a mock matches
             headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
             retry=RetryPolicy(
                 settings.retry_mode,
@@ -210,11 +210,11 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             clock=self._clock,
             connect_timeout=self._connect_timeout,
             read_timeout=self._read_timeout,
-            host=endpoint.host,
+            host=url.netloc.decode("ascii"),
             proxy="" if proxy is None else f"{proxy.url.netloc.decode('ascii')} (from {settings.proxy_origin})",
             proxy_login=_login(proxy) if endpoint.scheme == "http" else None,
             on_attempt=self._on_attempt,
-            is_insecure=endpoint.scheme == "http" and not endpoint.is_loopback,
+            insecure_url=endpoint.url if endpoint.scheme == "http" and not endpoint.is_loopback else None,
         )
         return runtime
 

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Generator
 from contextlib import closing
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
@@ -46,6 +46,7 @@ Outcome = Response | CodePipelineError
 class ClientRuntime(CallDefaults, Generic[TransportT]):
     """What the calls of one client share."""
 
+    url: httpx.URL
     transport: TransportT
     """Signs and sends."""
     keeps_deadline: bool
@@ -55,13 +56,14 @@ class ClientRuntime(CallDefaults, Generic[TransportT]):
     read_timeout: float | None
     """Between two pieces of the response, or of the request."""
     host: str
+    """As in the Host header: with the port, unless it is the scheme's default."""
     proxy: str
     """The proxy on the way to it, and what names the proxy."""
     proxy_login: Credentials | None
     """The password of a proxy that sees requests in the clear."""
     on_attempt: OnAttempt | None
-    is_insecure: bool
-    """Whether requests go to another machine as plain http."""
+    insecure_url: str | None
+    """The URL, if requests go to another machine as plain http."""
 
 
 class Call(NamedTuple, Generic[InputT, OutputT]):
@@ -79,9 +81,9 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
 
         The driver sends back what came of a request: None if it was cut off at the deadline or by a close.
         """
-        if runtime.is_insecure:
+        if runtime.insecure_url is not None:
             warnings.warn(
-                f"requests go to {runtime.url} unencrypted: use https (http is for loopback addresses only)",
+                f"requests go to {runtime.insecure_url} unencrypted: use https (http is for loopback addresses only)",
                 InsecureEndpointWarning,
                 stacklevel=7 if self.is_poll else 5,
             )
@@ -139,15 +141,15 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
 
     def _request(self, runtime: ClientRuntime[Any], attempt: Attempt) -> httpx.Request:
         """Return the request to send. No step of sending it may take longer than what is left of the call's time."""
-        (url, host), content, within = _parsed(attempt.request.url), attempt.request.body, self.deadline.within
+        within = self.deadline.within
         read = within(runtime.read_timeout)
         timeouts = {"connect": within(runtime.connect_timeout), "read": read, "write": read, "pool": within(None)}
         # The body as a stream, since httpx looks through all headers again and again to prepare a request for content.
         return httpx.Request(
-            attempt.request.method,
-            url,
-            headers=[("Host", host), *attempt.request.headers, ("Content-Length", str(len(content)))],
-            stream=httpx.ByteStream(content),
+            "POST",
+            runtime.url,
+            headers=[("Host", runtime.host), *attempt.headers, ("Content-Length", str(len(attempt.body)))],
+            stream=httpx.ByteStream(attempt.body),
             extensions={
                 "timeout": timeouts,
                 DEADLINE: self.deadline,
@@ -184,13 +186,6 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
             pause=pause,
         )
         announce(report, on_attempt)
-
-
-@lru_cache(maxsize=64)
-def _parsed(url: str) -> tuple[httpx.URL, str]:
-    """Return a URL and its host. Its path is "/" where it was empty, so that the exact URL of a mock matches."""
-    parsed = httpx.URL(url)
-    return parsed.copy_with(raw_path=parsed.raw_path), parsed.netloc.decode("ascii")
 
 
 def closed() -> ConnectionFailedError:
@@ -251,7 +246,7 @@ def send(request: httpx.Request, runtime: ClientRuntime[httpx.BaseTransport]) ->
     except CodePipelineError as error:
         return error
     except FAILURES as error:
-        return _failure(error, request, runtime.proxy, before)
+        return _failure(error, request, runtime, before)
 
 
 async def send_async(request: httpx.Request, runtime: ClientRuntime[httpx.AsyncBaseTransport]) -> Outcome:
@@ -262,13 +257,15 @@ async def send_async(request: httpx.Request, runtime: ClientRuntime[httpx.AsyncB
     except CodePipelineError as error:
         return error
     except FAILURES as error:
-        return _failure(error, request, runtime.proxy, before)
+        return _failure(error, request, runtime, before)
 
 
-def _failure(error: Exception, request: httpx.Request, proxy: str, before: BaseException | None) -> TransportError:
+def _failure(
+    error: Exception, request: httpx.Request, runtime: ClientRuntime[TransportT], before: BaseException | None
+) -> TransportError:
     attempt: Attempt = request.extensions[ATTEMPT]
     hide = partial(redact, credentials=attempt.credentials)
-    return translated(error, request.url.netloc.decode("ascii"), before, proxy=proxy, hide=hide)
+    return translated(error, runtime.host, before, proxy=runtime.proxy, hide=hide)
 
 
 def _response(

@@ -16,7 +16,7 @@ from typing import Final
 from attrs import frozen
 
 from .._protocol import awsjson
-from .._protocol.messages import Attempt, Headers, Request, Response
+from .._protocol.messages import Attempt, Headers, Response
 from .._protocol.sigv4 import Credentials
 from ..errors import CodePipelineError, CredentialsError, RequestTimeoutError, ServiceError
 from ..models import ResponseMetadata
@@ -32,7 +32,6 @@ Exchange = Generator[Attempt, Response, OutputT]
 class CallDefaults:
     """What the exchanges of a client have in common."""
 
-    url: str
     headers: Headers
     """The headers of every request beside the protocol's."""
     retry: RetryPolicy
@@ -55,10 +54,10 @@ def exchange(
 
     The input has been checked. *invocation_id* is the same for all attempts of the call, and for no other call.
     """
-    headers = (*defaults.headers, ("amz-sdk-invocation-id", invocation_id))
-    request = awsjson.encode(operation.name, operation.to_wire(operation_input), url=defaults.url, headers=headers)
+    protocol_headers, body = awsjson.encode(operation.name, operation.to_wire(operation_input))
+    headers = (*protocol_headers, *defaults.headers, ("amz-sdk-invocation-id", invocation_id))
     policy, taken, may_refresh = defaults.retry, 1, True
-    attempt = _attempt(request, defaults, 1, policy.reserve())
+    attempt = _attempt(headers, body, defaults, 1, policy.reserve())
     while True:
         response: Response | None = None
         try:
@@ -97,11 +96,12 @@ def exchange(
             if retry is None:
                 raise failure
             stale, (delay, taken) = None, retry
-        attempt = _attempt(request, defaults, attempt.number + 1, delay, after=failure, stale=stale)
+        attempt = _attempt(headers, body, defaults, attempt.number + 1, delay, after=failure, stale=stale)
 
 
 def _attempt(
-    request: Request,
+    headers: Headers,
+    body: bytes,
     defaults: CallDefaults,
     number: int,
     delay: float,
@@ -114,8 +114,8 @@ def _attempt(
     if number > 1 and skew.has_seen_date:
         ends = gmtime(defaults.lifetime() + delay + skew.seconds)
         value = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
-    request = request._replace(headers=(*request.headers, ("amz-sdk-request", value)))
-    return Attempt(request=request, number=number, delay=delay, stale=stale, skew=skew.seconds, after=after)
+    headers = (*headers, ("amz-sdk-request", value))
+    return Attempt(headers=headers, body=body, number=number, delay=delay, stale=stale, skew=skew.seconds, after=after)
 
 
 def _raise_if_final(failure: CodePipelineError, attempt: Attempt, policy: RetryPolicy) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, NoReturn, TypeVar
 
 from ..errors import SERVICE_ERRORS, ResponseDecodeError, ServiceError, printable
-from .messages import Headers, Request, Response
+from .messages import Headers, Response
 from .strict_json import JsonObject, is_list, is_object, kind_of, read_object, replace_surrogates
 
 _PREFIX: Final = "CodePipeline_20150709."
@@ -29,10 +29,10 @@ _write: Final = json.JSONEncoder(separators=(",", ":")).encode
 T = TypeVar("T")
 
 
-def encode(operation_name: str, payload: JsonObject, *, url: str, headers: Headers) -> Request:
-    """Return the request of an operation; *headers* follow those of the protocol."""
-    protocol = (("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", _PREFIX + operation_name))
-    return Request(method="POST", url=url, headers=protocol + headers, body=_write(payload).encode())
+def encode(operation_name: str, payload: JsonObject) -> tuple[Headers, bytes]:
+    """Return the headers and the body of an operation's request."""
+    headers = (("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", _PREFIX + operation_name))
+    return headers, _write(payload).encode()
 
 
 def decode(operation_name: str, response: Response) -> Members:

@@ -1,5 +1,5 @@
 """
-The values of one call: the request to send, the response that came, and the attempt between them.
+The values of one call: its attempts, and the responses to them.
 
 Headers are pairs, in the order in which they go on the wire. Servers, proxies and parsers quote what they dislike: as
 it is, escaped, or only a part of it. `redact` removes credentials from such texts.
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 from attrs import define, field, frozen
 
@@ -26,15 +26,6 @@ _SHORTEST: Final = 16
 
 _CHARACTER: Final = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|&#?\w{2,8};|\\u[0-9A-Fa-f]{4}|\\?.", re.DOTALL)
 """One character: escaped for a URL, HTML or JSON, or as it is."""
-
-
-class Request(NamedTuple):
-    """One HTTP request, before it is signed."""
-
-    method: str
-    url: str
-    headers: Headers
-    body: bytes
 
 
 @frozen(kw_only=True, eq=False)
@@ -69,7 +60,8 @@ class Response:
 class Attempt:
     """One request to send, at once or after a pause. The transport that signs it records how."""
 
-    request: Request
+    headers: Headers
+    body: bytes
     number: int
     """From 1."""
     delay: float = 0.0
