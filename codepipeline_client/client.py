@@ -1,6 +1,4 @@
-"""
-The clients: every public method, sync and async. One call is in `_call`, many calls are in `_polling`.
-"""
+"""The clients: every public method, sync and async. One call is in `_call`, many calls are in `_polling`."""
 
 from __future__ import annotations
 

@@ -22,34 +22,14 @@ DEADLINE: Final = "codepipeline_client.deadline"
 
 @runtime_checkable
 class Clock(Protocol):
-    """Tells the time and waits. Give a client your own to test without waiting."""
+    """Tells the time and waits. Give a client your own to test without waiting. A subclass inherits the machine's."""
 
     def time(self) -> float:
         """Return the time of day, in seconds since the epoch. Signatures carry it."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return seconds that never run backwards. Limits are measured with it."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait in this thread."""
-        ...
-
-    def sleep_async(self, seconds: float) -> Awaitable[None]:
-        """Wait in this task, on asyncio or trio."""
-        ...
-
-
-class SystemClock:
-    """The clock of the machine."""
-
-    def time(self) -> float:
-        """Return the time of day, in seconds since the epoch."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
+        """Return seconds that never run backwards. Limits are measured with it."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -59,6 +39,10 @@ class SystemClock:
     def sleep_async(self, seconds: float) -> Awaitable[None]:
         """Wait in this task, on asyncio or trio."""
         return anyio.sleep(seconds)
+
+
+class SystemClock(Clock):
+    """The clock of the machine."""
 
 
 class Deadline:

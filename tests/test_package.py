@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import get_type_hints
 
-import pytest
 from hypothesis import settings
 
 import codepipeline_client
@@ -60,12 +59,6 @@ def test_the_types_of_a_method_can_be_read_at_run_time() -> None:
     for _, method in inspect.getmembers(CodePipelineClient, inspect.isfunction):
         if not method.__name__.startswith("_"):
             assert get_type_hints(method)["return"] is not None
-
-
-@pytest.mark.parametrize(("method", "arguments"), [("time", 0), ("monotonic", 0), ("sleep", 1), ("sleep_async", 1)])
-def test_a_clock_of_ones_own_inherits_no_behaviour(method: str, arguments: int) -> None:
-    """The protocol only says what a clock has."""
-    assert getattr(codepipeline_client.Clock, method)(None, *[1.0] * arguments) is None
 
 
 def test_hypothesis_has_no_deadline_for_an_example() -> None:

@@ -48,7 +48,6 @@ class BaseClient(Generic[TransportT, CredentialsT]):
     _transport_kind: type[httpx.BaseTransport | httpx.AsyncBaseTransport]
     _pooled_transport: Callable[[TransportOptions], TransportT]
     _signing_transport: Callable[..., TransportT]
-    _accepts_async_providers: bool
 
     def __init__(
         self,
@@ -137,7 +136,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                 profile_name=profile_name,
                 region_name=region_name,
                 now=self._clock.time,
-                allow_async=self._accepts_async_providers,
+                allow_async=self._transport_kind is httpx.AsyncBaseTransport,
             )
         finally:
             del credentials
@@ -257,7 +256,6 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
     _transport_kind = httpx.BaseTransport
     _pooled_transport = PooledTransport
     _signing_transport = SigV4Transport
-    _accepts_async_providers = False
 
     def _call(self, call: Call[InputT, OutputT]) -> OutputT:
         return drive(call, self._runtime or self._prepared(call))
@@ -280,7 +278,6 @@ class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]
     _transport_kind = httpx.AsyncBaseTransport
     _pooled_transport = AsyncPooledTransport
     _signing_transport = AsyncSigV4Transport
-    _accepts_async_providers = True
 
     async def _call(self, call: Call[InputT, OutputT]) -> OutputT:
         return await drive_async(call, self._runtime or await self._prepared(call))

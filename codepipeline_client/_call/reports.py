@@ -1,6 +1,4 @@
-"""
-Report attempts to `on_attempt` and to the log. A report never contains a header, a body or credentials.
-"""
+"""Report attempts to `on_attempt` and to the log. A report never contains a header, a body or credentials."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Arguments that are checked alike wherever they are taken: numbers of seconds, counts, callbacks.
-"""
+"""Arguments that are checked alike wherever they are taken: numbers of seconds, counts, callbacks."""
 
 from __future__ import annotations
 

@@ -1,3 +1,1 @@
-"""
-Where credentials come from, and when they are refreshed. Signs nothing.
-"""
+"""Where credentials come from, and when they are refreshed. Signs nothing."""

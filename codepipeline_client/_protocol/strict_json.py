@@ -1,6 +1,4 @@
-"""
-Read JSON strictly. Knows no protocol.
-"""
+"""Read JSON strictly. Knows no protocol."""
 
 from __future__ import annotations
 

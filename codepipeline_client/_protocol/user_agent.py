@@ -1,6 +1,4 @@
-"""
-Build the User-Agent header in the form of the AWS SDKs. The version of this package is here alone.
-"""
+"""Build the User-Agent header in the form of the AWS SDKs. The version of this package is here alone."""
 
 from __future__ import annotations
 
