@@ -24,7 +24,12 @@ from ..operations import InputT, Operation, OutputT
 from .retry import RetryPolicy
 
 _EXPIRED: Final = frozenset({"ExpiredTokenException", "ExpiredToken"})
-
+SKEW_CODES: Final = frozenset(
+    {
+        *("InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"),
+        *("RequestTimeTooSkewed", "RequestExpired", "AccessDeniedException"),
+    }
+)
 Exchange = Generator[Attempt, Response, OutputT]
 
 
@@ -81,7 +86,8 @@ def exchange(
             policy.succeeded(taken)
             return output
         _raise_if_final(failure, attempt, policy)
-        if may_refresh and attempt.credentials is not None and _has_code(failure, _EXPIRED):
+        code = failure.code if isinstance(failure, ServiceError) else None
+        if may_refresh and attempt.credentials is not None and code in _EXPIRED:
             may_refresh = False  # once in a call
             stale, delay = attempt.credentials, policy.reserve()
         else:
@@ -89,7 +95,7 @@ def exchange(
                 failure,
                 attempt.number,
                 retry_after=None if response is None else response.headers.get("x-amz-retry-after"),
-                is_skewed=defaults.skew.learn(failure, attempt, response),
+                is_skewed=code in SKEW_CODES and response is not None and defaults.skew.learn(attempt, response),
                 is_read_only=operation.is_read_only,
                 is_poll=is_poll,
             )
@@ -132,17 +138,6 @@ def _raise_if_final(failure: CodePipelineError, attempt: Attempt, policy: RetryP
     raise failure from failure.__cause__ or attempt.after
 
 
-def _has_code(failure: CodePipelineError, codes: frozenset[str]) -> bool:
-    return isinstance(failure, ServiceError) and failure.code in codes
-
-
-SKEW_CODES: Final = frozenset(
-    {
-        *("InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"),
-        *("RequestTimeTooSkewed", "RequestExpired", "AccessDeniedException"),
-    }
-)
-
 _TOLERATED: Final = 4 * 60.0
 _TOO_SLOW: Final = 15 * 60.0
 _YEAR_3000: Final = 32_503_680_000.0
@@ -170,9 +165,9 @@ class Skew:
         if self._is_corrected and "date" in response.headers:
             self.has_seen_date = True
 
-    def learn(self, failure: CodePipelineError, attempt: Attempt, response: Response | None) -> bool:
+    def learn(self, attempt: Attempt, response: Response) -> bool:
         """Correct the skew by a refusal that it may explain. Return whether it was wrong."""
-        if not self._is_corrected or response is None or attempt.sent_at is None or not _has_code(failure, SKEW_CODES):
+        if not self._is_corrected or attempt.sent_at is None:
             return False
         seconds = skew_of(response.headers, sent=attempt.sent_at, received=response.received)
         if seconds is None or abs(seconds - attempt.skew) <= _TOLERATED:
