@@ -81,16 +81,9 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
     """
     Signs each request, and sends it through another transport.
 
-    Sending raises CredentialsError if there are no credentials, and any error that *transport* raises.
-
-    Args:
-        transport: The transport that sends the signed request. Default: a new `httpx.AsyncHTTPTransport`.
-        service_name: The signing name of the service, such as ``codepipeline`` or ``s3``.
-        region_name: The region to sign for.
-        credentials: A `Credentials`, a function or an async function that returns one, or botocore's credentials
-            object. Default: the environment, then botocore's chain of sources, in the order of the AWS CLI. Functions
-            that may block run in a thread.
-        now: A function that returns the time, in seconds since the epoch.
+    The arguments and errors are those of `SigV4Transport`, except that *transport* is async, by default a new
+    `httpx.AsyncHTTPTransport`, and *credentials* may also be an async function. Functions that may block run in a
+    thread.
     """
 
     def __init__(
