@@ -18,19 +18,11 @@ from uuid import uuid4
 import httpx
 from attrs import frozen
 
+from .. import errors
 from .._http.response import MAX_BODY, read_body, read_body_async
 from .._protocol.messages import Attempt, Response, redact
 from .._protocol.sigv4 import Credentials
 from ..clock import DEADLINE, ClosableClock, Deadline
-from ..errors import (
-    CodePipelineError,
-    ConnectionFailedError,
-    InsecureEndpointWarning,
-    RequestTimeoutError,
-    ServiceError,
-    TransportError,
-    printable,
-)
 from ..operations import READ_ONLY, InputT, Operation, OutputT
 from ..transport import ATTEMPT
 from .exchange import CallDefaults, exchange
@@ -38,7 +30,7 @@ from .failures import FAILURES, translated
 from .reports import LOGGER, AttemptReport, OnAttempt, announce
 
 TransportT = TypeVar("TransportT")
-Outcome = Response | CodePipelineError
+Outcome = Response | errors.CodePipelineError
 """What came of a request."""
 
 
@@ -84,7 +76,7 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         if runtime.insecure_url is not None:
             warnings.warn(
                 f"requests go to {runtime.insecure_url} unencrypted: use https (http is for loopback addresses only)",
-                InsecureEndpointWarning,
+                errors.InsecureEndpointWarning,
                 stacklevel=7 if self.is_poll else 5,
             )
         monotonic, invocation_id = runtime.clock.monotonic, str(uuid4())
@@ -105,14 +97,14 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
                     self._report(runtime, attempt, outcome, None, seconds)
                     output: OutputT = end.value
                     return output
-                except CodePipelineError as failure:
+                except errors.CodePipelineError as failure:
                     self._report(runtime, attempt, outcome, failure, seconds)
                     raise
                 pause = following.delay if self.deadline.left() > following.delay else None
                 self._report(runtime, attempt, outcome, following.after, seconds, pause)
                 attempt = following
 
-    def _ended(self, runtime: ClientRuntime[Any], *, before: float = 0.0) -> CodePipelineError | None:
+    def _ended(self, runtime: ClientRuntime[Any], *, before: float = 0.0) -> errors.CodePipelineError | None:
         """Return the error of a call whose client is closed, or whose time is over *before* so many seconds."""
         if runtime.clock.is_closed:
             return closed()
@@ -123,21 +115,21 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         if isinstance(outcome, Response):
             return outcome
         if runtime.clock.is_closed:
-            error: CodePipelineError = closed()
-        elif attempt.sent_at is None and (outcome is None or isinstance(outcome, RequestTimeoutError)):
+            error: errors.CodePipelineError = closed()
+        elif attempt.sent_at is None and (outcome is None or isinstance(outcome, errors.RequestTimeoutError)):
             error = self.late(": the credentials did not come in time")
-        elif outcome is None or (isinstance(outcome, TransportError) and self.deadline.left() <= 0):
+        elif outcome is None or (isinstance(outcome, errors.TransportError) and self.deadline.left() <= 0):
             error = self.late()
         else:
             return outcome
         # The limit of a step may have been what was left of the call's: then the step's error names the wrong one.
-        error.__cause__ = None if isinstance(outcome, RequestTimeoutError) else outcome
+        error.__cause__ = None if isinstance(outcome, errors.RequestTimeoutError) else outcome
         return error
 
-    def late(self, reason: str = "") -> RequestTimeoutError:
+    def late(self, reason: str = "") -> errors.RequestTimeoutError:
         """Return the error of a call that has used up its time."""
-        seconds = self.deadline.seconds
-        return RequestTimeoutError(f"{self.operation.name} did not end within its timeout of {seconds} seconds{reason}")
+        limit = f"its timeout of {self.deadline.seconds} seconds"
+        return errors.RequestTimeoutError(f"{self.operation.name} did not end within {limit}{reason}")
 
     def _request(self, runtime: ClientRuntime[Any], attempt: Attempt) -> httpx.Request:
         """Return the request to send. No step of sending it may take longer than what is left of the call's time."""
@@ -163,7 +155,7 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         runtime: ClientRuntime[Any],
         attempt: Attempt,
         outcome: Outcome,
-        failure: CodePipelineError | None,
+        failure: errors.CodePipelineError | None,
         seconds: float,
         pause: float | None = None,
     ) -> None:
@@ -180,17 +172,17 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
             attempt=attempt.number,
             host=runtime.host,
             http_status_code=status,
-            error_code=printable(failure.code) if isinstance(failure, ServiceError) else code,
-            request_id=request_id and printable(request_id),
+            error_code=errors.printable(failure.code) if isinstance(failure, errors.ServiceError) else code,
+            request_id=request_id and errors.printable(request_id),
             seconds=seconds,
             pause=pause,
         )
         announce(report, on_attempt)
 
 
-def closed() -> ConnectionFailedError:
+def closed() -> errors.ConnectionFailedError:
     """Return the error of a call whose client was closed."""
-    error = ConnectionFailedError("the client was closed")
+    error = errors.ConnectionFailedError("the client was closed")
     error.may_pass = False
     return error
 
@@ -209,7 +201,7 @@ def drive(call: Call[InputT, OutputT], runtime: ClientRuntime[httpx.BaseTranspor
         except StopIteration as end:
             output: OutputT = end.value
             return output
-        except CodePipelineError as error:
+        except errors.CodePipelineError as error:
             raise error.with_traceback(None) from error.__cause__  # its frames hold the response
 
 
@@ -230,7 +222,7 @@ async def drive_async(call: Call[InputT, OutputT], runtime: ClientRuntime[httpx.
         except StopIteration as end:
             output: OutputT = end.value
             return output
-        except CodePipelineError as error:
+        except errors.CodePipelineError as error:
             raise error.with_traceback(None) from error.__cause__  # its frames hold the response
 
 
@@ -243,7 +235,7 @@ def send(request: httpx.Request, runtime: ClientRuntime[httpx.BaseTransport]) ->
     try:
         response = runtime.transport.handle_request(request)
         return _response(request, response, read_body(response, request), runtime)
-    except CodePipelineError as error:
+    except errors.CodePipelineError as error:
         return error
     except FAILURES as error:
         return _failure(error, request, runtime, before)
@@ -254,7 +246,7 @@ async def send_async(request: httpx.Request, runtime: ClientRuntime[httpx.AsyncB
     try:
         response = await runtime.transport.handle_async_request(request)
         return _response(request, response, await read_body_async(response), runtime)
-    except CodePipelineError as error:
+    except errors.CodePipelineError as error:
         return error
     except FAILURES as error:
         return _failure(error, request, runtime, before)
@@ -262,7 +254,7 @@ async def send_async(request: httpx.Request, runtime: ClientRuntime[httpx.AsyncB
 
 def _failure(
     error: Exception, request: httpx.Request, runtime: ClientRuntime[TransportT], before: BaseException | None
-) -> TransportError:
+) -> errors.TransportError:
     attempt: Attempt = request.extensions[ATTEMPT]
     hide = partial(redact, credentials=attempt.credentials)
     return translated(error, runtime.host, before, proxy=runtime.proxy, hide=hide)

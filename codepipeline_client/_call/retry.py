@@ -10,17 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from .. import errors
 from .._config.arguments import RetryMode
 from .._threads import ProcessLock
-from ..errors import (
-    THROTTLING_CODES,
-    CodePipelineError,
-    ConnectionFailedError,
-    RequestTimeoutError,
-    ResponseDecodeError,
-    ServiceError,
-    TransportError,
-)
 from .rate_limiter import RateLimiter
 
 
@@ -53,29 +45,29 @@ _CEILING: Final = 20.0
 _HEEDED: Final = 5.0
 
 
-def classify(failure: CodePipelineError) -> Kind | None:
+def classify(failure: errors.CodePipelineError) -> Kind | None:
     """
     Return the kind of *failure*, or None when a retry would fail the same way.
 
     A response is judged by its code, and by its HTTP status only where the code says nothing.
     """
-    if isinstance(failure, ServiceError):
+    if isinstance(failure, errors.ServiceError):
         code, status = failure.code, failure.http_status_code
         if status in PERMANENT_STATUSES:
             return None
-        if code in THROTTLING_CODES:
+        if code in errors.THROTTLING_CODES:
             return THROTTLING
         if code in TRANSIENT_CODES or status in TRANSIENT_STATUSES:
             return TRANSIENT
         return THROTTLING if status == 429 and code not in _ABOUT_THE_INPUT else None
-    if isinstance(failure, ConnectionFailedError):
+    if isinstance(failure, errors.ConnectionFailedError):
         may_pass = failure.may_pass
-    elif isinstance(failure, RequestTimeoutError):
+    elif isinstance(failure, errors.RequestTimeoutError):
         may_pass = failure.limit != "timeout"  # which leaves no time for another attempt
-    elif isinstance(failure, ResponseDecodeError):
+    elif isinstance(failure, errors.ResponseDecodeError):
         may_pass = failure.http_status_code == 200
     else:
-        may_pass = isinstance(failure, TransportError)
+        may_pass = isinstance(failure, errors.TransportError)
     return TRANSIENT if may_pass else None
 
 
@@ -134,7 +126,7 @@ class RetryPolicy:
 
     def retry(
         self,
-        failure: CodePipelineError,
+        failure: errors.CodePipelineError,
         attempt: int,
         *,
         retry_after: str | None,
@@ -153,7 +145,7 @@ class RetryPolicy:
         self._record(throttled=kind is THROTTLING)
         if kind is None or attempt >= self.max_attempts or (kind is THROTTLING and is_poll):
             return None
-        if kind is TRANSIENT and not (is_read_only or isinstance(failure, ServiceError)):
+        if kind is TRANSIENT and not (is_read_only or isinstance(failure, errors.ServiceError)):
             return None  # a request whose response was lost may have been carried out
         with self._lock():
             if kind.cost > self.quota:
