@@ -27,18 +27,10 @@ import codepipeline_client
 from codepipeline_client import (
     AsyncCodePipelineClient,
     CodePipelineClient,
-    ConfigurationError,
-    ConnectionFailedError,
     Credentials,
     GetPipelineExecutionOutput,
-    InsecureEndpointWarning,
-    ParameterValidationError,
-    PipelineExecutionNotFoundException,
     PipelineExecutionReference,
-    PipelineNotFoundException,
-    RequestTimeoutError,
-    UnrecognizedClientException,
-    ValidationException,
+    errors,
 )
 from codepipeline_client._config.settings import ClientArguments, Settings, resolve
 from codepipeline_client._config.sources import Environment
@@ -146,10 +138,10 @@ def test_calls_at_once_and_one_after_the_other_share_a_client(
 @pytest.mark.parametrize(
     ("wrong", "options", "error"),
     [
-        pytest.param({"pipeline_name": "other"}, {}, PipelineNotFoundException, id="pipeline"),
-        pytest.param({"pipeline_execution_id": UNKNOWN}, {}, PipelineExecutionNotFoundException, id="execution"),
-        pytest.param({}, {"credentials": CREDENTIALS}, UnrecognizedClientException, id="access-key"),
-        pytest.param({"pipeline_name": "?"}, {"parameter_validation": False}, ValidationException, id="input"),
+        pytest.param({"pipeline_name": "other"}, {}, errors.PipelineNotFoundException, id="pipeline"),
+        pytest.param({"pipeline_execution_id": UNKNOWN}, {}, errors.PipelineExecutionNotFoundException, id="execution"),
+        pytest.param({}, {"credentials": CREDENTIALS}, errors.UnrecognizedClientException, id="access-key"),
+        pytest.param({"pipeline_name": "?"}, {"parameter_validation": False}, errors.ValidationException, id="input"),
     ],
 )
 def test_a_documented_error_is_raised_as_its_class(
@@ -162,7 +154,7 @@ def test_a_documented_error_is_raised_as_its_class(
 
 
 def test_a_bad_input_does_not_leave_the_machine(ask: Ask, service: LocalCodePipeline) -> None:
-    with pytest.raises(ParameterValidationError, match=r"pipeline_name .*; pipeline_execution_id "):
+    with pytest.raises(errors.ParameterValidationError, match=r"pipeline_name .*; pipeline_execution_id "):
         ask({"pipeline_name": "", "pipeline_execution_id": "x"}, **options_for(service))
     assert service.requests == ()
 
@@ -181,7 +173,7 @@ def test_a_lost_connection_is_replaced_only_if_the_operation_only_reads(
         if is_read_only:
             assert client.get_pipeline_execution(**WANTED).response_metadata.attempts == 1
         else:
-            with pytest.raises(ConnectionFailedError):
+            with pytest.raises(errors.ConnectionFailedError):
                 client.get_pipeline_execution(**WANTED)
     assert len(service.requests) == (3 if is_read_only else 2)
 
@@ -197,7 +189,7 @@ def test_the_environment_is_enough(ask: Ask, service: LocalCodePipeline, monkeyp
 
 def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[..., Client]) -> None:
     make()
-    with pytest.raises(ConfigurationError, match="region"):
+    with pytest.raises(errors.ConfigurationError, match="region"):
         ask(credentials=CREDENTIALS)
 
 
@@ -219,7 +211,7 @@ def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[...
     ],
 )
 def test_a_bad_argument_is_told_at_once(make: Callable[..., Client], options: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
+    with pytest.raises(errors.ConfigurationError, match=problem):
         make(**options)
 
 
@@ -249,16 +241,16 @@ def test_a_timeout_may_be_a_timedelta(kind: str, service: LocalCodePipeline) -> 
     with opened(kind, **options) as client:
         assert client.get_pipeline_execution(**WANTED, timeout=minute).pipeline_execution == EXECUTION
         service.inject(faults.Hang(), times=None)
-        with pytest.raises(RequestTimeoutError, match=r"its timeout of 0\.001 seconds"):
+        with pytest.raises(errors.RequestTimeoutError, match=r"its timeout of 0\.001 seconds"):
             client.get_pipeline_execution(**WANTED)
-    with pytest.raises(ConfigurationError, match="timeout must be a number of seconds"):
+    with pytest.raises(errors.ConfigurationError, match="timeout must be a number of seconds"):
         CodePipelineClient(timeout=-minute)
 
 
 def test_each_kind_wants_a_transport_of_its_kind(make: Callable[..., Client], kind: str) -> None:
     transport = httpx.AsyncHTTPTransport() if kind == "sync" else httpx.HTTPTransport()
     wanted = "BaseTransport, not AsyncHTTP" if kind == "sync" else "AsyncBaseTransport, not HTTP"
-    with pytest.raises(ConfigurationError, match=rf"transport must be an httpx\.{wanted}Transport"):
+    with pytest.raises(errors.ConfigurationError, match=rf"transport must be an httpx\.{wanted}Transport"):
         make(transport=transport)
 
 
@@ -268,7 +260,7 @@ def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
 
     options = {"region_name": "a", "credentials": CREDENTIALS, "endpoint_url": "http://other.test"}
     with (
-        pytest.warns(InsecureEndpointWarning, match=r"http://other\.test unencrypted") as warned,
+        pytest.warns(errors.InsecureEndpointWarning, match=r"http://other\.test unencrypted") as warned,
         pytest.raises(ConnectionError),
     ):
         ask(**options, transport=httpx.MockTransport(refuse))
@@ -280,12 +272,12 @@ def test_a_warning_that_is_an_error_stops_every_call(kind: str) -> None:
     transport: Any = httpx.MockTransport(lambda _: pytest.fail("it was sent"))
     options: dict[str, Any] = {"region_name": "a", "credentials": CREDENTIALS, "endpoint_url": "http://other.test"}
     with warnings.catch_warnings(), opened(kind, **options, transport=transport) as client:
-        warnings.simplefilter("error", InsecureEndpointWarning)
+        warnings.simplefilter("error", errors.InsecureEndpointWarning)
         watch = client.watch_pipeline_execution(**WANTED, timeout=60)
         batch = client.wait_for_pipeline_executions([PipelineExecutionReference(**WANTED)], timeout=60)
         for resume in (partial(client.get_pipeline_execution, **WANTED), partial(next, watch), partial(next, batch)):
             for _ in range(2):
-                with pytest.raises(InsecureEndpointWarning):
+                with pytest.raises(errors.InsecureEndpointWarning):
                     resume()
 
 
@@ -293,7 +285,7 @@ def test_a_failed_first_call_does_not_spoil_the_next(tmp_path: Path, monkeypatch
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "dev")
     with CodePipelineClient(region_name="eu-west-1", credentials=CREDENTIALS, transport=MOCK) as client:
-        with pytest.raises(ConfigurationError, match="'dev' does not exist"):
+        with pytest.raises(errors.ConfigurationError, match="'dev' does not exist"):
             client.get_pipeline_execution(**WANTED)
         (tmp_path / "config").write_text("[profile dev]", encoding="utf-8")
         assert client.get_pipeline_execution(**WANTED).pipeline_execution.status == "Failed"
@@ -352,7 +344,9 @@ def test_a_timeout_that_credentials_use_up_says_so(
         return CREDENTIALS
 
     options: dict[str, Any] = {"transport": transport, "clock": clock, "timeout": 0.1}
-    with pytest.raises(RequestTimeoutError, match=r"within its timeout of 0\.1 seconds: the credentials") as caught:
+    with pytest.raises(
+        errors.RequestTimeoutError, match=r"within its timeout of 0\.1 seconds: the credentials"
+    ) as caught:
         ask(region_name="eu-west-1", credentials=provider, endpoint_url="http://127.0.0.1:9", **options)
     over.set()
     assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
@@ -366,9 +360,9 @@ def test_a_closed_client_says_so(kind: str, service: LocalCodePipeline) -> None:
     close, enter = ("close", "__enter__") if kind == "sync" else ("aclose", "__aenter__")
     with opened(kind, **options_for(service)) as client:
         getattr(client, close)()
-        with pytest.raises(ConfigurationError, match=r"this \w+Client is closed"):
+        with pytest.raises(errors.ConfigurationError, match=r"this \w+Client is closed"):
             client.get_pipeline_execution(**WANTED)
-        with pytest.raises(ConfigurationError, match="closed"):
+        with pytest.raises(errors.ConfigurationError, match="closed"):
             getattr(client, enter)()
 
 
@@ -390,7 +384,7 @@ class Closing(httpx.MockTransport):
 @pytest.mark.parametrize("name", ["web", ""], ids=["used", "not-used"])
 def test_a_users_own_transport_is_closed(ask: Ask, name: str) -> None:
     transport = Closing(lambda _: GOOD)
-    with suppress(ParameterValidationError):
+    with suppress(errors.ParameterValidationError):
         ask({**WANTED, "pipeline_name": name}, region_name="a", credentials=CREDENTIALS, transport=transport)
     assert transport.closed == 1
 
@@ -408,7 +402,7 @@ def test_closing_ends_a_call_over_a_transport_of_ones_own(backend: str) -> None:
             return GOOD
 
         async def call() -> None:
-            with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
+            with pytest.raises(errors.ConnectionFailedError, match="the client was closed") as caught:
                 await client.get_pipeline_execution(**WANTED)
             assert (caught.value.may_pass, caught.value.attempts) == (False, 1)
 
@@ -433,7 +427,7 @@ def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
         return resolve(arguments, environ)
 
     monkeypatch.setattr("codepipeline_client._call.base_client.resolve", closing)
-    with pytest.raises(ConnectionFailedError, match="the client was closed") as caught:
+    with pytest.raises(errors.ConnectionFailedError, match="the client was closed") as caught:
         client.get_pipeline_execution(**WANTED)
     assert (caught.value.may_pass, caught.value.attempts) == (False, 0)
     assert service.requests == ()
@@ -472,7 +466,7 @@ def test_a_sync_call_waits_for_the_settings_no_longer_than_its_time(monkeypatch:
         reader = threading.Thread(target=lambda: client.get_pipeline_execution(**WANTED))
         reader.start()
         assert reading.wait(10)
-        with pytest.raises(RequestTimeoutError, match="did not end within its timeout") as caught:
+        with pytest.raises(errors.RequestTimeoutError, match="did not end within its timeout") as caught:
             client.get_pipeline_execution(**WANTED, timeout=0.05)
         over.set()
         reader.join()
@@ -486,5 +480,5 @@ def test_without_a_thread_for_the_settings_an_async_call_says_so(monkeypatch: py
 
     monkeypatch.setattr("codepipeline_client._call.base_client.run_in_thread", refuse)
 
-    with pytest.raises(ConfigurationError, match="no thread could be started to read the settings"):
+    with pytest.raises(errors.ConfigurationError, match="no thread could be started to read the settings"):
         get("asyncio", region_name="eu-west-1", credentials=CREDENTIALS)

@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from codepipeline_client import (
-    ConfigurationError,
-    FollowedExecution,
-    PipelineExecutionReference,
-    PollReport,
-    WaitTimeoutError,
-)
+from codepipeline_client import FollowedExecution, PipelineExecutionReference, PollReport, errors
 from codepipeline_client.testing import make_pipeline_execution
 from codepipeline_client.waiting import PollConfig
 from tests._polling.outcomes import config
@@ -27,20 +21,22 @@ REFERENCE = PipelineExecutionReference(EXECUTION.pipeline_name, EXECUTION.pipeli
 @pytest.mark.parametrize("name", ["timeout", "poll_interval", "max_poll_interval"])
 def test_a_number_out_of_range_is_refused(name: str, value: Any) -> None:
     """It is named, with the range."""
-    with pytest.raises(ConfigurationError, match=rf"{name} must be a number of seconds above 0"):
+    with pytest.raises(errors.ConfigurationError, match=rf"{name} must be a number of seconds above 0"):
         config(**{name: value})
 
 
 @pytest.mark.parametrize("value", [None, -2, False, inf])
 @pytest.mark.parametrize("name", ["poll_interval", "max_poll_interval", "not_found_grace"])
 def test_only_the_timeout_may_be_absent(name: str, value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{name} must be a number of seconds .*, not {value!r}"):
+    with pytest.raises(errors.ConfigurationError, match=rf"{name} must be a number of seconds .*, not {value!r}"):
         config(**{name: value})
 
 
 def test_the_first_interval_is_not_above_the_longest() -> None:
     """Equal intervals do not grow. Whole numbers will do."""
-    with pytest.raises(ConfigurationError, match=r"poll_interval \(60\) must not be above max_poll_interval \(30\.0\)"):
+    with pytest.raises(
+        errors.ConfigurationError, match=r"poll_interval \(60\) must not be above max_poll_interval \(30\.0\)"
+    ):
         config(poll_interval=60)
     assert PollConfig(1, 2, 2, 0) == PollConfig(1.0, 2.0, 2.0, 0.0)
 
@@ -48,8 +44,8 @@ def test_the_first_interval_is_not_above_the_longest() -> None:
 def test_a_followed_execution_gives_its_result() -> None:
     """The execution, whatever its terminal status is, or the error."""
     assert FollowedExecution(REFERENCE, EXECUTION).result() is EXECUTION
-    error = WaitTimeoutError("over", execution=EXECUTION, polls=1, seconds=1.0)
-    with pytest.raises(WaitTimeoutError) as caught:
+    error = errors.WaitTimeoutError("over", execution=EXECUTION, polls=1, seconds=1.0)
+    with pytest.raises(errors.WaitTimeoutError) as caught:
         FollowedExecution(REFERENCE, EXECUTION, error).result()
     assert caught.value is error
 

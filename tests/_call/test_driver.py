@@ -15,22 +15,7 @@ import httpx
 import pytest
 from attrs import evolve
 
-from codepipeline_client import (
-    AttemptReport,
-    CodePipelineError,
-    ConnectionFailedError,
-    Credentials,
-    CredentialsError,
-    ExpiredTokenException,
-    GetPipelineExecutionOutput,
-    PipelineNotFoundException,
-    RequestTimeoutError,
-    ResponseDecodeError,
-    ServiceError,
-    ThrottlingException,
-    TransportError,
-    printable,
-)
+from codepipeline_client import AttemptReport, Credentials, GetPipelineExecutionOutput, errors, printable
 from codepipeline_client._http.response import MAX_BODY
 from codepipeline_client.clock import DEADLINE, Deadline, SystemClock
 from codepipeline_client.testing import FakeClock
@@ -108,7 +93,7 @@ def ask_in(kind: str, transport: Any, **options: Any) -> Outcome:
     }
     try:
         return get(kind, transport=transport, **arguments)
-    except CodePipelineError as error:
+    except errors.CodePipelineError as error:
         return error
 
 
@@ -186,7 +171,7 @@ def test_a_response_without_end_is_cut_off(ask: Ask, body_kind: type[Body]) -> N
     body, reports = body_kind(*[b"x" * 65536] * 1000), list[AttemptReport]()
     response = httpx.Response(200, stream=body, headers={"x-amzn-requestid": "r"})
     outcome = ask(Both(response), on_attempt=reports.append)
-    assert isinstance(outcome, ResponseDecodeError)
+    assert isinstance(outcome, errors.ResponseDecodeError)
     assert "it is larger than any execution" in str(outcome)
     assert body.closed
     assert [(each.http_status_code, each.request_id) for each in reports] == [(200, "r")]
@@ -194,7 +179,7 @@ def test_a_response_without_end_is_cut_off(ask: Ask, body_kind: type[Body]) -> N
 
 def test_the_end_of_a_large_error_is_not_read(ask: Ask) -> None:
     outcome = ask(Both(lambda _: httpx.Response(502, stream=Body(b"<html>", b"x" * MAX_BODY, b"x"))))
-    assert isinstance(outcome, ServiceError)
+    assert isinstance(outcome, errors.ServiceError)
     assert outcome.message.startswith("<html>")
 
 
@@ -246,8 +231,8 @@ def test_a_failure_becomes_one_of_ours_without_the_request(
         raise FileNotFoundError("what the caller is busy with is no cause")
     except FileNotFoundError:
         outcome = ask(transport, on_attempt=reports.append)
-    assert type(outcome) is (RequestTimeoutError if limit else ConnectionFailedError)
-    assert isinstance(outcome, TransportError)
+    assert type(outcome) is (errors.RequestTimeoutError if limit else errors.ConnectionFailedError)
+    assert isinstance(outcome, errors.TransportError)
     assert getattr(outcome, "limit", None) == limit
     assert re.search(text, str(outcome))
     assert printable(str(failure)) in str(outcome)
@@ -273,7 +258,7 @@ def test_a_failure_without_words_borrows_those_of_its_cause(ask: Ask) -> None:
 
     outcome = ask(Both(handle))
     assert "could be made: certificate verify failed" in str(outcome).replace("[Errno 1] ", "")
-    assert isinstance(outcome, ConnectionFailedError)
+    assert isinstance(outcome, errors.ConnectionFailedError)
     assert isinstance(outcome.__cause__, httpx.ConnectError)
     root = outcome.__cause__.__cause__
     assert isinstance(root, ssl.SSLError)
@@ -304,7 +289,7 @@ def untrusted(code: int) -> ssl.SSLCertVerificationError:
 )
 def test_a_handshake_that_fails_for_good_says_what_to_do(ask: Ask, failure: Exception, hint: str) -> None:
     outcome = ask(Both(failing(failure)))
-    assert isinstance(outcome, ConnectionFailedError)
+    assert isinstance(outcome, errors.ConnectionFailedError)
     assert hint in str(outcome)
     assert not outcome.may_pass
 
@@ -315,7 +300,7 @@ def test_a_handshake_that_fails_for_good_says_what_to_do(ask: Ask, failure: Exce
 )
 def test_a_proxy_that_refuses_is_not_asked_again(ask: Ask, words: str, may_pass: bool) -> None:
     outcome = ask(Both(failing(httpx.ProxyError(words))))
-    assert isinstance(outcome, ConnectionFailedError)
+    assert isinstance(outcome, errors.ConnectionFailedError)
     assert outcome.may_pass is may_pass
 
 
@@ -358,10 +343,10 @@ def test_a_pause_that_does_not_fit_is_neither_begun_nor_reported(ask: Ask) -> No
     clock, reports = FakeClock(), list[AttemptReport]()
     transport = Both(refused("ThrottlingException", x_amz_retry_after="3000"))
     outcome = ask(transport, retry_mode="standard", clock=clock, timeout=3.0, on_attempt=reports.append)
-    assert isinstance(outcome, RequestTimeoutError)
+    assert isinstance(outcome, errors.RequestTimeoutError)
     assert str(outcome) == "GetPipelineExecution did not end within its timeout of 3.0 seconds"
     assert (outcome.limit, outcome.attempts) == ("timeout", 1)
-    assert isinstance(outcome.__cause__, ThrottlingException)
+    assert isinstance(outcome.__cause__, errors.ThrottlingException)
     assert clock.slept == ()
     assert [each.pause for each in reports] == [None]
 
@@ -370,10 +355,10 @@ def test_a_pause_that_does_not_fit_is_neither_begun_nor_reported(ask: Ask) -> No
 def test_a_failure_at_the_end_of_the_time_is_the_end_of_the_time(ask: Ask, failure: Exception) -> None:
     clock = FakeClock()
     outcome = ask(Both(failing(failure, lambda: clock.advance(3.0))), clock=clock, timeout=3.0)
-    assert isinstance(outcome, RequestTimeoutError)
+    assert isinstance(outcome, errors.RequestTimeoutError)
     assert outcome.limit == "timeout"
     is_reset = isinstance(failure, httpx.ReadError)  # a step's limit may only have been what was left of the call's
-    assert isinstance(outcome.__cause__, ConnectionFailedError if is_reset else type(None))
+    assert isinstance(outcome.__cause__, errors.ConnectionFailedError if is_reset else type(None))
 
 
 def test_a_response_at_the_end_of_the_time_is_a_response(ask: Ask) -> None:
@@ -393,7 +378,7 @@ def test_a_transport_that_knows_no_limit_is_cut_off_in_a_task(backend: str) -> N
         return good(request)
 
     outcome = ask_in(backend, httpx.MockTransport(respond), clock=SystemClock(), timeout=0.5)
-    assert isinstance(outcome, RequestTimeoutError)
+    assert isinstance(outcome, errors.RequestTimeoutError)
     assert (outcome.limit, outcome.attempts) == ("timeout", 1)
 
 
@@ -442,13 +427,13 @@ def test_a_call_that_fails_is_reported_too(handler: Handler, result: str, caplog
 
 
 def test_a_call_without_credentials_made_no_attempt(ask: Ask) -> None:
-    reports, missing = list[AttemptReport](), CredentialsError("none")
+    reports, missing = list[AttemptReport](), errors.CredentialsError("none")
 
     def provider() -> Credentials:
         raise missing
 
     outcome = ask(Both(), credentials=provider, on_attempt=reports.append)
-    assert isinstance(outcome, CredentialsError)
+    assert isinstance(outcome, errors.CredentialsError)
     assert outcome.attempts == 0
     assert reports == []
 
@@ -457,7 +442,7 @@ def test_the_service_error_of_expired_credentials_is_reported_once(ask: Ask) -> 
     """There are no others, so no other attempt is made."""
     reports: list[AttemptReport] = []
     outcome = ask(Both(refused("ExpiredTokenException")), on_attempt=reports.append)
-    assert isinstance(outcome, ExpiredTokenException)
+    assert isinstance(outcome, errors.ExpiredTokenException)
     assert [(each.error_code, each.pause) for each in reports] == [("ExpiredTokenException", 0.0)]
 
 
@@ -471,5 +456,5 @@ def test_an_on_attempt_that_raises_harms_no_call(ask: Ask, caplog: pytest.LogCap
 
 def test_nothing_is_logged_at_the_usual_level(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "codepipeline_client"):
-        assert isinstance(ask(Both(refused("PipelineNotFoundException"))), PipelineNotFoundException)
+        assert isinstance(ask(Both(refused("PipelineNotFoundException"))), errors.PipelineNotFoundException)
     assert caplog.records == []

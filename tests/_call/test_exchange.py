@@ -11,20 +11,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client import (
-    CodePipelineError,
-    ConnectionFailedError,
-    Credentials,
-    CredentialsError,
-    ExpiredTokenException,
-    GetPipelineExecutionInput,
-    GetPipelineExecutionOutput,
-    InvalidSignatureException,
-    PipelineNotFoundException,
-    RequestTimeoutError,
-    ResponseDecodeError,
-    ServiceError,
-)
+from codepipeline_client import Credentials, GetPipelineExecutionInput, GetPipelineExecutionOutput, errors
 from codepipeline_client._call.exchange import CallDefaults, Exchange, Skew, exchange, skew_of
 from codepipeline_client._call.retry import RetryPolicy
 from codepipeline_client._protocol.messages import Attempt, Response
@@ -39,8 +26,8 @@ GOOD = Response(
     body=b'{"pipelineExecution":{"status":"Failed"}}',
     received=NOON + 2,
 )
-LOST = ConnectionFailedError("reset")
-LATE = RequestTimeoutError("late", limit="timeout")
+LOST = errors.ConnectionFailedError("reset")
+LATE = errors.RequestTimeoutError("late", limit="timeout")
 
 
 class Call:
@@ -62,11 +49,13 @@ class Call:
         )
         self.attempt: Attempt = next(self.running)
 
-    def go_on(self, outcome: Response | CodePipelineError, *, credentials: Credentials | None = CREDENTIALS) -> Attempt:
+    def go_on(
+        self, outcome: Response | errors.CodePipelineError, *, credentials: Credentials | None = CREDENTIALS
+    ) -> Attempt:
         self.attempt.sent_at, self.attempt.credentials = NOON, credentials
         return self.go_on_unsent(outcome)
 
-    def go_on_unsent(self, outcome: Response | CodePipelineError) -> Attempt:
+    def go_on_unsent(self, outcome: Response | errors.CodePipelineError) -> Attempt:
         if isinstance(outcome, Response):
             self.attempt = self.running.send(outcome)
         else:
@@ -115,17 +104,19 @@ def test_all_attempts_of_a_call_are_one_invocation() -> None:
 @pytest.mark.parametrize(
     ("outcome", "kind", "attempts"),
     [
-        pytest.param(refusal("PipelineNotFoundException"), PipelineNotFoundException, 1, id="for-good"),
-        pytest.param(refusal("InternalFailure", 500), ServiceError, 2, id="server-error"),
-        pytest.param(evolve(GOOD, body=b"<html>"), ResponseDecodeError, 2, id="no-json"),
-        pytest.param(evolve(GOOD, body=b"{}"), ResponseDecodeError, 2, id="no-execution"),
-        pytest.param(LOST, ConnectionFailedError, 2, id="no-response"),
-        pytest.param(RequestTimeoutError("slow", limit="read_timeout"), RequestTimeoutError, 2, id="slow"),
-        pytest.param(LATE, RequestTimeoutError, 1, id="late"),
+        pytest.param(refusal("PipelineNotFoundException"), errors.PipelineNotFoundException, 1, id="for-good"),
+        pytest.param(refusal("InternalFailure", 500), errors.ServiceError, 2, id="server-error"),
+        pytest.param(evolve(GOOD, body=b"<html>"), errors.ResponseDecodeError, 2, id="no-json"),
+        pytest.param(evolve(GOOD, body=b"{}"), errors.ResponseDecodeError, 2, id="no-execution"),
+        pytest.param(LOST, errors.ConnectionFailedError, 2, id="no-response"),
+        pytest.param(
+            errors.RequestTimeoutError("slow", limit="read_timeout"), errors.RequestTimeoutError, 2, id="slow"
+        ),
+        pytest.param(LATE, errors.RequestTimeoutError, 1, id="late"),
     ],
 )
 def test_a_failure_is_raised_when_there_is_no_other_attempt(
-    outcome: Response | CodePipelineError, kind: type[CodePipelineError], attempts: int
+    outcome: Response | errors.CodePipelineError, kind: type[errors.CodePipelineError], attempts: int
 ) -> None:
     call = Call(max_attempts=2)
     if attempts > 1:
@@ -152,7 +143,7 @@ def test_expired_credentials_are_refreshed_once_whatever_the_policy() -> None:
     call = Call(max_attempts=1)
     again = call.go_on(refusal("ExpiredTokenException"))
     assert (again.number, again.delay, again.stale) == (2, 0.0, CREDENTIALS)
-    with pytest.raises(ExpiredTokenException) as caught:
+    with pytest.raises(errors.ExpiredTokenException) as caught:
         call.go_on(refusal("ExpiredTokenException"), credentials=evolve(CREDENTIALS, access_key_id="AKID2"))
     assert caught.value.attempts == 2
 
@@ -164,22 +155,24 @@ def test_a_retry_after_a_refresh_signs_as_usual() -> None:
 
 
 def test_credentials_that_cannot_be_refreshed_leave_the_services_own_error() -> None:
-    call, unchanged = Call(), CredentialsError("the same credentials again")
+    call, unchanged = Call(), errors.CredentialsError("the same credentials again")
     call.go_on(refusal("ExpiredTokenException"))
-    with pytest.raises(ExpiredTokenException) as caught:
+    with pytest.raises(errors.ExpiredTokenException) as caught:
         call.go_on_unsent(unchanged)
     assert (caught.value.attempts, caught.value.__cause__) == (1, unchanged)
 
 
 def test_expired_credentials_that_nobody_knows_are_an_error() -> None:
     """A transport of the user's own has signed."""
-    with pytest.raises(ExpiredTokenException) as caught:
+    with pytest.raises(errors.ExpiredTokenException) as caught:
         Call().go_on(refusal("ExpiredTokenException"), credentials=None)
     assert caught.value.attempts == 1
 
 
-@pytest.mark.parametrize("failure", [CredentialsError("none"), LATE, ConnectionFailedError("the client was closed")])
-def test_what_was_not_sent_is_no_attempt(failure: CodePipelineError) -> None:
+@pytest.mark.parametrize(
+    "failure", [errors.CredentialsError("none"), LATE, errors.ConnectionFailedError("the client was closed")]
+)
+def test_what_was_not_sent_is_no_attempt(failure: errors.CodePipelineError) -> None:
     """The failure of the attempt before is the cause."""
     call = Call()
     call.go_on(LOST)
@@ -189,9 +182,9 @@ def test_what_was_not_sent_is_no_attempt(failure: CodePipelineError) -> None:
 
 
 def test_time_that_ends_in_an_attempt_keeps_what_it_broke_off() -> None:
-    late = RequestTimeoutError("late", limit="timeout")
+    late = errors.RequestTimeoutError("late", limit="timeout")
     late.__cause__ = LOST
-    with pytest.raises(RequestTimeoutError) as caught:
+    with pytest.raises(errors.RequestTimeoutError) as caught:
         Call().go_on(late)
     assert (caught.value.__cause__, caught.value.attempts) == (LOST, 1)
 
@@ -227,7 +220,7 @@ def test_a_refusal_for_its_time_is_retried_with_the_services_time(code: str, ahe
         assert call.go_on(dated(refusal(code), ahead=ahead)).skew == ahead
         assert Call(skew=skew).attempt.skew == ahead
     else:
-        with pytest.raises(ServiceError):
+        with pytest.raises(errors.ServiceError):
             call.go_on(dated(refusal(code), ahead=ahead))
         assert skew.seconds == 0.0
 
@@ -266,7 +259,7 @@ def test_a_skew_learnt_by_another_call_is_used_for_the_retry() -> None:
     ],
 )
 def test_without_a_date_or_correction_a_refusal_is_an_error(skew: Skew, response: Response) -> None:
-    with pytest.raises(InvalidSignatureException):
+    with pytest.raises(errors.InvalidSignatureException):
         Call(skew=skew).go_on(response)
 
 

@@ -10,13 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codepipeline_client import (
-    FollowedExecution,
-    GetPipelineExecutionOutput,
-    ParameterViolation,
-    PipelineExecutionReference,
-    errors,
-)
+from codepipeline_client import FollowedExecution, GetPipelineExecutionOutput, PipelineExecutionReference, errors
 from codepipeline_client._polling.batch import BatchScheduler, Poll
 from tests._polling.outcomes import config, output, references, refused, seen
 
@@ -131,7 +125,9 @@ def test_a_poll_may_take_what_is_left_of_the_time(timeout: float | None, within:
         pytest.param(refused("TooManyRequests", 429), 1 / 7, id="throttled-by-status"),
         pytest.param(refused("PipelineNotFoundException"), 0.1, id="refused"),
         pytest.param(
-            errors.ParameterValidationError("GetPipelineExecution", (ParameterViolation("x", "y"),)), 0.0, id="unsent"
+            errors.ParameterValidationError("GetPipelineExecution", (errors.ParameterViolation("x", "y"),)),
+            0.0,
+            id="unsent",
         ),
     ],
 )
