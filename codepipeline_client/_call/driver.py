@@ -163,15 +163,14 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         on_attempt = runtime.on_attempt
         if attempt.sent_at is None or (on_attempt is None and not LOGGER.isEnabledFor(logging.INFO)):
             return
-        status, request_id = None, None
-        if isinstance(outcome, Response):
-            status, request_id = outcome.status_code, outcome.request_id
+        response = outcome if isinstance(outcome, Response) else None
+        request_id = response.request_id if response else None
         code = None if failure is None else type(failure).__name__
         report = AttemptReport(
             operation_name=self.operation.name,
             attempt=attempt.number,
             host=runtime.host,
-            http_status_code=status,
+            http_status_code=response.status_code if response else None,
             error_code=errors.printable(failure.code) if isinstance(failure, errors.ServiceError) else code,
             request_id=request_id and errors.printable(request_id),
             seconds=seconds,

@@ -61,19 +61,32 @@ def exchange(
     """
     protocol_headers, body = awsjson.encode(operation.name, operation.to_wire(operation_input))
     headers = (*protocol_headers, *defaults.headers, ("amz-sdk-invocation-id", invocation_id))
-    policy, taken, may_refresh = defaults.retry, 1, True
-    attempt = _attempt(headers, body, defaults, 1, policy.reserve())
+    policy, skew = defaults.retry, defaults.skew
+    number, taken, may_refresh = 0, 1, True
+    failure: CodePipelineError | None = None
+    stale: Credentials | None = None
+    delay = policy.reserve()
     while True:
+        number += 1
+        attempt = Attempt(
+            headers=(*headers, ("amz-sdk-request", _progress(defaults, number, delay))),
+            body=body,
+            number=number,
+            delay=delay,
+            stale=stale,
+            skew=skew.seconds,
+            after=failure,
+        )
         response: Response | None = None
         try:
             response = yield attempt
-            defaults.skew.notice_date(response)
+            skew.notice_date(response)
             members = awsjson.decode(operation.name, response)
             metadata = ResponseMetadata(
                 request_id=response.request_id,
                 http_status_code=response.status_code,
                 http_headers=response.headers,
-                attempts=attempt.number,
+                attempts=number,
             )
             output = operation.from_wire(members, operation_input, metadata, defaults.region_name)
         except CodePipelineError as error:
@@ -93,35 +106,24 @@ def exchange(
         else:
             retry = policy.retry(
                 failure,
-                attempt.number,
+                number,
                 retry_after=None if response is None else response.headers.get("x-amz-retry-after"),
-                is_skewed=code in SKEW_CODES and response is not None and defaults.skew.learn(attempt, response),
+                is_skewed=code in SKEW_CODES and response is not None and skew.learn(attempt, response),
                 is_read_only=operation.is_read_only,
                 is_poll=is_poll,
             )
             if retry is None:
                 raise failure
             stale, (delay, taken) = None, retry
-        attempt = _attempt(headers, body, defaults, attempt.number + 1, delay, after=failure, stale=stale)
 
 
-def _attempt(
-    headers: Headers,
-    body: bytes,
-    defaults: CallDefaults,
-    number: int,
-    delay: float,
-    *,
-    after: CodePipelineError | None = None,
-    stale: Credentials | None = None,
-) -> Attempt:
-    skew = defaults.skew
+def _progress(defaults: CallDefaults, number: int, delay: float) -> str:
+    """Return what the attempt of that *number*, which starts after *delay* seconds, says of itself to the service."""
     value = f"attempt={number}; max={max(number, defaults.retry.max_attempts)}"
-    if number > 1 and skew.has_seen_date:
-        ends = gmtime(defaults.lifetime() + delay + skew.seconds)
-        value = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
-    headers = (*headers, ("amz-sdk-request", value))
-    return Attempt(headers=headers, body=body, number=number, delay=delay, stale=stale, skew=skew.seconds, after=after)
+    if number == 1 or not defaults.skew.has_seen_date:
+        return value
+    ends = gmtime(defaults.lifetime() + delay + defaults.skew.seconds)
+    return f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
 
 
 def _raise_if_final(failure: CodePipelineError, attempt: Attempt, policy: RetryPolicy) -> None:

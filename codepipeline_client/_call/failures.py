@@ -64,6 +64,8 @@ _CERTIFICATE_HINTS: Final = (
     ({9, 10}, ": check its dates, and the clock of this machine"),
     ({*range(80, 95)}, f": {_STRICT}"),
 )
+_REFUSAL: Final = re.compile(r"4(?!08|29)\d\d|Invalid username/password|Requested .* from proxy server")
+"""What a proxy would respond again, such as to a wrong password: an HTTP status, or httpx's words for a SOCKS proxy."""
 _UNKNOWN_HOST: Final = frozenset(getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA"))
 
 
@@ -88,7 +90,7 @@ def translated(
     if limit is not None:
         failure: TransportError = RequestTimeoutError(f"{message}: {said}" if said else message, limit=limit)
     else:
-        is_refusal = kind is httpx.ProxyError and _is_refusal(str(error))
+        is_refusal = kind is httpx.ProxyError and _REFUSAL.match(str(error)) is not None
         failure = ConnectionFailedError(f"{message}; check its URL and password" if is_refusal else message)
         failure.may_pass = may_pass(root) and not is_refusal
     if not isinstance(error, httpx.HTTPError):
@@ -147,12 +149,6 @@ def _reason(root: BaseException, *words: str) -> str:
     if isinstance(root, ssl.SSLError) and getattr(root, "reason", None) in _NO_TLS:
         return f"{reason}: the server does not speak TLS on this port, and https needs it"
     return reason
-
-
-def _is_refusal(words: str) -> bool:
-    """Return whether a proxy would respond the same way again: a wrong password, say, whose account may be locked."""
-    # By the status of an HTTP proxy, and by httpx's words for a SOCKS proxy.
-    return re.match(r"4(?!08|29)\d\d|Invalid username/password|Requested .* from proxy server", words) is not None
 
 
 def _bare(error: BaseException, hide: Callable[[str], str]) -> BaseException:
