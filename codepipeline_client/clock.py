@@ -67,17 +67,11 @@ class Deadline:
 
 
 class ClosableClock:
-    """
-    The clock that a client was given, whose sleeps end when the client is closed.
-
-    Threads, event loops and forked processes may share it.
-    """
+    """A client's clock, whose sleeps end when the client is closed. Threads, event loops and processes may share it."""
 
     def __init__(self, clock: Clock) -> None:
         self.time: Final = clock.time
-        """Returns the time of day, in seconds since the epoch."""
         self.monotonic: Final = clock.monotonic
-        """Returns seconds that never run backwards."""
         self.is_closed = False
         self._clock = clock
         self._closed = SharedFuture[None]()

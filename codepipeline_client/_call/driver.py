@@ -59,8 +59,6 @@ class ClientRuntime(CallDefaults, Generic[TransportT]):
 
 
 class Call(NamedTuple, Generic[InputT, OutputT]):
-    """One call."""
-
     operation: Operation[InputT, OutputT]
     operation_input: InputT
     deadline: Deadline
@@ -180,14 +178,12 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
 
 
 def closed() -> errors.ConnectionFailedError:
-    """Return the error of a call whose client was closed."""
     error = errors.ConnectionFailedError("the client was closed")
     error.may_pass = False
     return error
 
 
 def drive(call: Call[InputT, OutputT], runtime: ClientRuntime[httpx.BaseTransport]) -> OutputT:
-    """Make the call in this thread."""
     with closing(call.steps(runtime)) as steps:
         try:
             step = next(steps)
@@ -205,7 +201,6 @@ def drive(call: Call[InputT, OutputT], runtime: ClientRuntime[httpx.BaseTranspor
 
 
 async def drive_async(call: Call[InputT, OutputT], runtime: ClientRuntime[httpx.AsyncBaseTransport]) -> OutputT:
-    """Make the call in this task."""
     with closing(call.steps(runtime)) as steps:
         try:
             step = next(steps)

@@ -46,7 +46,6 @@ class RateLimiter:
     """
 
     def __init__(self, now: float = 0.0, *, max_rate: float = inf) -> None:
-        """Begin at *now*."""
         self.throttled_at = -inf if max_rate < inf else now
         """When the rate was last cut."""
         self._max_rate = max_rate

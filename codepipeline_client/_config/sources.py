@@ -75,7 +75,6 @@ class Environment:
         return self.value(name, given, False, {"true": True, "false": False}.get, "true or false")
 
     def called(self, place: str) -> str:
-        """Return what a message calls a place."""
         return place if place.isupper() else f"{place} in profile {self.profile_name!r}"
 
     def _get(self, place: str) -> str | None:

@@ -47,11 +47,10 @@ class Wait:
     """The time of a wait, and its callback."""
 
     def __init__(self, clock: ClosableClock, on_poll: OnPoll | None) -> None:
-        """Begin: the time counts from now."""
         if on_poll is not None:
             plain_function("on_poll", on_poll)
         self.clock = clock
-        self.began = clock.monotonic()
+        self.began = clock.monotonic()  # the time counts from now
         self._on_poll = on_poll
 
     def elapsed(self) -> float:

@@ -71,7 +71,6 @@ class Members(NamedTuple):
         return None if text is None else replace_surrogates(text)
 
     def integer(self, name: str) -> int | None:
-        """Return an integer."""
         return self._member(name, int, "an integer")
 
     def timestamp(self, name: str) -> datetime | None:
@@ -83,7 +82,6 @@ class Members(NamedTuple):
             self.refuse(name, "the time, in seconds since 1970, is out of range")
 
     def structure(self, name: str) -> Members | None:
-        """Return a nested object."""
         value = self.raw.get(name)
         return None if value is None else self._nested(name, value)
 

@@ -42,17 +42,14 @@ def read_object(body: bytes) -> JsonObject | str:
 
 
 def kind_of(value: object) -> str:
-    """Return the JSON type of a decoded value, with its article."""
     return _KINDS[type(value)]
 
 
 def is_object(value: object) -> TypeGuard[JsonObject]:
-    """Return whether a decoded value is an object."""
     return isinstance(value, dict)
 
 
 def is_list(value: object) -> TypeGuard[list[object]]:
-    """Return whether a decoded value is a list."""
     return isinstance(value, list)
 
 
