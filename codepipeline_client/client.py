@@ -233,16 +233,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Poll an execution until its status is terminal, and return it.
 
-        See `CodePipelineClient.wait_for_pipeline_execution` for what is terminal and what a wait ignores.
-
-        Args:
-            pipeline_name: The pipeline's name.
-            pipeline_execution_id: The execution's id.
-            timeout: Seconds to wait, or a timedelta. None for no limit.
-            poll_interval: Seconds between the first polls and after each change. While nothing changes, it grows.
-            max_poll_interval: The longest interval, in seconds.
-            not_found_grace: Seconds during which "not found" is ignored.
-            on_poll: A plain function that is called with a `PollReport` after each poll, in the task that waits.
+        See `CodePipelineClient.wait_for_pipeline_execution` for the arguments, which statuses are terminal, and what a
+        wait ignores. *timeout* is in seconds or a timedelta, None for no limit; the other times are in seconds.
 
         Raises WaitTimeoutError when the wait timed out, and errors that are not temporary: ParameterValidationError,
         PipelineNotFoundException, PipelineExecutionNotFoundException, ServiceError, TransportError,
@@ -291,15 +283,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Poll many executions, and yield each one when its status is terminal or when it can no longer be followed.
 
-        See `CodePipelineClient.wait_for_pipeline_executions`, also for how to iterate. The other arguments are those of
-        `wait_for_pipeline_execution`.
-
-        Args:
-            executions: `PipelineExecutionReference`, `PipelineExecution`, or tuples of a pipeline's name and an
-                execution's id.
-            timeout: Seconds to wait for all of them, or a timedelta, counted from this call. None for no limit. Then
-                each remaining execution is yielded with a `WaitTimeoutError`.
-            max_calls_per_second: Requests per second at most, for all executions together.
+        See `CodePipelineClient.wait_for_pipeline_executions` for the arguments and how to iterate. On timeout, each
+        remaining execution is yielded with a `WaitTimeoutError`.
 
         This call raises ConfigurationError for an unusable argument or a closed client.
         """
