@@ -201,6 +201,12 @@ def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[...
         pytest.param({"clock": object()}, "clock must have time", id="clock"),
         pytest.param({"parameter_validation": "no"}, "parameter_validation must be True or False", id="validation"),
         pytest.param({"max_connections": 0}, "max_connections must be a whole number of 1 or more, not 0", id="none"),
+        pytest.param(
+            {"max_connections": True}, "max_connections must be a whole number of 1 or more, not True", id="bool"
+        ),
+        pytest.param(
+            {"max_connections": 1.0}, r"max_connections must be a whole number of 1 or more, not 1\.0", id="float"
+        ),
         pytest.param({"transport": object()}, "transport must be an httpx", id="transport"),
         pytest.param({"transport": MOCK, "proxy": "http://127.0.0.1:1"}, ON_THE_TRANSPORT, id="transport-and-proxy"),
         pytest.param({"transport": MOCK, "verify": "/ca.pem"}, ON_THE_TRANSPORT, id="transport-and-verify"),

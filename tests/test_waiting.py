@@ -17,11 +17,11 @@ EXECUTION = make_pipeline_execution(status="Failed")
 REFERENCE = PipelineExecutionReference(EXECUTION.pipeline_name, EXECUTION.pipeline_execution_id)
 
 
-@pytest.mark.parametrize("value", [0, -1, nan, inf, 1e300, 10**400, True, "5"], ids=lambda value: f"{value!r:.6}")
+@pytest.mark.parametrize("value", [0, -1, nan, inf, 31536001, 10**400, True, "5"], ids=lambda value: f"{value!r:.6}")
 @pytest.mark.parametrize("name", ["timeout", "poll_interval", "max_poll_interval"])
 def test_a_number_out_of_range_is_refused(name: str, value: Any) -> None:
     """It is named, with the range."""
-    with pytest.raises(errors.ConfigurationError, match=rf"{name} must be a number of seconds above 0"):
+    with pytest.raises(errors.ConfigurationError, match=rf"{name} must be a .* above 0 and up to 31536000"):
         config(**{name: value})
 
 

@@ -52,28 +52,6 @@ def test_without_a_throttle_nothing_is_limited() -> None:
     assert limiter.rate == inf
 
 
-def test_a_throttle_sets_the_rate_below_the_measured_one() -> None:
-    """A second throttle starts from the allowed rate, if that is less than the measured one."""
-    limiter = RateLimiter(10.0)
-    for place in range(40):  # 20 a second
-        limiter.record(10.0 + place / 20, throttled=False)
-    limiter.record(12.0, throttled=True)
-    assert limiter.rate == pytest.approx(0.7 * 20.0, rel=0.05)
-    before = limiter.rate
-    limiter.record(12.0, throttled=True)
-    assert limiter.rate == about(0.7 * before)
-
-
-def test_requests_wait_in_turn_and_a_token_given_back_is_used() -> None:
-    """Each one longer than the one before."""
-    limiter = RateLimiter(10.0)
-    limiter.record(10.0, throttled=True)
-    assert limiter.rate == MIN_RATE
-    assert [limiter.reserve(10.0) for _ in range(3)] == [2.0, 4.0, 6.0]
-    limiter.give_back()
-    assert limiter.reserve(10.0) == 6.0
-
-
 def test_threads_get_a_token_each() -> None:
     """No two wait equally long, and the last as long as the tokens take."""
     limiter = RateLimiter(START)
@@ -149,18 +127,6 @@ def test_requests_of_a_budget_keep_their_distance() -> None:
     assert sent(limiter, 5) == [about(place / 4.0) for place in range(5)]
     first, second, third = sent(limiter, 3, at=1000.0)
     assert (first, second, third) == (1000.0, about(1000.0 + 0.1 / 4.0), about(1000.0 + 1.1 / 4.0))
-
-
-@pytest.mark.parametrize(
-    ("requests", "wait"),
-    [pytest.param(1, 0.1, id="one"), pytest.param(3, 0.3, id="retries"), pytest.param(0, 0.0, id="unsent")],
-)
-def test_a_call_costs_what_it_has_sent(requests: int, wait: float) -> None:
-    """Retries take tokens, too; a call that was refused before it was sent takes none."""
-    limiter = RateLimiter(max_rate=10.0)
-    sent(limiter, 1)
-    limiter.give_back(1.0 - requests)
-    assert limiter.wait(0.0) == about(wait)
 
 
 def test_a_failure_may_be_recorded_late() -> None:

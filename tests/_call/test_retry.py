@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codepipeline_client import errors
 from codepipeline_client._call.retry import (
     THROTTLING,
     TRANSIENT,
@@ -26,20 +27,7 @@ from codepipeline_client._call.retry import (
     heed,
 )
 from codepipeline_client._config.arguments import RetryMode as Mode
-from codepipeline_client.errors import (
-    SERVICE_ERRORS,
-    THROTTLING_CODES,
-    CodePipelineError,
-    ConfigurationError,
-    ConnectionFailedError,
-    CredentialsError,
-    ParameterValidationError,
-    ParameterViolation,
-    RequestTimeoutError,
-    ResponseDecodeError,
-    ServiceError,
-    TransportError,
-)
+from codepipeline_client.errors import SERVICE_ERRORS, THROTTLING_CODES, CodePipelineError, ServiceError
 
 botocore_exceptions = import_module("botocore.exceptions")
 botocore_quota = import_module("botocore.retries.quota")
@@ -67,12 +55,12 @@ def refused(code: str = "ThrottlingException", status: int = 400) -> ServiceErro
     )
 
 
-def odd(status: int) -> ResponseDecodeError:
-    return ResponseDecodeError("odd", http_status_code=status, request_id=None)
+def odd(status: int) -> errors.ResponseDecodeError:
+    return errors.ResponseDecodeError("odd", http_status_code=status, request_id=None)
 
 
-def hopeless() -> ConnectionFailedError:
-    failure = ConnectionFailedError("the certificate is not trusted")
+def hopeless() -> errors.ConnectionFailedError:
+    failure = errors.ConnectionFailedError("the certificate is not trusted")
     failure.may_pass = False
     return failure
 
@@ -114,17 +102,19 @@ def pause_of(
             pytest.param(refused(code), None, id=code)
             for code in sorted(SERVICE_ERRORS.keys() - THROTTLING_CODES - TRANSIENT_CODES)
         ),
-        pytest.param(TransportError("broke"), TRANSIENT, id="transport"),
-        pytest.param(ConnectionFailedError("refused"), TRANSIENT, id="connection"),
+        pytest.param(errors.TransportError("broke"), TRANSIENT, id="transport"),
+        pytest.param(errors.ConnectionFailedError("refused"), TRANSIENT, id="connection"),
         pytest.param(hopeless(), None, id="connection-that-cannot-be-made"),
-        pytest.param(RequestTimeoutError("silent", limit="read_timeout"), TRANSIENT, id="read-timeout"),
-        pytest.param(RequestTimeoutError("no way", limit="connect_timeout"), TRANSIENT, id="connect-timeout"),
-        pytest.param(RequestTimeoutError("over", limit="timeout"), None, id="time-is-over"),
+        pytest.param(errors.RequestTimeoutError("silent", limit="read_timeout"), TRANSIENT, id="read-timeout"),
+        pytest.param(errors.RequestTimeoutError("no way", limit="connect_timeout"), TRANSIENT, id="connect-timeout"),
+        pytest.param(errors.RequestTimeoutError("over", limit="timeout"), None, id="time-is-over"),
         pytest.param(odd(200), TRANSIENT, id="odd-200"),
         pytest.param(odd(400), None, id="odd-400"),
-        pytest.param(CredentialsError("none"), None, id="credentials"),
-        pytest.param(ConfigurationError("no region"), None, id="configuration"),
-        pytest.param(ParameterValidationError("Get", (ParameterViolation("a", "b"),)), None, id="parameters"),
+        pytest.param(errors.CredentialsError("none"), None, id="credentials"),
+        pytest.param(errors.ConfigurationError("no region"), None, id="configuration"),
+        pytest.param(
+            errors.ParameterValidationError("Get", (errors.ParameterViolation("a", "b"),)), None, id="parameters"
+        ),
     ],
 )
 def test_only_failures_that_may_pass_are_tried_again(failure: CodePipelineError, kind: Kind | None) -> None:
@@ -260,7 +250,7 @@ def test_retries_take_and_successes_give_back(outcomes: list[str | None], left: 
     ("failure", "retries"),
     [
         pytest.param(refused("500", 500), 500 // 14, id="down"),
-        pytest.param(ConnectionFailedError("refused"), 500 // 14, id="refused"),
+        pytest.param(errors.ConnectionFailedError("refused"), 500 // 14, id="refused"),
         pytest.param(refused("SlowDown", 503), 500 // 5, id="throttled"),
     ],
 )
@@ -278,8 +268,8 @@ def test_an_outage_is_not_made_worse(failure: CodePipelineError, retries: int, t
 @pytest.mark.parametrize(
     ("failure", "is_retried"),
     [
-        pytest.param(ConnectionFailedError("reset"), False, id="lost"),
-        pytest.param(RequestTimeoutError("silent", limit="read_timeout"), False, id="silent"),
+        pytest.param(errors.ConnectionFailedError("reset"), False, id="lost"),
+        pytest.param(errors.RequestTimeoutError("silent", limit="read_timeout"), False, id="silent"),
         pytest.param(odd(200), False, id="odd-200"),
         pytest.param(refused("500", 500), True, id="server-error"),
         pytest.param(refused(), True, id="throttled"),
@@ -298,7 +288,7 @@ def test_after_a_throttle_each_request_waits_for_its_token() -> None:
     """The retry first, then those that come after it; at the lowest rate one every two seconds."""
     adaptive = made("adaptive")
     assert pause_of(adaptive, refused()) == about(2.0)
-    assert pause_of(adaptive, ConnectionFailedError("reset")) == about(4.0)
+    assert pause_of(adaptive, errors.ConnectionFailedError("reset")) == about(4.0)
     assert adaptive.reserve() == about(6.0)
     assert pause_of(adaptive, refused(), 2, retry_after="10000") == about(8.0), "its token comes after the pause"
     assert pause_of(made("adaptive"), refused(), 2, retry_after="4000") == 4.0, "its token comes before the pause ends"
@@ -397,7 +387,7 @@ OUTCOMES: Final[dict[str, CodePipelineError | None]] = {
     "well": None,
     "throttled": refused(),
     "down": refused("503", 503),
-    "lost": ConnectionFailedError("reset"),
+    "lost": errors.ConnectionFailedError("reset"),
     "odd": odd(200),
     "wrong": refused("ValidationException"),
 }
@@ -445,7 +435,7 @@ def test_verdicts_pauses_and_quota_are_botocores(
         if failure is None:
             ours.succeeded(ours_taken)
             checker.release_retry_quota(theirs_taken, SimpleNamespace(status_code=200))
-        elif not isinstance(failure, ResponseDecodeError):  # which botocore takes for an empty success
+        elif not isinstance(failure, errors.ResponseDecodeError):  # which botocore takes for an empty success
             code, status = None, None
             if isinstance(failure, ServiceError):
                 code, status = failure.code, failure.http_status_code

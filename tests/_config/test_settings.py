@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import pickle
 import ssl
@@ -18,7 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codepipeline_client._config.arguments import LONGEST, count_of, interval_of, plain_function
+from codepipeline_client._config.arguments import plain_function
 from codepipeline_client._config.settings import ClientArguments, Settings, check
 from codepipeline_client._config.settings import resolve as resolve_settings
 from codepipeline_client._config.sources import Environment
@@ -354,21 +353,6 @@ def test_a_bad_argument_is_refused_before_anything_is_read(arguments: dict[str, 
     with pytest.raises(ConfigurationError) as caught:
         check(ClientArguments(**arguments))
     assert str(caught.value).startswith(message)
-
-
-@pytest.mark.parametrize("value", [0, -1, LONGEST + 1, math.inf, math.nan, True, "1", None])
-def test_an_interval_is_a_number_of_seconds(value: Any) -> None:
-    assert (interval_of("pause", LONGEST), interval_of("pause", 0, may_be_zero=True)) == (LONGEST, 0.0)
-    with pytest.raises(ConfigurationError) as caught:
-        interval_of("pause", value)
-    assert str(caught.value) == f"pause must be a number of seconds above 0 and up to 31536000, not {value!r}"
-
-
-@pytest.mark.parametrize("value", [0, 1.0, True, "1"])
-def test_a_count_is_a_whole_number_from_1(value: Any) -> None:
-    assert count_of("max_connections", 1) == 1
-    with pytest.raises(ConfigurationError, match=f"max_connections must be a whole number of 1 or more, not {value!r}"):
-        count_of("max_connections", value)
 
 
 class AsyncCaller:
