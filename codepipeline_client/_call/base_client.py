@@ -178,7 +178,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
     def _new_runtime(self) -> ClientRuntime[TransportT]:
         """Read the settings. Raises ConfigurationError when one is missing or unusable."""
         settings = resolve(self._arguments, self._environ)
-        endpoint, url = settings.endpoint, httpx.URL(settings.endpoint.url)
+        url, is_loopback = settings.endpoint
         options = TransportOptions(
             verify=settings.ca_file or self._arguments.verify,
             proxy=settings.proxy_url,
@@ -211,9 +211,9 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             read_timeout=self._read_timeout,
             host=url.netloc.decode("ascii"),
             proxy="" if proxy is None else f"{proxy.url.netloc.decode('ascii')} (from {settings.proxy_origin})",
-            proxy_login=_login(proxy) if endpoint.scheme == "http" else None,
+            proxy_login=_login(proxy) if url.scheme == "http" else None,
             on_attempt=self._on_attempt,
-            insecure_url=endpoint.url if endpoint.scheme == "http" and not endpoint.is_loopback else None,
+            insecure_url=str(url) if url.scheme == "http" and not is_loopback else None,
         )
         return runtime
 

@@ -29,10 +29,7 @@ _PROXY_SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 class Endpoint(NamedTuple):
     """Where requests go."""
 
-    url: str
-    scheme: str
-    host: str
-    """As in the Host header: with the port unless it is the scheme's default."""
+    url: httpx.URL
     is_loopback: bool = False
 
 
@@ -55,7 +52,7 @@ def resolve(region_name: str, url: ResolvedSetting[str | None], features: Mappin
         )
     suffix = offered["dualStackDnsSuffix" if "use_dualstack_endpoint" in features else "dnsSuffix"]
     host = f"codepipeline{'-fips' if 'use_fips_endpoint' in features else ''}.{region_name}.{suffix}"
-    return Endpoint(f"https://{host}", "https", host)
+    return Endpoint(httpx.URL(f"https://{host}"))
 
 
 def check_region(region_name: str, *, origin: str = "") -> None:
@@ -116,7 +113,7 @@ def _parse(url: str) -> Endpoint | str:
     is_address = ":" in name and "%" not in name  # which begins the zone of an IPv6 address
     if not (is_name or is_address) or not (parsed.port is None or 0 < parsed.port < 65536):
         return "its host or its port is not valid"
-    return Endpoint(str(parsed), parsed.scheme, parsed.netloc.decode("ascii"), _is_loopback(name.rstrip(".")))
+    return Endpoint(parsed, _is_loopback(name.rstrip(".")))
 
 
 def _is_loopback(name: str) -> bool:

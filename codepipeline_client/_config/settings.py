@@ -105,7 +105,7 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
     endpoints.check_region(region.value, origin=region.origin)
     endpoint = _endpoint(arguments, environ, region.value)
     proxy_url, proxy_origin = _proxy(arguments, environ, endpoint)
-    uses_tls = "https" in (endpoint.scheme, urlsplit(proxy_url or "").scheme)
+    uses_tls = "https" in (endpoint.url.scheme, urlsplit(proxy_url or "").scheme)
     app_id = environ.text(arguments.user_agent_app_id, "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
     standard, modes = _RETRY_MODES["standard"], "standard, adaptive or off"
     return Settings(
@@ -147,7 +147,7 @@ def _proxy(arguments: ClientArguments, environ: Environment, endpoint: Endpoint)
         return endpoints.parse_proxy(arguments.proxy, "proxy"), "proxy"
     if not arguments.trust_env or endpoint.is_loopback or arguments.has_transport:
         return None, None
-    name = endpoints.proxy_variable(endpoint.scheme, endpoint.host, environ.variables)
+    name = endpoints.proxy_variable(endpoint.url.scheme, endpoint.url.netloc.decode("ascii"), environ.variables)
     return (None, None) if name is None else (endpoints.parse_proxy(SecretText(environ.variables[name]), name), name)
 
 

@@ -45,7 +45,7 @@ def ours(environ: Mapping[str, str], profile_name: str | None = None) -> Found |
         settings = resolve(ClientArguments(profile_name=profile_name), environ)
     except ConfigurationError:
         return None
-    return settings.endpoint.url, settings.region_name, settings.user_agent_app_id
+    return str(settings.endpoint.url), settings.region_name, settings.user_agent_app_id
 
 
 LOADER: Final = import_module("botocore.loaders").create_loader()
@@ -211,7 +211,7 @@ def test_an_argument_comes_before_everything(tmp_path: Path) -> None:
     )
     found = resolve(arguments, environ)
     expected = ("eu-central-1", "https://mine.example/x", "mine")
-    assert (found.region_name, found.endpoint.url, found.user_agent_app_id) == expected
+    assert (found.region_name, str(found.endpoint.url), found.user_agent_app_id) == expected
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_an_argument_that_names_nothing_there_is_explained(tmp_path: Path) -> No
 def test_an_empty_group_and_an_empty_argument_say_nothing(tmp_path: Path) -> None:
     environ = write(tmp_path, DEFAULT + "services = local\n[services local]\ncodepipeline =\n")
     found = resolve(ClientArguments(user_agent_app_id=""), environ | {"AWS_SDK_UA_APP_ID": "theirs"})
-    assert (found.endpoint.url, found.user_agent_app_id) == (EU, None)
+    assert (str(found.endpoint.url), found.user_agent_app_id) == (EU, None)
 
 
 @pytest.mark.parametrize(
