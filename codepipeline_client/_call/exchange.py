@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from time import gmtime, strftime
 from typing import Final
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from .._protocol import awsjson
 from .._protocol.messages import Attempt, Headers, Response
@@ -146,30 +146,27 @@ _YEAR_3000: Final = 32_503_680_000.0
 """Some systems cannot convert later times."""
 
 
+@define(kw_only=True, eq=False)
 class Skew:
     """
     How far the service's clock is ahead of this machine's. Each client has one.
 
-    It is learnt from refusals with one of `SKEW_CODES` only: a response that was accepted proves that the time was
-    right, and a 5xx or the page of a proxy proves nothing. Unless *is_corrected*, requests are signed by this machine's
-    clock, whatever the service says.
+    It is learnt from refusals with one of `SKEW_CODES` only: an accepted request proves that its time was right, and a
+    5xx or the page of a proxy proves nothing. Unless *is_corrected*, requests are signed by this machine's clock.
     """
 
-    __slots__ = ("_is_corrected", "has_seen_date", "seconds")
-
-    def __init__(self, *, is_corrected: bool = True) -> None:
-        self.seconds = 0.0
-        self.has_seen_date = False
-        """From the first Date on, retries say until when they may last."""
-        self._is_corrected = is_corrected
+    is_corrected: bool = True
+    seconds: float = field(default=0.0, init=False)
+    has_seen_date: bool = field(default=False, init=False)
+    """From the first Date on, retries say until when they may last."""
 
     def notice_date(self, response: Response) -> None:
-        if self._is_corrected and "date" in response.headers:
+        if self.is_corrected and "date" in response.headers:
             self.has_seen_date = True
 
     def learn(self, attempt: Attempt, response: Response) -> bool:
         """Correct the skew by a refusal that it may explain. Return whether it was wrong."""
-        if not self._is_corrected or attempt.sent_at is None:
+        if not self.is_corrected or attempt.sent_at is None:
             return False
         seconds = skew_of(response.headers, sent=attempt.sent_at, received=response.received)
         if seconds is None or abs(seconds - attempt.skew) <= _TOLERATED:
