@@ -105,12 +105,7 @@ def translated(
 
 
 def may_pass(error: BaseException) -> bool:
-    """
-    Return whether a retry may succeed.
-
-    It never does for a certificate that is not trusted, a server that speaks another TLS or none, a host that does not
-    exist, a client that is closed.
-    """
+    """Return False if a retry fails again: on the certificate, the TLS version, an unknown host or a closed client."""
     is_final = (
         isinstance(error, PoolClosed | ssl.SSLCertVerificationError)
         or (isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in _HOPELESS)

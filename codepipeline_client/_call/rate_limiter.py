@@ -27,22 +27,16 @@ _SMOOTHING: Final = 0.8
 _BURST: Final = 1.9
 """Tokens that a budget saves up: a late poll costs nothing, and no two polls begin together."""
 _RECOVERY: Final = 20.0
-"""
-Seconds after a throttle until the rate of a budget is back at what was too much. On the AWS SDKs' curve a low rate is
-back so soon that every other request is throttled.
-"""
+"""Seconds until a budget's rate is back at what was too much. On the AWS SDKs' curve, a low rate is back too soon."""
 
 
 class RateLimiter:
     """
     A token bucket with one token per request, whose rate adapts to throttling. Threads may share it.
 
-    A throttle cuts the rate by 30 %. Then the rate grows as in TCP CUBIC: fast, slowly near the rate that was too
-    much, and fast again.
-
-    Without *max_rate* it is the limiter of the AWS SDKs' adaptive mode: it does not limit before the first throttle,
-    and never allows more than twice the measured rate. With *max_rate*, in requests per second, it is the budget of
-    many executions.
+    A throttle cuts the rate by 30 %. Then it grows as in TCP CUBIC: fast, slowly near what was too much, fast again.
+    With *max_rate*, in requests per second, it is the budget of many executions. Without, it is the limiter of the AWS
+    SDKs' adaptive mode: no limit before the first throttle, and never more than twice the measured rate.
     """
 
     def __init__(self, now: float = 0.0, *, max_rate: float = inf) -> None:

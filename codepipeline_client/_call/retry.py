@@ -46,11 +46,7 @@ _HEEDED: Final = 5.0
 
 
 def classify(failure: errors.CodePipelineError) -> Kind | None:
-    """
-    Return the kind of *failure*, or None when a retry would fail the same way.
-
-    A response is judged by its code, and by its HTTP status only where the code says nothing.
-    """
+    """Return the kind of *failure*, or None if a retry would fail the same way. A known code outranks the status."""
     if isinstance(failure, errors.ServiceError):
         code, status = failure.code, failure.http_status_code
         if status in PERMANENT_STATUSES:
@@ -77,11 +73,7 @@ def backoff(retry: int, *, base: float, chance: Callable[[], float]) -> float:
 
 
 def heed(retry_after: str | None, pause: float) -> float:
-    """
-    Return *pause*, or the longer one that the service asks for: up to 5 seconds longer.
-
-    *retry_after* is whole milliseconds; other values are ignored.
-    """
+    """Return *pause*, or up to 5 seconds more if *retry_after* is longer: whole milliseconds, else it is ignored."""
     digits = (retry_after or "").strip()
     if not (digits.isascii() and digits.isdigit()):
         return pause

@@ -90,11 +90,7 @@ def check(arguments: ClientArguments) -> None:
 
 
 def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
-    """
-    Return every setting, from the first place that has it; *arguments* have passed their `check`.
-
-    Raises ConfigurationError when a setting is missing or unusable, and says where it came from.
-    """
+    """Return all settings after `check`, each from the first place that has it. ConfigurationError names the place."""
     environ = environ.with_profile(arguments.profile_name)
     region = environ.text(arguments.region_name, "AWS_REGION", "AWS_DEFAULT_REGION", "region")
     if region.value is None:

@@ -117,11 +117,7 @@ class BatchScheduler:
         return report
 
     def requeue(self) -> None:
-        """
-        Queue all executions that have not ended, wherever an interrupt or a cancellation came.
-
-        Polls in flight do not count, and are due as before.
-        """
+        """After an interrupt or a cancellation, queue all that have not ended. Polls in flight are due as before."""
         for end in self.ended:
             self._remaining.pop(end.reference, None)
         if len(self._queue) != len(self._remaining):

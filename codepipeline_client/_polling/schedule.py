@@ -29,11 +29,7 @@ Outcome: TypeAlias = GetPipelineExecutionOutput | errors.CodePipelineError
 
 @define(eq=False, repr=False)
 class PollSchedule:
-    """
-    The polls of one execution, from the first to the last.
-
-    Call `record` after each poll. The wait is over when its report has no pause.
-    """
+    """The polls of one execution. Call `record` after each: the wait is over when its report has no pause."""
 
     reference: PipelineExecutionReference
     _config: PollConfig

@@ -1,3 +1,1 @@
-"""
-The rules of the wire: AWS JSON 1.1, strict JSON, Signature Version 4 and the User-Agent. Pure: no I/O and no clock.
-"""
+"""The rules of the wire: AWS JSON 1.1, strict JSON, SigV4 and the User-Agent. Pure: no I/O and no clock."""

@@ -36,11 +36,7 @@ def encode(operation_name: str, payload: JsonObject) -> tuple[Headers, bytes]:
 
 
 def decode(operation_name: str, response: Response) -> Members:
-    """
-    Return the payload of a successful response.
-
-    Raises ServiceError for an error of the service, ResponseDecodeError for a response that cannot be trusted.
-    """
+    """Return a successful response's payload. Raises ServiceError, or ResponseDecodeError if it cannot be trusted."""
     if response.status_code >= 400:
         raise _service_error(operation_name, response)
     payload = _payload(response)
@@ -53,8 +49,7 @@ class Members(NamedTuple):
     """
     One JSON object of a response, read member by member.
 
-    A null member is absent, and an absent member is None. A member of a wrong type raises a ResponseDecodeError that
-    names its path.
+    A member that is null or absent is None. One of a wrong type raises a ResponseDecodeError that names its path.
     """
 
     operation_name: str
