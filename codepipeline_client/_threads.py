@@ -1,8 +1,7 @@
 """
 Run what may hang in daemon threads of our own; threads and tasks alike wait for the result.
 
-Not `anyio.to_thread` and not the event loop's executor: they have few threads, and no daemons. One name lookup that
-hangs would hold up the others, and the end of the program.
+`anyio.to_thread` and executors have few threads, and no daemons: a hung lookup would delay others and the exit.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ class SharedFuture(Generic[T]):
     """
     A result that any number of threads and tasks wait for. Tasks call `wait`.
 
-    Has no lock, as that of `concurrent.futures.Future`: an exception that a signal raises, at the wrong moment, would
-    leave it locked for ever.
+    Has no lock, unlike `concurrent.futures.Future`: an exception of a signal handler could leave it locked for ever.
     """
 
     def __init__(self) -> None:
@@ -134,8 +132,8 @@ class ProcessLock:
     """
     One lock for each process: a forked child has no thread that would release what a thread of the parent held.
 
-    Call it for the lock of this process. That is Python's own, since an exception that a signal handler raises may
-    come between the statements of an ``__enter__`` in Python, and then nothing would release the lock.
+    Call it for the lock of this process. That is Python's own: an exception of a signal handler inside an ``__enter__``
+    in Python would leave the lock acquired.
     """
 
     def __init__(self) -> None:

@@ -81,9 +81,8 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
     """
     Signs each request, and sends it through another transport.
 
-    The arguments and errors are those of `SigV4Transport`, except that *transport* is async, by default a new
-    `httpx.AsyncHTTPTransport`, and *credentials* may also be an async function. Functions that may block run in a
-    thread.
+    The arguments and errors are those of `SigV4Transport`, but *transport* is async (default: a new
+    `httpx.AsyncHTTPTransport`), and *credentials* may be an async function. Functions that may block run in a thread.
     """
 
     def __init__(

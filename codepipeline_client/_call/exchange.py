@@ -177,10 +177,9 @@ class Skew:
 
 def skew_of(headers: Mapping[str, str], *, sent: float, received: float) -> float | None:
     """
-    Return how far the service's clock is ahead, by the Date of its response.
+    Return how far the service's clock is ahead, by the Date of its response. *sent* and *received* are local times.
 
-    None for a response without Date, from a cache, or after 15 minutes. *sent* and *received* are this machine's
-    times, in seconds since the epoch.
+    None for a response without Date, from a cache, or after 15 minutes. All times are in seconds since the epoch.
     """
     date = headers.get("date")
     if date is None or "age" in headers or not 0 <= received - sent < _TOO_SLOW:

@@ -1,8 +1,8 @@
 """
 Credentials in memory, and when they are refreshed.
 
-One refresh at a time serves all callers that need it. It runs in a thread of its own, so a caller that is cancelled or
-times out does not cancel the others, and an early refresh delays no call.
+One refresh at a time serves all callers. It has its own thread: a cancelled caller cancels no other, and an early
+refresh delays no call.
 """
 
 from __future__ import annotations

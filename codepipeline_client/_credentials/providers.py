@@ -1,8 +1,7 @@
 """
 Providers of credentials: what a client accepts, the environment, and what botocore finds in its chain of sources.
 
-When credentials are fetched, and which calls wait for them, is decided in `cache`. botocore is imported when its chain
-is needed, and not before.
+`cache` decides when credentials are fetched, and which calls wait. botocore is imported only when its chain is needed.
 """
 
 from __future__ import annotations

@@ -44,11 +44,7 @@ class Poll(NamedTuple):
 
 
 class BatchScheduler:
-    """
-    Many executions, each polled by its own schedule as far as the rate limit allows.
-
-    When it allows less, the execution that has been due the longest is next, so that all wait equally long.
-    """
+    """Many executions, each with its own schedule. If the rate limit delays polls, the one due the longest is next."""
 
     def __init__(
         self,
@@ -74,10 +70,9 @@ class BatchScheduler:
 
     def next(self, elapsed: float) -> Poll | float | None:
         """
-        Return the poll to make now, or the seconds until the next one, unless a poll in flight ends before.
+        Return the poll to make now, or the seconds until the next one: infinite if that depends on a poll in flight.
 
-        None when executions have ended, which the driver takes first, or when no execution is left. The seconds are
-        infinite when the next step depends on a poll in flight.
+        None when executions have ended, which the driver takes first, or when no execution is left.
         """
         left = self._timeout - elapsed
         if left <= _RESOLUTION:

@@ -187,8 +187,7 @@ class BatchIterator(SharedIterator[FollowedExecution]):
     """
     Yields each execution as it ends. Each poll in flight has a daemon thread.
 
-    So no poll delays a caller that stops, or the end of the program. While the caller handles an execution, polls in
-    flight go on, and no other starts.
+    No poll delays the end of the program. While the caller handles an execution, polls in flight continue, others wait.
     """
 
     _call: Call
@@ -246,8 +245,7 @@ class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
     """
     Yields each execution as it ends. Polls are in flight only while the next execution is awaited.
 
-    When one has ended, other polls get a moment to end as well. Then they are cancelled, and made again when the next
-    execution is awaited.
+    When one has ended, the others get a moment to end. Then they are cancelled, and repeated when the next is awaited.
     """
 
     _call: AsyncCall

@@ -1,8 +1,8 @@
 """
 The values of one call: its attempts, and the responses to them.
 
-Headers are pairs, in the order in which they go on the wire. Servers, proxies and parsers quote what they dislike: as
-it is, escaped, or only a part of it. `redact` removes credentials from such texts.
+Headers are pairs in wire order. Servers, proxies and parsers quote parts of requests in errors, as they are or escaped.
+`redact` removes credentials from such texts.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """
 Sign an HTTP request by AWS Signature Version 4.
 
-Pure: request, credentials, scope and time in, headers out. Follows the specification step by step, and botocore where
-the specification is unclear. Never logs.
-
+Pure: request, credentials, scope and time in, headers out. Never logs. Where the specification is unclear, botocore's
+behaviour is followed.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
