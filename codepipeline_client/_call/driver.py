@@ -134,18 +134,15 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         within = self.deadline.within
         read = within(runtime.read_timeout)
         timeouts = {"connect": within(runtime.connect_timeout), "read": read, "write": read, "pool": within(None)}
+        is_read_only = self.operation.is_read_only
+        extensions = {"timeout": timeouts, DEADLINE: self.deadline, READ_ONLY: is_read_only, ATTEMPT: attempt}
         # The body as a stream, since httpx looks through all headers again and again to prepare a request for content.
         return httpx.Request(
             "POST",
             runtime.url,
             headers=[("Host", runtime.host), *attempt.headers, ("Content-Length", str(len(attempt.body)))],
             stream=httpx.ByteStream(attempt.body),
-            extensions={
-                "timeout": timeouts,
-                DEADLINE: self.deadline,
-                READ_ONLY: self.operation.is_read_only,
-                ATTEMPT: attempt,
-            },
+            extensions=extensions,
         )
 
     def _report(
