@@ -93,8 +93,7 @@ class CachedCredentials:
         """
         Return credentials to sign with, for threads. Waits for a refresh if one is due, *timeout* seconds at most.
 
-        *stale* are credentials that the service just rejected as expired: others are returned. Raises CredentialsError
-        without credentials, TimeoutError if they do not come in time.
+        Never returns the *stale* ones, which the service rejected as expired. Raises CredentialsError or TimeoutError.
         """
         found = self._find(stale, None)
         if isinstance(found, _Refresh):

@@ -62,11 +62,7 @@ class PollSchedule:
         self._interval = self._config.poll_interval
 
     def poll_timeout(self, elapsed: float) -> float | None:
-        """
-        Return how many seconds a poll may take that begins now: what is left of the time. None for no limit.
-
-        A poll that begins too late, since the pause before it took too long, has the margin of a last poll.
-        """
+        """Return how many seconds a poll that begins now may take, at least those of a last poll. None for no limit."""
         return None if self._timeout == inf else max(self._timeout - elapsed, self._margin)
 
     def take(self) -> PipelineExecution | None:
