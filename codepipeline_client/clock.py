@@ -22,7 +22,7 @@ DEADLINE: Final = "codepipeline_client.deadline"
 
 @runtime_checkable
 class Clock(Protocol):
-    """Tells the time and waits. Give a client your own to test without waiting. A subclass inherits the machine's."""
+    """Tells the time and waits. Give a client your own to test without waiting. Subclasses inherit the machine's."""
 
     def time(self) -> float:
         """Return the time of day, in seconds since the epoch. Signatures carry it."""
