@@ -8,7 +8,6 @@ anyio have it; the transport makes httpx's errors of it.
 from __future__ import annotations
 
 import queue
-import re
 import select
 import socket
 import ssl
@@ -16,34 +15,25 @@ import time
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 import httpx
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from .._threads import SharedFuture, wait
+from .._threads import LONGEST_WAIT, SharedFuture, wait
 from ..clock import DEADLINE, Deadline
 from .network import Resolver, Route
-from .pool import AnyLease, PooledConnection
-from .response import MAX_OVERHEAD, ResponseParser
+from .pool import Lease, PooledConnection
+from .response import ResponseParser
 
 T = TypeVar("T")
 
-_TIMEOUTS: Final[dict[str, type[httpx.TimeoutException]]] = {
-    "pool": httpx.PoolTimeout,
-    "connect": httpx.ConnectTimeout,
-    "write": httpx.WriteTimeout,
-    "read": httpx.ReadTimeout,
-    "call": httpx.ReadTimeout,
-}
 _READ_SIZE: Final = 64 * 1024
 """Bytes that a thread reads at once."""
 _ASYNC_READ_SIZE: Final = 256 * 1024
 """Bytes that a task reads at once, as event loops do. anyio keeps what exceeds it in a queue that nothing shows."""
-_LONGEST_WAIT: Final = 1.0
-"""Seconds that a thread waits at once: a signal that arrives just before a wait is handled only after it."""
 
 
 class StepTimer:
@@ -74,55 +64,29 @@ class StepTimer:
             raise TimeoutError
         return None if left == inf else left / among
 
-    def timeouts(self) -> dict[str, float | None]:
-        """Return httpx's timeouts for a request that is sent now, and begin the step "call". Raises TimeoutError."""
-        timeouts: dict[str, float | None] = {}
-        for step in ("connect", "write", "pool", "read"):
-            self.begin(step)
-            timeouts[step] = self.timeout()
-        self.begin("call")
-        return timeouts
 
-    def failure(self, error: TimeoutError) -> httpx.TimeoutException:
-        """Return the error of a step that took too long. A mock may have given *error* words of its own."""
-        return _TIMEOUTS[self.step](str(error) if self.step == "call" else "")
-
-
-class _BaseConnection(PooledConnection):
-    """A connection, without what waits."""
-
-    def __init__(self, route: Route) -> None:
-        self._route = route
-
-    def _begin(self) -> ResponseParser:
-        self.has_received = self.allows_reuse = False
-        return ResponseParser()
-
-    def _feed(self, parser: ResponseParser, data: bytes) -> None:
-        self.has_received = self.has_received or bool(data)
-        parser.feed(data)
-        self.allows_reuse = parser.allows_reuse
-
-
-class Connection(_BaseConnection):
+class Connection(PooledConnection):
     """A connection that threads use, one after the other. It is to be closed also when it could not be opened."""
 
     _socket: socket.socket
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
 
     @property
     def is_usable(self) -> bool:
         sock = self._socket
         return not (isinstance(sock, ssl.SSLSocket) and sock.pending()) and not _is_readable(sock.fileno())
 
-    def open(self, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer, lease: AnyLease) -> None:
+    def open(self, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer, lease: Lease[Any]) -> None:
         """Connect. Raises OSError or ProxyError."""
         self._connect(resolver, timer, lease)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(timer.timeout())
-        if self._route.is_tunnel:
-            self._socket.sendall(self._route.encode_connect())
-            reply = bytearray()
-            while not _opens_tunnel(reply, self._receive(timer)):
+        if self._route.connect is not None:
+            self._socket.sendall(self._route.connect)
+            parser = ResponseParser()
+            while not _opens_tunnel(parser, self._receive(timer)):
                 pass
         if context is not None:
             host = self._route.host
@@ -131,21 +95,17 @@ class Connection(_BaseConnection):
             sock.settimeout(timer.timeout())  # what is left after the wait for the proxy
             sock.do_handshake()
 
-    def send(self, request: httpx.Request, timer: StepTimer, lease: AnyLease) -> httpx.Response:
+    def send(self, request: httpx.Request, timer: StepTimer, lease: Lease[Any]) -> httpx.Response:
         """Return the whole response. Raises OSError or RemoteProtocolError."""
-        parser = self._begin()
+        self.parser = parser = ResponseParser()
         lease.wake_by(self._shut_down)
         timer.begin("write")
         self._socket.settimeout(timer.timeout())
-        try:
+        with suppress(ConnectionError, ssl.SSLError):  # the server may have responded before it hung up: reading tells
             self._socket.sendall(self._route.encode(request))
-        except TimeoutError:
-            raise
-        except OSError:
-            pass  # the server may have responded before it hung up: reading tells
         while not parser.is_complete:
             timer.begin("read")
-            self._feed(parser, self._receive(timer))
+            parser.feed(self._receive(timer))
         lease.wake_by(lease.wake_thread)  # raises when the pool was closed: that ends a body without a length, too
         return parser.response()
 
@@ -153,7 +113,7 @@ class Connection(_BaseConnection):
         if hasattr(self, "_socket"):
             self._socket.close()
 
-    def _connect(self, resolver: Resolver, timer: StepTimer, lease: AnyLease) -> None:
+    def _connect(self, resolver: Resolver, timer: StepTimer, lease: Lease[Any]) -> None:
         found = wait_in_thread(resolver.find(*self._route.peer), timer, lease)
         remaining = len(found)
         while True:
@@ -168,7 +128,7 @@ class Connection(_BaseConnection):
             except OSError:
                 self.close()
                 remaining -= 1
-                if not remaining or lease.is_closed:
+                if not remaining:
                     raise
 
     def _receive(self, timer: StepTimer) -> bytes:
@@ -181,10 +141,13 @@ class Connection(_BaseConnection):
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-class AsyncConnection(_BaseConnection):
+class AsyncConnection(PooledConnection):
     """The same for tasks. The cancel scope of a `StepTimer` limits the time."""
 
     _stream: ByteStream
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
 
     @property
     def is_usable(self) -> bool:
@@ -195,10 +158,10 @@ class AsyncConnection(_BaseConnection):
         self._stream = stream = await self._connect(resolver, timer)
         # TLS reads less at once than event loops do, and what exceeds it would not be seen.
         setattr(stream, "receive", partial(stream.receive, _ASYNC_READ_SIZE))  # noqa: B010 - a method, to type checkers
-        if self._route.is_tunnel:
-            await stream.send(self._route.encode_connect())
-            reply = bytearray()
-            while not _opens_tunnel(reply, await self._receive()):
+        if self._route.connect is not None:
+            await stream.send(self._route.connect)
+            parser = ResponseParser()
+            while not _opens_tunnel(parser, await self._receive()):
                 pass
         if context is not None:
             host = self._route.host
@@ -208,11 +171,11 @@ class AsyncConnection(_BaseConnection):
 
     async def send(self, request: httpx.Request, timer: StepTimer) -> httpx.Response:
         """Return the whole response. Raises OSError, BrokenResourceError or RemoteProtocolError."""
-        parser = self._begin()
+        self.parser = parser = ResponseParser()
         with suppress(OSError, anyio.BrokenResourceError):  # as in the twin
             await self._stream.send(self._route.encode(request))
         while True:  # each change of the scope's deadline costs a timer of the event loop
-            self._feed(parser, await self._receive())
+            parser.feed(await self._receive())
             if parser.is_complete:
                 return parser.response()
             timer.begin("read")
@@ -242,7 +205,7 @@ class AsyncConnection(_BaseConnection):
             return b""
 
 
-def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: AnyLease) -> T:
+def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: Lease[Any]) -> T:
     """Return the result of *future*. Raises TimeoutError, and PoolClosed when the pool is closed."""
     lease.wake_by(lease.wake_thread)
     future.wakers.add(lease.wake_thread)
@@ -254,29 +217,27 @@ def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: AnyLease) -
     return future.outcome()
 
 
-def wait_for_wake(timer: StepTimer, lease: AnyLease) -> None:
+def wait_for_wake(timer: StepTimer, lease: Lease[Any]) -> None:
     """Wait until *lease* is woken, or for a moment. Raises TimeoutError, and PoolClosed when the pool is closed."""
     timeout = timer.timeout()
     with suppress(queue.Empty):
-        lease.woken.get(timeout=_LONGEST_WAIT if timeout is None else min(timeout, _LONGEST_WAIT))
+        lease.woken.get(timeout=LONGEST_WAIT if timeout is None else min(timeout, LONGEST_WAIT))
     lease.wake_by(lease.wake_thread)
 
 
-def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
-    """Add *data* to a *reply* to CONNECT; return whether the tunnel is open. Raises ProxyError, never quotes it."""
-    reply += data
-    head, end, extra = reply.partition(b"\r\n\r\n")
-    begins_well = b"HTTP/1.".startswith(reply[:7])
-    if begins_well and data and not end and len(reply) <= MAX_OVERHEAD:
+def _opens_tunnel(parser: ResponseParser, data: bytes) -> bool:
+    """Read *data* of a response to CONNECT; return whether the tunnel is open. Raises ProxyError, never quotes it."""
+    try:
+        parser.feed(data)
+    except httpx.RemoteProtocolError:
+        raise httpx.ProxyError("its response to CONNECT is not HTTP, or was cut short") from None
+    if not parser.has_head:
         return False
-    status_line = re.match(rb"HTTP/1\.[01] ([1-9]\d\d)[ \r]", head + b"\r")
-    if not end or status_line is None:
-        raise httpx.ProxyError("its response to CONNECT is not HTTP, or was cut short")
-    status = int(status_line[1])
-    if not 200 <= status < 300:
-        raise httpx.ProxyError(f"{status}")
-    if extra:
-        # In the clear, before TLS: it would be read as if it had come inside, and anybody could have sent it.
+    response = parser.response()
+    if not response.is_success:
+        raise httpx.ProxyError(f"{response.status_code}")
+    if parser.has_extra or response.read():
+        # In the clear, before TLS: anybody could have sent them.
         raise httpx.ProxyError("bytes that were not requested came before TLS began")
     return True
 

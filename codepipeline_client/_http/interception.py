@@ -19,9 +19,10 @@ from typing import Any, Final
 import anyio
 import httpx
 
+from ..clock import DEADLINE, Deadline
 from .connection import StepTimer
 from .network import TransportOptions
-from .pool import AnyLease, PooledConnection
+from .pool import Lease, PooledConnection
 from .response import read_body, read_body_async
 
 _SENDERS: Final = (
@@ -41,11 +42,10 @@ def is_intercepted(*, is_async: bool) -> bool:
         if kind is None:  # httpx loads httpcore late, and what is not loaded is not patched
             continue
         method = getattr(kind, method_name)
-        # By type and by the module of its globals: wrappers copy names, and mocks pretend to be of the class.
-        if type(method) is not FunctionType:
-            return True
-        # Mocks with a specification are functions, whose globals have no name.
-        if not method.__globals__.get("__name__", "").startswith(("httpx.", "httpcore.")):
+        # By type and by the module of its globals: wrappers copy names, and mocks pretend to be of the class. Mocks
+        # with a specification are functions, whose globals have no name.
+        is_function = type(method) is FunctionType
+        if not is_function or not method.__globals__.get("__name__", "").startswith(("httpx.", "httpcore.")):
             return True
     return False
 
@@ -56,10 +56,13 @@ class HttpxConnection(PooledConnection):
     def __init__(self, options: TransportOptions, context: ssl.SSLContext | None) -> None:
         self._transport = httpx.HTTPTransport(**_arguments(options, context))
 
-    def send(self, request: httpx.Request, timer: StepTimer, lease: AnyLease) -> httpx.Response:
+    def send(self, request: httpx.Request, timer: StepTimer, lease: Lease[Any]) -> httpx.Response:
         """Return the whole response. Raises what httpx and its stand-ins raise. Not ended by a close of the pool."""
-        lease.wake_by(lease.wake_thread)
-        request.extensions = {**request.extensions, "timeout": timer.timeouts()}
+        timer.begin("call")
+        timer.timeout()
+        deadline: Deadline = request.extensions[DEADLINE]
+        timeouts = {step: deadline.within(limit) for step, limit in request.extensions["timeout"].items()}
+        request.extensions = {**request.extensions, "timeout": timeouts}
         response = self._transport.handle_request(request)
         return _whole(response, read_body(response, request))
 

@@ -57,25 +57,14 @@ class TransportOptions:
     proxy: httpx.Proxy | None = field(default=None, converter=_proxy)
     """From its URL, ``http://``, ``https://``, ``socks5://`` or ``socks5h://``. Errors do not show a password in it."""
     max_connections: int = 64
-    """How many connections may be open at once."""
     idle_seconds: float = 15.0
     """How long an idle connection is kept. Servers close theirs after 20 seconds and more."""
     monotonic: Callable[[], float] = time.monotonic
-    """What tells how long that is, in seconds."""
 
     @property
     def needs_httpx(self) -> bool:
         """Whether the proxy is of a kind that only httpx's own transports speak to."""
         return self.proxy is not None and self.proxy.url.scheme != "http"
-
-    @property
-    def socks_errors(self) -> tuple[type[Exception], ...]:
-        """What a malformed response of a SOCKS proxy raises: httpx lets it pass."""
-        if self.proxy is None or not self.proxy.url.scheme.startswith("socks"):
-            return ()
-        from socksio import ProtocolError  # comes with httpx[socks]
-
-        return (ProtocolError,)
 
     def tls_context(self) -> ssl.SSLContext:
         """Return a TLS context: this reads CA files, and takes 20 ms or more. Raises ConfigurationError."""
@@ -97,29 +86,28 @@ class Route:
     """The way to the server of a URL: directly, or through an ``http://`` proxy."""
 
     def __init__(self, url: httpx.URL, proxy: httpx.Proxy | None) -> None:
-        is_tls = url.scheme == "https"
         self.host: Final = url.raw_host.decode("ascii")
-        port = url.port or (443 if is_tls else 80)
-        self.peer: Final = (self.host, port) if proxy is None else (proxy.url.raw_host.decode(), proxy.url.port or 80)
+        self.peer = self.host, url.port or (443 if url.scheme == "https" else 80)
         """The host and port to connect to."""
-        self.is_tunnel: Final = proxy is not None and is_tls
-        """Whether the proxy opens a tunnel, rather than passing each request on."""
-        self._is_direct = proxy is None or is_tls
-        self._authority = (f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}").encode("ascii")
-        auth = None if proxy is None else proxy.raw_auth
-        self._proxy_headers = [] if auth is None else [(b"Proxy-Authorization", b"Basic " + b64encode(b":".join(auth)))]
+        self.connect: RequestBytes | None = None
+        """What asks the proxy for a tunnel, if the way leads through one."""
+        self._origin = b""
+        self._proxy_headers: list[tuple[bytes, bytes]] = []
+        if proxy is not None:
+            auth = proxy.raw_auth
+            headers = [] if auth is None else [(b"Proxy-Authorization", b"Basic " + b64encode(b":".join(auth)))]
+            if url.scheme == "https":
+                authority = b"%b:%d" % (url.netloc.removesuffix(b":%d" % self.peer[1]), self.peer[1])
+                self.connect = encode("CONNECT", authority, [(b"Host", authority), *headers])
+            else:
+                self._origin, self._proxy_headers = b"%b://%b" % (url.raw_scheme, url.netloc), headers
+            self.peer = proxy.url.raw_host.decode("ascii"), proxy.url.port or 80
 
     def encode(self, request: httpx.Request) -> RequestBytes:
         """Return the bytes of *request* for the peer. Raises LocalProtocolError."""
-        url, headers = request.url, request.headers.raw
-        if self._is_direct:
-            return encode(request.method, url.raw_path, headers, request.content)
-        target = b"%b://%b%b" % (url.raw_scheme, url.netloc, url.raw_path)
-        return encode(request.method, target, [*headers, *self._proxy_headers], request.content)
-
-    def encode_connect(self) -> RequestBytes:
-        """Return the bytes that ask the proxy for a tunnel."""
-        return encode("CONNECT", self._authority, [(b"Host", self._authority), *self._proxy_headers])
+        headers = request.headers.raw
+        headers += self._proxy_headers
+        return encode(request.method, self._origin + request.url.raw_path, headers, request.content)
 
 
 class RequestBytes(bytes):
@@ -144,9 +132,8 @@ def encode(method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], b
 class Resolver:
     """The lookups and the TLS context, shared by all calls of a process that need them at the same time."""
 
-    def __init__(self, options: TransportOptions, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, options: TransportOptions) -> None:
         self._options = options
-        self._monotonic = monotonic
         self._shared: dict[object, tuple[SharedFuture[Any], float, float]] = {}
 
     def find(self, host: str, port: int) -> SharedFuture[Addresses]:
@@ -164,7 +151,7 @@ class Resolver:
 
     def _share(self, key: object, work: Callable[[], T], *, is_kept: bool) -> SharedFuture[T]:
         """Do *work* in a thread, once for all that need it. If stuck, it is replaced, each time after twice as long."""
-        now, key = self._monotonic(), (os.getpid(), key)  # a forked process has no threads of its parent's
+        now, key = self._options.monotonic(), (os.getpid(), key)  # a forked process has no threads of its parent's
         future, began, patience = self._shared.get(key, (None, now, _STUCK_AFTER))
         if future is not None:
             is_good = is_kept and not future.has_failed if future.done() else now - began < patience

@@ -13,11 +13,12 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 from threading import RLock
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 from weakref import ReferenceType, ref
 
 from .._threads import new_queue
 from .network import TransportOptions
+from .response import ResponseParser
 
 
 class PoolClosed(ConnectionAbortedError):
@@ -30,10 +31,8 @@ class PoolClosed(ConnectionAbortedError):
 class PooledConnection:
     """A connection for one request at a time."""
 
-    allows_reuse = True
-    """Whether the last response was whole and nothing came after it."""
-    has_received = True
-    """False if nothing came of the response to the last request, so that it can be sent again."""
+    parser: ResponseParser | None = None
+    """That of the last response. None for connections of httpx's, which replaces those that are broken."""
 
     @property
     def is_usable(self) -> bool:
@@ -57,16 +56,13 @@ class Lease(Generic[ConnectionT]):
         self.wake: Callable[[], object] = self.wake_thread
         """Ends what the call waits for: it is granted a connection, or the pool is closed."""
         self.is_closed = False
-        """Whether the pool was closed while the call was in flight."""
+        """Whether the call is over, or must end because the pool was closed."""
 
     def wake_by(self, wake: Callable[[], object]) -> None:
         """Have *wake* end what the call waits for next. Raises PoolClosed when the pool is closed already."""
         self.wake = wake
         if self.is_closed:
             raise PoolClosed
-
-
-AnyLease: TypeAlias = Lease[Any]
 
 
 class ConnectionPool(Generic[ConnectionT]):
@@ -100,12 +96,9 @@ class ConnectionPool(Generic[ConnectionT]):
 
     def release(self, lease: Lease[ConnectionT]) -> None:
         """End *lease*, and grant the next one."""
+        lease.is_closed = True  # it may still be in the queue
         with self._lock:
-            if ref(lease) in self._granted:
-                self._granted.discard(ref(lease))
-            else:
-                with suppress(ValueError):
-                    self._queue.remove(ref(lease))
+            self._granted.discard(ref(lease))
             self._grant()
 
     def take(self, key: object) -> ConnectionT | None:
@@ -122,7 +115,7 @@ class ConnectionPool(Generic[ConnectionT]):
     def keep(self, lease: Lease[ConnectionT], key: object) -> None:
         """Take the connection of *lease* for the next call, if it allows that. The *key* says what it leads to."""
         connection = lease.connection
-        if connection is not None and connection.allows_reuse:
+        if connection is not None and (connection.parser is None or connection.parser.allows_reuse):
             lease.connection = None
             self._idle.append((self._monotonic(), key, connection))
 
@@ -153,7 +146,7 @@ class ConnectionPool(Generic[ConnectionT]):
         with suppress(IndexError):  # a signal handler may take what was there a moment ago
             while self._queue and len(self._granted) < self._max_connections:
                 lease = self._queue[0]()  # which leaves the queue last: an interrupt may come at any moment
-                if lease is not None:
+                if lease is not None and not lease.is_closed:
                     self._granted.add(ref(lease, self._lost.append))
                     lease.wake()
                 self._queue.popleft()

@@ -75,23 +75,24 @@ class ResponseParser:
         self._status_code = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
-        self._received = 0
-        self._has_head = False
-        self._has_extra = False
+        self.received = 0
+        """Bytes, so that a request can be sent again as long as there are none."""
+        self.has_head = False
+        self.has_extra = False
         self._keeps_alive = False
         self._parser = httptools.HttpResponseParser(self)
 
     @property
     def allows_reuse(self) -> bool:
         """Whether the connection may serve another request: the response is whole, and nothing came after it."""
-        return self.is_complete and self._keeps_alive and not self._has_extra
+        return self.is_complete and self._keeps_alive and not self.has_extra
 
     def feed(self, data: bytes) -> None:
         """Read *data*; nothing is the end of the connection. Raises RemoteProtocolError for what cannot be trusted."""
         if not data:
             self._end()
             return
-        self._received += len(data)
+        self.received += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -101,11 +102,11 @@ class ResponseParser:
                 is_switch = isinstance(error, httptools.HttpParserUpgrade)  # has no words
                 reason = "the server switched protocols (HTTP 101)" if is_switch else str(error)
                 raise httpx.RemoteProtocolError(reason) from None
-            self._has_extra = True
+            self.has_extra = True
         if len(self._body) > MAX_BODY:
             self.is_complete, self._keeps_alive = True, False
-        elif self._received - len(self._body) > MAX_OVERHEAD and not self._has_extra:
-            what = "of response headers" if not self._has_head else "around the body"
+        elif self.received - len(self._body) > MAX_OVERHEAD and not self.has_extra:
+            what = "of response headers" if not self.has_head else "around the body"
             raise httpx.RemoteProtocolError(f"more than {MAX_OVERHEAD // 1024} KiB {what}")
 
     def response(self) -> httpx.Response:
@@ -115,9 +116,9 @@ class ResponseParser:
 
     def _end(self) -> None:
         self._keeps_alive = False
-        if not self._received:
+        if not self.received:
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
-        if not self._has_head:
+        if not self.has_head:
             raise httpx.RemoteProtocolError("the connection was closed before the response headers were complete")
         if any(name.lower() in _FRAMED for name, _ in self._headers):
             raise httpx.RemoteProtocolError(f"the connection was closed after {len(self._body)} bytes of the body")
@@ -127,28 +128,26 @@ class ResponseParser:
 
     def on_message_begin(self) -> None:
         """Begin a response, or notice that another one follows."""
-        self._has_extra = self.is_complete
+        self.has_extra = self.is_complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; trailers, and what comes after the response, are left out."""
-        if not self._has_head:
+        if not self.has_head:
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Keep the status and the headers of the final response; forget those of interim ones."""
-        if self._has_head:
+        if self.has_head:
             return
         self._status_code = self._parser.get_status_code()
         if self._status_code < 200:
             self._headers = []
         else:
-            self._has_head, self._keeps_alive = True, self._parser.should_keep_alive()
+            self.has_head, self._keeps_alive = True, self._parser.should_keep_alive()
 
     def on_body(self, piece: bytes) -> None:
-        """Keep a piece of the body, up to the limit."""
-        if self._has_head and not self.is_complete and len(self._body) <= MAX_BODY:
+        if self.has_head and not self.is_complete and len(self._body) <= MAX_BODY:
             self._body += piece
 
     def on_message_complete(self) -> None:
-        """Notice the end."""
-        self.is_complete = self._has_head
+        self.is_complete = self.has_head

@@ -8,10 +8,11 @@ one of httpx's errors here.
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
-from typing import Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import anyio
 import httpx
@@ -22,7 +23,7 @@ from ..operations import READ_ONLY
 from .connection import AsyncConnection, Connection, StepTimer, wait_for_wake, wait_in_thread
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
 from .network import Resolver, Route, TransportOptions
-from .pool import AnyLease, ConnectionPool, Lease, PoolClosed
+from .pool import ConnectionPool, Lease, PoolClosed, PooledConnection
 
 _Pool: TypeAlias = ConnectionPool[Connection | HttpxConnection]
 _Lease: TypeAlias = Lease[Connection | HttpxConnection]
@@ -31,6 +32,11 @@ _AsyncLease: TypeAlias = Lease[AsyncConnection | AsyncHttpxConnection]
 _Key: TypeAlias = tuple[bytes, bytes, bool]
 """What a connection leads to, by scheme and authority, and whether it is one of httpx's."""
 
+_TIMEOUTS: Final[dict[str, type[httpx.TimeoutException]]] = {
+    "pool": httpx.PoolTimeout,
+    "connect": httpx.ConnectTimeout,
+    "write": httpx.WriteTimeout,
+}
 _BROKEN: Final = (OSError, anyio.BrokenResourceError, anyio.EndOfStream, UnicodeError)
 _RACE_ERRORS: Final = (*_BROKEN, httpx.RemoteProtocolError)
 """How a request fails on an idle connection that the server closes at the same moment."""
@@ -41,7 +47,6 @@ class PooledTransport(httpx.BaseTransport):
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
-        self._failures: tuple[type[Exception], ...] = (*_BROKEN, httpx.TransportError, *options.socks_errors)
         self._resolver = Resolver(options)
         self._pools: dict[int, _Pool] = {}
         weakref.finalize(self, _close, self._pools)
@@ -59,8 +64,8 @@ class PooledTransport(httpx.BaseTransport):
             if response.status_code < 500:
                 pool.keep(lease, key)
             return response
-        except self._failures as error:
-            raise _as_httpx(error, timer, lease)  # noqa: B904 - it has its cause
+        except _failures() as error:
+            _raise_as_httpx(error, timer, lease)
         finally:
             try:
                 if lease.connection is not None:
@@ -90,9 +95,7 @@ class PooledTransport(httpx.BaseTransport):
             try:
                 return used.send(request, timer, lease)
             except _RACE_ERRORS as error:
-                if used.has_received or lease.is_closed or isinstance(error, TimeoutError):
-                    raise
-                if not request.extensions.get(READ_ONLY, True):
+                if isinstance(error, TimeoutError) or not _may_be_sent_again(used, request):
                     raise
             used.close()
         _close_expired(pool)
@@ -115,7 +118,6 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
-        self._failures: tuple[type[Exception], ...] = (*_BROKEN, httpx.TransportError, *options.socks_errors)
         self._is_closed = False
         self._resolver = Resolver(options)
         self._loops: dict[tuple[int, object], tuple[_AsyncPool, EventLoopToken, AsyncGenerator[None]]] = {}
@@ -133,16 +135,15 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
                     lease.wake_by(granted.set)
                     timer.begin("pool")
                     await granted.wait()
-                    pool.is_granted(lease)  # raises when the pool was closed
                     timer.begin("read")
                 lease.wake_by(scope.cancel)
                 response = await self._send(request, timer, pool, lease, key)
                 if response.status_code < 500:
                     pool.keep(lease, key)
                 return response
-            raise PoolClosed if lease.is_closed else TimeoutError
-        except self._failures as error:
-            raise _as_httpx(error, timer, lease)  # noqa: B904 - it has its cause
+            raise TimeoutError
+        except _failures() as error:
+            _raise_as_httpx(error, timer, lease)
         finally:
             try:
                 if lease.connection is not None:
@@ -187,7 +188,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
             try:
                 return await used.send(request, timer)
             except _RACE_ERRORS:
-                if used.has_received or not request.extensions.get(READ_ONLY, True):
+                if not _may_be_sent_again(used, request):
                     raise
             await used.aclose()
         await _aclose_expired(pool)
@@ -206,26 +207,31 @@ def _key(request: httpx.Request, options: TransportOptions, *, is_async: bool) -
     return request.url.raw_scheme, request.url.netloc, options.needs_httpx or is_intercepted(is_async=is_async)
 
 
-def _as_httpx(error: Exception, timer: StepTimer, lease: AnyLease) -> httpx.TransportError:
-    """Return *error* as httpx has it, with what the system or TLS says as its cause."""
-    failure: httpx.TransportError
-    cause: BaseException | None
+def _may_be_sent_again(used: PooledConnection, request: httpx.Request) -> bool:
+    has_received = used.parser is None or used.parser.received
+    return not has_received and request.extensions.get(READ_ONLY, True) is True
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what a request fails with. httpx loads socksio for a SOCKS proxy, and lets its error pass."""
+    return (*_BROKEN, httpx.TransportError, getattr(sys.modules.get("socksio"), "ProtocolError", OSError))
+
+
+def _raise_as_httpx(error: Exception, timer: StepTimer, lease: Lease[Any]) -> NoReturn:
+    """Raise *error* as httpx has it, from what the system or TLS says."""
     if lease.is_closed or isinstance(error, PoolClosed):  # which ends a call in many ways
-        failure, cause = httpx.ReadError(str(PoolClosed())), PoolClosed()
-    elif isinstance(error, httpx.TransportError):
-        return error
-    elif isinstance(error, TimeoutError):
-        failure, cause = timer.failure(error), None
-    elif not isinstance(error, _BROKEN):
-        failure, cause = httpx.ProxyError(f"it does not speak SOCKS5: {error}"), None
-    else:
-        cause = error.__cause__ or error  # anyio wraps it
-        words = str(cause) or "the connection was closed"
-        if isinstance(cause, ConnectionError) and cause.errno:  # asyncio has other words for what the system says
-            words = os.strerror(cause.errno)
-        failure = httpx.ConnectError(words) if timer.step == "connect" else httpx.ReadError(words)
-    failure.__cause__ = cause
-    return failure
+        raise httpx.ReadError(str(PoolClosed())) from PoolClosed()
+    if isinstance(error, httpx.TransportError):
+        raise error
+    if isinstance(error, TimeoutError):  # a mock may have given it words of its own
+        raise _TIMEOUTS.get(timer.step, httpx.ReadTimeout)(str(error) if timer.step == "call" else "") from None
+    if not isinstance(error, _BROKEN):
+        raise httpx.ProxyError(f"it does not speak SOCKS5: {error}") from None
+    cause = error.__cause__ or error  # anyio wraps it
+    words = str(cause) or "the connection was closed"
+    if isinstance(cause, ConnectionError) and cause.errno:  # asyncio has other words for what the system says
+        words = os.strerror(cause.errno)
+    raise (httpx.ConnectError if timer.step == "connect" else httpx.ReadError)(words) from cause
 
 
 async def _close_at_end(pool: _AsyncPool) -> AsyncGenerator[None]:

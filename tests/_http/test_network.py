@@ -346,7 +346,7 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lookups]:
 
 def test_a_lookup_that_is_stuck_is_replaced_ever_more_rarely(lookups: Lookups) -> None:
     now, seen = [0.0], list[object]()
-    resolver = Resolver(TransportOptions(), lambda: now[0])
+    resolver = Resolver(TransportOptions(monotonic=lambda: now[0]))
     for now[0] in (0.0, 4.9, 5.0, 14.9, 15.0, 34.9, 35.0):
         seen.append(resolver.find("far.test", 443))
     lookups.wait(4)
