@@ -114,20 +114,18 @@ class Connection(PooledConnection):
             self._socket.close()
 
     def _connect(self, resolver: Resolver, timer: StepTimer, lease: Lease[Any]) -> None:
-        found = wait_in_thread(resolver.find(*self._route.peer), timer, lease)
-        remaining = len(found)
+        remaining = [*wait_in_thread(resolver.find(*self._route.peer), timer, lease)]
         while True:
-            family, address = found[-remaining]
+            family, address = remaining.pop(0)
             try:
                 # This fails for a family that this machine has switched off.
                 self._socket = socket.socket(family, socket.SOCK_STREAM)
                 lease.wake_by(self._shut_down)
-                self._socket.settimeout(timer.timeout(remaining))
+                self._socket.settimeout(timer.timeout(1 + len(remaining)))
                 self._socket.connect(address)
                 return
             except OSError:
                 self.close()
-                remaining -= 1
                 if not remaining:
                     raise
 
@@ -186,15 +184,13 @@ class AsyncConnection(PooledConnection):
                 await self._stream.aclose()
 
     async def _connect(self, resolver: Resolver, timer: StepTimer) -> ByteStream:
-        found = await wait(resolver.find(*self._route.peer))
-        remaining = len(found)
+        remaining = [*await wait(resolver.find(*self._route.peer))]
         while True:
-            _, (host, port) = found[-remaining]
+            _, (host, port) = remaining.pop(0)
             try:
-                with anyio.fail_after(timer.timeout(remaining)):
+                with anyio.fail_after(timer.timeout(1 + len(remaining))):
                     return await anyio.connect_tcp(host, port)
             except OSError:
-                remaining -= 1
                 if not remaining:
                     raise
 

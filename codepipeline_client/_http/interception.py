@@ -59,12 +59,12 @@ class HttpxConnection(PooledConnection):
     def send(self, request: httpx.Request, timer: StepTimer, lease: Lease[Any]) -> httpx.Response:
         """Return the whole response. Raises what httpx and its stand-ins raise. Not ended by a close of the pool."""
         timer.begin("call")
-        timer.timeout()
         deadline: Deadline = request.extensions[DEADLINE]
         timeouts = {step: deadline.within(limit) for step, limit in request.extensions["timeout"].items()}
         request.extensions = {**request.extensions, "timeout": timeouts}
         response = self._transport.handle_request(request)
-        return _whole(response, read_body(response, request))
+        response.stream = httpx.ByteStream(read_body(response, request))
+        return response
 
     def close(self) -> None:
         self._transport.close()
@@ -85,7 +85,8 @@ class AsyncHttpxConnection(PooledConnection):
             # For a host without an address, anyio tries to make a group of no errors. Others are defects.
             is_defect = "non-empty sequence" not in str(error)
             raise error if is_defect else httpx.ConnectError("the host has no address") from None
-        return _whole(response, await read_body_async(response))
+        response.stream = httpx.ByteStream(await read_body_async(response))
+        return response
 
     async def aclose(self) -> None:
         with anyio.CancelScope(shield=True):
@@ -114,7 +115,3 @@ def _arguments(options: TransportOptions, context: ssl.SSLContext | None) -> dic
         proxy = httpx.Proxy(proxy.url, auth=proxy.auth, ssl_context=tls)
     one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
     return {"verify": tls, "proxy": proxy, "trust_env": False, "limits": one}
-
-
-def _whole(response: httpx.Response, body: bytes) -> httpx.Response:
-    return httpx.Response(response.status_code, headers=response.headers.raw, stream=httpx.ByteStream(body))

@@ -97,7 +97,7 @@ class Route:
             auth = proxy.raw_auth
             headers = [] if auth is None else [(b"Proxy-Authorization", b"Basic " + b64encode(b":".join(auth)))]
             if url.scheme == "https":
-                authority = b"%b:%d" % (url.netloc.removesuffix(b":%d" % self.peer[1]), self.peer[1])
+                authority = url.netloc if url.port else b"%b:443" % url.netloc
                 self.connect = encode("CONNECT", authority, [(b"Host", authority), *headers])
             else:
                 self._origin, self._proxy_headers = b"%b://%b" % (url.raw_scheme, url.netloc), headers

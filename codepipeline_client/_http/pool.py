@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 from threading import RLock
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 from weakref import ReferenceType, ref
 
 from .._threads import new_queue
@@ -24,8 +24,9 @@ from .response import ResponseParser
 class PoolClosed(ConnectionAbortedError):
     """The pool was closed, or is closed while a request is in flight."""
 
-    def __init__(self) -> None:
-        super().__init__("the client was closed")
+
+Key: TypeAlias = tuple[bytes, bytes, bool]
+"""What a connection leads to, by scheme and authority, and whether it is one of httpx's."""
 
 
 class PooledConnection:
@@ -46,9 +47,10 @@ ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
 class Lease(Generic[ConnectionT]):
     """One call's right to a connection, or its place in the queue for one. A lease that is destroyed is given back."""
 
-    __slots__ = ("__weakref__", "connection", "is_closed", "wake", "wake_thread", "woken")
+    __slots__ = ("__weakref__", "connection", "is_closed", "key", "wake", "wake_thread", "woken")
 
-    def __init__(self) -> None:
+    def __init__(self, key: Key) -> None:
+        self.key = key
         self.connection: ConnectionT | None = None
         self.woken = new_queue()
         """Where a thread waits."""
@@ -78,7 +80,7 @@ class ConnectionPool(Generic[ConnectionT]):
         # callback, which is in Python.
         self._granted: set[ReferenceType[Lease[ConnectionT]]] = set()
         self._lost: deque[ReferenceType[Lease[ConnectionT]]] = deque()
-        self._idle: deque[tuple[float, object, ConnectionT]] = deque()
+        self._idle: deque[tuple[float, Key | None, ConnectionT]] = deque()
         self.is_closed = False
 
     def enter(self, lease: Lease[ConnectionT]) -> bool:
@@ -95,29 +97,32 @@ class ConnectionPool(Generic[ConnectionT]):
             return ref(lease) in self._granted
 
     def release(self, lease: Lease[ConnectionT]) -> None:
-        """End *lease*, and grant the next one."""
+        """End *lease* and grant the next one. A connection that was not kept is to be closed: it is `expired`."""
         lease.is_closed = True  # it may still be in the queue
+        if lease.connection is not None:
+            self._idle.appendleft((-inf, None, lease.connection))
         with self._lock:
             self._granted.discard(ref(lease))
             self._grant()
 
-    def take(self, key: object) -> ConnectionT | None:
-        """Return the idle connection that was used last and can be used, if there is any for that *key*."""
+    def take(self, lease: Lease[ConnectionT]) -> ConnectionT | None:
+        """Give *lease* the idle connection that was used last and can be used, and return it. None if there is none."""
         with suppress(IndexError):
             for _ in range(len(self._idle)):
-                since, its_key, connection = self._idle.pop()
+                since, key, connection = self._idle.pop()
                 is_young = self._monotonic() - since < self._idle_seconds
-                if is_young and its_key == key and connection.is_usable:
+                if is_young and key == lease.key and connection.is_usable:
+                    lease.connection = connection
                     return connection
                 self._idle.appendleft((-inf, None, connection))
         return None
 
-    def keep(self, lease: Lease[ConnectionT], key: object) -> None:
-        """Take the connection of *lease* for the next call, if it allows that. The *key* says what it leads to."""
+    def keep(self, lease: Lease[ConnectionT]) -> None:
+        """Keep the connection of *lease* for the next call, if it allows that."""
         connection = lease.connection
         if connection is not None and (connection.parser is None or connection.parser.allows_reuse):
             lease.connection = None
-            self._idle.append((self._monotonic(), key, connection))
+            self._idle.append((self._monotonic(), lease.key, connection))
 
     def expired(self) -> ConnectionT | None:
         """Return a connection to close: unusable, or idle for too long; any idle one once the pool is closed."""

@@ -23,14 +23,12 @@ from ..operations import READ_ONLY
 from .connection import AsyncConnection, Connection, StepTimer, wait_for_wake, wait_in_thread
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
 from .network import Resolver, Route, TransportOptions
-from .pool import ConnectionPool, Lease, PoolClosed, PooledConnection
+from .pool import ConnectionPool, Key, Lease, PoolClosed, PooledConnection
 
 _Pool: TypeAlias = ConnectionPool[Connection | HttpxConnection]
 _Lease: TypeAlias = Lease[Connection | HttpxConnection]
 _AsyncPool: TypeAlias = ConnectionPool[AsyncConnection | AsyncHttpxConnection]
 _AsyncLease: TypeAlias = Lease[AsyncConnection | AsyncHttpxConnection]
-_Key: TypeAlias = tuple[bytes, bytes, bool]
-"""What a connection leads to, by scheme and authority, and whether it is one of httpx's."""
 
 _TIMEOUTS: Final[dict[str, type[httpx.TimeoutException]]] = {
     "pool": httpx.PoolTimeout,
@@ -53,25 +51,21 @@ class PooledTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
-        timer, key = StepTimer(request), _key(request, self._options, is_async=False)
-        pool, lease = self._here(), _Lease()
+        timer, pool = StepTimer(request), self._here()
+        lease = _Lease(_key(request, self._options, is_async=False))
         try:
             if not pool.enter(lease):
                 timer.begin("pool")
                 while not pool.is_granted(lease):
                     wait_for_wake(timer, lease)
-            response = self._send(request, timer, pool, lease, key)
+            response = self._send(request, timer, pool, lease)
             if response.status_code < 500:
-                pool.keep(lease, key)
+                pool.keep(lease)
             return response
         except _failures() as error:
             _raise_as_httpx(error, timer, lease)
         finally:
-            try:
-                if lease.connection is not None:
-                    lease.connection.close()
-            finally:
-                pool.release(lease)
+            pool.release(lease)
             _close_expired(pool)
 
     def close(self) -> None:
@@ -89,19 +83,19 @@ class PooledTransport(httpx.BaseTransport):
             here = self._pools.setdefault(os.getpid(), ConnectionPool(self._options))
         return here
 
-    def _send(self, request: httpx.Request, timer: StepTimer, pool: _Pool, lease: _Lease, key: _Key) -> httpx.Response:
-        used = lease.connection = pool.take(key)
+    def _send(self, request: httpx.Request, timer: StepTimer, pool: _Pool, lease: _Lease) -> httpx.Response:
+        used = pool.take(lease)
         if used is not None:
             try:
                 return used.send(request, timer, lease)
             except _RACE_ERRORS as error:
-                if isinstance(error, TimeoutError) or not _may_be_sent_again(used, request):
+                if not _is_race(error, used, request):
                     raise
             used.close()
         _close_expired(pool)
         timer.begin("connect")
         context = wait_in_thread(self._resolver.context(request.url), timer, lease)
-        if key[-1]:
+        if lease.key[-1]:
             lease.connection = HttpxConnection(self._options, context)
         else:
             lease.connection = connection = Connection(Route(request.url, self._options.proxy))
@@ -124,10 +118,9 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
-        scope, key = anyio.CancelScope(), _key(request, self._options, is_async=True)
-        timer = StepTimer(request, scope)
-        pool = await self._here()
-        lease = _AsyncLease()
+        scope = anyio.CancelScope()
+        timer, pool = StepTimer(request, scope), await self._here()
+        lease = _AsyncLease(_key(request, self._options, is_async=True))
         try:
             with scope:
                 if not pool.enter(lease):
@@ -137,19 +130,15 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
                     await granted.wait()
                     timer.begin("read")
                 lease.wake_by(scope.cancel)
-                response = await self._send(request, timer, pool, lease, key)
+                response = await self._send(request, timer, pool, lease)
                 if response.status_code < 500:
-                    pool.keep(lease, key)
+                    pool.keep(lease)
                 return response
             raise TimeoutError
         except _failures() as error:
             _raise_as_httpx(error, timer, lease)
         finally:
-            try:
-                if lease.connection is not None:
-                    await lease.connection.aclose()
-            finally:
-                pool.release(lease)
+            pool.release(lease)
             await _aclose_expired(pool)
 
     async def aclose(self) -> None:
@@ -181,20 +170,20 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         return pool
 
     async def _send(
-        self, request: httpx.Request, timer: StepTimer, pool: _AsyncPool, lease: _AsyncLease, key: _Key
+        self, request: httpx.Request, timer: StepTimer, pool: _AsyncPool, lease: _AsyncLease
     ) -> httpx.Response:
-        used = lease.connection = pool.take(key)
+        used = pool.take(lease)
         if used is not None:
             try:
                 return await used.send(request, timer)
-            except _RACE_ERRORS:
-                if not _may_be_sent_again(used, request):
+            except _RACE_ERRORS as error:
+                if not _is_race(error, used, request):
                     raise
             await used.aclose()
         await _aclose_expired(pool)
         timer.begin("connect")
         context = await wait(self._resolver.context(request.url))
-        if key[-1]:
+        if lease.key[-1]:
             lease.connection = AsyncHttpxConnection(self._options, context)
         else:
             lease.connection = connection = AsyncConnection(Route(request.url, self._options.proxy))
@@ -203,13 +192,14 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         return await lease.connection.send(request, timer)
 
 
-def _key(request: httpx.Request, options: TransportOptions, *, is_async: bool) -> _Key:
+def _key(request: httpx.Request, options: TransportOptions, *, is_async: bool) -> Key:
     return request.url.raw_scheme, request.url.netloc, options.needs_httpx or is_intercepted(is_async=is_async)
 
 
-def _may_be_sent_again(used: PooledConnection, request: httpx.Request) -> bool:
-    has_received = used.parser is None or used.parser.received
-    return not has_received and request.extensions.get(READ_ONLY, True) is True
+def _is_race(error: Exception, used: PooledConnection, request: httpx.Request) -> bool:
+    """Return whether a server that closes an idle connection explains *error*, and the request can be sent again."""
+    is_silent = used.parser is not None and not used.parser.received
+    return is_silent and not isinstance(error, TimeoutError) and request.extensions.get(READ_ONLY, True)
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -220,7 +210,7 @@ def _failures() -> tuple[type[Exception], ...]:
 def _raise_as_httpx(error: Exception, timer: StepTimer, lease: Lease[Any]) -> NoReturn:
     """Raise *error* as httpx has it, from what the system or TLS says."""
     if lease.is_closed or isinstance(error, PoolClosed):  # which ends a call in many ways
-        raise httpx.ReadError(str(PoolClosed())) from PoolClosed()
+        raise httpx.ReadError("the client was closed") from PoolClosed()
     if isinstance(error, httpx.TransportError):
         raise error
     if isinstance(error, TimeoutError):  # a mock may have given it words of its own
