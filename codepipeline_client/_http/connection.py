@@ -12,6 +12,7 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -24,8 +25,8 @@ from anyio.streams.tls import TLSAttribute, TLSStream
 
 from .._threads import LONGEST_WAIT, SharedFuture, wait
 from ..clock import DEADLINE, Deadline
-from .network import Resolver, Route
-from .pool import Lease, PooledConnection
+from .network import BaseConnection, Resolver
+from .pool import Lease
 from .response import ResponseParser
 
 T = TypeVar("T")
@@ -65,13 +66,10 @@ class StepTimer:
         return None if left == inf else left / among
 
 
-class Connection(PooledConnection):
+class Connection(BaseConnection):
     """A connection that threads use, one after the other. It is to be closed also when it could not be opened."""
 
     _socket: socket.socket
-
-    def __init__(self, route: Route) -> None:
-        self._route = route
 
     @property
     def is_usable(self) -> bool:
@@ -83,13 +81,13 @@ class Connection(PooledConnection):
         self._connect(resolver, timer, lease)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(timer.timeout())
-        if self._route.connect is not None:
-            self._socket.sendall(self._route.connect)
+        if self._tunnel is not None:
+            self._socket.sendall(self._tunnel)
             parser = ResponseParser()
-            while not _opens_tunnel(parser, self._receive(timer)):
-                pass
+            while not _opens_tunnel(parser, self._socket.recv(_READ_SIZE)):
+                self._socket.settimeout(timer.timeout())
         if context is not None:
-            host = self._route.host
+            host = self._host
             self._socket = sock = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
             lease.wake_by(self._shut_down)
             sock.settimeout(timer.timeout())  # what is left after the wait for the proxy
@@ -102,10 +100,11 @@ class Connection(PooledConnection):
         timer.begin("write")
         self._socket.settimeout(timer.timeout())
         with suppress(ConnectionError, ssl.SSLError):  # the server may have responded before it hung up: reading tells
-            self._socket.sendall(self._route.encode(request))
+            self._socket.sendall(self._encode(request))
         while not parser.is_complete:
             timer.begin("read")
-            parser.feed(self._receive(timer))
+            self._socket.settimeout(timer.timeout())
+            parser.feed(self._socket.recv(_READ_SIZE))
         lease.wake_by(lease.wake_thread)  # raises when the pool was closed: that ends a body without a length, too
         return parser.response()
 
@@ -114,7 +113,7 @@ class Connection(PooledConnection):
             self._socket.close()
 
     def _connect(self, resolver: Resolver, timer: StepTimer, lease: Lease[Any]) -> None:
-        remaining = [*wait_in_thread(resolver.find(*self._route.peer), timer, lease)]
+        remaining = [*wait_in_thread(resolver.find(*self._peer), timer, lease)]
         while True:
             family, address = remaining.pop(0)
             try:
@@ -129,23 +128,16 @@ class Connection(PooledConnection):
                 if not remaining:
                     raise
 
-    def _receive(self, timer: StepTimer) -> bytes:
-        self._socket.settimeout(timer.timeout())
-        return self._socket.recv(_READ_SIZE)
-
     def _shut_down(self) -> None:
         with suppress(OSError):
             # SSLSocket's own would have the thread of the call go on in the clear.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-class AsyncConnection(PooledConnection):
+class AsyncConnection(BaseConnection):
     """The same for tasks. The cancel scope of a `StepTimer` limits the time."""
 
     _stream: ByteStream
-
-    def __init__(self, route: Route) -> None:
-        self._route = route
 
     @property
     def is_usable(self) -> bool:
@@ -156,13 +148,13 @@ class AsyncConnection(PooledConnection):
         self._stream = stream = await self._connect(resolver, timer)
         # TLS reads less at once than event loops do, and what exceeds it would not be seen.
         setattr(stream, "receive", partial(stream.receive, _ASYNC_READ_SIZE))  # noqa: B010 - a method, to type checkers
-        if self._route.connect is not None:
-            await stream.send(self._route.connect)
+        if self._tunnel is not None:
+            await stream.send(self._tunnel)
             parser = ResponseParser()
             while not _opens_tunnel(parser, await self._receive()):
                 pass
         if context is not None:
-            host = self._route.host
+            host = self._host
             self._stream = await TLSStream.wrap(stream, hostname=host, ssl_context=context, standard_compatible=False)
         self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django's
         self._tls: ssl.SSLObject | None = self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610
@@ -171,7 +163,7 @@ class AsyncConnection(PooledConnection):
         """Return the whole response. Raises OSError, BrokenResourceError or RemoteProtocolError."""
         self.parser = parser = ResponseParser()
         with suppress(OSError, anyio.BrokenResourceError):  # as in the twin
-            await self._stream.send(self._route.encode(request))
+            await self._stream.send(self._encode(request))
         while True:  # each change of the scope's deadline costs a timer of the event loop
             parser.feed(await self._receive())
             if parser.is_complete:
@@ -184,7 +176,7 @@ class AsyncConnection(PooledConnection):
                 await self._stream.aclose()
 
     async def _connect(self, resolver: Resolver, timer: StepTimer) -> ByteStream:
-        remaining = [*await wait(resolver.find(*self._route.peer))]
+        remaining = [*await wait(resolver.find(*self._peer))]
         while True:
             _, (host, port) = remaining.pop(0)
             try:
@@ -203,22 +195,21 @@ class AsyncConnection(PooledConnection):
 
 def wait_in_thread(future: SharedFuture[T], timer: StepTimer, lease: Lease[Any]) -> T:
     """Return the result of *future*. Raises TimeoutError, and PoolClosed when the pool is closed."""
-    lease.wake_by(lease.wake_thread)
     future.wakers.add(lease.wake_thread)
     try:
-        while not future.done():
-            wait_for_wake(timer, lease)
+        wait_until(future.done, timer, lease)
     finally:
         future.wakers.discard(lease.wake_thread)
     return future.outcome()
 
 
-def wait_for_wake(timer: StepTimer, lease: Lease[Any]) -> None:
-    """Wait until *lease* is woken, or for a moment. Raises TimeoutError, and PoolClosed when the pool is closed."""
-    timeout = timer.timeout()
-    with suppress(queue.Empty):
-        lease.woken.get(timeout=LONGEST_WAIT if timeout is None else min(timeout, LONGEST_WAIT))
+def wait_until(is_over: Callable[[], bool], timer: StepTimer, lease: Lease[Any]) -> None:
+    """Wait in this thread. *is_over* is asked each time that *lease* is woken. Raises TimeoutError and PoolClosed."""
     lease.wake_by(lease.wake_thread)
+    while not is_over():
+        with suppress(queue.Empty):
+            lease.woken.get(timeout=min(timer.timeout() or LONGEST_WAIT, LONGEST_WAIT))
+        lease.wake_by(lease.wake_thread)
 
 
 def _opens_tunnel(parser: ResponseParser, data: bytes) -> bool:

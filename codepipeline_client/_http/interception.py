@@ -2,9 +2,7 @@
 Find out whether a mock or a tracer stands in for httpx's transports, and connect through these where it matters.
 
 The only place that knows of such tools. They replace methods of httpx or of httpcore, and a client that sends past
-these would make a real, signed call in somebody's test. So while any of them is not its library's own, requests go
-through httpx's transports, where the tool sees them. This is a guess, if a good one: what patches anything else is
-not noticed.
+these would make a real, signed call in somebody's test. What patches anything else is not noticed.
 
 The same connections serve proxies that the others do not speak to: ``https://`` and ``socks5://``.
 """
@@ -21,8 +19,8 @@ import httpx
 
 from ..clock import DEADLINE, Deadline
 from .connection import StepTimer
-from .network import TransportOptions
-from .pool import Lease, PooledConnection
+from .network import PooledConnection, TransportOptions
+from .pool import Lease
 from .response import read_body, read_body_async
 
 _SENDERS: Final = (

@@ -20,9 +20,11 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import httpx
 from attrs import field, frozen
+from attrs.converters import optional
 
 from .._threads import SharedFuture, run_in_thread
 from ..errors import ConfigurationError
+from .response import ResponseParser
 
 T = TypeVar("T")
 
@@ -33,9 +35,7 @@ _STUCK_AFTER: Final = 5.0
 """Seconds after which another lookup of the same host is begun: resolvers ask the next server after five."""
 
 
-def _proxy(url: str | None) -> httpx.Proxy | None:
-    if url is None:
-        return None
+def _proxy(url: str) -> httpx.Proxy:
     proxy = None
     with suppress(httpx.InvalidURL, ValueError):
         proxy = httpx.Proxy(url)
@@ -54,17 +54,10 @@ class TransportOptions:
 
     verify: bool | str | ssl.SSLContext = True
     """True for certifi's CA files, the path of a CA file or directory, or a context, which is used as it is."""
-    proxy: httpx.Proxy | None = field(default=None, converter=_proxy)
+    proxy: httpx.Proxy | None = field(default=None, converter=optional(_proxy))
     """From its URL, ``http://``, ``https://``, ``socks5://`` or ``socks5h://``. Errors do not show a password in it."""
     max_connections: int = 64
-    idle_seconds: float = 15.0
-    """How long an idle connection is kept. Servers close theirs after 20 seconds and more."""
     monotonic: Callable[[], float] = time.monotonic
-
-    @property
-    def needs_httpx(self) -> bool:
-        """Whether the proxy is of a kind that only httpx's own transports speak to."""
-        return self.proxy is not None and self.proxy.url.scheme != "http"
 
     def tls_context(self) -> ssl.SSLContext:
         """Return a TLS context: this reads CA files, and takes 20 ms or more. Raises ConfigurationError."""
@@ -82,14 +75,26 @@ class TransportOptions:
             raise ConfigurationError(f"{named} cannot be used: {error}") from error
 
 
-class Route:
+class PooledConnection:
+    """A connection for one request at a time."""
+
+    parser: ResponseParser | None = None
+    """That of the last response. None for connections of httpx's, which replaces those that are broken."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is open and nothing has come over it that was not requested."""
+        return True
+
+
+class BaseConnection(PooledConnection):
     """The way to the server of a URL: directly, or through an ``http://`` proxy."""
 
     def __init__(self, url: httpx.URL, proxy: httpx.Proxy | None) -> None:
-        self.host: Final = url.raw_host.decode("ascii")
-        self.peer = self.host, url.port or (443 if url.scheme == "https" else 80)
+        self._host: Final = url.raw_host.decode("ascii")
+        self._peer = self._host, url.port or (443 if url.scheme == "https" else 80)
         """The host and port to connect to."""
-        self.connect: RequestBytes | None = None
+        self._tunnel: RequestBytes | None = None
         """What asks the proxy for a tunnel, if the way leads through one."""
         self._origin = b""
         self._proxy_headers: list[tuple[bytes, bytes]] = []
@@ -98,12 +103,12 @@ class Route:
             headers = [] if auth is None else [(b"Proxy-Authorization", b"Basic " + b64encode(b":".join(auth)))]
             if url.scheme == "https":
                 authority = url.netloc if url.port else b"%b:443" % url.netloc
-                self.connect = encode("CONNECT", authority, [(b"Host", authority), *headers])
+                self._tunnel = encode("CONNECT", authority, [(b"Host", authority), *headers])
             else:
                 self._origin, self._proxy_headers = b"%b://%b" % (url.raw_scheme, url.netloc), headers
-            self.peer = proxy.url.raw_host.decode("ascii"), proxy.url.port or 80
+            self._peer = proxy.url.raw_host.decode("ascii"), proxy.url.port or 80
 
-    def encode(self, request: httpx.Request) -> RequestBytes:
+    def _encode(self, request: httpx.Request) -> RequestBytes:
         """Return the bytes of *request* for the peer. Raises LocalProtocolError."""
         headers = request.headers.raw
         headers += self._proxy_headers

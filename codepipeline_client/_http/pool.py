@@ -13,12 +13,11 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 from threading import RLock
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 from weakref import ReferenceType, ref
 
 from .._threads import new_queue
-from .network import TransportOptions
-from .response import ResponseParser
+from .network import PooledConnection, TransportOptions
 
 
 class PoolClosed(ConnectionAbortedError):
@@ -27,18 +26,8 @@ class PoolClosed(ConnectionAbortedError):
 
 Key: TypeAlias = tuple[bytes, bytes, bool]
 """What a connection leads to, by scheme and authority, and whether it is one of httpx's."""
-
-
-class PooledConnection:
-    """A connection for one request at a time."""
-
-    parser: ResponseParser | None = None
-    """That of the last response. None for connections of httpx's, which replaces those that are broken."""
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether it is open and nothing has come over it that was not requested."""
-        return True
+_IDLE_SECONDS: Final = 15.0
+"""How long an idle connection is kept. Servers close theirs after 20 seconds and more."""
 
 
 ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
@@ -72,14 +61,11 @@ class ConnectionPool(Generic[ConnectionT]):
 
     def __init__(self, options: TransportOptions) -> None:
         self._max_connections = options.max_connections
-        self._idle_seconds = options.idle_seconds
         self._monotonic = options.monotonic
         self._lock = RLock()
         self._queue: deque[ReferenceType[Lease[ConnectionT]]] = deque()
-        # A lease that an interrupt made its call lose is given back. Not by a WeakSet: the next interrupt may end its
-        # callback, which is in Python.
+        # No WeakSet: an interrupt may end its callback, which is in Python. That of these references is `set.discard`.
         self._granted: set[ReferenceType[Lease[ConnectionT]]] = set()
-        self._lost: deque[ReferenceType[Lease[ConnectionT]]] = deque()
         self._idle: deque[tuple[float, Key | None, ConnectionT]] = deque()
         self.is_closed = False
 
@@ -110,7 +96,7 @@ class ConnectionPool(Generic[ConnectionT]):
         with suppress(IndexError):
             for _ in range(len(self._idle)):
                 since, key, connection = self._idle.pop()
-                is_young = self._monotonic() - since < self._idle_seconds
+                is_young = self._monotonic() - since < _IDLE_SECONDS
                 if is_young and key == lease.key and connection.is_usable:
                     lease.connection = connection
                     return connection
@@ -127,7 +113,7 @@ class ConnectionPool(Generic[ConnectionT]):
     def expired(self) -> ConnectionT | None:
         """Return a connection to close: unusable, or idle for too long; any idle one once the pool is closed."""
         with self._lock, suppress(IndexError):
-            if self.is_closed or self._monotonic() - self._idle[0][0] >= self._idle_seconds:
+            if self.is_closed or self._monotonic() - self._idle[0][0] >= _IDLE_SECONDS:
                 return self._idle.popleft()[2]
         return None
 
@@ -145,17 +131,14 @@ class ConnectionPool(Generic[ConnectionT]):
                 lease.wake()
 
     def _grant(self) -> None:
-        while self._lost:
-            self._granted.discard(self._lost[0])
-            self._lost.popleft()
         with suppress(IndexError):  # a signal handler may take what was there a moment ago
             while self._queue and len(self._granted) < self._max_connections:
                 lease = self._queue[0]()  # which leaves the queue last: an interrupt may come at any moment
                 if lease is not None and not lease.is_closed:
-                    self._granted.add(ref(lease, self._lost.append))
+                    self._granted.add(ref(lease, self._granted.discard))
                     lease.wake()
                 self._queue.popleft()
 
 
 def _living(leases: Iterable[ReferenceType[Lease[ConnectionT]]]) -> list[Lease[ConnectionT]]:
-    return [lease for each in tuple(leases) if (lease := each()) is not None]
+    return [lease for each in [*leases] if (lease := each()) is not None]

@@ -76,7 +76,6 @@ class ResponseParser:
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
         self.received = 0
-        """Bytes, so that a request can be sent again as long as there are none."""
         self.has_head = False
         self.has_extra = False
         self._keeps_alive = False

@@ -12,6 +12,7 @@ import sys
 import weakref
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import Any, Final, NoReturn, TypeAlias
 
 import anyio
@@ -20,10 +21,10 @@ from anyio.lowlevel import EventLoopToken, current_token
 
 from .._threads import call_soon, wait
 from ..operations import READ_ONLY
-from .connection import AsyncConnection, Connection, StepTimer, wait_for_wake, wait_in_thread
+from .connection import AsyncConnection, Connection, StepTimer, wait_in_thread, wait_until
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
-from .network import Resolver, Route, TransportOptions
-from .pool import ConnectionPool, Key, Lease, PoolClosed, PooledConnection
+from .network import PooledConnection, Resolver, TransportOptions
+from .pool import ConnectionPool, Key, Lease, PoolClosed
 
 _Pool: TypeAlias = ConnectionPool[Connection | HttpxConnection]
 _Lease: TypeAlias = Lease[Connection | HttpxConnection]
@@ -56,8 +57,7 @@ class PooledTransport(httpx.BaseTransport):
         try:
             if not pool.enter(lease):
                 timer.begin("pool")
-                while not pool.is_granted(lease):
-                    wait_for_wake(timer, lease)
+                wait_until(partial(pool.is_granted, lease), timer, lease)
             response = self._send(request, timer, pool, lease)
             if response.status_code < 500:
                 pool.keep(lease)
@@ -98,7 +98,7 @@ class PooledTransport(httpx.BaseTransport):
         if lease.key[-1]:
             lease.connection = HttpxConnection(self._options, context)
         else:
-            lease.connection = connection = Connection(Route(request.url, self._options.proxy))
+            lease.connection = connection = Connection(request.url, self._options.proxy)
             connection.open(context, self._resolver, timer, lease)
         return lease.connection.send(request, timer, lease)
 
@@ -186,14 +186,15 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         if lease.key[-1]:
             lease.connection = AsyncHttpxConnection(self._options, context)
         else:
-            lease.connection = connection = AsyncConnection(Route(request.url, self._options.proxy))
+            lease.connection = connection = AsyncConnection(request.url, self._options.proxy)
             await connection.open(context, self._resolver, timer)
         timer.begin("read")
         return await lease.connection.send(request, timer)
 
 
 def _key(request: httpx.Request, options: TransportOptions, *, is_async: bool) -> Key:
-    return request.url.raw_scheme, request.url.netloc, options.needs_httpx or is_intercepted(is_async=is_async)
+    is_foreign = options.proxy is not None and options.proxy.url.scheme != "http"
+    return request.url.raw_scheme, request.url.netloc, is_foreign or is_intercepted(is_async=is_async)
 
 
 def _is_race(error: Exception, used: PooledConnection, request: httpx.Request) -> bool:

@@ -26,7 +26,7 @@ from anyio.from_thread import start_blocking_portal
 from codepipeline_client import ConfigurationError
 from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
-from codepipeline_client._http.connection import Connection, wait_for_wake
+from codepipeline_client._http.connection import Connection, wait_until
 from codepipeline_client._http.response import ResponseParser
 from tests._http.peer import OK, Make, Peer, Script, Sender, Talk, polite, server_context, silent
 
@@ -63,7 +63,7 @@ def waits_for(gate: Event) -> Script:
 
 def test_the_connection_used_last_is_used_next_and_the_others_grow_old(make: Make) -> None:
     now, first_may_end = [0.0], Event()
-    sender = make(monotonic=lambda: now[0], idle_seconds=15.0)
+    sender = make(monotonic=lambda: now[0])
     with Peer(waits_for(first_may_end)) as peer, ThreadPoolExecutor(1) as threads:
         first = threads.submit(sender.ask, peer.url)
         assert peer.wait_requests(1)
@@ -448,9 +448,9 @@ def test_a_thread_that_waits_gets_the_connection_of_the_one_before(monkeypatch: 
 
     def told(*arguments: Any) -> None:
         waits.set()
-        wait_for_wake(*arguments)
+        wait_until(*arguments)
 
-    monkeypatch.setattr("codepipeline_client._http.transport.wait_for_wake", told)
+    monkeypatch.setattr("codepipeline_client._http.transport.wait_until", told)
     with Peer(waits_for(waits)) as peer, ThreadPoolExecutor(2) as threads:
         assert [*threads.map(sender.ask, [peer.url] * 2)] == [b"ok"] * 2
         sender.close()
