@@ -32,7 +32,6 @@ from .response import ResponseParser
 T = TypeVar("T")
 
 _READ_SIZE: Final = 64 * 1024
-"""Bytes that a thread reads at once."""
 _ASYNC_READ_SIZE: Final = 256 * 1024
 """Bytes that a task reads at once, as event loops do. anyio keeps what exceeds it in a queue that nothing shows."""
 
@@ -78,7 +77,19 @@ class Connection(BaseConnection):
 
     def open(self, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer, lease: Lease[Any]) -> None:
         """Connect. Raises OSError or ProxyError."""
-        self._connect(resolver, timer, lease)
+        remaining = [*wait_in_thread(resolver.find(*self._peer), timer, lease)]
+        while True:
+            family, address = remaining.pop(0)
+            try:
+                self._socket = socket.socket(family, socket.SOCK_STREAM)  # fails for a family that is switched off
+                lease.wake_by(self._shut_down)
+                self._socket.settimeout(timer.timeout(1 + len(remaining)))
+                self._socket.connect(address)
+                break
+            except OSError:
+                self.close()
+                if not remaining:
+                    raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(timer.timeout())
         if self._tunnel is not None:
@@ -112,22 +123,6 @@ class Connection(BaseConnection):
         if hasattr(self, "_socket"):
             self._socket.close()
 
-    def _connect(self, resolver: Resolver, timer: StepTimer, lease: Lease[Any]) -> None:
-        remaining = [*wait_in_thread(resolver.find(*self._peer), timer, lease)]
-        while True:
-            family, address = remaining.pop(0)
-            try:
-                # This fails for a family that this machine has switched off.
-                self._socket = socket.socket(family, socket.SOCK_STREAM)
-                lease.wake_by(self._shut_down)
-                self._socket.settimeout(timer.timeout(1 + len(remaining)))
-                self._socket.connect(address)
-                return
-            except OSError:
-                self.close()
-                if not remaining:
-                    raise
-
     def _shut_down(self) -> None:
         with suppress(OSError):
             # SSLSocket's own would have the thread of the call go on in the clear.
@@ -145,7 +140,17 @@ class AsyncConnection(BaseConnection):
 
     async def open(self, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer) -> None:
         """Connect. Raises OSError, BrokenResourceError, EndOfStream or ProxyError."""
-        self._stream = stream = await self._connect(resolver, timer)
+        remaining = [*await wait(resolver.find(*self._peer))]
+        while True:
+            _, (host, port) = remaining.pop(0)
+            try:
+                with anyio.fail_after(timer.timeout(1 + len(remaining))):
+                    self._stream = await anyio.connect_tcp(host, port)
+                break
+            except OSError:
+                if not remaining:
+                    raise
+        stream = self._stream
         # TLS reads less at once than event loops do, and what exceeds it would not be seen.
         setattr(stream, "receive", partial(stream.receive, _ASYNC_READ_SIZE))  # noqa: B010 - a method, to type checkers
         if self._tunnel is not None:
@@ -174,17 +179,6 @@ class AsyncConnection(BaseConnection):
         if hasattr(self, "_stream"):
             with anyio.CancelScope(shield=True):
                 await self._stream.aclose()
-
-    async def _connect(self, resolver: Resolver, timer: StepTimer) -> ByteStream:
-        remaining = [*await wait(resolver.find(*self._peer))]
-        while True:
-            _, (host, port) = remaining.pop(0)
-            try:
-                with anyio.fail_after(timer.timeout(1 + len(remaining))):
-                    return await anyio.connect_tcp(host, port)
-            except OSError:
-                if not remaining:
-                    raise
 
     async def _receive(self) -> bytes:
         try:

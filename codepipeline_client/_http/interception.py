@@ -58,8 +58,8 @@ class HttpxConnection(PooledConnection):
         """Return the whole response. Raises what httpx and its stand-ins raise. Not ended by a close of the pool."""
         timer.begin("call")
         deadline: Deadline = request.extensions[DEADLINE]
-        timeouts = {step: deadline.within(limit) for step, limit in request.extensions["timeout"].items()}
-        request.extensions = {**request.extensions, "timeout": timeouts}
+        timeouts = request.extensions["timeout"]
+        request.extensions["timeout"] = {step: deadline.within(limit) for step, limit in timeouts.items()}
         response = self._transport.handle_request(request)
         response.stream = httpx.ByteStream(read_body(response, request))
         return response

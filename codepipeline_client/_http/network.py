@@ -29,7 +29,6 @@ from .response import ResponseParser
 T = TypeVar("T")
 
 Addresses: TypeAlias = list[tuple[int, tuple[str, int]]]
-"""Each with its address family."""
 
 _STUCK_AFTER: Final = 5.0
 """Seconds after which another lookup of the same host is begun: resolvers ask the next server after five."""
@@ -93,7 +92,6 @@ class BaseConnection(PooledConnection):
     def __init__(self, url: httpx.URL, proxy: httpx.Proxy | None) -> None:
         self._host: Final = url.raw_host.decode("ascii")
         self._peer = self._host, url.port or (443 if url.scheme == "https" else 80)
-        """The host and port to connect to."""
         self._tunnel: RequestBytes | None = None
         """What asks the proxy for a tunnel, if the way leads through one."""
         self._origin = b""
@@ -143,16 +141,19 @@ class Resolver:
 
     def find(self, host: str, port: int) -> SharedFuture[Addresses]:
         """Return the addresses, at once for a host that is an address. Raises OSError when no thread can be started."""
+        found = SharedFuture[Addresses]()
         with suppress(OSError):
-            return _settled(look_up(host, port, socket.AI_NUMERICHOST))
-        return self._share((host, port), partial(look_up, host, port), is_kept=False)
+            found.settle(look_up(host, port, socket.AI_NUMERICHOST))
+        return found if found.done() else self._share((host, port), partial(look_up, host, port), is_kept=False)
 
     def context(self, url: httpx.URL) -> SharedFuture[ssl.SSLContext | None]:
         """Return the TLS context for a server: None without TLS. If making it fails, the next call makes it again."""
         proxy = self._options.proxy
         if "https" in (url.scheme, None if proxy is None else proxy.url.scheme):
             return self._share("tls", self._options.tls_context, is_kept=True)
-        return _settled(None)
+        no_context = SharedFuture[ssl.SSLContext | None]()
+        no_context.settle(None)
+        return no_context
 
     def _share(self, key: object, work: Callable[[], T], *, is_kept: bool) -> SharedFuture[T]:
         """Do *work* in a thread, once for all that need it. If stuck, it is replaced, each time after twice as long."""
@@ -169,12 +170,6 @@ class Resolver:
             raise OSError(f"no thread could be started: {error}") from error
         self._shared[key] = future, now, patience  # two threads at once only mean that the work is done twice
         return future
-
-
-def _settled(result: T) -> SharedFuture[T]:
-    future = SharedFuture[T]()
-    future.settle(result)
-    return future
 
 
 def look_up(host: str, port: int, flags: int = 0) -> Addresses:

@@ -42,7 +42,6 @@ class Lease(Generic[ConnectionT]):
         self.key = key
         self.connection: ConnectionT | None = None
         self.woken = new_queue()
-        """Where a thread waits."""
         self.wake_thread = partial(self.woken.put, None)
         self.wake: Callable[[], object] = self.wake_thread
         """Ends what the call waits for: it is granted a connection, or the pool is closed."""

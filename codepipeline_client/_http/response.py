@@ -72,13 +72,11 @@ class ResponseParser:
 
     def __init__(self) -> None:
         self.is_complete = False
-        self._status_code = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
         self.received = 0
         self.has_head = False
         self.has_extra = False
-        self._keeps_alive = False
         self._parser = httptools.HttpResponseParser(self)
 
     @property

@@ -31,14 +31,7 @@ _Lease: TypeAlias = Lease[Connection | HttpxConnection]
 _AsyncPool: TypeAlias = ConnectionPool[AsyncConnection | AsyncHttpxConnection]
 _AsyncLease: TypeAlias = Lease[AsyncConnection | AsyncHttpxConnection]
 
-_TIMEOUTS: Final[dict[str, type[httpx.TimeoutException]]] = {
-    "pool": httpx.PoolTimeout,
-    "connect": httpx.ConnectTimeout,
-    "write": httpx.WriteTimeout,
-}
 _BROKEN: Final = (OSError, anyio.BrokenResourceError, anyio.EndOfStream, UnicodeError)
-_RACE_ERRORS: Final = (*_BROKEN, httpx.RemoteProtocolError)
-"""How a request fails on an idle connection that the server closes at the same moment."""
 
 
 class PooledTransport(httpx.BaseTransport):
@@ -53,7 +46,7 @@ class PooledTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
         timer, pool = StepTimer(request), self._here()
-        lease = _Lease(_key(request, self._options, is_async=False))
+        lease: _Lease = Lease(_key(request, self._options, is_async=False))
         try:
             if not pool.enter(lease):
                 timer.begin("pool")
@@ -88,7 +81,7 @@ class PooledTransport(httpx.BaseTransport):
         if used is not None:
             try:
                 return used.send(request, timer, lease)
-            except _RACE_ERRORS as error:
+            except _failures() as error:
                 if not _is_race(error, used, request):
                     raise
             used.close()
@@ -104,11 +97,7 @@ class PooledTransport(httpx.BaseTransport):
 
 
 class AsyncPooledTransport(httpx.AsyncBaseTransport):
-    """
-    The same for tasks, with a pool for each event loop. When a loop ends, its idle connections are closed.
-
-    A forked process may go on with the event loop of its parent, but not with its connections.
-    """
+    """The same for tasks, with a pool for each process and event loop. When a loop ends, its connections are closed."""
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
@@ -120,7 +109,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
         scope = anyio.CancelScope()
         timer, pool = StepTimer(request, scope), await self._here()
-        lease = _AsyncLease(_key(request, self._options, is_async=True))
+        lease: _AsyncLease = Lease(_key(request, self._options, is_async=True))
         try:
             with scope:
                 if not pool.enter(lease):
@@ -176,7 +165,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         if used is not None:
             try:
                 return await used.send(request, timer)
-            except _RACE_ERRORS as error:
+            except _failures() as error:
                 if not _is_race(error, used, request):
                     raise
             await used.aclose()
@@ -214,8 +203,10 @@ def _raise_as_httpx(error: Exception, timer: StepTimer, lease: Lease[Any]) -> No
         raise httpx.ReadError("the client was closed") from PoolClosed()
     if isinstance(error, httpx.TransportError):
         raise error
-    if isinstance(error, TimeoutError):  # a mock may have given it words of its own
-        raise _TIMEOUTS.get(timer.step, httpx.ReadTimeout)(str(error) if timer.step == "call" else "") from None
+    if isinstance(error, TimeoutError):
+        kinds = {"pool": httpx.PoolTimeout, "connect": httpx.ConnectTimeout, "write": httpx.WriteTimeout}
+        words = str(error) if timer.step == "call" else ""  # those of a mock
+        raise kinds.get(timer.step, httpx.ReadTimeout)(words) from None
     if not isinstance(error, _BROKEN):
         raise httpx.ProxyError(f"it does not speak SOCKS5: {error}") from None
     cause = error.__cause__ or error  # anyio wraps it
