@@ -179,7 +179,7 @@ async def test_cancelled_calls_take_no_connection_along(
                     assert succeeded(outcome, 1)
             ends["cancelled"] += scope.cancelled_caught
 
-    tasks_before = anyio.get_running_tasks()
+    tasks_before = {*anyio.get_running_tasks()}
     async with AsyncCodePipelineClient(**options_for(service, max_connections=10, timeout=None)) as client:
         assert succeeded(await acalled(client), 1)
         async with anyio.create_task_group() as tasks:
@@ -190,8 +190,8 @@ async def test_cancelled_calls_take_no_connection_along(
             assert succeeded(await acalled(client), 1)
         assert service.open_connections <= 10
         assert 0 < open_sockets(service) <= 10
-        assert anyio.get_running_tasks() == tasks_before
-    assert anyio.get_running_tasks() == tasks_before
+        assert {*anyio.get_running_tasks()} == tasks_before
+    assert {*anyio.get_running_tasks()} == tasks_before
     assert open_sockets(service) == 0
     assert service.open_connections == 0
     gc.collect()
