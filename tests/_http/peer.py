@@ -139,6 +139,13 @@ def polite(talk: Talk) -> None:
         talk.write(OK)
 
 
+def breaks_on_the_second(talk: Talk) -> None:
+    """The keep-alive race: the connection ends when the request is on its way already."""
+    talk.read()
+    talk.write(OK)
+    talk.read()
+
+
 def silent(talk: Talk) -> None:
     talk.read()
     talk.read()

@@ -23,7 +23,7 @@ from codepipeline_client import ConfigurationError, ConnectionFailedError
 from codepipeline_client._call.failures import may_pass, translated
 from codepipeline_client._http import TransportOptions, network, transport
 from codepipeline_client._http.network import Resolver
-from tests._http.peer import AUTHORITY, OK, Make, Peer, Talk, polite, server_context, tunnels
+from tests._http.peer import AUTHORITY, OK, Make, Peer, Talk, breaks_on_the_second, polite, server_context, tunnels
 
 # TLS
 
@@ -195,11 +195,6 @@ def test_tls_goes_through_a_proxy_in_a_tunnel_that_is_kept(make: Make, ca_file: 
 
 
 def test_a_tunnel_that_is_no_good_is_replaced(make: Make, ca_file: str) -> None:
-    def breaks_on_the_second(talk: Talk) -> None:
-        talk.read()
-        talk.write(OK)
-        talk.read()
-
     with Peer(tunnels) as proxy, Peer(breaks_on_the_second, server_context()) as peer:
         sender = make(verify=ca_file, proxy=proxy.url)
         assert [sender.ask(peer.url) for _ in range(2)] == [b"ok"] * 2

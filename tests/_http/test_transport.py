@@ -27,8 +27,9 @@ from codepipeline_client import ConfigurationError
 from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from codepipeline_client._http.connection import Connection, wait_until
+from codepipeline_client._http.pool import ConnectionPool
 from codepipeline_client._http.response import ResponseParser
-from tests._http.peer import OK, Make, Peer, Script, Sender, Talk, polite, server_context, silent
+from tests._http.peer import OK, Make, Peer, Script, Sender, Talk, breaks_on_the_second, polite, server_context, silent
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
@@ -109,13 +110,6 @@ def once(script: Script) -> Script:
 def closes_after_one(talk: Talk) -> None:
     talk.read()
     talk.write(OK)
-
-
-def breaks_on_the_second(talk: Talk) -> None:
-    """The keep-alive race: the connection ends when the request is on its way already."""
-    talk.read()
-    talk.write(OK)
-    talk.read()
 
 
 def ends_tls(talk: Talk) -> None:
@@ -487,6 +481,16 @@ def test_an_interrupted_call_loses_no_connection(moment: str, after: int, monkey
         sender.close()
 
 
+def test_a_call_that_an_interrupt_ends_before_its_own_clean_up_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = Sender(TransportOptions(max_connections=1), None)
+    with Peer(polite) as peer:
+        with monkeypatch.context() as patch, suppress(Interrupt):
+            patch.setattr(ConnectionPool, "release", Mock(side_effect=Interrupt))
+            sender.ask(peer.url)
+        assert sender.ask(peer.url, pool=0) == b"ok"
+        sender.close()
+
+
 def test_a_failure_that_is_no_part_of_http_loses_no_connection(make: Make) -> None:
     sender = make(verify="/absent.pem", max_connections=1)
     with Peer(polite) as peer:
@@ -594,19 +598,11 @@ def test_another_process_has_a_pool_of_its_own_and_keeps_no_connection_of_its_pa
 # The end
 
 
-def stops_in_the_body(talk: Talk) -> None:
-    talk.read()
-    talk.write(OK[:-1])
-    talk.read()
-
-
-def stops_in_a_body_without_a_length(talk: Talk) -> None:
-    talk.read()
-    talk.write(b"HTTP/1.1 200 OK\r\n\r\no")
-    talk.read()
-
-
-@pytest.mark.parametrize("script", [silent, stops_in_the_body, stops_in_a_body_without_a_length])
+@pytest.mark.parametrize(
+    "script",
+    [silent, responds(OK[:-1]), responds(b"HTTP/1.1 200 OK\r\n\r\no")],
+    ids=["silent", "stops-in-the-body", "stops-in-a-body-without-a-length"],
+)
 def test_closing_ends_calls_that_wait_for_a_response_or_a_connection(make: Make, script: Script) -> None:
     sender = make(max_connections=1)
     with Peer(script) as peer, ThreadPoolExecutor(3) as threads:
