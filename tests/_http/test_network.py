@@ -22,7 +22,7 @@ import pytest
 from codepipeline_client import ConfigurationError, ConnectionFailedError
 from codepipeline_client._call.failures import may_pass, translated
 from codepipeline_client._http import TransportOptions, network, transport
-from codepipeline_client._http.network import Resolver
+from codepipeline_client._http.network import Resolver, encode
 from tests._http.peer import AUTHORITY, OK, Make, Peer, Talk, breaks_on_the_second, polite, server_context, tunnels
 
 # TLS
@@ -390,3 +390,8 @@ def test_a_host_without_an_address_is_an_unknown_host(make: Make, monkeypatch: p
     assert not may_pass(caught.value)
     with pytest.raises(httpx.ConnectError):
         make(proxy="socks5://far.test:1080").ask("http://elsewhere.test/")
+
+
+def test_the_bytes_of_a_request_do_not_show_themselves() -> None:
+    """Tracers record local variables, and anyio has one for what it sends."""
+    assert "secret" not in repr(encode("POST", b"/", [(b"X-Amz-Security-Token", b"secret")], b"secret"))
