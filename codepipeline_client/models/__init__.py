@@ -4,26 +4,14 @@ What the service says about an execution, as frozen attrs classes and open enums
 What takes some reading (a commit, a console page, a notebook's table) is a property or method of these classes.
 """
 
-from .enums import ExecutionMode, ExecutionType, OpenEnum, PipelineExecutionStatus, TriggerType
-from .executions import (
-    ArtifactRevision,
-    ExecutionTrigger,
-    PipelineExecution,
-    PipelineRollbackMetadata,
-    ResolvedPipelineVariable,
-    ResponseMetadata,
-)
-
-__all__ = [
-    "ArtifactRevision",
-    "ExecutionMode",
-    "ExecutionTrigger",
-    "ExecutionType",
-    "OpenEnum",
-    "PipelineExecution",
-    "PipelineExecutionStatus",
-    "PipelineRollbackMetadata",
-    "ResolvedPipelineVariable",
-    "ResponseMetadata",
-    "TriggerType",
-]
+from .enums import ExecutionMode as ExecutionMode
+from .enums import ExecutionType as ExecutionType
+from .enums import OpenEnum as OpenEnum
+from .enums import PipelineExecutionStatus as PipelineExecutionStatus
+from .enums import TriggerType as TriggerType
+from .executions import ArtifactRevision as ArtifactRevision
+from .executions import ExecutionTrigger as ExecutionTrigger
+from .executions import PipelineExecution as PipelineExecution
+from .executions import PipelineRollbackMetadata as PipelineRollbackMetadata
+from .executions import ResolvedPipelineVariable as ResolvedPipelineVariable
+from .executions import ResponseMetadata as ResponseMetadata

@@ -6,31 +6,14 @@ Run code that calls CodePipeline in tests, without an account and a network. Onl
 The fixtures are in `codepipeline_client.testing.pytest_plugin`, which pytest finds by itself.
 """
 
-from __future__ import annotations
-
-from .executions import (
-    ArtifactRevisionFields,
-    ExecutionTriggerFields,
-    PipelineRollbackMetadataFields,
-    ResolvedPipelineVariableFields,
-    ScriptStep,
-    Shown,
-    make_pipeline_execution,
-)
-from .fake_clock import FakeClock
-from .local_codepipeline import LocalCodePipeline
-from .messages import IncomingRequest, ReceivedRequest
-
-__all__ = [
-    "ArtifactRevisionFields",
-    "ExecutionTriggerFields",
-    "FakeClock",
-    "IncomingRequest",
-    "LocalCodePipeline",
-    "PipelineRollbackMetadataFields",
-    "ReceivedRequest",
-    "ResolvedPipelineVariableFields",
-    "ScriptStep",
-    "Shown",
-    "make_pipeline_execution",
-]
+from .executions import ArtifactRevisionFields as ArtifactRevisionFields
+from .executions import ExecutionTriggerFields as ExecutionTriggerFields
+from .executions import PipelineRollbackMetadataFields as PipelineRollbackMetadataFields
+from .executions import ResolvedPipelineVariableFields as ResolvedPipelineVariableFields
+from .executions import ScriptStep as ScriptStep
+from .executions import Shown as Shown
+from .executions import make_pipeline_execution as make_pipeline_execution
+from .fake_clock import FakeClock as FakeClock
+from .local_codepipeline import LocalCodePipeline as LocalCodePipeline
+from .messages import IncomingRequest as IncomingRequest
+from .messages import ReceivedRequest as ReceivedRequest

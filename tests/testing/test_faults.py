@@ -53,7 +53,9 @@ ARGUMENTS: Final[Mapping[str, Mapping[str, object]]] = {
     "SlowHeaders": {"seconds_per_byte": 0.0005},
 }
 ONE_OF_EACH: Final[Sequence[Fault]] = [
-    getattr(faults, name)(**ARGUMENTS.get(name, {})) for name in faults.__all__ if name[0].isupper()
+    kind(**ARGUMENTS.get(name, {}))
+    for name, kind in vars(faults).items()
+    if isinstance(kind, type) and issubclass(kind, Fault)
 ]
 
 
