@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from socketserver import BaseServer
 from struct import pack
 from threading import Lock, Thread
-from typing import Final, cast
+from typing import Final, Self, cast
 
 from attrs import evolve
 
@@ -45,7 +45,7 @@ def check_loopback(host: str) -> str:
 
 class LoopbackServer:
     """
-    Listens between `start` and `stop`, and counts its connections. Safe for threads.
+    Listens while it is used as a context manager, and counts its connections. Safe for threads.
 
     It holds a duplicate of each connection's socket that does not block, to look for the other side's end and to shut
     the connection down.
@@ -54,27 +54,27 @@ class LoopbackServer:
     def __init__(
         self, host: str, port: int, respond: Callable[[IncomingRequest], ServiceResponse], now: Callable[[], float]
     ) -> None:
-        self.respond = respond
-        self.now = now
-        self.accepted = 0
-        """How many connections were ever accepted."""
+        self._respond: Final = respond
+        self._now: Final = now
         self._address = check_loopback(host), port
         self._listener: socket.socket | None = None
         self._acceptor: Thread | None = None
         self._acceptor_lock = Lock()
         self._threads: list[Thread] = []
+        self._accepted = 0
         self._connections: dict[socket.socket, socket.socket] = {}
         self._connections_lock = Lock()
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
         if self._listener is not None:
             raise ConfigurationError("this LocalCodePipeline is already running: create another one")
         self._listener = _bind(self._address)
         self.accept_connections()
+        return self
 
-    def stop(self) -> None:
-        """End every connection at once, and return when no thread and no socket is left."""
+    def __exit__(self, *error: object) -> None:
+        """Stop, and return when no thread and no socket is left. Executions and requests are kept."""
         with self._acceptor_lock:
             self._stop_acceptor()
             if self._listener is not None:
@@ -85,13 +85,13 @@ class LoopbackServer:
             thread.join()
 
     @property
-    def url(self) -> str:
-        """The address that it listens on. Raises ConfigurationError before `start` and after `stop`."""
+    def endpoint_url(self) -> str:
+        """The URL that it listens on. Raises ConfigurationError while it is not used as a context manager."""
         host, port = self._running().getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def refuse_connections(self) -> None:
-        """Let the system refuse new connections. Open ones stay open, and the port stays taken."""
+        """Refuse new connections until `accept_connections`: nothing listens on the port. Open ones stay open."""
         with self._acceptor_lock:
             listener = self._running()
             self._stop_acceptor()
@@ -101,7 +101,7 @@ class LoopbackServer:
             self._listener = _bind(address)
 
     def accept_connections(self) -> None:
-        """Accept connections again."""
+        """Accept connections again, on the same port."""
         with self._acceptor_lock:
             listener = self._running()
             if self._acceptor is None:
@@ -109,19 +109,24 @@ class LoopbackServer:
                 self._stop, stopped = socket.socketpair()
                 self._acceptor = _start_thread("LocalCodePipeline", self._accept, listener, stopped)
 
-    @property
-    def open(self) -> int:
-        """How many connections are open at both ends, also by what their threads have not noticed yet."""
-        with self._connections_lock:
-            return sum(map(_is_open, self._connections.values()))
-
     def close_connections(self) -> None:
-        """Close every connection for the other side. This wakes up its thread, whatever it waits for."""
-        with self._connections_lock:
+        """Close every open connection (FIN), even mid-response. On return, clients can detect the close."""
+        with self._connections_lock:  # a shutdown also wakes up the connection's thread, whatever it waits for
             for duplicate in self._connections.values():
                 with duplicate, suppress(OSError):  # the other side was faster
                     duplicate.shutdown(socket.SHUT_RDWR)
             self._connections.clear()
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open. One counts from its first request, or earlier, until either side closes it."""
+        with self._connections_lock:
+            return sum(map(_is_open, self._connections.values()))
+
+    @property
+    def accepted_connections(self) -> int:
+        """How many connections were accepted since this object was created."""
+        return self._accepted
 
     def _running(self) -> socket.socket:
         if self._listener is None:
@@ -145,14 +150,14 @@ class LoopbackServer:
                     duplicate.setblocking(False)
                     with self._connections_lock:
                         self._connections[connection] = duplicate
-                        self.accepted += 1
-                    thread = _start_thread("LocalCodePipeline connection", self._serve, connection, self.accepted)
+                        self._accepted += 1
+                    thread = _start_thread("LocalCodePipeline connection", self._serve, connection, self._accepted)
                     self._threads = [*filter(Thread.is_alive, self._threads), thread]
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         try:
             with suppress(OSError):  # the other side may go at any moment, which is no failure
-                ServerConnection(connection, number, self)
+                ServerConnection(connection, number, self._respond, self._now)
         finally:
             with self._connections_lock:  # before the socket is closed, which has an effect only after this
                 duplicate = self._connections.pop(connection, connection)
@@ -195,9 +200,16 @@ class ServerConnection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     timeout = _LONGEST_WAIT
 
-    def __init__(self, connection: socket.socket, number: int, server: LoopbackServer) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        number: int,
+        respond: Callable[[IncomingRequest], ServiceResponse],
+        now: Callable[[], float],
+    ) -> None:
         self._number = number
-        self._server = server
+        self._respond = respond
+        self._now = now
         super().__init__(connection, None, cast("BaseServer", None))  # it is not used
 
     def do_POST(self) -> None:
@@ -212,7 +224,7 @@ class ServerConnection(BaseHTTPRequestHandler):
         if len(body) < int(length):
             return None  # the other side has ended the connection
         request = IncomingRequest(
-            number=0,  # `respond` counts
+            number=0,  # the request handler counts
             connection_number=self._number,
             method=self.command,
             path=self.path,
@@ -220,7 +232,7 @@ class ServerConnection(BaseHTTPRequestHandler):
             body=body,
             input=decode(body),
         )
-        return self._send(self._server.respond(request))
+        return self._send(self._respond(request))
 
     do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815 - http.server finds them by these names
 
@@ -229,7 +241,7 @@ class ServerConnection(BaseHTTPRequestHandler):
         name = "RequestEntityTooLargeException" if code == 413 else "MalformedHttpRequestException"
         self.close_connection = True
         response = error_response(name, message or HTTPStatus(code).phrase, code)
-        self._send(evolve(response, date=self._server.now()))
+        self._send(evolve(response, date=self._now()))
 
     def _send(self, response: ServiceResponse) -> None:
         self.close_connection = self.close_connection or response.closes_connection

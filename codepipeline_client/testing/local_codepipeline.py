@@ -35,7 +35,7 @@ _TEST_CREDENTIALS: Final = Credentials(
 )
 
 
-class LocalCodePipeline:
+class LocalCodePipeline(LoopbackServer):
     """
     A CodePipeline endpoint on loopback, which runs in its own threads while it is used as a context manager.
 
@@ -61,12 +61,11 @@ class LocalCodePipeline:
         *now* returns the endpoint's time, in seconds since the epoch: it is the time for signatures, for Date headers
         and for scripted executions. The last *max_requests* requests are kept, so that the endpoint may run for days.
         """
+        super().__init__(host, port, self._respond_to_request, now)
         self.region_name: Final = region_name
         """The region that requests must be signed for."""
         self.credentials: Final = credentials
         """The credentials that requests must be signed with."""
-        self._now: Final = now
-        self._server: Final = LoopbackServer(host, port, self._respond, now)
         self._lock: Final = Lock()
         self._rule_lock: Final = Lock()
         self._scripts: Final[dict[str, dict[str, ExecutionScript]]] = {}
@@ -79,23 +78,13 @@ class LocalCodePipeline:
     def __enter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
         load_botocore()  # now, so that the first response takes no longer than the others
-        self._server.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Stop, and return when no thread and no socket is left. Executions and requests are kept."""
-        self._server.stop()
+        return super().__enter__()
 
     def __repr__(self) -> str:
         where = "not running"
         with suppress(ConfigurationError):
-            where = self._server.url
+            where = self.endpoint_url
         return f"<LocalCodePipeline {where} {self.region_name}>"
-
-    @property
-    def endpoint_url(self) -> str:
-        """The URL that it listens on. Raises ConfigurationError while it is not used as a context manager."""
-        return self._server.url
 
     @property
     def environ(self) -> dict[str, str]:
@@ -211,29 +200,7 @@ class LocalCodePipeline:
             self._faults.clear()
             self._rules.clear()
         with suppress(ConfigurationError):  # it is not running
-            self._server.accept_connections()
-
-    def refuse_connections(self) -> None:
-        """Refuse new connections until `accept_connections`: nothing listens on the port. Open ones stay open."""
-        self._server.refuse_connections()
-
-    def accept_connections(self) -> None:
-        """Accept connections again, on the same port."""
-        self._server.accept_connections()
-
-    def close_connections(self) -> None:
-        """Close every open connection (FIN), even mid-response. On return, clients can detect the close."""
-        self._server.close_connections()
-
-    @property
-    def open_connections(self) -> int:
-        """How many connections are open. One counts from its first request, or earlier, until either side closes it."""
-        return self._server.open
-
-    @property
-    def accepted_connections(self) -> int:
-        """How many connections were accepted since this object was created."""
-        return self._server.accepted
+            self.accept_connections()
 
     def clear(self) -> None:
         """Forget executions, prepared responses, faults, rules and requests, and number requests from 1 again."""
@@ -248,12 +215,12 @@ class LocalCodePipeline:
         with self._lock:
             self._responses.extend(repeat(make, times))
 
-    def _respond(self, request: IncomingRequest) -> ServiceResponse:
+    def _respond_to_request(self, request: IncomingRequest) -> ServiceResponse:
         """Return the response to *request*, which gets its number here."""
         numbered, fault = self._take_fault(request)
         skew = fault if isinstance(fault, ClockSkew) else ClockSkew(seconds=0)
         now = self._now() + skew.seconds
-        response = messages.replace_response(fault) or self._serve(numbered, now, skew.error_code)
+        response = messages.replace_response(fault) or self._respond_as_service(numbered, now, skew.error_code)
         response = attrs.evolve(messages.change_response(fault, response), date=now, fault=fault)
         received = attrs.asdict(numbered, recurse=False)
         received |= {"status_code": response.status_code, "error_code": response.error_code, "fault": fault}
@@ -276,7 +243,7 @@ class LocalCodePipeline:
                     return numbered, _check_fault(fault)
             return numbered, None
 
-    def _serve(self, request: IncomingRequest, now: float, skew_code: str) -> ServiceResponse:
+    def _respond_as_service(self, request: IncomingRequest, now: float, skew_code: str) -> ServiceResponse:
         """Respond as the service. A request that is not valid or not signed uses up no prepared response."""
         try:
             check_operation(request)
