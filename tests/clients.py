@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from attrs import frozen
 
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient
+from tests.loops import LOOPS
 
 KINDS = ["sync", "asyncio", "trio"]
 
@@ -41,14 +42,15 @@ class Blocking:
 
 
 @contextmanager
-def opened(kind: str, **options: Any) -> Generator[Any]:
-    """Open a client, which is called as the sync one."""
-    if kind == "sync":
+def opened(kind: str | Mapping[str, Any] | None, **options: Any) -> Generator[Any]:
+    """Open a client of a kind, or one in a loop of LOOPS, which is called as the sync one."""
+    loop = LOOPS.get(kind) if isinstance(kind, str) else kind
+    if loop is None:
         with CodePipelineClient(**options) as client:
             yield client
         return
     with (
-        start_blocking_portal(kind) as portal,
+        start_blocking_portal(**loop) as portal,
         portal.wrap_async_context_manager(AsyncCodePipelineClient(**options)) as client,
     ):
         yield Blocking(portal, client)

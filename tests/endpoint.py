@@ -7,14 +7,10 @@ from typing import Any, Final
 
 import anyio.lowlevel
 
-from codepipeline_client import (
-    AsyncCodePipelineClient,
-    CodePipelineClient,
-    CodePipelineError,
-    GetPipelineExecutionOutput,
-)
+from codepipeline_client import CodePipelineClient, CodePipelineError, GetPipelineExecutionOutput
 from codepipeline_client.clock import SystemClock
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+from tests.clients import opened
 from tests.loops import LOOPS
 
 EXECUTION: Final = make_pipeline_execution()
@@ -64,30 +60,19 @@ def call(
 ) -> list[Outcome]:
     """Make calls with one client, one after the other, each after *before*: a sync one, or one in a *loop* of LOOPS."""
     outcomes: list[Outcome] = []
-
-    def sync() -> None:
-        with CodePipelineClient(**options) as client:
-            for _ in range(count):
-                before()
-                try:
-                    outcomes.append(client.get_pipeline_execution(**arguments))
-                except CodePipelineError as error:
-                    outcomes.append(error)
-
-    async def main() -> None:
-        async with AsyncCodePipelineClient(**options) as client:
-            for _ in range(count):
-                before()
-                try:
-                    outcomes.append(await client.get_pipeline_execution(**arguments))
-                except CodePipelineError as error:
-                    outcomes.append(error)
-
-    if loop is None:
-        sync()
-    else:
-        anyio.run(main, **loop)
+    with opened(loop, **options) as client:
+        for _ in range(count):
+            before()
+            outcomes.append(outcome_of(client, **arguments))
     return outcomes
+
+
+def outcome_of(client: CodePipelineClient, **arguments: Any) -> Outcome:
+    """Return what a call ends with; of arguments that are not given, those for the execution."""
+    try:
+        return client.get_pipeline_execution(**INPUT | arguments)
+    except CodePipelineError as error:
+        return error
 
 
 def succeeded(outcome: Outcome, attempts: int) -> bool:

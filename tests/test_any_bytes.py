@@ -14,20 +14,15 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from typing import Any, Final
 
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codepipeline_client import (
-    AsyncCodePipelineClient,
     AttemptReport,
-    CodePipelineClient,
-    CodePipelineError,
     ConnectionFailedError,
     GetPipelineExecutionOutput,
     PipelineNotFoundException,
@@ -36,8 +31,10 @@ from codepipeline_client import (
     ThrottlingException,
 )
 from tests._http.peer import Peer, Talk
+from tests.clients import KINDS, opened
+from tests.endpoint import Outcome, outcome_of
 from tests.fuzz.seeds import mutations, seeds
-from tests.fuzz.target import CREDENTIALS, EXECUTION, GOOD, GOOD_BODY, ID, NAME, Outcome, Target, describe, get
+from tests.fuzz.target import CREDENTIALS, EXECUTION, GOOD, GOOD_BODY, Target, describe
 
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "150"))
 
@@ -77,23 +74,18 @@ def read() -> Iterator[Read]:
     def read(odd: Response) -> Outcome:
         nonlocal response
         outcomes: list[Outcome] = []
-        for call in calls:
+        for client in clients:
             reports.clear()
             response = odd
-            outcomes.append(call())
+            outcomes.append(outcome_of(client))
             assert len(reports) == 1
             response = NEXT  # which ends well in any case
-            is_read_right(call())
+            is_read_right(outcome_of(client))
         texts = {describe(outcome) for outcome in outcomes}
         assert len(texts) == 1, texts
         return outcomes[0]
 
-    with (
-        Peer(respond) as peer,
-        start_blocking_portal("asyncio") as one,
-        start_blocking_portal("trio") as two,
-        ExitStack() as stack,
-    ):
+    with Peer(respond) as peer, ExitStack() as stack:
         options: dict[str, Any] = {
             "region_name": "eu-west-1",
             "endpoint_url": peer.url,
@@ -103,23 +95,8 @@ def read() -> Iterator[Read]:
             "max_connections": 1,
             "on_attempt": reports.append,
         }
-        calls: list[Callable[[], Outcome]] = [partial(get, stack.enter_context(CodePipelineClient(**options)))]
-        for portal in (one, two):
-            client = AsyncCodePipelineClient(**options)
-            stack.callback(portal.call, client.aclose)
-            calls.append(in_loop(portal, client))
+        clients = [stack.enter_context(opened(kind, **options)) for kind in KINDS]
         yield read
-
-
-async def get_async(client: AsyncCodePipelineClient) -> Outcome:
-    try:
-        return await client.get_pipeline_execution(pipeline_name=NAME, pipeline_execution_id=ID)
-    except CodePipelineError as error:
-        return error
-
-
-def in_loop(portal: BlockingPortal, client: AsyncCodePipelineClient) -> Callable[[], Outcome]:
-    return lambda: portal.call(get_async, client)
 
 
 def is_read_right(outcome: Outcome) -> None:

@@ -45,7 +45,7 @@ from codepipeline_client.clock import SystemClock
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
 from tests.clients import KINDS, Blocking, opened
-from tests.endpoint import EXECUTION, Outcome, options_for, succeeded
+from tests.endpoint import EXECUTION, Outcome, options_for, outcome_of, succeeded
 
 CALLS: Final = int(os.environ.get("CALLS", "2000"))
 MIB: Final = 1024 * 1024
@@ -53,12 +53,8 @@ SOON: Final = 5.0
 """Seconds that nothing here takes, unless it hangs."""
 
 
-def called(client: CodePipelineClient, execution: PipelineExecution = EXECUTION, **more: Any) -> Outcome:
-    name, execution_id = execution.pipeline_name, execution.pipeline_execution_id
-    try:
-        return client.get_pipeline_execution(pipeline_name=name, pipeline_execution_id=execution_id, **more)
-    except CodePipelineError as error:
-        return error
+def called(client: CodePipelineClient, execution: PipelineExecution = EXECUTION) -> Outcome:
+    return outcome_of(client, pipeline_name=execution.pipeline_name)
 
 
 async def acalled(client: AsyncCodePipelineClient, execution: PipelineExecution = EXECUTION, **more: Any) -> Outcome:

@@ -10,17 +10,14 @@ import json
 from collections.abc import Iterator
 from itertools import product
 from random import Random
+from socket import SHUT_WR
 from typing import Final
-from unittest.mock import patch
 
-import httptools
-
-from codepipeline_client import CodePipelineClient
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
 
-from ..endpoint import options_for
-from .target import GOOD, GOOD_BODY, TOKEN, encode, get
+from ..testing.endpoint_client import NOW, REQUEST_BYTES, connected
+from .target import GOOD, GOOD_BODY, TOKEN, encode
 
 TOKENS: Final = (
     *(b"HTTP/1.1 ", b"HTTP/1.0 ", b"200", b"204", b"100", b"101", b"199", b"503", b"099", b" ", b"\r\n", b"\n", b"\r"),
@@ -64,7 +61,6 @@ _FAULTS: Final = (
     faults.InvalidGzip(),
     faults.OversizeBody(size=5_000),
     faults.CloseBeforeAnswer(),
-    faults.ResetInBody(),
     faults.TruncatedHeaders(),
     faults.TruncatedBody(),
     faults.TruncatedChunk(),
@@ -100,35 +96,21 @@ def mutations(inputs: list[bytes], *, count: int, seed: int) -> Iterator[bytes]:
 def _recorded() -> list[bytes]:
     """Return what the test kit's endpoint responds: executions, errors and faults."""
     responses: list[bytes] = []
-    new_parser = httptools.HttpResponseParser
 
-    class RecordingParser:
-        """Keeps what it reads: the bytes of one response."""
+    def record() -> None:
+        with connected(endpoint) as connection:
+            connection.sock.sendall(REQUEST_BYTES)
+            connection.sock.shutdown(SHUT_WR)
+            responses.append(connection.read_to_end()[0])
 
-        def __init__(self, protocol: object) -> None:
-            self._parser = new_parser(protocol)
-            responses.append(b"")
-
-        def feed_data(self, data: bytes) -> None:
-            responses[-1] += data
-            self._parser.feed_data(data)
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._parser, name)
-
-    with (
-        patch.object(httptools, "HttpResponseParser", RecordingParser),
-        LocalCodePipeline() as endpoint,
-        CodePipelineClient(**options_for(endpoint, retry_mode="off")) as client,
-    ):
-        get(client)  # no such pipeline
-        endpoint.put_execution(_FULL)
-        get(client)
-        endpoint.put_execution(make_pipeline_execution(status="InProgress", trigger=None, artifact_revisions=()))
-        get(client)
+    with LocalCodePipeline(now=lambda: NOW) as endpoint:
+        record()  # no such pipeline
+        for execution in (_FULL, make_pipeline_execution(status="InProgress", trigger=None, artifact_revisions=())):
+            endpoint.put_execution(execution)
+            record()
         for fault in (*(faults.ErrorResponse(code=code, message="Refused") for code in SERVICE_ERRORS), *_FAULTS):
             endpoint.inject(fault)
-            get(client)
+            record()
     return responses
 
 

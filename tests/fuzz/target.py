@@ -20,7 +20,6 @@ from unittest.mock import patch
 
 from codepipeline_client import (
     CodePipelineClient,
-    CodePipelineError,
     Credentials,
     GetPipelineExecutionOutput,
     RequestTimeoutError,
@@ -28,11 +27,16 @@ from codepipeline_client import (
 )
 from codepipeline_client._http.connection import Connection
 
+from ..endpoint import INPUT, Outcome, outcome_of
+
 TOKEN: Final = "a-token-that-nobody-may-see"
 CREDENTIALS: Final = Credentials(access_key_id="AKID", secret_access_key="not-to-be-seen", session_token=TOKEN)
-NAME: Final = "web"
-ID: Final = "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31"
-EXECUTION: Final = {"pipelineName": NAME, "pipelineExecutionId": ID, "status": "Succeeded", "pipelineVersion": 3}
+EXECUTION: Final = {
+    "pipelineName": INPUT["pipeline_name"],
+    "pipelineExecutionId": INPUT["pipeline_execution_id"],
+    "status": "Succeeded",
+    "pipelineVersion": 3,
+}
 GOOD_BODY: Final = json.dumps({"pipelineExecution": EXECUTION}).encode()
 GOOD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY)
 """A response that every call must be able to read, whatever came before."""
@@ -40,16 +44,6 @@ MAX_LENGTH: Final = 128 * 1024
 """Bytes of an input at most, so that a socket's buffer holds them."""
 MAX_SECONDS: Final = 1.0
 """How long an input may take."""
-
-Outcome = GetPipelineExecutionOutput | CodePipelineError
-
-
-def get(client: CodePipelineClient) -> Outcome:
-    """Return what a call of *client* ends with. Raises what is no error of the package."""
-    try:
-        return client.get_pipeline_execution(pipeline_name=NAME, pipeline_execution_id=ID)
-    except CodePipelineError as error:
-        return error
 
 
 def describe(outcome: Outcome) -> str:
@@ -107,11 +101,11 @@ class Target(ExitStack):
     def _run(self, data: bytes) -> tuple[Outcome, float]:
         began = time.process_time()
         self._response, self._pieces = data[1 : MAX_LENGTH + 1], data[0] if data else 1
-        outcome = get(self._client)
+        outcome = outcome_of(self._client)
         describe(outcome)
         if self._socket.fileno() != -1:  # it is kept for the next call
             self._response, self._pieces = GOOD, 1
-            after = get(self._client)
+            after = outcome_of(self._client)
             assert isinstance(after, GetPipelineExecutionOutput), after
             assert after.raw == json.loads(GOOD_BODY), "the response to another request"
             self._socket.close()
