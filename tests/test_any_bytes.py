@@ -21,15 +21,7 @@ from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codepipeline_client import (
-    AttemptReport,
-    ConnectionFailedError,
-    GetPipelineExecutionOutput,
-    PipelineNotFoundException,
-    ResponseDecodeError,
-    ServiceError,
-    ThrottlingException,
-)
+from codepipeline_client import AttemptReport, GetPipelineExecutionOutput, errors
 from tests._http.peer import Peer, Talk
 from tests.clients import KINDS, opened
 from tests.endpoint import Outcome, outcome_of
@@ -118,11 +110,11 @@ def test_whatever_comes_over_a_connection_ends_typed() -> None:
         outcomes = Counter(type(target.check(each)) for each in (*inputs, *mutations(inputs, count=600, seed=1)))
     for kind in (
         GetPipelineExecutionOutput,
-        ConnectionFailedError,
-        ResponseDecodeError,
-        ServiceError,
-        PipelineNotFoundException,
-        ThrottlingException,
+        errors.ConnectionFailedError,
+        errors.ResponseDecodeError,
+        errors.ServiceError,
+        errors.PipelineNotFoundException,
+        errors.ThrottlingException,
     ):
         assert outcomes[kind] > 3, outcomes
 
@@ -192,4 +184,4 @@ CHUNKED: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b
 )
 def test_what_might_be_read_in_two_ways_is_refused(read: Read, content: bytes) -> None:
     """Some servers and proxies would take it, and not all in the same way."""
-    assert isinstance(read(Response(pieces=(content,))), ConnectionFailedError)
+    assert isinstance(read(Response(pieces=(content,))), errors.ConnectionFailedError)

@@ -13,20 +13,7 @@ from random import Random
 import anyio
 import pytest
 
-from codepipeline_client import (
-    AsyncCodePipelineClient,
-    CodePipelineClient,
-    CodePipelineError,
-    ConnectionFailedError,
-    Credentials,
-    ExpiredTokenException,
-    InternalServerError,
-    InvalidSignatureException,
-    RequestTimeoutError,
-    ResponseDecodeError,
-    ServiceError,
-    ThrottlingException,
-)
+from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials, errors
 from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
 from tests import endpoint
 from tests._http.peer import Peer, Script, Talk
@@ -42,41 +29,41 @@ def call(request: pytest.FixtureRequest) -> Call:
 
 
 TRANSIENT = [
-    pytest.param(faults.ServerError(status_code=500), ServiceError, id="500"),
-    pytest.param(faults.ServerError(status_code=502, body="<h1>Bad gateway</h1>"), ServiceError, id="502-html"),
-    pytest.param(faults.ServerError(status_code=503), ServiceError, id="503"),
-    pytest.param(faults.ServerError(status_code=504), ServiceError, id="504"),
-    pytest.param(faults.ErrorResponse(code="InternalServerError"), InternalServerError, id="internal"),
-    pytest.param(faults.Throttling(), ThrottlingException, id="throttling"),
-    pytest.param(faults.Throttling(code="SlowDown"), ServiceError, id="slow-down"),
-    pytest.param(faults.Throttling(code=None), ServiceError, id="bare-429"),
-    pytest.param(faults.HtmlBody(), ResponseDecodeError, id="html-on-200"),
-    pytest.param(faults.CloseBeforeAnswer(), ConnectionFailedError, id="closed-before-the-response"),
-    pytest.param(faults.ResetBeforeAnswer(), ConnectionFailedError, id="reset-before-the-response"),
-    pytest.param(faults.ResetInHeaders(), ConnectionFailedError, id="reset-in-the-headers"),
-    pytest.param(faults.ResetInBody(), ConnectionFailedError, id="reset-in-the-body"),
-    pytest.param(faults.TruncatedHeaders(), ConnectionFailedError, id="headers-cut-short"),
-    pytest.param(faults.TruncatedBody(), ConnectionFailedError, id="body-cut-short"),
-    pytest.param(faults.TruncatedChunk(), ConnectionFailedError, id="chunk-cut-short"),
-    pytest.param(faults.OversizeHeaders(), ConnectionFailedError, id="200-kB-of-headers"),
-    pytest.param(faults.GarbageStatusLine(), ConnectionFailedError, id="garbage"),
-    pytest.param(faults.ConflictingLengths(), ConnectionFailedError, id="conflicting-lengths"),
-    pytest.param(faults.InvalidGzip(), ResponseDecodeError, id="bad-gzip"),
-    pytest.param(faults.GzipBomb(), ResponseDecodeError, id="gzip-bomb"),
-    pytest.param(faults.OversizeBody(), ResponseDecodeError, id="oversize"),
-    pytest.param(faults.EndlessBody(), ResponseDecodeError, id="endless"),
-    pytest.param(faults.WrongExecution(), ResponseDecodeError, id="another-execution"),
+    pytest.param(faults.ServerError(status_code=500), errors.ServiceError, id="500"),
+    pytest.param(faults.ServerError(status_code=502, body="<h1>Bad gateway</h1>"), errors.ServiceError, id="502-html"),
+    pytest.param(faults.ServerError(status_code=503), errors.ServiceError, id="503"),
+    pytest.param(faults.ServerError(status_code=504), errors.ServiceError, id="504"),
+    pytest.param(faults.ErrorResponse(code="InternalServerError"), errors.InternalServerError, id="internal"),
+    pytest.param(faults.Throttling(), errors.ThrottlingException, id="throttling"),
+    pytest.param(faults.Throttling(code="SlowDown"), errors.ServiceError, id="slow-down"),
+    pytest.param(faults.Throttling(code=None), errors.ServiceError, id="bare-429"),
+    pytest.param(faults.HtmlBody(), errors.ResponseDecodeError, id="html-on-200"),
+    pytest.param(faults.CloseBeforeAnswer(), errors.ConnectionFailedError, id="closed-before-the-response"),
+    pytest.param(faults.ResetBeforeAnswer(), errors.ConnectionFailedError, id="reset-before-the-response"),
+    pytest.param(faults.ResetInHeaders(), errors.ConnectionFailedError, id="reset-in-the-headers"),
+    pytest.param(faults.ResetInBody(), errors.ConnectionFailedError, id="reset-in-the-body"),
+    pytest.param(faults.TruncatedHeaders(), errors.ConnectionFailedError, id="headers-cut-short"),
+    pytest.param(faults.TruncatedBody(), errors.ConnectionFailedError, id="body-cut-short"),
+    pytest.param(faults.TruncatedChunk(), errors.ConnectionFailedError, id="chunk-cut-short"),
+    pytest.param(faults.OversizeHeaders(), errors.ConnectionFailedError, id="200-kB-of-headers"),
+    pytest.param(faults.GarbageStatusLine(), errors.ConnectionFailedError, id="garbage"),
+    pytest.param(faults.ConflictingLengths(), errors.ConnectionFailedError, id="conflicting-lengths"),
+    pytest.param(faults.InvalidGzip(), errors.ResponseDecodeError, id="bad-gzip"),
+    pytest.param(faults.GzipBomb(), errors.ResponseDecodeError, id="gzip-bomb"),
+    pytest.param(faults.OversizeBody(), errors.ResponseDecodeError, id="oversize"),
+    pytest.param(faults.EndlessBody(), errors.ResponseDecodeError, id="endless"),
+    pytest.param(faults.WrongExecution(), errors.ResponseDecodeError, id="another-execution"),
 ]
 
 
 PERSISTENT = [
-    pytest.param(faults.ErrorResponse(code="ValidationException"), ServiceError, id="validation"),
-    pytest.param(faults.ErrorResponse(code="PipelineNotFoundException"), ServiceError, id="not-found"),
-    pytest.param(faults.ErrorResponse(code="AccessDeniedException"), ServiceError, id="denied"),
-    pytest.param(faults.ErrorResponse(code="ExpiredTokenException"), ExpiredTokenException, id="expired"),
+    pytest.param(faults.ErrorResponse(code="ValidationException"), errors.ServiceError, id="validation"),
+    pytest.param(faults.ErrorResponse(code="PipelineNotFoundException"), errors.ServiceError, id="not-found"),
+    pytest.param(faults.ErrorResponse(code="AccessDeniedException"), errors.ServiceError, id="denied"),
+    pytest.param(faults.ErrorResponse(code="ExpiredTokenException"), errors.ExpiredTokenException, id="expired"),
     *(
         pytest.param(
-            faults.Redirect(location="http://127.0.0.1:1/", status_code=code), ResponseDecodeError, id=f"{code}"
+            faults.Redirect(location="http://127.0.0.1:1/", status_code=code), errors.ResponseDecodeError, id=f"{code}"
         )
         for code in (301, 302, 307, 308)
     ),
@@ -85,7 +72,7 @@ PERSISTENT = [
 
 @pytest.mark.parametrize(("fault", "error"), TRANSIENT)
 def test_a_transient_fault_is_retried_on_another_connection(
-    call: Call, service: LocalCodePipeline, fault: faults.Fault, error: type[CodePipelineError]
+    call: Call, service: LocalCodePipeline, fault: faults.Fault, error: type[errors.CodePipelineError]
 ) -> None:
     service.inject(fault, times=2)
     first, second = call(2, **options_for(service))
@@ -102,7 +89,7 @@ def test_a_transient_fault_is_retried_on_another_connection(
     ],
 )
 def test_a_fault_that_stays_is_a_typed_error_after_the_last_attempt(
-    call: Call, service: LocalCodePipeline, fault: faults.Fault, error: type[CodePipelineError], attempts: int
+    call: Call, service: LocalCodePipeline, fault: faults.Fault, error: type[errors.CodePipelineError], attempts: int
 ) -> None:
     service.inject(fault, times=None)
     (outcome,) = call(**options_for(service))
@@ -114,7 +101,7 @@ def test_a_redirect_is_not_followed(call: Call, service: LocalCodePipeline) -> N
     with LocalCodePipeline() as elsewhere:
         service.inject(faults.Redirect(location=elsewhere.endpoint_url))
         (outcome,) = call(**options_for(service))
-        assert isinstance(outcome, ResponseDecodeError)
+        assert isinstance(outcome, errors.ResponseDecodeError)
         assert elsewhere.requests == ()
         assert elsewhere.accepted_connections == 0
 
@@ -137,7 +124,7 @@ def test_a_refused_connection_is_retried_and_an_unknown_host_fails_at_once(
     service.refuse_connections()
     for url, attempts in ((service.endpoint_url, 3), ("https://codepipeline.nowhere.test", 1)):
         (outcome,) = call(**options_for(service, endpoint_url=url))
-        assert isinstance(outcome, ConnectionFailedError)
+        assert isinstance(outcome, errors.ConnectionFailedError)
         assert (outcome.attempts, outcome.may_pass) == (attempts, attempts == 3)
         assert url.rpartition("/")[2] in str(outcome)
 
@@ -151,7 +138,7 @@ def test_clock_skew_is_corrected_once_unless_that_is_disabled(
     service.inject(faults.ClockSkew(seconds=ahead), times=None)
     first, second = call(2, **options_for(service))
     if disabled == "true":
-        assert isinstance(first, InvalidSignatureException)
+        assert isinstance(first, errors.InvalidSignatureException)
         assert first.attempts == 1
     else:
         assert succeeded(first, attempts=2)
@@ -178,7 +165,7 @@ def test_a_flood_is_ended_long_before_the_timeout(
     """A flood of what is not body, which the body's cap does not limit. It is retried."""
     with Peer(floods(head, piece)) as peer:
         (outcome,) = call(**options_for(service, endpoint_url=peer.url, timeout=60, max_attempts=2))
-    assert isinstance(outcome, ConnectionFailedError), outcome
+    assert isinstance(outcome, errors.ConnectionFailedError), outcome
     assert (outcome.may_pass, outcome.attempts) == (True, 2)
 
 
@@ -195,7 +182,7 @@ def test_other_tasks_run_during_a_flood(service: LocalCodePipeline, backend: str
         options = options_for(service, endpoint_url=url, retry_mode="off")
         async with AsyncCodePipelineClient(**options) as client, anyio.create_task_group() as tasks:
             tasks.start_soon(beat)
-            with pytest.raises(ConnectionFailedError):
+            with pytest.raises(errors.ConnectionFailedError):
                 await client.get_pipeline_execution(**INPUT)
             beats.append(time.monotonic())
             tasks.cancel_scope.cancel()
@@ -232,7 +219,7 @@ def test_the_whole_call_ends_at_its_timeout(call: Call, service: LocalCodePipeli
     service.inject(fault, times=None)
     began = time.monotonic()
     (outcome,) = call(**options_for(service, clock=None, timeout=0.3))
-    assert isinstance(outcome, RequestTimeoutError), outcome
+    assert isinstance(outcome, errors.RequestTimeoutError), outcome
     assert (outcome.limit, outcome.attempts) == ("timeout", 1)
     assert 0.3 <= time.monotonic() - began < 2
 
@@ -252,7 +239,7 @@ def test_a_slow_credentials_provider_is_within_the_timeout(call: Call, service: 
 
     (outcome,) = call(**options_for(service, clock=None, credentials=provider, timeout=0.1))
     gate.set()
-    assert isinstance(outcome, RequestTimeoutError)
+    assert isinstance(outcome, errors.RequestTimeoutError)
     assert outcome.limit == "timeout"
 
 
@@ -277,7 +264,7 @@ def test_expired_credentials_are_refreshed_once(call: Call, service: LocalCodePi
         assert succeeded(others[0], attempts=1)
         assert [request.error_code for request in service.requests] == ["ExpiredTokenException", None, None]
     else:
-        assert isinstance(first, ExpiredTokenException)
+        assert isinstance(first, errors.ExpiredTokenException)
         assert first.attempts == len(service.requests) == 1
 
 
@@ -289,7 +276,7 @@ def test_an_outage_gets_few_retries() -> None:
         service.inject(faults.ServerError(), times=None)
         with CodePipelineClient(**options_for(service)) as client:
             for _ in range(200):
-                with pytest.raises(ServiceError):
+                with pytest.raises(errors.ServiceError):
                     client.get_pipeline_execution(**INPUT)
         assert len(service.requests) <= 200 + 500 // 14
 

@@ -8,17 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client import (
-    ArtifactRevision,
-    ArtifactRevisionLookupError,
-    ConfigurationError,
-    PipelineExecutionCancelledError,
-    PipelineExecutionFailedError,
-    PipelineExecutionOutcomeError,
-    PipelineExecutionStatus,
-    PipelineExecutionStoppedError,
-    PipelineExecutionSupersededError,
-)
+from codepipeline_client import ArtifactRevision, PipelineExecutionStatus, errors
 from codepipeline_client.testing import make_pipeline_execution
 
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
@@ -31,30 +21,34 @@ STATUS = PipelineExecutionStatus
 @pytest.mark.parametrize(
     ("status", "error", "text"),
     [
-        ("Failed", PipelineExecutionFailedError, "ended as Failed, not as Succeeded"),
-        ("Stopped", PipelineExecutionStoppedError, "ended as Stopped, not as Succeeded"),
-        ("Superseded", PipelineExecutionSupersededError, "ended as Superseded, not as Succeeded"),
-        ("Cancelled", PipelineExecutionCancelledError, "ended as Cancelled, not as Succeeded"),
-        ("InProgress", PipelineExecutionOutcomeError, "is InProgress and has not finished"),
-        ("Paused", PipelineExecutionOutcomeError, "is Paused, a status newer than this release, and has not finished"),
+        ("Failed", errors.PipelineExecutionFailedError, "ended as Failed, not as Succeeded"),
+        ("Stopped", errors.PipelineExecutionStoppedError, "ended as Stopped, not as Succeeded"),
+        ("Superseded", errors.PipelineExecutionSupersededError, "ended as Superseded, not as Succeeded"),
+        ("Cancelled", errors.PipelineExecutionCancelledError, "ended as Cancelled, not as Succeeded"),
+        ("InProgress", errors.PipelineExecutionOutcomeError, "is InProgress"),
+        (
+            "Paused",
+            errors.PipelineExecutionOutcomeError,
+            "is Paused, a status newer than this release,",
+        ),
     ],
 )
 def test_each_other_end_than_success_is_an_error_of_its_own(
-    status: str, error: type[PipelineExecutionOutcomeError], text: str
+    status: str, error: type[errors.PipelineExecutionOutcomeError], text: str
 ) -> None:
     """Which says name, id, status and reason, and where to look, as far as they are known."""
     execution = make_pipeline_execution(
         pipeline_execution_id=ID, status=STATUS(status), status_summary="1 of 24\nchecks", region_name="eu-west-1"
     )
     advice = "" if execution.status.is_terminal else "; wait for it with wait_for_pipeline_execution"
-    with pytest.raises(PipelineExecutionOutcomeError) as caught:
+    with pytest.raises(errors.PipelineExecutionOutcomeError) as caught:
         execution.raise_for_status()
     assert type(caught.value) is error
     assert caught.value.execution is execution
-    message = f"execution {ID} of pipeline web {text}"
+    message = f"execution {ID} of pipeline web {text}{'' if execution.status.is_terminal else ' and has not finished'}"
     assert str(caught.value) == f"{message}: 1 of 24 checks{advice}; see {execution.console_url}"
     for summary, shown in ((" \n", advice), ("no " * 1000, f": {'no ' * 99}no…{advice}")):
-        with pytest.raises(PipelineExecutionOutcomeError) as caught:
+        with pytest.raises(errors.PipelineExecutionOutcomeError) as caught:
             make_pipeline_execution(
                 pipeline_execution_id=ID, status=STATUS(status), status_summary=summary
             ).raise_for_status()
@@ -80,7 +74,7 @@ def test_a_status_that_is_ok_gives_the_execution_back(status: str, ok: Any) -> N
 def test_success_is_ok_unless_others_are_given() -> None:
     execution = make_pipeline_execution()
     assert execution.raise_for_status() is execution
-    with pytest.raises(PipelineExecutionOutcomeError, match=r"ended as Succeeded, not as Failed or Paused$"):
+    with pytest.raises(errors.PipelineExecutionOutcomeError, match=r"ended as Succeeded, not as Failed or Paused$"):
         execution.raise_for_status([STATUS.FAILED, STATUS("Paused")])
 
 
@@ -97,7 +91,7 @@ def test_success_is_ok_unless_others_are_given() -> None:
 @pytest.mark.parametrize("status", ["Succeeded", "Failed"])
 def test_what_is_no_status_is_refused_whatever_the_end(status: str, ok: Any, problem: str) -> None:
     """A typing error shows in the first run, and not in the first bad end."""
-    with pytest.raises(ConfigurationError, match=problem):
+    with pytest.raises(errors.ConfigurationError, match=problem):
         make_pipeline_execution(status=status).raise_for_status(ok)
 
 
@@ -125,7 +119,7 @@ def test_there_must_be_one_revision_of_the_name(names: list[str | None], problem
     with pytest.raises(LookupError) as caught:
         execution.artifact_revision("Sorce")
     error = caught.value
-    assert isinstance(error, ArtifactRevisionLookupError)
+    assert isinstance(error, errors.ArtifactRevisionLookupError)
     assert str(error) == f"execution {ID} of pipeline web {problem}"
     assert error.artifact_name == "Sorce"
     assert error.candidates == tuple(each for each in execution.artifact_revisions if each.name == "Sorce")
@@ -146,9 +140,9 @@ def test_whatever_the_texts_hold_the_message_is_one_line_that_can_be_written(
         artifact_revisions=[{"name": each} for each in artifacts],
         region_name="eu-west-1",
     )
-    with pytest.raises(PipelineExecutionOutcomeError) as outcome:
+    with pytest.raises(errors.PipelineExecutionOutcomeError) as outcome:
         execution.raise_for_status()
-    with pytest.raises(ArtifactRevisionLookupError) as lookup:
+    with pytest.raises(errors.ArtifactRevisionLookupError) as lookup:
         execution.artifact_revision("".join(each or "" for each in artifacts) + "!")
     for error in (outcome.value, lookup.value):
         assert str(error).isprintable()

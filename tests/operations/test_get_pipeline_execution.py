@@ -53,45 +53,37 @@ def execution(request: GetPipelineExecutionInput = REQUEST, **members: object) -
 # Input
 
 
+NAME, EXECUTION_ID = "pipeline_name", "pipeline_execution_id"
 NAME_RULE = r"must match [A-Za-z0-9.@\-_]+, not "
 UUID_RULE = "must be a UUID in lower case, [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}, not "
 
 
 @pytest.mark.parametrize(
-    ("name", "rule"),
+    ("parameter", "value", "rule"),
     [
-        pytest.param("A.z-0_@", None, id="every-kind-of-letter"),
-        pytest.param("x" * 100, None, id="longest"),
-        pytest.param("", "must have 1 to 100 characters, not 0", id="empty"),
-        pytest.param("x" * 101, "must have 1 to 100 characters, not 101", id="too-long"),
-        pytest.param("my pipeline", f"{NAME_RULE}'my pipeline'", id="space"),
-        pytest.param("web\n", rf"{NAME_RULE}'web\n'", id="line-break-at-the-end"),
-        pytest.param("wéb", f"{NAME_RULE}'wéb'", id="accent"),
-        pytest.param(None, "is required", id="absent"),
-        pytest.param(b"web", "must be a string, not bytes", id="bytes"),
+        pytest.param(NAME, "A.z-0_@", None, id="every-kind-of-letter"),
+        pytest.param(NAME, "x" * 100, None, id="longest"),
+        pytest.param(NAME, "", "must have 1 to 100 characters, not 0", id="empty-name"),
+        pytest.param(NAME, "x" * 101, "must have 1 to 100 characters, not 101", id="too-long"),
+        pytest.param(NAME, "my pipeline", f"{NAME_RULE}'my pipeline'", id="space"),
+        pytest.param(NAME, "web\n", rf"{NAME_RULE}'web\n'", id="name-with-a-line-break"),
+        pytest.param(NAME, "wéb", f"{NAME_RULE}'wéb'", id="accent"),
+        pytest.param(NAME, None, "is required", id="no-name"),
+        pytest.param(NAME, b"web", "must be a string, not bytes", id="bytes"),
+        pytest.param(EXECUTION_ID, ID, None, id="uuid"),
+        pytest.param(EXECUTION_ID, ID.upper(), f"{UUID_RULE}{ID.upper()!r}", id="upper-case"),
+        pytest.param(EXECUTION_ID, f"{ID}\n", rf"{UUID_RULE}'{ID}\n'", id="line-break-at-the-end"),
+        pytest.param(EXECUTION_ID, f"x{ID}", f"{UUID_RULE}'x{ID}'", id="more-before"),
+        pytest.param(EXECUTION_ID, "", f"{UUID_RULE}''", id="empty"),
+        pytest.param(EXECUTION_ID, "y" * 5000, f"{UUID_RULE}'{'y' * 100}…'", id="long-values-are-cut"),
+        pytest.param(EXECUTION_ID, None, "is required", id="absent"),
+        pytest.param(EXECUTION_ID, 1.5, "must be a string, not float", id="number"),
     ],
 )
-def test_a_pipeline_name_is_checked(name: Any, rule: str | None) -> None:
-    violations = GetPipelineExecutionInput(pipeline_name=name, pipeline_execution_id=ID).violations()
-    assert violations == (() if rule is None else (ParameterViolation("pipeline_name", rule),))
-
-
-@pytest.mark.parametrize(
-    ("execution_id", "rule"),
-    [
-        pytest.param(ID, None, id="uuid"),
-        pytest.param(ID.upper(), f"{UUID_RULE}{ID.upper()!r}", id="upper-case"),
-        pytest.param(f"{ID}\n", rf"{UUID_RULE}'{ID}\n'", id="line-break-at-the-end"),
-        pytest.param(f"x{ID}", f"{UUID_RULE}'x{ID}'", id="more-before"),
-        pytest.param("", f"{UUID_RULE}''", id="empty"),
-        pytest.param("y" * 5000, f"{UUID_RULE}'{'y' * 100}…'", id="long-values-are-cut"),
-        pytest.param(None, "is required", id="absent"),
-        pytest.param(1.5, "must be a string, not float", id="number"),
-    ],
-)
-def test_an_execution_id_is_checked(execution_id: Any, rule: str | None) -> None:
-    violations = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id=execution_id).violations()
-    assert violations == (() if rule is None else (ParameterViolation("pipeline_execution_id", rule),))
+def test_a_parameter_is_checked(parameter: str, value: Any, rule: str | None) -> None:
+    parameters: dict[str, Any] = {"pipeline_name": "web", "pipeline_execution_id": ID, parameter: value}
+    violations = GetPipelineExecutionInput(**parameters).violations()
+    assert violations == (() if rule is None else (ParameterViolation(parameter, rule),))
 
 
 def test_without_strictness_any_string_goes_but_nothing_else() -> None:
