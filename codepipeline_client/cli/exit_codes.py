@@ -65,7 +65,6 @@ _CLOCK: Final = "set this machine's clock, then try again"
 _ENDPOINT: Final = "check that the endpoint is CodePipeline's"
 _NAME: Final = "check the name, and that --region and --profile are right for the pipeline"
 _ID: Final = "check the id, and that it belongs to this pipeline"
-_NETWORK: Final = "check the network, the proxy and the endpoint, then try again"
 _ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
     (errors.PipelineNotFoundException, ExitCode.NOT_FOUND, _NAME),
     (errors.PipelineExecutionNotFoundException, ExitCode.NOT_FOUND, _ID),
@@ -77,7 +76,7 @@ _ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
     (errors.RequestExpired | errors.RequestTimeTooSkewed, ExitCode.SETTINGS, _CLOCK),
     (errors.UnknownOperationException | errors.ResponseDecodeError, ExitCode.NO_RESPONSE, _ENDPOINT),
     (errors.RequestAbortedException | errors.RequestTimeoutException, ExitCode.NO_RESPONSE, "try again"),
-    (errors.TransportError, ExitCode.NO_RESPONSE, _NETWORK),
+    (errors.TransportError, ExitCode.NO_RESPONSE, "check the network, the proxy and the endpoint, then try again"),
     (errors.WaitTimeoutError, ExitCode.TIMED_OUT, "wait longer with --timeout"),
 )
 _NAMES: Final = {

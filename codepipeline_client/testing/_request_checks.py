@@ -25,9 +25,7 @@ _TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 _NAME_PATTERN: Final = r"[A-Za-z0-9.@\-_]+"
 _ID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _SERVICE_NAME: Final = "codepipeline"
-_TERMINATOR: Final = "aws4_request"
 _PARAMETERS: Final = ("Credential", "Signature", "SignedHeaders")
 _TIMESTAMP: Final = "%Y%m%dT%H%M%SZ"
 _TOLERANCE: Final = 300
@@ -115,8 +113,8 @@ def _parse_authorization(headers: Mapping[str, str]) -> dict[str, str]:
     if authorization is None:
         raise RequestRefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")
     algorithm, _, listed = authorization.partition(" ")
-    if algorithm != _ALGORITHM:
-        raise _incomplete(f"Authorization header must start with '{_ALGORITHM}'.")
+    if algorithm != "AWS4-HMAC-SHA256":
+        raise _incomplete("Authorization header must start with 'AWS4-HMAC-SHA256'.")
     pairs = (parameter.strip().partition("=") for parameter in listed.split(","))
     given = {name: value for name, _, value in pairs if value}
     missing = [f"Authorization header requires '{name}' parameter." for name in _PARAMETERS if name not in given]
@@ -146,7 +144,7 @@ def _check_scope(scope: list[str], region_name: str, timestamp: str) -> None:
     rules = {
         f"Credential should be scoped to a valid region, not '{region}'.": region == region_name,
         f"Credential should be scoped to correct service: '{_SERVICE_NAME}'.": service == _SERVICE_NAME,
-        f"Credential should be scoped with a valid terminator: '{_TERMINATOR}'.": terminator == _TERMINATOR,
+        "Credential should be scoped with a valid terminator: 'aws4_request'.": terminator == "aws4_request",
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
         f"'{day}' != '{timestamp[:8]}', from '{timestamp}'.": day == timestamp[:8],
     }

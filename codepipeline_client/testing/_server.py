@@ -19,14 +19,15 @@ from ipaddress import ip_address
 from socketserver import BaseServer
 from struct import pack
 from threading import Lock, Thread
-from typing import Final, Self, cast
+from typing import Final, Self, TypeAlias, cast
 
 from attrs import evolve
 
 from ..errors import ConfigurationError
 from .messages import IncomingRequest, ServiceResponse, decode, error_response, render_head, send_steps
 
-_BACKLOG: Final = 128
+RequestHandler: TypeAlias = Callable[[IncomingRequest], ServiceResponse]
+
 _MAX_BODY: Final = 1 << 20
 _RESET_ON_CLOSE: Final = pack("hh" if os.name == "nt" else "ii", 1, 0)
 _LONGEST_WAIT: Final = 1e6
@@ -51,9 +52,7 @@ class LoopbackServer:
     the connection down.
     """
 
-    def __init__(
-        self, host: str, port: int, respond: Callable[[IncomingRequest], ServiceResponse], now: Callable[[], float]
-    ) -> None:
+    def __init__(self, host: str, port: int, respond: RequestHandler, now: Callable[[], float]) -> None:
         self._respond: Final = respond
         self._now: Final = now
         self._address = check_loopback(host), port
@@ -105,7 +104,7 @@ class LoopbackServer:
         with self._acceptor_lock:
             listener = self._running()
             if self._acceptor is None:
-                listener.listen(_BACKLOG)
+                listener.listen(128)
                 self._stop, stopped = socket.socketpair()
                 self._acceptor = _start_thread("LocalCodePipeline", self._accept, listener, stopped)
 
@@ -201,11 +200,7 @@ class ServerConnection(BaseHTTPRequestHandler):
     timeout = _LONGEST_WAIT
 
     def __init__(
-        self,
-        connection: socket.socket,
-        number: int,
-        respond: Callable[[IncomingRequest], ServiceResponse],
-        now: Callable[[], float],
+        self, connection: socket.socket, number: int, respond: RequestHandler, now: Callable[[], float]
     ) -> None:
         self._number = number
         self._respond = respond
