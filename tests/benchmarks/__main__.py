@@ -92,7 +92,7 @@ def compare(
     with tempfile.TemporaryDirectory() as home, open_runner(directory, Path(home)) as runner:
         for number, stage in enumerate(wanted, start=1):
             print(f"{number} of {len(wanted)}: {stage} …", file=sys.stderr, flush=True)
-            run["samples"] |= stages.STAGES[stage](runner, rounds)
+            run["samples"] |= stages.measure(runner, stage, rounds)
             save(run)
     return run
 

@@ -22,6 +22,7 @@ from codepipeline_client.testing import FakeClock, LocalCodePipeline, ScriptStep
 from codepipeline_client.testing.executions import ExecutionScript
 from codepipeline_client.testing.faults import Fault
 from codepipeline_client.waiting import PipelineExecutionReference
+from tests.endpoint import options_for, outcome_of
 
 START: Final = 1_767_225_600.0
 ID: Final = "00000000-0000-4000-8000-000000000001"
@@ -177,20 +178,14 @@ Poll = Callable[[PipelineExecutionReference], str]
 @pytest.fixture
 def client(local_codepipeline: LocalCodePipeline, codepipeline_clock: FakeClock) -> Iterator[Poll]:
     """Returns the status of an execution, or the class of the error, after one attempt."""
-    with CodePipelineClient(
-        region_name=local_codepipeline.region_name,
-        endpoint_url=local_codepipeline.endpoint_url,
-        credentials=local_codepipeline.credentials,
-        clock=codepipeline_clock,
-        retry_mode="off",
-        parameter_validation=False,
-    ) as client:
+    options = options_for(local_codepipeline, clock=codepipeline_clock, retry_mode="off", parameter_validation=False)
+    with CodePipelineClient(**options) as client:
 
         def status_of(reference: PipelineExecutionReference) -> str:
-            try:
-                return client.get_pipeline_execution(**attrs.asdict(reference)).pipeline_execution.status
-            except CodePipelineError as error:
-                return type(error).__name__
+            outcome = outcome_of(client, **attrs.asdict(reference))
+            if isinstance(outcome, CodePipelineError):
+                return type(outcome).__name__
+            return outcome.pipeline_execution.status
 
         yield status_of
 
