@@ -22,6 +22,8 @@ from codepipeline_client.testing import FakeClock, LocalCodePipeline, make_pipel
 
 made: Final[Callable[..., PipelineExecution]] = make_pipeline_execution
 """Make an execution. The fields in a table's rows are of many types."""
+DONE: Final = make_pipeline_execution()
+WEB: Final = (DONE.pipeline_name, DONE.pipeline_execution_id)
 _PATIENCE: Final = 20.0
 
 

@@ -30,10 +30,8 @@ from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import WHERE_IDS_COME_FROM, ExitCode, of_error
 from codepipeline_client.cli.output import as_json, as_rows, as_table
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
-from tests.cli.terminal import Account, Ended, Terminal
+from tests.cli.terminal import DONE, WEB, Account, Ended, Terminal
 
-EXECUTION: Final = make_pipeline_execution()
-WEB: Final = (EXECUTION.pipeline_name, EXECUTION.pipeline_execution_id)
 CONSOLE: Final = (
     "https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web"
     "/executions/7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31/visualization?region=us-east-1"
@@ -45,7 +43,7 @@ Shell = Callable[..., Ended]
 @pytest.fixture
 def account(account: Account) -> Account:
     """An account that has one execution."""
-    account.service.put_execution(EXECUTION)
+    account.service.put_execution(DONE)
     return account
 
 
@@ -159,7 +157,7 @@ def test_the_options_say_where_to_ask(
     local_codepipeline: LocalCodePipeline, shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They win over all others."""
-    local_codepipeline.put_execution(EXECUTION)
+    local_codepipeline.put_execution(DONE)
     keys = local_codepipeline.credentials
     (home / "credentials-of-work").write_text(
         f"[work]\naws_access_key_id = {keys.access_key_id}\naws_secret_access_key = {keys.secret_access_key}\n"
@@ -526,7 +524,7 @@ def test_without_the_extra_it_says_how_to_install_it(
 
 def test_what_is_not_needed_is_not_loaded(local_codepipeline: LocalCodePipeline) -> None:
     """Help is quick, and a script that reads the output does not pay for how it looks on a terminal."""
-    local_codepipeline.put_execution(EXECUTION)
+    local_codepipeline.put_execution(DONE)
     program = f"""
 import sys
 sys.modules["rich"] = None

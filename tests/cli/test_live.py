@@ -25,13 +25,11 @@ from codepipeline_client import (
     ServiceError,
 )
 from codepipeline_client.cli.live import LiveView
-from codepipeline_client.testing import FakeClock, LocalCodePipeline, make_pipeline_execution
-from tests.cli.terminal import Account, Terminal, made
+from codepipeline_client.testing import FakeClock, LocalCodePipeline
+from tests.cli.terminal import DONE, WEB, Account, Terminal, made
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
 
-DONE: Final = make_pipeline_execution()
-WEB: Final = (DONE.pipeline_name, DONE.pipeline_execution_id)
 SUMMARY: Final = "Answer faster when the page asks often, and say so"
 RESULT: Final = "2026-01-01T00:00:02Z  Succeeded  after 0:02"
 

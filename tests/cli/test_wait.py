@@ -16,10 +16,8 @@ from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode
 from codepipeline_client.cli.output import as_json, elapsed, failure_words, remaining
 from codepipeline_client.testing import Shown, faults, make_pipeline_execution
-from tests.cli.terminal import Account, made
+from tests.cli.terminal import DONE, WEB, Account, made
 
-DONE: Final = make_pipeline_execution()
-WEB: Final = (DONE.pipeline_name, DONE.pipeline_execution_id)
 BARE: Final = make_pipeline_execution(status="InProgress", artifact_revisions=[])
 RUNNING: Final = make_pipeline_execution(status="InProgress")
 FAILED: Final = make_pipeline_execution(status="Failed", status_summary="1 of 24 checks\nfailed")

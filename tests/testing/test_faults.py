@@ -89,13 +89,9 @@ def await_requests(endpoint: LocalCodePipeline, count: int) -> None:
         pytest.param(lambda: faults.GzipBomb(decoded_size=0), "'decoded_size' must be >= 1", id="no-bomb"),
         pytest.param(lambda: faults.UnsolicitedAnswer(status="Failled"), "'Failled' is not one of", id="misspelt"),
         pytest.param(lambda: faults.at_random(probability=0.5, random=Random()), "at least one fault", id="of-none"),
-        pytest.param(
-            lambda: faults.at_random(Fault(), probability=1.1, random=Random()), "from 0 to 1", id="too-often"
-        ),
+        pytest.param(lambda: faults.at_random(Fault(), probability=1.1, random=Random()), "from 0 to 1", id="often"),
         *(
-            pytest.param(
-                partial(faults.above_rate, rate, burst=burst), "calls per second above 0", id=f"{rate}-{burst}"
-            )
+            pytest.param(partial(faults.above_rate, rate, burst=burst), "second above 0", id=f"{rate}-{burst}")
             for rate, burst in ((0, 1), (-1, 1), (inf, 1), (nan, 1), (1, 0))
         ),
     ],
@@ -280,12 +276,7 @@ def test_the_clock_is_wrong_until_the_client_corrects_itself(
         pytest.param(faults.ResetInHeaders(), r"HTTP/1\.1 200 OK\r\n(?!.*\r\n\r\n).+", "RST", id="reset-in-headers"),
         pytest.param(faults.TruncatedBody(), r"HTTP/1\.1 200 OK\r\n.*\r\n\r\n\{.*[^}]", "FIN", id="truncated-body"),
         pytest.param(faults.ResetInBody(), r"HTTP/1\.1 200 OK\r\n.*\r\n\r\n\{.*[^}]", "RST", id="reset-in-body"),
-        pytest.param(
-            faults.TruncatedChunk(),
-            r"HTTP/1\.1 200 OK\r\n.*Transfer-Encoding: chunked.*\r\n\r\n[0-9a-f]+\r\n\{.*[^}]",
-            "FIN",
-            id="truncated-chunk",
-        ),
+        pytest.param(faults.TruncatedChunk(), r"HTTP.*: chunked.*\r\n\r\n[0-9a-f]+\r\n\{.*[^}]", "FIN", id="chunk"),
         pytest.param(faults.GarbageStatusLine(), r"\x15\x03\x01\x00\x02\x02F\r\n.*\}", "FIN", id="garbage"),
         pytest.param(faults.CloseAfterAnswer(), r"HTTP/1\.1 200 OK\r\n.*\}", "FIN", id="close-after"),
     ],

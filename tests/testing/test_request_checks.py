@@ -24,9 +24,11 @@ from tests.testing.endpoint_client import body_of as body
 TEMPORARY: Final = Credentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret+key", session_token="token")
 WITHOUT_TOKEN: Final = evolve(TEMPORARY, session_token="")
 UNKNOWN_KEY: Final = evolve(CREDENTIALS, access_key_id="x")
+UNKNOWN_TOKEN: Final = evolve(CREDENTIALS, session_token="x")
+WRONG_SECRET: Final = evolve(CREDENTIALS, secret_access_key="x")
 ID: Final = EXECUTION.pipeline_execution_id
 OTHER_ID: Final = "00000000-0000-0000-0000-000000000000"
-WITH_CHARSET: Final = ("content-type", "Application/X-Amz-Json-1.1 ; charset=utf-8")
+WITH_CHARSET: Final = (HEADERS[0], ("content-type", "Application/X-Amz-Json-1.1 ; charset=utf-8"), HEADERS[2])
 MISSING: Final = "MissingAuthenticationTokenException"
 INCOMPLETE: Final = "IncompleteSignature"
 UNKNOWN: Final = "UnrecognizedClientException"
@@ -71,9 +73,7 @@ def refusal(sent: Request, *executions: PipelineExecution) -> tuple[int, str, st
         pytest.param(signed(headers=(*HEADERS, ("x-a", "1,2"))), CREDENTIALS, id="another-signed-header"),
         pytest.param(signed(now=NOW - 300), CREDENTIALS, id="five-minutes-ago"),
         pytest.param(signed(now=NOW + 300), CREDENTIALS, id="five-minutes-ahead"),
-        pytest.param(
-            signed(headers=(HEADERS[0], WITH_CHARSET, HEADERS[2])), CREDENTIALS, id="content-type-with-a-parameter"
-        ),
+        pytest.param(signed(headers=WITH_CHARSET), CREDENTIALS, id="content-type-with-a-parameter"),
         pytest.param(REQUEST.altered(", ", ","), CREDENTIALS, id="authorization-without-spaces"),
         pytest.param(REQUEST.having("user-agent", "anything"), CREDENTIALS, id="unsigned-header"),
         pytest.param(signed(body()[:-1] + b', "other": [1]}'), CREDENTIALS, id="unknown-member"),
@@ -95,9 +95,7 @@ def test_each_valid_form_of_a_request_is_accepted(
         pytest.param(signed(path="/other"), NOT_OPERATION, "POST /other is not an operation", id="path"),
         pytest.param(REQUEST.having("x-amz-target", "A.B"), NOT_OPERATION, "X-Amz-Target 'A.B' is not", id="target"),
         pytest.param(REQUEST.without("x-amz-target"), NOT_OPERATION, "X-Amz-Target None is not", id="no-target"),
-        pytest.param(
-            REQUEST.having("content-type", "text/xml"), NOT_OPERATION, "Content-Type 'text/xml'", id="content-type"
-        ),
+        pytest.param(REQUEST.having("content-type", "a/b"), NOT_OPERATION, "Content-Type 'a/b'", id="content-type"),
         pytest.param(REQUEST.without("content-type"), NOT_OPERATION, "Content-Type ''", id="no-content-type"),
         pytest.param(REQUEST.without("authorization"), MISSING, "Missing Authentication Token", id="unsigned"),
         pytest.param(REQUEST.having("authorization", "Bearer a"), INCOMPLETE, "must start with 'AWS4", id="scheme"),
@@ -107,21 +105,12 @@ def test_each_valid_form_of_a_request_is_accepted(
             "header requires 'Credential' parameter. Authorization header requires 'Signature' parameter.",
             id="no-parameters",
         ),
-        pytest.param(
-            REQUEST.without("x-amz-date"), INCOMPLETE, "requires existence of a 'X-Amz-Date' header", id="no-date"
-        ),
-        pytest.param(
-            REQUEST.having("x-amz-date", "Tue, 17 Nov 2026 12:26:40 GMT"),
-            INCOMPLETE,
-            "Date must be in ISO-8601 'basic format'. Got 'Tue, 17 Nov 2026 12:26:40 GMT'.",
-            id="date-in-another-format",
-        ),
+        pytest.param(REQUEST.without("x-amz-date"), INCOMPLETE, "existence of a 'X-Amz-Date' header", id="no-date"),
+        pytest.param(REQUEST.having("x-amz-date", "now"), INCOMPLETE, "'basic format'. Got 'now'.", id="date-in-words"),
         pytest.param(REQUEST.having("x-amz-date", "20261301T000000Z"), INCOMPLETE, "Got '20261301T", id="no-month"),
         pytest.param(REQUEST.altered("/aws4_request", ""), INCOMPLETE, "exactly 5 slash-delimited", id="short-scope"),
         pytest.param(signed(credentials=UNKNOWN_KEY), UNKNOWN, "security token", id="unknown-key"),
-        pytest.param(
-            signed(credentials=evolve(CREDENTIALS, session_token="x")), UNKNOWN, "security token", id="unknown-token"
-        ),
+        pytest.param(signed(credentials=UNKNOWN_TOKEN), UNKNOWN, "security token", id="unknown-token"),
         pytest.param(signed(region_name="eu-west-1"), INVALID, "a valid region, not 'eu-west-1'", id="another-region"),
         pytest.param(signed(service_name="s3"), INVALID, "correct service: 'codepipeline'.", id="another-service"),
         pytest.param(REQUEST.altered("aws4_", "aws5_"), INVALID, "a valid terminator", id="another-terminator"),
@@ -144,9 +133,7 @@ def test_each_valid_form_of_a_request_is_accepted(
             id="not-yet-current",
         ),
         pytest.param(REQUEST.altered("host;", ""), INVALID, "must be a 'SignedHeader'", id="host-not-signed"),
-        pytest.param(
-            signed(credentials=evolve(CREDENTIALS, secret_access_key="x")), INVALID, NO_MATCH, id="wrong-secret"
-        ),
+        pytest.param(signed(credentials=WRONG_SECRET), INVALID, NO_MATCH, id="wrong-secret"),
         pytest.param(evolve(REQUEST, body=body("web2")), INVALID, NO_MATCH, id="altered-body"),
         pytest.param(evolve(REQUEST, path="/?a=1"), INVALID, NO_MATCH, id="altered-query"),
         pytest.param(REQUEST.having("host", "localhost:1"), INVALID, NO_MATCH, id="altered-header"),
@@ -204,11 +191,7 @@ def test_a_refusal_counts_and_lists_every_constraint(content: bytes, broken: lis
     ("sent", "code"),
     [
         pytest.param(signed(path="/x").without("authorization"), NOT_OPERATION, id="path-signature"),
-        pytest.param(
-            REQUEST.having("content-type", "text/xml").without("authorization"),
-            NOT_OPERATION,
-            id="content-type-signature",
-        ),
+        pytest.param(REQUEST.without("content-type").without("authorization"), NOT_OPERATION, id="type-signature"),
         pytest.param(signed(b"[").without("authorization"), MISSING, id="signature-body"),
         pytest.param(signed(credentials=UNKNOWN_KEY, region_name="eu-west-1"), UNKNOWN, id="credentials-scope"),
         pytest.param(evolve(signed(body("a b")), body=b"["), INVALID, id="signature-json"),

@@ -57,12 +57,7 @@ def seen(steps: Sequence[ScriptStep], moments: Sequence[float]) -> list[str | No
             [A, C, C, D],
             id="a-step-begins-when-the-one-before-it-ends-not-at-a-poll",
         ),
-        pytest.param(
-            [A, Shown(B, seconds=90), C],
-            [1000, 1089, 1090],
-            [A, B, C],
-            id="a-step-begins-with-the-last-poll-of-the-one-before-it",
-        ),
+        pytest.param([A, Shown(B, seconds=90), C], [1000, 1089, 1090], [A, B, C], id="seconds-after-a-poll"),
         pytest.param([Shown(A, seconds=10), B, C], [50, 50], [B, C], id="polls-after-seconds"),
         pytest.param(
             [Shown(A, seconds=10), Shown(B, polls=2), Shown(C, seconds=10), D],
@@ -132,12 +127,7 @@ def test_the_other_fields_of_an_execution_stay_as_they_are() -> None:
     [
         pytest.param(lambda: seen([], []), ValueError, "a script needs at least one step", id="no-steps"),
         pytest.param(lambda: seen("InProgress", []), ValueError, r"give \['InProgress'\] for one", id="text"),
-        pytest.param(
-            lambda: seen([API, A, WEB], []),
-            ValueError,
-            "not about pipeline_name 'api' and 'web': pass pipeline_name, or script each by itself",
-            id="two-pipelines",
-        ),
+        pytest.param(lambda: seen([API, A, WEB], []), ValueError, "name 'api' and 'web': pass ", id="two-pipelines"),
         pytest.param(lambda: seen([WEB, Shown(OTHER, polls=2)], []), ValueError, f"_id '{ID}' and '", id="two-ids"),
         pytest.param(lambda: seen([NUMBER], []), TypeError, "5 is not a step: give an execution, a", id="number"),
         pytest.param(lambda: seen([Shown(SHOWN, polls=1)], []), TypeError, r"Shown\(.* is not a step", id="twice"),
@@ -150,9 +140,7 @@ def test_the_other_fields_of_an_execution_stay_as_they_are() -> None:
             )
             for time in (NAIVE, TEXT)
         ),
-        pytest.param(
-            lambda: seen([WEB, Shown("Succeded", polls=2)], []), ValueError, "'Succeded' is not one of", id="misspelt"
-        ),
+        pytest.param(lambda: seen([Shown("Succeded", polls=2)], []), ValueError, "'Succeded' is not", id="misspelt"),
         pytest.param(lambda: Shown(A), ValueError, "either polls or seconds: give one of them", id="no-length"),
         pytest.param(lambda: Shown(A, polls=1, seconds=1), ValueError, "either polls or seconds", id="two-lengths"),
         pytest.param(lambda: Shown(A, polls=0), ValueError, "'polls' must be >= 1: 0", id="no-polls"),
