@@ -21,8 +21,6 @@ from tests.benchmarks.environments import NEWER, OURS, ROOT
 from tests.benchmarks.runner import Job, Runner, Samples, open_runner
 from tests.benchmarks.stages import ALL, ASYNC, IN_FLIGHT, NEWER_IN_FLIGHT, SYNC
 
-linux_only: Final = pytest.mark.skipif(platform.system() != "Linux", reason="it reads /proc")
-
 CLIENTS: Final = {
     "sync": SYNC,
     **{f"async {each}": ASYNC for each in IN_FLIGHT},
@@ -246,7 +244,7 @@ def test_without_a_newer_python_the_others_are_installed_and_the_run_says_so(
 # The measurements
 
 
-@linux_only
+@pytest.mark.skipif(platform.system() != "Linux", reason="it reads /proc")
 def test_each_client_is_measured_in_each_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours and httpx, in the environment of the tests. None of this process's settings reaches them."""
     monkeypatch.setenv("AWS_REGION", "not a region")

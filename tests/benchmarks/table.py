@@ -16,13 +16,11 @@ from .runner import Samples
 from .stages import ALL, IN_FLIGHT, NEWER_IN_FLIGHT
 
 Rows = Sequence[Sequence[str]]
+Runs = Sequence[Samples]
 
 OTHER: Final = "everything else"
 LEAST_SHARE: Final = 0.02
 """What takes less, sync and async, is part of everything else."""
-
-
-Runs = Sequence[Samples]
 
 
 @dataclass(frozen=True)

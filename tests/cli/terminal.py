@@ -43,6 +43,9 @@ class Ended:
         return said.replace("\nhint: ", "\n").splitlines()
 
 
+Shell = Callable[..., Ended]
+
+
 class Clock(FakeClock):
     """A fake clock that lets a test step in whenever someone sleeps."""
 

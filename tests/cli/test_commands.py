@@ -30,14 +30,12 @@ from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import WHERE_IDS_COME_FROM, ExitCode, of_error
 from codepipeline_client.cli.output import as_json, as_rows, as_table
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
-from tests.cli.terminal import DONE, WEB, Account, Ended, Terminal
+from tests.cli.terminal import DONE, WEB, Account, Shell, Terminal
 
 CONSOLE: Final = (
     "https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web"
     "/executions/7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31/visualization?region=us-east-1"
 )
-
-Shell = Callable[..., Ended]
 
 
 @pytest.fixture

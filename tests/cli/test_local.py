@@ -7,7 +7,7 @@ import re
 import shlex
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -16,9 +16,7 @@ import pytest
 from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.local import instructions
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
-from tests.cli.terminal import Clock, Ended
-
-Shell = Callable[..., Ended]
+from tests.cli.terminal import Clock, Shell
 
 
 def ctrl_c() -> None:
