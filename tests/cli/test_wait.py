@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 
-from codepipeline_client import CodePipelineError, ServiceError, TriggerType, errors
+from codepipeline_client import ArtifactRevision, CodePipelineError, ExecutionTrigger, ServiceError, TriggerType, errors
 from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode
 from codepipeline_client.cli.output import as_json, elapsed, failure_words, remaining
@@ -274,8 +274,8 @@ def test_a_failure_is_told_in_few_words(failure: CodePipelineError, words: str) 
 @pytest.mark.parametrize(
     ("fields", "shown"),
     [
-        ({"artifact_revisions": [{}], "trigger": {}}, ""),
-        ({"artifact_revisions": [{}, {}, {}]}, "  (+2)"),
+        ({"artifact_revisions": [ArtifactRevision()], "trigger": ExecutionTrigger()}, ""),
+        ({"artifact_revisions": [ArtifactRevision()] * 3}, "  (+2)"),
         ({"artifact_revisions": [{"revision_id": "v", "revision_summary": "\nA\x1b\n"}]}, "  v  A\\x1b"),
         ({"trigger": {"trigger_type": TriggerType("New\n"), "trigger_detail": "a"}}, "  New\\n"),
         ({"status_summary": " \nNo\a\nmore"}, "  No\\x07"),
