@@ -1,7 +1,5 @@
 """
 What the service says about an execution, as frozen attrs classes and open enums.
-
-What takes some reading (a commit, a console page, a notebook's table) is a property or method of these classes.
 """
 
 from .enums import ExecutionMode as ExecutionMode

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
 
-
 READ_ONLY: Final = "codepipeline_client.read_only"
 """Request extension: `Operation.is_read_only` of the operation that the request is for."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from http.client import HTTPMessage
@@ -128,10 +129,8 @@ def _parse_authorization(headers: Mapping[str, str]) -> dict[str, str]:
 def _parse_time(timestamp: str) -> float:
     # strptime alone also accepts single digits, which AWS does not.
     if re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", timestamp):
-        try:
+        with suppress(ValueError):  # no such day, or no such hour
             return datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC).timestamp()
-        except ValueError:
-            pass  # no such day, or no such hour
     raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'.")
 
 

@@ -127,12 +127,8 @@ def custom_response(
     for pair in pairs:
         if re.search("[\r\n\0]", ":".join(pair)):
             raise ValueError(f"a header must not contain CR, LF or NUL: {pair!r}")
-    response = ServiceResponse(
-        status_code=status_code,
-        headers=pairs,
-        body=body,
-        closes_connection=any(name.lower() in _FRAMING_HEADERS for name, _ in pairs),
-    )
+    has_framing = any(name.lower() in _FRAMING_HEADERS for name, _ in pairs)
+    response = ServiceResponse(status_code=status_code, headers=pairs, body=body, closes_connection=has_framing)
     _ = render_head(response, closes_connection=False) + body  # raises for a body or a charset that cannot be sent
     return response
 
