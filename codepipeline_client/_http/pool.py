@@ -91,7 +91,7 @@ class ConnectionPool(Generic[ConnectionT]):
             self._grant()
 
     def take(self, lease: Lease[ConnectionT]) -> ConnectionT | None:
-        """Give *lease* the idle connection that was used last and can be used, and return it. None if there is none."""
+        """Give *lease* the idle connection that was used last and can be used, and return it, if there is one."""
         with suppress(IndexError):
             for _ in range(len(self._idle)):
                 since, key, connection = self._idle.pop()

@@ -15,11 +15,18 @@ import httpx
 import pytest
 from attrs import evolve
 
-from codepipeline_client import AttemptReport, Credentials, GetPipelineExecutionOutput, errors, printable
+from codepipeline_client import (
+    AsyncCodePipelineClient,
+    AttemptReport,
+    Credentials,
+    GetPipelineExecutionOutput,
+    errors,
+    printable,
+)
 from codepipeline_client._http.response import MAX_BODY
 from codepipeline_client.clock import DEADLINE, Deadline, SystemClock
 from codepipeline_client.testing import FakeClock
-from tests.endpoint import Outcome, get
+from tests.endpoint import INPUT, Outcome, get
 
 BODY = b'{"pipelineExecution":{"status":"Failed"}}'
 CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="wJalrXUtnFEMI/K7MDENG")
@@ -91,8 +98,13 @@ def ask_in(kind: str, transport: Any, **options: Any) -> Outcome:
         "clock": FakeClock(),
         **options,
     }
+
+    async def main() -> Outcome:  # in this thread, with what is being handled here
+        async with AsyncCodePipelineClient(transport=transport, **arguments) as client:
+            return await client.get_pipeline_execution(**INPUT)
+
     try:
-        return get(kind, transport=transport, **arguments)
+        return get(kind, transport=transport, **arguments) if kind == "sync" else anyio.run(main, backend=kind)
     except errors.CodePipelineError as error:
         return error
 
