@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from time import gmtime, strftime
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from .._protocol import awsjson
 from .._protocol.messages import Attempt, Headers, Response
@@ -146,7 +146,6 @@ _YEAR_3000: Final = 32_503_680_000.0
 """Some systems cannot convert later times."""
 
 
-@define(kw_only=True, eq=False)
 class Skew:
     """
     How far the service's clock is ahead of this machine's. Each client has one.
@@ -155,10 +154,11 @@ class Skew:
     5xx or the page of a proxy proves nothing. Unless *is_corrected*, requests are signed by this machine's clock.
     """
 
-    is_corrected: bool = True
-    seconds: float = field(default=0.0, init=False)
-    has_seen_date: bool = field(default=False, init=False)
-    """From the first Date on, retries say until when they may last."""
+    def __init__(self, *, is_corrected: bool = True) -> None:
+        self.is_corrected = is_corrected
+        self.seconds = 0.0
+        self.has_seen_date = False
+        """From the first Date on, retries say until when they may last."""
 
     def notice_date(self, response: Response) -> None:
         if self.is_corrected and "date" in response.headers:

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeAlias, cast, runtime_checkable
 
-from anyio import from_thread, get_cancelled_exc_class
+from anyio import get_cancelled_exc_class
 from anyio.lowlevel import EventLoopToken
 from attrs import frozen
 
@@ -67,6 +67,8 @@ class Provider:
         try:
             fetched = self.call()
             if loop is not None and inspect.isawaitable(fetched):
+                from anyio import from_thread  # here, since a program's start should not wait for it
+
                 fetched = from_thread.run(_awaited, fetched, token=loop)
             return fetched
         except BaseException as error:  # noqa: BLE001 - a SystemExit too, since callers wait for the outcome

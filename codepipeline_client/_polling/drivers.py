@@ -17,7 +17,6 @@ from threading import RLock
 from typing import Final, TypeAlias, TypeVar
 
 import anyio
-from attrs import define, field
 
 from .. import _threads
 from .._call.reports import LOGGER
@@ -89,12 +88,12 @@ class Batch(Wait):
             self.report(report)
 
 
-@define(eq=False, repr=False)
 class SharedIterator(Iterator[T]):
     """An iterator that threads may share. Not a generator: an interrupt does not end it."""
 
-    _lock: RLock = field(factory=RLock, init=False)
-    _is_running: bool = field(default=False, init=False)
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._is_running = False
 
     def __next__(self) -> T:
         """Return the next item."""
@@ -112,11 +111,11 @@ class SharedIterator(Iterator[T]):
         """Return the next item. Only for one caller at a time."""
 
 
-@define(eq=False, repr=False)
 class AsyncSharedIterator(AsyncIterator[T]):
     """An iterator that tasks may share. Not a generator: a cancellation does not end it."""
 
-    _lock: anyio.Lock = field(factory=anyio.Lock, init=False)
+    def __init__(self) -> None:
+        self._lock = anyio.Lock()
 
     async def __anext__(self) -> T:
         """Return the next item."""
@@ -134,13 +133,12 @@ class AsyncSharedIterator(AsyncIterator[T]):
         """Return the next item. Only for one caller at a time."""
 
 
-@define(eq=False, repr=False)
 class Watch(SharedIterator[PipelineExecution]):
     """Yields each change of one execution."""
 
-    _call: Call
-    _schedule: PollSchedule
-    _wait: Wait
+    def __init__(self, call: Call, schedule: PollSchedule, wait: Wait) -> None:
+        super().__init__()
+        self._call, self._schedule, self._wait = call, schedule, wait
 
     def advance(self) -> PipelineExecution:
         schedule, wait = self._schedule, self._wait
@@ -158,13 +156,12 @@ class Watch(SharedIterator[PipelineExecution]):
         raise StopIteration
 
 
-@define(eq=False, repr=False)
 class AsyncWatch(AsyncSharedIterator[PipelineExecution]):
     """Yields each change of one execution."""
 
-    _call: AsyncCall
-    _schedule: PollSchedule
-    _wait: Wait
+    def __init__(self, call: AsyncCall, schedule: PollSchedule, wait: Wait) -> None:
+        super().__init__()
+        self._call, self._schedule, self._wait = call, schedule, wait
 
     async def advance(self) -> PipelineExecution:
         schedule, wait = self._schedule, self._wait
@@ -182,7 +179,6 @@ class AsyncWatch(AsyncSharedIterator[PipelineExecution]):
         raise StopAsyncIteration
 
 
-@define(eq=False, repr=False)
 class BatchIterator(SharedIterator[FollowedExecution]):
     """
     Yields each execution as it ends. Each poll in flight has a daemon thread.
@@ -190,9 +186,10 @@ class BatchIterator(SharedIterator[FollowedExecution]):
     No poll delays the end of the program. While the caller handles an execution, polls in flight continue, others wait.
     """
 
-    _call: Call
-    _batch: Batch
-    _results: queue.SimpleQueue[_Result] = field(factory=_threads.new_queue, init=False)
+    def __init__(self, call: Call, batch: Batch) -> None:
+        super().__init__()
+        self._call, self._batch = call, batch
+        self._results: queue.SimpleQueue[_Result] = _threads.new_queue()
 
     def advance(self) -> FollowedExecution:
         batch, scheduler = self._batch, self._batch.scheduler
@@ -240,7 +237,6 @@ class BatchIterator(SharedIterator[FollowedExecution]):
                 self._batch.record(*self._results.get_nowait())
 
 
-@define(eq=False, repr=False)
 class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
     """
     Yields each execution as it ends. Polls are in flight only while the next execution is awaited.
@@ -248,10 +244,11 @@ class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
     When one has ended, the others get a moment to end. Then they are cancelled, and repeated when the next is awaited.
     """
 
-    _call: AsyncCall
-    _batch: Batch
-    _results: deque[_Result] = field(factory=deque[_Result], init=False)
-    _has_results: anyio.Event = field(factory=anyio.Event, init=False)
+    def __init__(self, call: AsyncCall, batch: Batch) -> None:
+        super().__init__()
+        self._call, self._batch = call, batch
+        self._results: deque[_Result] = deque()
+        self._has_results = anyio.Event()
 
     async def advance(self) -> FollowedExecution:
         scheduler = self._batch.scheduler

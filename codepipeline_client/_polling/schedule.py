@@ -10,8 +10,6 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, TypeAlias
 
-from attrs import define, field
-
 from .. import errors
 from .._call.retry import PERMANENT_STATUSES, THROTTLING, classify
 from ..models import PipelineExecution
@@ -27,39 +25,43 @@ Outcome: TypeAlias = GetPipelineExecutionOutput | errors.CodePipelineError
 """What a poll returns or raises."""
 
 
-@define(eq=False, repr=False)
 class PollSchedule:
     """The polls of one execution. Call `record` after each: the wait is over when its report has no pause."""
 
-    reference: PipelineExecutionReference
-    _config: PollConfig
-    _chance: Callable[[], float]
-    """Returns a random number from 0 up to 1."""
-    _margin: float = 1.0
-    """The last poll is made so many seconds before the end of the time, or a tenth of the time if that is less."""
-    execution: PipelineExecution | None = field(default=None, init=False)
-    """The execution as it was last seen."""
-    error: errors.CodePipelineError | None = field(default=None, init=False)
-    """Why the wait is over. None while it goes on, and after a terminal status."""
-    due: float = field(default=0.0, init=False)
-    """When the next poll is due, in seconds since the wait began."""
-    is_over: bool = field(default=False, init=False)
-    """Whether `take` has returned the terminal status or raised the error."""
-    polls: int = field(default=0, init=False)
-    failures: int = field(default=0, init=False)
-    """How many polls failed in a way that does not end the wait."""
-    _timeout: float = field(init=False)
-    _interval: float = field(init=False)
-    _taken: PipelineExecution | None = field(default=None, init=False)
-    _failure: errors.CodePipelineError | None = field(default=None, init=False)
-    _seen_at: float = field(default=0.0, init=False)
-    _has_response: bool = field(default=False, init=False)
-    _is_last: bool = field(default=False, init=False)
+    def __init__(
+        self,
+        reference: PipelineExecutionReference,
+        config: PollConfig,
+        chance: Callable[[], float],
+        margin: float = 1.0,
+    ) -> None:
+        """
+        *chance* returns a random number from 0 up to 1.
 
-    def __attrs_post_init__(self) -> None:
-        self._timeout = inf if self._config.timeout is None else self._config.timeout
-        self._margin = min(self._margin, self._timeout / 10.0)
-        self._interval = self._config.poll_interval
+        The last poll is made *margin* seconds before the end of the time, or a tenth of the time if that is less.
+        """
+        self.reference = reference
+        self.execution: PipelineExecution | None = None
+        """The execution as it was last seen."""
+        self.error: errors.CodePipelineError | None = None
+        """Why the wait is over. None while it goes on, and after a terminal status."""
+        self.due = 0.0
+        """When the next poll is due, in seconds since the wait began."""
+        self.is_over = False
+        """Whether `take` has returned the terminal status or raised the error."""
+        self.polls = 0
+        self.failures = 0
+        """How many polls failed in a way that does not end the wait."""
+        self._config = config
+        self._chance = chance
+        self._timeout = inf if config.timeout is None else config.timeout
+        self._margin = min(margin, self._timeout / 10.0)
+        self._interval = config.poll_interval
+        self._taken: PipelineExecution | None = None
+        self._failure: errors.CodePipelineError | None = None
+        self._seen_at = 0.0
+        self._has_response = False
+        self._is_last = False
 
     def poll_timeout(self, elapsed: float) -> float | None:
         """Return how many seconds a poll that begins now may take, at least those of a last poll. None for no limit."""

@@ -7,7 +7,6 @@ Headers are pairs in wire order. Servers, proxies and parsers quote parts of req
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -104,6 +103,8 @@ def _parts(credentials: Credentials) -> frozenset[str]:
 
 def _unescaped(piece: str) -> str:
     if piece[0] == "&":
+        import html  # here, since a program's start should not wait for its tables
+
         return (html.unescape(piece) or piece)[0]
     if len(piece) > 2:
         return chr(int(piece[-2:] if piece[0] == "%" else piece[2:], 16))
