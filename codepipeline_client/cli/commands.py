@@ -68,8 +68,9 @@ codepipeline-client get web ID && echo it went live""",
 @click.pass_obj
 def get(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
     """
-    Show the execution ID of the pipeline NAME as it is now.
+    Show an execution of a pipeline as it is now.
 
+    NAME is the name of the pipeline, and ID the id of the execution.
     Region, profile, endpoint and credentials default to those that the AWS CLI would use.
     The exit code is 0 only when the execution Succeeded, or has a status that --ok names.
 
@@ -93,9 +94,10 @@ codepipeline-client wait web ID --output json | jq .pipeline_execution.status"""
 @click.pass_obj
 def wait(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
     """
-    Wait until the execution ID of the pipeline NAME has finished, and show it.
+    Wait until an execution of a pipeline has finished, and show it.
 
-    The exit code is 0 only when it Succeeded, or has a status that --ok names.
+    NAME is the name of the pipeline, and ID the id of the execution.
+    The exit code is 0 only when the execution Succeeded, or has a status that --ok names.
     Temporary failures such as throttling or lost connections do not stop the wait.
     A DURATION is in seconds, or 90s, 30m, 2h, 7d, 1h30m. An approval may hold an execution for 7d.
 
@@ -116,7 +118,7 @@ codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execu
 @click.pass_obj
 def watch(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
     """
-    Show each change of the execution ID of the pipeline NAME until it has finished.
+    Show each change of an execution of a pipeline until it has finished.
 
     Like wait, but each change goes to stdout at once: as a line of text, or with --output json as the
     whole execution on one line. Stops early when nothing reads stdout any more.

@@ -486,7 +486,7 @@ def test_help_is_there_for_each_command(shell: Shell, name: str) -> None:
     assert [code.value for code in ExitCode if f" {code.value} {code.meaning}" in words] == sorted(ExitCode)
     listed = " ".join(shell("--help").stdout.split())
     assert name in listed.partition("Commands: ")[2].partition("Examples: ")[0].split() or not name
-    assert "wait Wait until the execution ID of the pipeline NAME has finished, and show it. watch" in listed
+    assert "wait Wait until an execution of a pipeline has finished, and show it. watch" in listed
 
 
 def test_a_shell_can_complete_commands(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
