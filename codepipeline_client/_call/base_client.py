@@ -74,7 +74,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         on_attempt: OnAttempt | None = None,
     ) -> None:
         """
-        Check the arguments. Reads no file and opens no connection: the first call does.
+        Creating a client reads no file and opens no connection: the first call does.
 
         Raises ConfigurationError for an unusable argument. If a setting from elsewhere is missing or unusable, the
         first call raises ConfigurationError. Defaults are in order of precedence.

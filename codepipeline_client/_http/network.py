@@ -39,7 +39,7 @@ def _proxy(url: str) -> httpx.Proxy:
     with suppress(httpx.InvalidURL, ValueError):
         proxy = httpx.Proxy(url)
     if proxy is None or not proxy.url.host:
-        raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (it is not shown)")
+        raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (the value is not shown)")
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ConfigurationError(
             "a SOCKS proxy needs a package that is not installed; run python -m pip install 'httpx[socks]'"
