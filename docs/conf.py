@@ -5,22 +5,23 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-from importlib.metadata import version as version_of
+from enum import StrEnum
 
 import attrs
 from docutils import nodes  # type: ignore[import-untyped]  # its types are a package of their own
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import desc_annotation, pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 from sphinx.pycode import ModuleAnalyzer
 
 import codepipeline_client
+from codepipeline_client.models import OpenEnum
 
 project = "codepipeline-client"
 author = "The codepipeline-client authors"
 copyright = f"2026, {author}"
-release = version = version_of(project)
+release = version = codepipeline_client.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
@@ -149,7 +150,7 @@ def write_signature(
     signature = re.sub(r"[~.\w]*\bCredentialsT\b", f"~codepipeline_client.{kind}CredentialsLike", signature)
     signature = re.sub(r"[~.\w]*\bTransportT\b", f"~httpx.{kind}BaseTransport", signature)
     signature = re.sub(r", \*\*unknown: [~.\w]+", "", signature)
-    signature = re.sub(r"[~.\w]+\.NotGiven \| ", "", signature)
+    signature = re.sub(r"[~.\w]+\.NotGiven \| | \| [~.\w]+\.NotGiven\b", "", signature)
     return re.sub(r"(?<== )_?[A-Z][A-Z_]+\b", lambda match: value_of(match[0], found), signature), returned
 
 
@@ -166,7 +167,22 @@ def drop_object(_app: Sphinx, domain: str, _kind: str, content: nodes.Element) -
         del content[0]
 
 
+def name_as_users_do(_app: Sphinx, document: nodes.document) -> None:
+    """Cut the modules off the classes in the value of an alias, and say whose the class is that is not public."""
+    for value in document.findall(desc_annotation):
+        for text in list(value.findall(nodes.Text)):
+            shown = re.sub(r"\b(codepipeline_client|collections)\.[.\w]*\.", "", text)
+            text.parent.replace(text, nodes.Text(shown.replace("BotocoreCredentials", "botocore's Credentials")))
+
+
+def show_public_bases(_app: Sphinx, _name: str, _found: type, _options: object, bases: list[type]) -> None:
+    """Show StrEnum as the base of the open enums."""
+    bases[:] = [StrEnum if each is OpenEnum else each for each in bases]
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-bases", show_public_bases)
+    app.connect("doctree-read", name_as_users_do)
     app.connect("autodoc-process-signature", write_signature)
     app.connect("autodoc-process-docstring", read_sections)
     app.connect("missing-reference", link_elsewhere)
