@@ -56,7 +56,7 @@ _HOPELESS: Final = frozenset(
 )
 _STRICT: Final = (
     "Python has refused such certificates since 3.13: renew the certificate, or that of its authority, "
-    "or give verify an ssl.SSLContext without ssl.VERIFY_X509_STRICT"
+    "or pass verify= an ssl.SSLContext without ssl.VERIFY_X509_STRICT"
 )
 # By OpenSSL's numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _CERTIFICATE_HINTS: Final = (
