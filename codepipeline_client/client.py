@@ -9,7 +9,7 @@ from typing import Self
 from ._call.base_client import BaseAsyncClient, BaseSyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.batch import BatchScheduler, ExecutionLike
-from ._polling.drivers import AsyncBatchIterator, AsyncWatch, Batch, BatchIterator, Wait, Watch
+from ._polling.drivers import AsyncBatchIterator, AsyncWatch, BatchContext, BatchIterator, WaitContext, Watch
 from ._polling.schedule import PollSchedule
 from .models import PipelineExecution
 from .operations import GET_PIPELINE_EXECUTION
@@ -166,7 +166,7 @@ class CodePipelineClient(BaseSyncClient):
         self._check_open()
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
         scheduler = BatchScheduler(executions, config, max_calls_per_second, random.random)
-        return BatchIterator(self._poll, Batch(scheduler, self._clock, on_poll))
+        return BatchIterator(self._poll, BatchContext(scheduler, self._clock, on_poll))
 
     def close(self) -> None:
         """
@@ -189,7 +189,7 @@ class CodePipelineClient(BaseSyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
         self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
-        return Watch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
+        return Watch(self._poll, PollSchedule(reference, config, random.random), WaitContext(self._clock, on_poll))
 
     def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         return self._call(self._new_call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True))
@@ -291,7 +291,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         self._check_open()
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
         scheduler = BatchScheduler(executions, config, max_calls_per_second, random.random)
-        return AsyncBatchIterator(self._poll, Batch(scheduler, self._clock, on_poll))
+        return AsyncBatchIterator(self._poll, BatchContext(scheduler, self._clock, on_poll))
 
     async def aclose(self) -> None:
         """
@@ -314,7 +314,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
         self._check(GET_PIPELINE_EXECUTION, _input_of(reference))
-        return AsyncWatch(self._poll, PollSchedule(reference, config, random.random), Wait(self._clock, on_poll))
+        return AsyncWatch(self._poll, PollSchedule(reference, config, random.random), WaitContext(self._clock, on_poll))
 
     async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
         return await self._call(self._new_call(GET_PIPELINE_EXECUTION, _input_of(reference), timeout, is_poll=True))

@@ -18,7 +18,7 @@ from .._call.rate_limiter import RateLimiter
 from ..errors import CodePipelineError, ConfigurationError, CredentialsError, ServiceError
 from ..models import PipelineExecution
 from ..waiting import FollowedExecution, PipelineExecutionReference, PollConfig, PollReport
-from .schedule import Outcome, PollSchedule
+from .schedule import PollOutcome, PollSchedule
 
 ExecutionLike: TypeAlias = PipelineExecutionReference | PipelineExecution | tuple[str, str]
 """What identifies an execution. A tuple is the pipeline's name and the execution's id."""
@@ -89,7 +89,7 @@ class BatchScheduler:
         self._limiter.reserve(elapsed)
         return poll
 
-    def record(self, poll: Poll, outcome: Outcome, elapsed: float) -> PollReport | None:
+    def record(self, poll: Poll, outcome: PollOutcome, elapsed: float) -> PollReport | None:
         """Record a poll. Return its report, or None when it was given up: after an interrupt, or a timeout."""
         schedule = poll.schedule
         if self.in_flight.get(schedule) is not poll:

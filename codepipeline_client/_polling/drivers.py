@@ -27,12 +27,12 @@ from ..models import PipelineExecution
 from ..operations.get_pipeline_execution import GetPipelineExecutionOutput
 from ..waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
 from .batch import BatchScheduler, Poll
-from .schedule import Outcome, PollSchedule
+from .schedule import PollOutcome, PollSchedule
 
-Call: TypeAlias = Callable[[PipelineExecutionReference, float | None], GetPipelineExecutionOutput]
+PollCall: TypeAlias = Callable[[PipelineExecutionReference, float | None], GetPipelineExecutionOutput]
 """Makes one call. The number is its timeout in seconds, None for no limit."""
-AsyncCall: TypeAlias = Callable[[PipelineExecutionReference, float | None], Awaitable[GetPipelineExecutionOutput]]
-_Result: TypeAlias = tuple[Poll, Outcome | BaseException, float]
+AsyncPollCall: TypeAlias = Callable[[PipelineExecutionReference, float | None], Awaitable[GetPipelineExecutionOutput]]
+_Result: TypeAlias = tuple[Poll, PollOutcome | BaseException, float]
 """A poll, what it returned or raised, and when it ended by the clock. A defect may raise any exception."""
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ _GRACE: Final = 0.5
 _REENTERED: Final = "a callback must not take the next item from the iterator that calls it"
 
 
-class Wait:
+class WaitContext:
     """The time of a wait, and its callback."""
 
     def __init__(self, clock: ClosableClock, on_poll: OnPoll | None) -> None:
@@ -64,7 +64,7 @@ class Wait:
                 LOGGER.warning("on_poll raised an error", exc_info=True)
 
 
-class Batch(Wait):
+class BatchContext(WaitContext):
     """The wait for many executions."""
 
     def __init__(self, scheduler: BatchScheduler, clock: ClosableClock, on_poll: OnPoll | None) -> None:
@@ -77,7 +77,7 @@ class Batch(Wait):
             self.scheduler.fail(ConfigurationError("the client is closed: create a new one"))
         return self.scheduler.next(self.elapsed())
 
-    def record(self, poll: Poll, outcome: Outcome | BaseException, ended_at: float) -> None:
+    def record(self, poll: Poll, outcome: PollOutcome | BaseException, ended_at: float) -> None:
         """Record a poll that has ended, and report it. Raises its exception if that is a defect."""
         if isinstance(outcome, CodePipelineError):
             outcome = outcome.with_traceback(None)  # its frames would be kept as long as the execution is followed
@@ -136,13 +136,13 @@ class AsyncSharedIterator(AsyncIterator[T]):
 class Watch(SharedIterator[PipelineExecution]):
     """Yields each change of one execution."""
 
-    def __init__(self, call: Call, schedule: PollSchedule, wait: Wait) -> None:
+    def __init__(self, call: PollCall, schedule: PollSchedule, wait: WaitContext) -> None:
         super().__init__()
         self._call, self._schedule, self._wait = call, schedule, wait
 
     def advance(self) -> PipelineExecution:
         schedule, wait = self._schedule, self._wait
-        outcome: Outcome
+        outcome: PollOutcome
         while not schedule.is_over:
             if (execution := schedule.take()) is not None:
                 return execution
@@ -159,13 +159,13 @@ class Watch(SharedIterator[PipelineExecution]):
 class AsyncWatch(AsyncSharedIterator[PipelineExecution]):
     """Yields each change of one execution."""
 
-    def __init__(self, call: AsyncCall, schedule: PollSchedule, wait: Wait) -> None:
+    def __init__(self, call: AsyncPollCall, schedule: PollSchedule, wait: WaitContext) -> None:
         super().__init__()
         self._call, self._schedule, self._wait = call, schedule, wait
 
     async def advance(self) -> PipelineExecution:
         schedule, wait = self._schedule, self._wait
-        outcome: Outcome
+        outcome: PollOutcome
         while not schedule.is_over:
             if (execution := schedule.take()) is not None:
                 return execution
@@ -186,7 +186,7 @@ class BatchIterator(SharedIterator[FollowedExecution]):
     No poll delays the end of the program. While the caller handles an execution, polls in flight continue, others wait.
     """
 
-    def __init__(self, call: Call, batch: Batch) -> None:
+    def __init__(self, call: PollCall, batch: BatchContext) -> None:
         super().__init__()
         self._call, self._batch = call, batch
         self._results: queue.SimpleQueue[_Result] = _threads.new_queue()
@@ -217,10 +217,10 @@ class BatchIterator(SharedIterator[FollowedExecution]):
         call, results, monotonic = self._call, self._results, self._batch.clock.monotonic
 
         def execute() -> None:  # does not refer to this iterator, which may be dropped
-            outcome: Outcome | BaseException
+            outcome: PollOutcome | BaseException
             try:
                 outcome = call(poll.schedule.reference, poll.timeout)
-            except BaseException as error:  # noqa: BLE001 - recorded or raised by `Batch.record`
+            except BaseException as error:  # noqa: BLE001 - recorded or raised by `BatchContext.record`
                 outcome = error
             results.put((poll, outcome, monotonic()))
 
@@ -244,7 +244,7 @@ class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
     When one has ended, the others get a moment to end. Then they are cancelled, and repeated when the next is awaited.
     """
 
-    def __init__(self, call: AsyncCall, batch: Batch) -> None:
+    def __init__(self, call: AsyncPollCall, batch: BatchContext) -> None:
         super().__init__()
         self._call, self._batch = call, batch
         self._results: deque[_Result] = deque()
@@ -283,7 +283,7 @@ class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
             polls.cancel_scope.cancel()
 
     async def _execute(self, poll: Poll) -> None:
-        outcome: Outcome
+        outcome: PollOutcome
         try:
             outcome = await self._call(poll.schedule.reference, poll.timeout)
         except CodePipelineError as error:

@@ -21,7 +21,7 @@ _THROTTLED_GROWTH: Final = 2.0
 _PASSING: Final = (errors.RequestTimeoutError, errors.RequestAbortedException)
 _NOT_FOUND: Final = (errors.PipelineExecutionNotFoundException, errors.PipelineNotFoundException)
 
-Outcome: TypeAlias = GetPipelineExecutionOutput | errors.CodePipelineError
+PollOutcome: TypeAlias = GetPipelineExecutionOutput | errors.CodePipelineError
 """What a poll returns or raises."""
 
 
@@ -78,7 +78,7 @@ class PollSchedule:
         self.is_over = self.execution.status.is_terminal
         return self.execution
 
-    def record(self, outcome: Outcome, elapsed: float) -> PollReport:
+    def record(self, outcome: PollOutcome, elapsed: float) -> PollReport:
         """Record a poll that ended *elapsed* seconds after the wait began. Return its report."""
         self.polls += 1
         execution = None

@@ -32,7 +32,7 @@ from codepipeline_client import (
 )
 from codepipeline_client._polling import drivers
 from codepipeline_client._polling.batch import BatchScheduler
-from codepipeline_client._polling.drivers import AsyncBatchIterator, Batch, BatchIterator
+from codepipeline_client._polling.drivers import AsyncBatchIterator, BatchContext, BatchIterator
 from codepipeline_client._polling.schedule import PollSchedule
 from codepipeline_client.clock import Clock, ClosableClock, SystemClock
 from codepipeline_client.testing import FakeClock
@@ -71,13 +71,13 @@ def batch(
     rate: float = 10.0,
     on_poll: OnPoll | None = None,
     **changes: Any,
-) -> Batch:
+) -> BatchContext:
     """Return a batch whose pauses are as long as its intervals."""
     scheduler = BatchScheduler(executions, config(**changes), rate, lambda: 0.5)
-    return Batch(scheduler, ClosableClock(clock or FakeClock()), on_poll)
+    return BatchContext(scheduler, ClosableClock(clock or FakeClock()), on_poll)
 
 
-def hasty(executions: Iterable[PipelineExecutionReference] = REFERENCES, **more: Any) -> Batch:
+def hasty(executions: Iterable[PipelineExecutionReference] = REFERENCES, **more: Any) -> BatchContext:
     """Return a batch that polls in real time, and very often."""
     return batch(executions, clock=SystemClock(), rate=1000.0, poll_interval=0.01, **more)
 
@@ -94,7 +94,7 @@ def in_tasks(call: Callable[..., Any]) -> Callable[..., Any]:
     return in_task
 
 
-Follow = Callable[[Callable[..., Any], Batch], Iterator[FollowedExecution]]
+Follow = Callable[[Callable[..., Any], BatchContext], Iterator[FollowedExecution]]
 """Polls with a call and a batch, in threads or in tasks."""
 
 
@@ -327,10 +327,10 @@ def test_where_no_thread_can_be_started_the_caller_polls(monkeypatch: pytest.Mon
     ("whose", "what"),
     [
         pytest.param(FakeClock, "sleep", id="pause"),
-        pytest.param(Batch, "next", id="choosing-a-poll"),
+        pytest.param(BatchContext, "next", id="choosing-a-poll"),
         pytest.param(BatchIterator, "_start", id="starting-it"),
         pytest.param(PollSchedule, "record", id="recording-it"),
-        pytest.param(Batch, "record", id="reporting-it"),
+        pytest.param(BatchContext, "record", id="reporting-it"),
         pytest.param(BatchScheduler, "_end", id="ending-it"),
     ],
 )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client import GetPipelineExecutionOutput, errors
-from codepipeline_client._polling.schedule import Outcome, PollSchedule
+from codepipeline_client._polling.schedule import PollOutcome, PollSchedule
 from tests._polling.outcomes import config, output, references, refused
 
 WEEK: Final = 7 * 86400.0
@@ -46,7 +46,7 @@ def schedule(chance: float = 0.5, **changes: Any) -> PollSchedule:
     return PollSchedule(REFERENCE, config(**changes), lambda: chance)
 
 
-def paused(polls: PollSchedule, outcome: Outcome, elapsed: float) -> float:
+def paused(polls: PollSchedule, outcome: PollOutcome, elapsed: float) -> float:
     """Record a poll after which the wait goes on, and return the pause."""
     pause = polls.record(outcome, elapsed).pause
     assert pause is not None, polls.error
@@ -54,13 +54,13 @@ def paused(polls: PollSchedule, outcome: Outcome, elapsed: float) -> float:
     return pause
 
 
-def ended(polls: PollSchedule, outcome: Outcome, elapsed: float) -> errors.CodePipelineError | None:
+def ended(polls: PollSchedule, outcome: PollOutcome, elapsed: float) -> errors.CodePipelineError | None:
     """Record a poll that ends the wait, and return its error."""
     assert polls.record(outcome, elapsed).pause is None
     return polls.error
 
 
-def walk(polls: PollSchedule, *outcomes: Outcome) -> list[float]:
+def walk(polls: PollSchedule, *outcomes: PollOutcome) -> list[float]:
     """Poll in no time, and return the pauses after each outcome."""
     pauses: list[float] = []
     for outcome in outcomes:
@@ -68,7 +68,7 @@ def walk(polls: PollSchedule, *outcomes: Outcome) -> list[float]:
     return pauses
 
 
-def run_out(polls: PollSchedule, outcomes: Iterator[Outcome]) -> errors.WaitTimeoutError:
+def run_out(polls: PollSchedule, outcomes: Iterator[PollOutcome]) -> errors.WaitTimeoutError:
     """Poll in no time until the time is over, and return the error."""
     while polls.record(next(outcomes), polls.due).pause is not None:
         pass
@@ -93,7 +93,7 @@ def run_out(polls: PollSchedule, outcomes: Iterator[Outcome]) -> errors.WaitTime
         pytest.param([NOT_FOUND] * 3 + [seen(), seen(), NOT_FOUND, NOT_FOUND], [2, 2, 2, 2, 3, 2, 2], id="not-found"),
     ],
 )
-def test_the_interval_grows_until_something_changes(outcomes: list[Outcome], pauses: list[float]) -> None:
+def test_the_interval_grows_until_something_changes(outcomes: list[PollOutcome], pauses: list[float]) -> None:
     """By half after each poll, up to the longest; a throttle doubles it. It stays while the execution is not found."""
     assert walk(schedule(not_found_grace=9.0), *outcomes) == pytest.approx(pauses)
 
@@ -123,7 +123,7 @@ def test_an_approval_of_a_week_is_a_bounded_number_of_polls() -> None:
     [pytest.param(600.0, 599.0, id="long"), pytest.param(10.0, 9.0, id="ten"), pytest.param(0.5, 0.45, id="short")],
 )
 @pytest.mark.parametrize("outcome", [seen(), THROTTLE, odd(), NOT_FOUND], ids=["seen", "throttle", "odd", "not-found"])
-def test_the_last_poll_is_shortly_before_the_end(timeout: float, last: float, outcome: Outcome) -> None:
+def test_the_last_poll_is_shortly_before_the_end(timeout: float, last: float, outcome: PollOutcome) -> None:
     """So that its response still counts. It is one poll, and its failure is the cause of the error."""
     polls = schedule(timeout=timeout, not_found_grace=WEEK)
     error = run_out(polls, repeat(outcome))
@@ -147,7 +147,7 @@ def test_a_clock_that_falls_short_makes_no_second_last_poll(elapsed: float, paus
         pytest.param(NOT_FOUND, type(NOT_FOUND), id="not-found"),
     ],
 )
-def test_a_poll_that_ends_after_the_time_still_counts(outcome: Outcome, error: type[object]) -> None:
+def test_a_poll_that_ends_after_the_time_still_counts(outcome: PollOutcome, error: type[object]) -> None:
     """A terminal status, or a failure that cannot pass, says more than that the time is over."""
     assert isinstance(ended(schedule(), outcome, 6000.0), error)
 
@@ -241,7 +241,7 @@ def test_only_a_terminal_status_ends_the_wait(status: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("response", [seen(), THROTTLE, odd()], ids=["execution", "error", "odd"])
-def test_an_unknown_host_passes_after_any_response(response: Outcome) -> None:
+def test_an_unknown_host_passes_after_any_response(response: PollOutcome) -> None:
     """A resolver that fails for an hour ends no wait; a name that is wrong from the beginning does."""
     polls = schedule()
     walk(polls, errors.ConnectionFailedError("refused"), late("connect_timeout"))
@@ -260,7 +260,9 @@ def test_an_unknown_host_passes_after_any_response(response: Outcome) -> None:
         pytest.param([(seen(), 4.0), (THROTTLE, 8.0), (None, 9.0)], True, id="a-throttle-does-not-count"),
     ],
 )
-def test_not_found_passes_within_the_grace(code: str, outcomes: list[tuple[Outcome | None, float]], ends: bool) -> None:
+def test_not_found_passes_within_the_grace(
+    code: str, outcomes: list[tuple[PollOutcome | None, float]], ends: bool
+) -> None:
     """From the beginning, or since it was last seen. It counts as a poll, and not as a failure."""
     polls = schedule(not_found_grace=5.0)
     for outcome, elapsed in outcomes:
@@ -303,7 +305,7 @@ def test_not_found_passes_within_the_grace(code: str, outcomes: list[tuple[Outco
     ],
 )
 def test_a_timeout_says_what_was_seen_and_how_often_it_was_polled(
-    outcomes: list[Outcome], start: str, end: str
+    outcomes: list[PollOutcome], start: str, end: str
 ) -> None:
     """A failure of the last poll is its cause. If all polls failed, the message ends with it."""
     polls = schedule()
@@ -329,7 +331,7 @@ def test_every_wait_with_a_limit_ends(factor: float, interval: float, seed: int)
     polls = PollSchedule(
         REFERENCE, config(timeout=timeout, poll_interval=interval, max_poll_interval=60.0), random.random
     )
-    outcomes: list[Outcome] = [seen(), seen("Stopping"), *PASSING.values()]
+    outcomes: list[PollOutcome] = [seen(), seen("Stopping"), *PASSING.values()]
     error = run_out(polls, (random.choice(outcomes) for _ in count()))
     assert error.seconds <= timeout
     assert error.polls <= timeout / (0.75 * interval) + 2
