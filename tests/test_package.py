@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import get_type_hints
 
+import attrs
 from hypothesis import settings
 
 import codepipeline_client
@@ -54,11 +55,14 @@ def test_what_was_pickled_is_read_where_nothing_was_imported() -> None:
     assert printed_by(program, given=pickle.dumps(error)).strip() == "web"
 
 
-def test_the_types_of_a_method_can_be_read_at_run_time() -> None:
+def test_types_can_be_read_at_run_time() -> None:
     """What builds on annotations finds them resolved."""
     for _, method in inspect.getmembers(CodePipelineClient, inspect.isfunction):
         if not method.__name__.startswith("_"):
             assert get_type_hints(method)["return"] is not None
+    for name in codepipeline_client.__all__:
+        if attrs.has(kind := getattr(codepipeline_client, name)):
+            assert {*get_type_hints(kind)} >= {each.name for each in attrs.fields(kind)}
 
 
 def test_hypothesis_has_no_deadline_for_an_example() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import field, frozen
 
+from .._protocol.strict_json import JsonObject
 from ..errors import (
     ParameterViolation,
     PipelineExecutionNotFoundException,
@@ -34,7 +35,6 @@ from ..models import (
 
 if TYPE_CHECKING:
     from .._protocol.awsjson import Members
-    from .._protocol.strict_json import JsonObject
 
 ERRORS: Final = (ValidationException, PipelineNotFoundException, PipelineExecutionNotFoundException)
 """What the service documents for this operation, beside the errors common to all."""
