@@ -55,8 +55,8 @@ _HOPELESS: Final = frozenset(
     }
 )
 _STRICT: Final = (
-    "Python has refused such certificates since 3.13: renew the certificate, or that of its authority, "
-    "or pass verify= an ssl.SSLContext without ssl.VERIFY_X509_STRICT"
+    "Python has refused such certificates since 3.13: renew the certificate or its authority's certificate, "
+    "or pass an ssl.SSLContext without ssl.VERIFY_X509_STRICT as verify"
 )
 # By OpenSSL's numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _CERTIFICATE_HINTS: Final = (

@@ -286,6 +286,6 @@ def _statuses(ok: object) -> list[PipelineExecutionStatus]:
         if each not in [*PipelineExecutionStatus] and not isinstance(each, PipelineExecutionStatus):
             raise errors.ConfigurationError(
                 f"ok cannot be {repr(each)[:100]}, which is not one of {', '.join(PipelineExecutionStatus)}: "
-                f"pass a status newer than this release as PipelineExecutionStatus(…)"
+                f"if it is a status newer than this release, pass PipelineExecutionStatus(…)"
             )
     return [PipelineExecutionStatus(str(each)) for each in given]
