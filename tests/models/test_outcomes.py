@@ -81,7 +81,9 @@ def test_success_is_ok_unless_others_are_given() -> None:
 @pytest.mark.parametrize(
     ("ok", "problem"),
     [
-        pytest.param("SUCCEEDED", r"ok cannot be 'SUCCEEDED'.*release, pass PipelineExecutionStatus\(…\)$", id="capitals"),
+        pytest.param(
+            "SUCCEEDED", r"ok cannot be 'SUCCEEDED'.*release, pass PipelineExecutionStatus\(…\)$", id="capitals"
+        ),
         pytest.param(["Succeeded", "stopped"], "ok cannot be 'stopped', which is not one of Can", id="among-several"),
         pytest.param((), "ok is empty", id="nothing"),
         pytest.param(7, "ok cannot be 7", id="number"),
