@@ -136,11 +136,12 @@ def test_a_response_that_is_no_http_is_tried_again_where_httpx_reads_it(
 def test_a_response_that_is_no_http_ends_the_call_where_aiohttp_reads_it(
     ask: Ask, service: LocalCodePipeline, fault: faults.Fault
 ) -> None:
-    """With aiohttp's own error, for which httpx-aiohttp has no name of httpx's; typed, should it get one."""
+    """With aiohttp's own error, which httpx-aiohttp does not map to an httpx exception; with ours, should it do so."""
     service.inject(fault, times=None)
     with suppress(ClientResponseError):
         (outcome,) = ask(**options_for(service))
         assert isinstance(outcome, TransportError)
+    assert len(service.requests) == 1
 
 
 class NamingTransport(AiohttpTransport):

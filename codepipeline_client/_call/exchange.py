@@ -2,7 +2,7 @@
 One call, from input to output.
 
 A plain generator: it yields the attempts to make, is sent each response or has the failure thrown in, and returns the
-output. The driver does the waiting; here is neither I/O nor clock.
+output. The driver does the waiting; here is no I/O, and no clock but those in the defaults.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The engine: httpx transports over httptools, sockets and anyio, with a pool that survives cancelled calls.
 
-Knows HTTP/1.1, TLS and proxies. Knows nothing of AWS, signatures, retries or operations.
+Knows HTTP/1.1, TLS and proxies. Of operations it knows whether a request may be sent again; of AWS, signatures and retries nothing.
 """
 
 from .network import TransportOptions

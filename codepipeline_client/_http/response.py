@@ -1,7 +1,7 @@
 """
 Read a response out of bytes, by httptools.
 
-No I/O. A response is read to its end and kept as one piece; whatever cannot be trusted is refused.
+The parser does no I/O. A response is read to its end and kept as one piece; whatever cannot be trusted is refused.
 https://www.rfc-editor.org/rfc/rfc9112
 """
 
