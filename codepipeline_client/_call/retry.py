@@ -1,7 +1,8 @@
 """
 Decide whether a failed attempt is retried, and how long to wait first.
 
-Knows errors and numbers, never sleeps, never sends; clock and chance are arguments. The rules are the AWS SDKs' of the standard retry mode.
+Knows errors and numbers, never sleeps, never sends; clock and chance are arguments. The rules are those of the AWS
+SDKs' standard retry mode.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
 

@@ -1,7 +1,7 @@
 """
 The engine: httpx transports over httptools, sockets and anyio, with a pool that survives cancelled calls.
 
-Knows HTTP/1.1, TLS and proxies. Of operations it knows whether a request may be sent again; of AWS, signatures and retries nothing.
+Knows HTTP/1.1, TLS and proxies, and whether a request may be sent again. Knows nothing of AWS or signatures.
 """
 
 from .network import TransportOptions

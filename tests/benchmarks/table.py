@@ -134,14 +134,14 @@ def every_table(runs: Runs, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, 
 
 def figures(runs: Runs, wanted: Sequence[Row] = ROWS) -> Rows:
     """Return a row for each figure: the median of each client, and how many times ours it is."""
-    rows: list[Sequence[str]] = [("median (times ours)", *ALL)]
+    rows: list[Sequence[str]] = [("median (ratio to ours)", *ALL)]
     rows += [(f"{row.title}, {row.unit}", *_cells(runs, row, ALL)) for row in wanted if was_measured(runs, row.figure)]
     return rows
 
 
 def aws_sdk(runs: Runs) -> Rows:
     """Return the rows of the clients that run on the newer Python."""
-    rows: list[Sequence[str]] = [("median (times ours)", OURS, "aws-sdk-sqs, GetQueueUrl")]
+    rows: list[Sequence[str]] = [("median (ratio to ours)", OURS, "aws-sdk-sqs, GetQueueUrl")]
     for in_flight in NEWER_IN_FLIGHT:
         row = Row(f"CPU per call, {in_flight} in flight", f"newer {in_flight}", "cpu", "µs", 1e6)
         if was_measured(runs, row.figure):
