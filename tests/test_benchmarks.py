@@ -65,7 +65,7 @@ def cells(page: str) -> list[list[str]]:
 
 def test_a_row_has_each_median_and_how_many_times_ours_it_is(samples: Samples) -> None:
     head, first, *_ = table.figures([samples])
-    assert head == ("median (times ours)", OURS, "httpx", "boto3", "capo", "aiobotocore")
+    assert head == ("median (ratio to ours)", OURS, "httpx", "boto3", "capo", "aiobotocore")
     assert first == ("sync, CPU per call, µs", "2.0", "20.0 (10.00)", "20.0 (10.00)", "20.0 (10.00)", "-")
 
 
@@ -154,7 +154,7 @@ def test_documents_are_updated(samples: Samples, tmp_path: Path) -> None:
     assert "<!-- measured: about -->\nA machine.\n<!-- end of about -->" in page
     assert ["signing one request, CPU, µs", "2.0", "-", "20.0 (10.00)", "-", "-"] in cells(page)
     assert ["signing one request, CPU, to boto3", "0.20", "0.10", "0.10", "met"] in cells(page)
-    assert ["median (times ours)", OURS, "aws-sdk-sqs, GetQueueUrl"] in cells(page)
+    assert ["median (ratio to ours)", OURS, "aws-sdk-sqs, GetQueueUrl"] in cells(page)
     assert ["CPU per call, 1 in flight, µs", "2.0", "20.0 (10.00)"] in cells(page)
     assert ["asyncio", "28%", "28%"] in cells(page)
     assert "| sync, CPU per call, µs | 2.0 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
