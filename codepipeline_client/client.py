@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import partial
 from typing import Self
 
 from ._call.base_client import BaseAsyncClient, BaseSyncClient, own_init
@@ -165,7 +166,7 @@ class CodePipelineClient(BaseSyncClient):
         """
         self._check_open()
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
-        scheduler = BatchScheduler(executions, config, max_calls_per_second, random.random)
+        scheduler = partial(BatchScheduler, executions, config, max_calls_per_second, random.random)
         return BatchIterator(self._poll, BatchContext(scheduler, self._clock, on_poll))
 
     def close(self) -> None:
@@ -290,7 +291,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         self._check_open()
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
-        scheduler = BatchScheduler(executions, config, max_calls_per_second, random.random)
+        scheduler = partial(BatchScheduler, executions, config, max_calls_per_second, random.random)
         return AsyncBatchIterator(self._poll, BatchContext(scheduler, self._clock, on_poll))
 
     async def aclose(self) -> None:

@@ -72,7 +72,7 @@ class ClosableClock:
     def __init__(self, clock: Clock) -> None:
         self.time: Final = clock.time
         self.monotonic: Final = clock.monotonic
-        self.is_closed = False
+        self.is_closed: bool = False
         self._clock = clock
         self._closed = SharedFuture[None]()
 

@@ -259,7 +259,7 @@ def _response(
     return Response(
         status_code=response.status_code,
         headers=dict(response.headers.items()),
-        body=body,
+        body=body[:4096] if len(body) > MAX_BODY else body,  # enough to say what it was
         is_whole=len(body) <= MAX_BODY,
         credentials=attempt.credentials,
         proxy_login=runtime.proxy_login,

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from math import inf
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from anyio.lowlevel import EventLoopToken, current_token
-from attrs import Factory, asdict, define, evolve
+from attrs import Factory, define, evolve
 
 from .._protocol.sigv4 import Credentials
 from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
@@ -188,20 +188,20 @@ def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | C
         return fetched
     if not isinstance(fetched, Credentials):
         return CredentialsError(f"{name} returned {type(fetched).__name__}, not codepipeline_client.Credentials")
-    fields = asdict(fetched)  # of any types
-    expires_at = fields.pop("expires_at")
-    if fetched.session_token is None:
-        del fields["session_token"]
+    expires_at = cast("object", fetched.expires_at)  # of any type, as the others
+    fields: dict[str, object] = {"access_key_id": fetched.access_key_id, "secret_access_key": fetched.secret_access_key}
+    if fetched.session_token is not None:
+        fields["session_token"] = fetched.session_token
     problems = [
         f"{field} must be visible ASCII without spaces, and not empty"
         for field, text in fields.items()
         if not isinstance(text, str) or not re.fullmatch("[!-~]+", text)
     ]
-    if not (expires_at is None or (isinstance(expires_at, datetime) and expires_at.utcoffset() is not None)):
+    expires = expires_at.timestamp() if isinstance(expires_at, datetime) and expires_at.utcoffset() is not None else inf
+    if expires == inf and expires_at is not None:
         problems.append("expires_at must be a datetime with a time zone, or None")
     if problems:
         return CredentialsError(f"{name} gave credentials that cannot be used: {'; '.join(problems)}")
-    expires = expires_at.timestamp() if expires_at else inf
     if expires <= now:
         return CredentialsError(
             f"{name} gave credentials that expired at {expires_at}: get new ones, or correct this machine's clock"

@@ -8,6 +8,7 @@ anyio have it; the transport makes httpx's errors of it.
 from __future__ import annotations
 
 import queue
+import re
 import select
 import socket
 import ssl
@@ -27,7 +28,7 @@ from .._threads import LONGEST_WAIT, SharedFuture, wait
 from ..clock import DEADLINE, Deadline
 from .network import BaseConnection, Resolver
 from .pool import Lease
-from .response import ResponseParser
+from .response import MAX_OVERHEAD, ResponseParser
 
 T = TypeVar("T")
 
@@ -94,8 +95,8 @@ class Connection(BaseConnection):
         self._socket.settimeout(timer.timeout())
         if self._tunnel is not None:
             self._socket.sendall(self._tunnel)
-            parser = ResponseParser()
-            while not _opens_tunnel(parser, self._socket.recv(_READ_SIZE)):
+            reply = bytearray()
+            while not _opens_tunnel(reply, self._socket.recv(_READ_SIZE)):
                 self._socket.settimeout(timer.timeout())
         if context is not None:
             host = self._host
@@ -110,8 +111,12 @@ class Connection(BaseConnection):
         lease.wake_by(self._shut_down)
         timer.begin("write")
         self._socket.settimeout(timer.timeout())
-        with suppress(ConnectionError, ssl.SSLError):  # the server may have responded before it hung up: reading tells
+        try:
             self._socket.sendall(self._encode(request))
+        except TimeoutError:
+            raise
+        except OSError:
+            pass  # the server may have responded before it hung up: reading tells
         while not parser.is_complete:
             timer.begin("read")
             self._socket.settimeout(timer.timeout())
@@ -155,8 +160,8 @@ class AsyncConnection(BaseConnection):
         setattr(stream, "receive", partial(stream.receive, _ASYNC_READ_SIZE))  # noqa: B010 - a method, to type checkers
         if self._tunnel is not None:
             await stream.send(self._tunnel)
-            parser = ResponseParser()
-            while not _opens_tunnel(parser, await self._receive()):
+            reply = bytearray()
+            while not _opens_tunnel(reply, await self._receive()):
                 pass
         if context is not None:
             host = self._host
@@ -206,18 +211,20 @@ def wait_until(is_over: Callable[[], bool], timer: StepTimer, lease: Lease[Any])
         lease.wake_by(lease.wake_thread)
 
 
-def _opens_tunnel(parser: ResponseParser, data: bytes) -> bool:
-    """Read *data* of a response to CONNECT; return whether the tunnel is open. Raises ProxyError, never quotes it."""
-    try:
-        parser.feed(data)
-    except httpx.RemoteProtocolError:
-        raise httpx.ProxyError("its response to CONNECT is not HTTP, or was cut short") from None
-    if not parser.has_head:
+def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
+    """Add *data* to a *reply* to CONNECT; return whether the tunnel is open. Raises ProxyError, never quotes it."""
+    # Not by the parser: the headers of a reply to CONNECT do not count, and some proxies send odd ones.
+    reply += data
+    head, end, extra = reply.partition(b"\r\n\r\n")
+    begins_well = b"HTTP/1.".startswith(reply[:7])
+    if begins_well and data and not end and len(reply) <= MAX_OVERHEAD:
         return False
-    response = parser.response()
-    if not response.is_success:
-        raise httpx.ProxyError(f"{response.status_code}")
-    if parser.has_extra or response.read():
+    status_line = re.match(rb"HTTP/1\.[01] ([1-9]\d\d)[ \r]", head + b"\r")
+    if not end or status_line is None:
+        raise httpx.ProxyError("its response to CONNECT is not HTTP, or was cut short")
+    if not 200 <= int(status_line[1]) < 300:
+        raise httpx.ProxyError(status_line[1].decode())
+    if extra:
         # In the clear, before TLS: anybody could have sent them.
         raise httpx.ProxyError("bytes that were not requested came before TLS began")
     return True

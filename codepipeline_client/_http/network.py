@@ -119,7 +119,6 @@ class RequestBytes(bytes):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Return no part of the request."""
         return f"<RequestBytes: {len(self)} bytes>"
 
 

@@ -46,7 +46,7 @@ class Lease(Generic[ConnectionT]):
         self.wake: Callable[[], object] = self.wake_thread
         """Ends what the call waits for: it is granted a connection, or the pool is closed."""
         self.is_closed = False
-        """Whether the call is over, or must end because the pool was closed."""
+        """Whether the call must end because the pool was closed."""
 
     def wake_by(self, wake: Callable[[], object]) -> None:
         """Have *wake* end what the call waits for next. Raises PoolClosed when the pool is closed already."""
@@ -82,12 +82,13 @@ class ConnectionPool(Generic[ConnectionT]):
             return ref(lease) in self._granted
 
     def release(self, lease: Lease[ConnectionT]) -> None:
-        """End *lease* and grant the next one. A connection that was not kept is to be closed: it is `expired`."""
-        lease.is_closed = True  # it may still be in the queue
-        if lease.connection is not None:
-            self._idle.appendleft((-inf, None, lease.connection))
+        """End *lease*, whose connection is kept or closed, and grant the next one."""
         with self._lock:
-            self._granted.discard(ref(lease))
+            if ref(lease) in self._granted:
+                self._granted.discard(ref(lease))
+            else:
+                with suppress(ValueError):
+                    self._queue.remove(ref(lease))
             self._grant()
 
     def take(self, lease: Lease[ConnectionT]) -> ConnectionT | None:
@@ -133,7 +134,7 @@ class ConnectionPool(Generic[ConnectionT]):
         with suppress(IndexError):  # a signal handler may take what was there a moment ago
             while self._queue and len(self._granted) < self._max_connections:
                 lease = self._queue[0]()  # which leaves the queue last: an interrupt may come at any moment
-                if lease is not None and not lease.is_closed:
+                if lease is not None:
                     self._granted.add(ref(lease, self._granted.discard))
                     lease.wake()
                 self._queue.popleft()

@@ -37,8 +37,8 @@ def read_body(response: httpx.Response, request: httpx.Request) -> bytes:
     if not isinstance(stream, httpx.SyncByteStream):
         raise httpx.StreamError("the transport returned an async response to a sync client")
     with closing(stream):
-        for piece in stream:
-            if body and isinstance(deadline, Deadline) and deadline.left() <= 0:
+        for number, piece in enumerate(stream):
+            if number and isinstance(deadline, Deadline) and deadline.left() <= 0:
                 raise httpx.ReadTimeout("")
             body += piece
             if len(body) > MAX_BODY:
@@ -86,6 +86,13 @@ class ResponseParser:
 
     def feed(self, data: bytes) -> None:
         """Read *data*; nothing is the end of the connection. Raises RemoteProtocolError for what cannot be trusted."""
+        try:
+            self._feed(data)
+        except BaseException:
+            del self._parser  # as in `response`
+            raise
+
+    def _feed(self, data: bytes) -> None:
         if not data:
             self._end()
             return
@@ -109,7 +116,9 @@ class ResponseParser:
     def response(self) -> httpx.Response:
         """Return the response, with its body in one piece. Nothing can be read after it."""
         del self._parser  # it refers to this object, and both should go without the garbage collector
-        return httpx.Response(self._status_code, headers=self._headers, stream=httpx.ByteStream(bytes(self._body)))
+        body, headers = httpx.ByteStream(bytes(self._body)), self._headers
+        self._body, self._headers = bytearray(), []  # an idle connection keeps its last parser
+        return httpx.Response(self._status_code, headers=headers, stream=body)
 
     def _end(self) -> None:
         self._keeps_alive = False

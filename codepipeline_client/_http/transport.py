@@ -58,7 +58,11 @@ class PooledTransport(httpx.BaseTransport):
         except _failures() as error:
             _raise_as_httpx(error, timer, lease)
         finally:
-            pool.release(lease)
+            try:
+                if lease.connection is not None:
+                    lease.connection.close()
+            finally:
+                pool.release(lease)
             _close_expired(pool)
 
     def close(self) -> None:
@@ -106,7 +110,6 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         self._loops: dict[tuple[int, object], tuple[_AsyncPool, EventLoopToken, AsyncGenerator[None]]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
         scope = anyio.CancelScope()
         timer, pool = StepTimer(request, scope), await self._here()
         lease: _AsyncLease = Lease(_key(request, self._options, is_async=True))
@@ -127,11 +130,14 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         except _failures() as error:
             _raise_as_httpx(error, timer, lease)
         finally:
-            pool.release(lease)
+            try:
+                if lease.connection is not None:
+                    await lease.connection.aclose()
+            finally:
+                pool.release(lease)
             await _aclose_expired(pool)
 
     async def aclose(self) -> None:
-        """Close all connections. Requests that are in flight fail, and so do later ones."""
         self._is_closed = True
         here = os.getpid(), current_token().native_token
         for key, (pool, token, end) in tuple(self._loops.items()):

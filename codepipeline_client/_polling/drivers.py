@@ -67,9 +67,9 @@ class WaitContext:
 class BatchContext(WaitContext):
     """The wait for many executions."""
 
-    def __init__(self, scheduler: BatchScheduler, clock: ClosableClock, on_poll: OnPoll | None) -> None:
+    def __init__(self, scheduler: Callable[[], BatchScheduler], clock: ClosableClock, on_poll: OnPoll | None) -> None:
         super().__init__(clock, on_poll)
-        self.scheduler = scheduler
+        self.scheduler = scheduler()  # which may take a while, if the executions come from a generator
 
     def next(self) -> Poll | float | None:
         """Return the scheduler's next poll or pause. If the client is closed, all executions end."""

@@ -1,6 +1,4 @@
-"""
-The commands: what each does, in which order. A command returns its exit code, and raises what went wrong.
-"""
+"""The commands: what each does, in which order. A command returns its exit code, and raises what went wrong."""
 
 from __future__ import annotations
 

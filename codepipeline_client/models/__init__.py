@@ -1,6 +1,4 @@
-"""
-What the service says about an execution, as frozen attrs classes and open enums.
-"""
+"""What the service says about an execution, as frozen attrs classes and open enums."""
 
 from .enums import ExecutionMode as ExecutionMode
 from .enums import ExecutionType as ExecutionType

@@ -1,6 +1,4 @@
-"""
-A clock that a test moves: sleeping takes no time, and is recorded.
-"""
+"""A clock that a test moves: sleeping takes no time, and is recorded."""
 
 from __future__ import annotations
 

@@ -20,6 +20,39 @@ from attrs.validators import ge, gt, in_, lt, matches_re, optional
 from ..models import PipelineExecutionStatus
 from .executions import known
 
+__all__ = [
+    "ClockSkew",
+    "CloseAfterAnswer",
+    "CloseBeforeAnswer",
+    "ConflictingLengths",
+    "Delay",
+    "EndlessBody",
+    "ErrorResponse",
+    "Fault",
+    "GarbageStatusLine",
+    "GzipBomb",
+    "Hang",
+    "HtmlBody",
+    "InvalidGzip",
+    "OversizeBody",
+    "OversizeHeaders",
+    "Redirect",
+    "ResetBeforeAnswer",
+    "ResetInBody",
+    "ResetInHeaders",
+    "ServerError",
+    "SlowBody",
+    "SlowHeaders",
+    "Throttling",
+    "TruncatedBody",
+    "TruncatedChunk",
+    "TruncatedHeaders",
+    "UnsolicitedAnswer",
+    "WrongExecution",
+    "above_rate",
+    "at_random",
+]
+
 _MAX_SECONDS: Final = 1e9
 _IS_DURATION: Final = (ge(0.0), lt(_MAX_SECONDS))
 _IS_SIZE: Final = ge(1)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from inspect import isawaitable
 from itertools import count
 from typing import Any, Final
@@ -73,7 +74,7 @@ def batch(
     **changes: Any,
 ) -> BatchContext:
     """Return a batch whose pauses are as long as its intervals."""
-    scheduler = BatchScheduler(executions, config(**changes), rate, lambda: 0.5)
+    scheduler = partial(BatchScheduler, executions, config(**changes), rate, lambda: 0.5)
     return BatchContext(scheduler, ClosableClock(clock or FakeClock()), on_poll)
 
 
