@@ -258,6 +258,21 @@ def test_a_failure_becomes_one_of_ours_without_the_request(
     assert [(each.http_status_code, each.request_id) for each in reports] == [(None, None)]
 
 
+def test_a_body_of_empty_pieces_ends_with_the_time() -> None:
+    clock = FakeClock()
+
+    class Empty(Body):
+        def __iter__(self) -> Iterator[bytes]:
+            for _ in range(100):
+                clock.advance(1.0)
+                yield b""
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Empty()))
+    outcome = ask_in("sync", transport, clock=clock, timeout=5.0)
+    assert isinstance(outcome, errors.RequestTimeoutError)
+    assert clock.monotonic() <= 7.0
+
+
 def test_a_failure_without_words_borrows_those_of_its_cause(ask: Ask) -> None:
     def handle(_: httpx.Request) -> httpx.Response:
         try:

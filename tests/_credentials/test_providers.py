@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import anyio
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 
 from codepipeline_client import ConfigurationError, Credentials, CredentialsError
 from codepipeline_client._credentials.cache import CachedCredentials
@@ -530,3 +530,13 @@ def test_an_empty_token_of_botocore_is_none() -> None:
     """As botocore treats it."""
     source = botocore.Credentials("AKIA1", SECRET, "")
     assert get(cache_of(source)) == Credentials(access_key_id="AKIA1", secret_access_key=SECRET)
+
+
+@frozen(kw_only=True)
+class OfAnAccount(Credentials):
+    account_id: int | None = None
+
+
+def test_a_subclass_of_credentials_may_have_more_fields() -> None:
+    mine = OfAnAccount(access_key_id="AKIDEXAMPLE", secret_access_key="s" * 40, account_id=7)
+    assert CachedCredentials(lambda: mine, now=time.time, allow_async=False).get() is mine

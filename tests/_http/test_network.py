@@ -23,7 +23,18 @@ from codepipeline_client import ConfigurationError, ConnectionFailedError
 from codepipeline_client._call.failures import may_pass, translated
 from codepipeline_client._http import TransportOptions, network, transport
 from codepipeline_client._http.network import Resolver, encode
-from tests._http.peer import AUTHORITY, OK, Make, Peer, Talk, breaks_on_the_second, polite, server_context, tunnels
+from tests._http.peer import (
+    AUTHORITY,
+    OK,
+    Make,
+    Peer,
+    Talk,
+    breaks_on_the_second,
+    polite,
+    relay,
+    server_context,
+    tunnels,
+)
 
 # TLS
 
@@ -194,6 +205,22 @@ def test_tls_goes_through_a_proxy_in_a_tunnel_that_is_kept(make: Make, ca_file: 
     assert peer.requests == [0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "headers", ["Content-Length: 2\r\nTransfer-Encoding: chunked", "Content-Length: x", "no"]
+)
+def test_headers_of_a_reply_to_connect_do_not_count(make: Make, ca_file: str, headers: str) -> None:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6"""
+
+    def proxies(talk: Talk) -> None:
+        talk.read(b"\r\n\r\n")
+        relay(talk, ("localhost", peer.port), f"HTTP/1.1 200 OK\r\n{headers}\r\n\r\n".encode())
+
+    with Peer(proxies) as proxy, Peer(polite, server_context()) as peer:
+        sender = make(verify=ca_file, proxy=proxy.url)
+        assert sender.ask(peer.url) == b"ok"
+        sender.close()
+
+
 def test_a_tunnel_that_is_no_good_is_replaced(make: Make, ca_file: str) -> None:
     with Peer(tunnels) as proxy, Peer(breaks_on_the_second, server_context()) as peer:
         sender = make(verify=ca_file, proxy=proxy.url)
@@ -210,6 +237,7 @@ def test_a_tunnel_that_is_no_good_is_replaced(make: Make, ca_file: str) -> None:
         pytest.param(b"HTTP/1.1 200 O", "cut short", id="cut-short"),
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000, "not HTTP", id="long-head"),
         pytest.param(b"HTTP/1.1 407 bad password hunter2\r\n\r\n", "^407$", id="407"),
+        pytest.param(b"HTTP/1.1 407 no\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", "^407$", id="407-odd"),
         pytest.param(b"HTTP/1.1 599 hunter2\r\n\r\n", "^599$", id="unknown-status"),
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + OK, "not requested .* before TLS", id="a-response-before-tls"),
     ],

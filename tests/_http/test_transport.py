@@ -465,6 +465,34 @@ def test_a_thread_that_waits_gets_the_connection_of_the_one_before(monkeypatch: 
     assert peer.requests == [0, 0]
 
 
+def test_a_connection_is_closed_before_its_slot_is_granted(monkeypatch: pytest.MonkeyPatch) -> None:
+    sender, is_open, most = Sender(TransportOptions(max_connections=2), None), set[Connection](), list[int]()
+    open_it, close_it = Connection.open, Connection.close
+
+    def counted_open(connection: Connection, *arguments: Any) -> None:
+        is_open.add(connection)
+        most.append(len(is_open))
+        open_it(connection, *arguments)
+
+    def counted_close(connection: Connection) -> None:
+        close_it(connection)
+        is_open.discard(connection)
+
+    monkeypatch.setattr(Connection, "open", counted_open)
+    monkeypatch.setattr(Connection, "close", counted_close)
+    with Peer(always(OK.replace(b"200", b"503"))) as peer, ThreadPoolExecutor(8) as threads:
+        assert [*threads.map(sender.ask, [peer.url] * 100)] == [b"ok"] * 100
+        sender.close()
+    assert max(most) <= 2
+
+
+def test_the_parser_of_an_idle_connection_keeps_no_response() -> None:
+    parser = ResponseParser()
+    parser.feed(LONG)
+    assert len(parser.response().read()) == 58_000
+    assert not any(each for each in vars(parser).values() if isinstance(each, bytearray | list))
+
+
 # Interrupts
 
 

@@ -456,3 +456,13 @@ async def test_a_result_that_came_just_before_a_cancellation_is_not_lost() -> No
     assert scope.cancelled_caught
     assert [each.reference async for each in ends] == [A]
     assert polled == [A]
+
+
+def test_the_time_of_many_counts_from_the_call_also_while_executions_are_made() -> None:
+    clock = FakeClock()
+
+    def slow() -> Iterator[PipelineExecutionReference]:
+        clock.advance(3.0)
+        yield from REFERENCES
+
+    assert batch(slow(), clock=clock, timeout=10.0).elapsed() == 3.0
