@@ -205,9 +205,7 @@ def test_tls_goes_through_a_proxy_in_a_tunnel_that_is_kept(make: Make, ca_file: 
     assert peer.requests == [0, 0, 0]
 
 
-@pytest.mark.parametrize(
-    "headers", ["Content-Length: 2\r\nTransfer-Encoding: chunked", "Content-Length: x", "no"]
-)
+@pytest.mark.parametrize("headers", ["Content-Length: 2\r\nTransfer-Encoding: chunked", "Content-Length: x", "no"])
 def test_headers_of_a_reply_to_connect_do_not_count(make: Make, ca_file: str, headers: str) -> None:
     """https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6"""
 
