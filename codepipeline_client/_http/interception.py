@@ -75,7 +75,6 @@ class AsyncHttpxConnection(PooledConnection):
         self._transport = httpx.AsyncHTTPTransport(**_arguments(options, context))
 
     async def send(self, request: httpx.Request, timer: StepTimer) -> httpx.Response:
-        """Return the whole response. Raises what httpx and its stand-ins raise."""
         timer.begin("call")  # httpx has the limits of the steps
         try:
             response = await self._transport.handle_async_request(request)
@@ -105,7 +104,6 @@ class _AsItIs:
 
 
 def _arguments(options: TransportOptions, context: ssl.SSLContext | None) -> dict[str, Any]:
-    """Return the arguments of httpx's transports."""
     # Without TLS httpx still wants a context. This one trusts no certificate.
     tls: Any = _AsItIs(context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     proxy = options.proxy

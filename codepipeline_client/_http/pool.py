@@ -19,18 +19,15 @@ from weakref import ReferenceType, ref
 from .._threads import new_queue
 from .network import PooledConnection, TransportOptions
 
-
-class PoolClosed(ConnectionAbortedError):
-    """The pool was closed, or is closed while a request is in flight."""
-
-
+ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
 Key: TypeAlias = tuple[bytes, bytes, bool]
 """What a connection leads to, by scheme and authority, and whether it is one of httpx's."""
 _IDLE_SECONDS: Final = 15.0
 """How long an idle connection is kept. Servers close theirs after 20 seconds and more."""
 
 
-ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
+class PoolClosed(ConnectionAbortedError):
+    """The pool was closed, or is closed while a request is in flight."""
 
 
 class Lease(Generic[ConnectionT]):
