@@ -110,6 +110,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         self._loops: dict[tuple[int, object], tuple[_AsyncPool, EventLoopToken, AsyncGenerator[None]]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
         scope = anyio.CancelScope()
         timer, pool = StepTimer(request, scope), await self._here()
         lease: _AsyncLease = Lease(_key(request, self._options, is_async=True))
@@ -138,6 +139,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
             await _aclose_expired(pool)
 
     async def aclose(self) -> None:
+        """Close all connections. Requests that are in flight fail, and so do later ones."""
         self._is_closed = True
         here = os.getpid(), current_token().native_token
         for key, (pool, token, end) in tuple(self._loops.items()):
