@@ -74,7 +74,8 @@ def read() -> Iterator[Read]:
             response = NEXT  # which ends well in any case
             is_read_right(outcome_of(client))
         texts = {describe(outcome) for outcome in outcomes}
-        assert len(texts) == 1, texts
+        # Which of two faults a client sees first depends on how much it reads at once: 64 or 256 KiB.
+        assert len(texts) == 1 or all("no valid and complete response" in text for text in texts), texts
         return outcomes[0]
 
     with Peer(respond) as peer, ExitStack() as stack:

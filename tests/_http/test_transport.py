@@ -27,7 +27,7 @@ from codepipeline_client import ConfigurationError
 from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from codepipeline_client._http.connection import Connection, wait_until
-from codepipeline_client._http.pool import ConnectionPool
+from codepipeline_client._http.pool import ConnectionPool, Lease
 from codepipeline_client._http.response import ResponseParser
 from tests._http.peer import OK, Make, Peer, Script, Sender, Talk, breaks_on_the_second, polite, server_context, silent
 
@@ -531,6 +531,18 @@ def test_a_call_that_an_interrupt_ends_before_its_own_clean_up_loses_none(monkey
             sender.ask(peer.url)
         assert sender.ask(peer.url, pool=0) == b"ok"
         sender.close()
+
+
+def test_a_call_that_is_lost_in_the_queue_is_passed_over() -> None:
+    """An interrupt may take it away before it can leave the queue."""
+    pool = ConnectionPool[Connection](TransportOptions(max_connections=1))
+    first, *waiting = (Lease[Connection]((b"http", b"here", False)) for _ in range(3))
+    assert [pool.enter(lease) for lease in (first, *waiting)] == [True, False, False]
+    last = waiting.pop()
+    waiting.clear()
+    gc.collect()
+    pool.release(first)
+    assert pool.is_granted(last)
 
 
 def test_a_failure_that_is_no_part_of_http_loses_no_connection(make: Make) -> None:
