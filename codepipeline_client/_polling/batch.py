@@ -157,7 +157,7 @@ def _reference(execution: object) -> PipelineExecutionReference:
     if isinstance(execution, PipelineExecution):
         return PipelineExecutionReference(execution.pipeline_name, execution.pipeline_execution_id)
     if not isinstance(execution, tuple | list):  # a text of two letters, or a set, would pass for a name and an id
-        raise TypeError(f"{execution!r} is none of these")
+        raise TypeError(f"{execution!r} is not one of these")
     return PipelineExecutionReference(*cast("tuple[str, str]", execution))  # a TypeError unless there are two
 
 
