@@ -159,23 +159,23 @@ def test_a_bad_input_does_not_leave_the_machine(ask: Ask, service: LocalCodePipe
     assert service.requests == ()
 
 
-@pytest.mark.parametrize("is_read_only", [True, False])
+@pytest.mark.parametrize("is_idempotent", [True, False])
 def test_a_lost_connection_is_replaced_only_if_the_operation_only_reads(
-    kind: str, service: LocalCodePipeline, is_read_only: bool, monkeypatch: pytest.MonkeyPatch
+    kind: str, service: LocalCodePipeline, is_idempotent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server may close an idle connection at the same moment, or after it has carried the request out."""
-    operation = GET_PIPELINE_EXECUTION._replace(is_read_only=is_read_only)
+    operation = GET_PIPELINE_EXECUTION._replace(is_idempotent=is_idempotent)
     monkeypatch.setattr("codepipeline_client.client.GET_PIPELINE_EXECUTION", operation)
     service.inject_by(lambda request: faults.CloseBeforeAnswer() if request.number == 2 else None)
 
     with opened(kind, **options_for(service)) as client:
         client.get_pipeline_execution(**WANTED)
-        if is_read_only:
+        if is_idempotent:
             assert client.get_pipeline_execution(**WANTED).response_metadata.attempts == 1
         else:
             with pytest.raises(errors.ConnectionFailedError):
                 client.get_pipeline_execution(**WANTED)
-    assert len(service.requests) == (3 if is_read_only else 2)
+    assert len(service.requests) == (3 if is_idempotent else 2)
 
 
 # Settings

@@ -235,7 +235,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
     def _check(self, operation: Operation[InputT, OutputT], operation_input: InputT) -> None:
         """Raise for a closed client or an invalid input, before anything is read or sent."""
         self._check_open()
-        violations = operation.violations(operation_input, self._parameter_validation)
+        violations = operation_input.violations(self._parameter_validation)
         if violations:
             raise ParameterValidationError(operation.name, violations)
 

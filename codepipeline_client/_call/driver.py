@@ -23,7 +23,7 @@ from .._http.response import MAX_BODY, read_body, read_body_async
 from .._protocol.messages import Attempt, Response, redact
 from .._protocol.sigv4 import Credentials
 from ..clock import DEADLINE, ClosableClock, Deadline
-from ..operations import READ_ONLY, InputT, Operation, OutputT
+from ..operations import IDEMPOTENT, InputT, Operation, OutputT
 from ..transport import ATTEMPT
 from .exchange import CallDefaults, exchange
 from .failures import FAILURES, translated
@@ -134,8 +134,8 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         within = self.deadline.within
         read = within(runtime.read_timeout)
         timeouts = {"connect": within(runtime.connect_timeout), "read": read, "write": read, "pool": within(None)}
-        is_read_only = self.operation.is_read_only
-        extensions = {"timeout": timeouts, DEADLINE: self.deadline, READ_ONLY: is_read_only, ATTEMPT: attempt}
+        is_idempotent = self.operation.is_idempotent
+        extensions = {"timeout": timeouts, DEADLINE: self.deadline, IDEMPOTENT: is_idempotent, ATTEMPT: attempt}
         # The body as a stream, since httpx looks through all headers again and again to prepare a request for content.
         return httpx.Request(
             "POST",

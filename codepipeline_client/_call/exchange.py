@@ -59,7 +59,7 @@ def exchange(
 
     The input has been checked. *invocation_id* is the same for all attempts of the call, and for no other call.
     """
-    protocol_headers, body = awsjson.encode(operation.name, operation.to_wire(operation_input))
+    protocol_headers, body = awsjson.encode(operation.name, operation_input.to_wire())
     headers = (*protocol_headers, *defaults.headers, ("amz-sdk-invocation-id", invocation_id))
     policy, skew = defaults.retry, defaults.skew
     number, taken, may_refresh = 0, 1, True
@@ -109,7 +109,7 @@ def exchange(
                 number,
                 retry_after=None if response is None else response.headers.get("x-amz-retry-after"),
                 is_skewed=code in SKEW_CODES and response is not None and skew.learn(attempt, response),
-                is_read_only=operation.is_read_only,
+                is_idempotent=operation.is_idempotent,
                 is_poll=is_poll,
             )
             if retry is None:

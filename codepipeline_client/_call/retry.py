@@ -124,7 +124,7 @@ class RetryPolicy:
         *,
         retry_after: str | None,
         is_skewed: bool,
-        is_read_only: bool,
+        is_idempotent: bool,
         is_poll: bool,
     ) -> tuple[float, int] | None:
         """
@@ -138,7 +138,7 @@ class RetryPolicy:
         self._record(throttled=kind is THROTTLING)
         if kind is None or attempt >= self.max_attempts or (kind is THROTTLING and is_poll):
             return None
-        if kind is TRANSIENT and not (is_read_only or isinstance(failure, errors.ServiceError)):
+        if kind is TRANSIENT and not (is_idempotent or isinstance(failure, errors.ServiceError)):
             return None  # a request whose response was lost may have been carried out
         with self._lock():
             if kind.cost > self.quota:

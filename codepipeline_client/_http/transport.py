@@ -20,7 +20,7 @@ import httpx
 from anyio.lowlevel import EventLoopToken, current_token
 
 from .._threads import call_soon, wait
-from ..operations import READ_ONLY
+from ..operations import IDEMPOTENT
 from .connection import AsyncConnection, Connection, StepTimer, wait_in_thread, wait_until
 from .interception import AsyncHttpxConnection, HttpxConnection, is_intercepted
 from .network import PooledConnection, Resolver, TransportOptions
@@ -197,7 +197,7 @@ def _key(request: httpx.Request, options: TransportOptions, *, is_async: bool) -
 def _is_race(error: Exception, used: PooledConnection, request: httpx.Request) -> bool:
     """Return whether a server that closes an idle connection explains *error*, and the request can be sent again."""
     is_silent = used.parser is not None and not used.parser.received
-    return is_silent and not isinstance(error, TimeoutError) and request.extensions.get(READ_ONLY, True)
+    return is_silent and not isinstance(error, TimeoutError) and request.extensions.get(IDEMPOTENT, True)
 
 
 def _failures() -> tuple[type[Exception], ...]:

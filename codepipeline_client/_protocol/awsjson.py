@@ -8,7 +8,10 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, TypeVar
 
 from ..errors import SERVICE_ERRORS, ResponseDecodeError, ServiceError, printable
@@ -56,6 +59,8 @@ class Members(NamedTuple):
     response: Response
     raw: JsonObject
     path: str = ""
+    known: Mapping[str, object] = MappingProxyType({})
+    """Values of fields that are not read, here and in nested objects, see `shapes`."""
 
     def string(self, name: str) -> str | None:
         """Return a string. A lone surrogate, which a truncated string may end with, becomes U+FFFD."""
@@ -69,7 +74,12 @@ class Members(NamedTuple):
         return self._member(name, int, "an integer")
 
     def timestamp(self, name: str) -> datetime | None:
-        """Return seconds since the epoch as an aware datetime in UTC."""
+        """Return seconds since the epoch as an aware datetime in UTC. ISO 8601 is read too, since moto writes it."""
+        text = self.raw.get(name)
+        if isinstance(text, str):
+            with suppress(ValueError, OverflowError):
+                if (moment := datetime.fromisoformat(text)).tzinfo is not None:
+                    return moment.astimezone(UTC)
         seconds = self._member(name, (int, float), "a number of seconds since 1970")
         try:
             return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
@@ -91,6 +101,12 @@ class Members(NamedTuple):
             self.refuse(name, f"{len(value)} elements are more than any execution has")
         return [self._nested(f"{name}[{place}]", each) for place, each in enumerate(value) if each is not None]
 
+    def strings(self, name: str) -> dict[str, str]:
+        """Return a map of strings, empty when it is absent. Null values are left out."""
+        values = self.structure(name)
+        found = {} if values is None else {replace_surrogates(key): values.string(key) for key in values.raw}
+        return {key: value for key, value in found.items() if value is not None}
+
     def refuse(self, name: str, problem: str) -> NoReturn:
         """Raise a ResponseDecodeError about the member *name*."""
         raise _distrust(self.operation_name, self.response, f"{self.path}{name}: {problem}")
@@ -106,7 +122,7 @@ class Members(NamedTuple):
     def _nested(self, name: str, value: object) -> Members:
         if not is_object(value):
             self.refuse(name, f"an object was expected, not {kind_of(value)}")
-        return Members(self.operation_name, self.response, value, f"{self.path}{name}.")
+        return Members(self.operation_name, self.response, value, f"{self.path}{name}.", self.known)
 
 
 def _payload(response: Response) -> JsonObject | str:

@@ -72,7 +72,7 @@ def made(mode: Mode = "standard", *, max_attempts: int = 3, chance: Callable[[],
 def pause_of(
     policy: RetryPolicy, failure: CodePipelineError, attempt: int = 1, *, retry_after: str | None = None, **facts: bool
 ) -> float | None:
-    given = {"is_read_only": True, "is_poll": False, "is_skewed": False, **facts}
+    given = {"is_idempotent": True, "is_poll": False, "is_skewed": False, **facts}
     retry = policy.retry(failure, attempt, retry_after=retry_after, **given)
     return None if retry is None else retry[0]
 
@@ -216,7 +216,7 @@ def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) ->
         if failure is None:
             ours.succeeded(taken)
             return attempt
-        retry = ours.retry(failure, attempt, retry_after=None, is_skewed=False, is_read_only=True, is_poll=False)
+        retry = ours.retry(failure, attempt, retry_after=None, is_skewed=False, is_idempotent=True, is_poll=False)
         if retry is None:
             return attempt
         _, taken = retry
@@ -276,8 +276,8 @@ def test_an_outage_is_not_made_worse(failure: CodePipelineError, retries: int, t
     ],
 )
 def test_what_may_have_been_carried_out_is_not_sent_again(failure: CodePipelineError, is_retried: bool) -> None:
-    """Unless the operation only reads."""
-    assert (pause_of(made(), failure, is_read_only=False) is not None) is is_retried
+    """Unless the operation is idempotent."""
+    assert (pause_of(made(), failure, is_idempotent=False) is not None) is is_retried
     assert pause_of(made(), failure) is not None
 
 
@@ -441,7 +441,7 @@ def test_verdicts_pauses_and_quota_are_botocores(
                 code, status = failure.code, failure.http_status_code
             wish = None if status is None else retry_after
             theirs = handler.needs_retry(**context(code, status, attempt, wish, theirs_taken))
-            facts = {"is_skewed": False, "is_read_only": True, "is_poll": False}
+            facts = {"is_skewed": False, "is_idempotent": True, "is_poll": False}
             retry = ours.retry(failure, attempt, retry_after=wish, **facts)
             assert (retry and retry[0]) == (None if theirs is None else about(theirs))
             if retry is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
@@ -212,6 +213,8 @@ WRONG_TYPES: Final[dict[str, tuple[str, object, str]]] = {
     "integer-fraction": ("integer", 1.5, "an integer was expected, not a fraction"),
     "timestamp-string": ("timestamp", "2026", "a number of seconds since 1970 was expected, not a string"),
     "timestamp-boolean": ("timestamp", False, "a number of seconds since 1970 was expected, not a boolean"),
+    "timestamp-naive": ("timestamp", "2026-01-02T03:04:05", "a number of seconds since 1970 was expected, .*"),
+    "timestamp-before-all": ("timestamp", "0001-01-01T00:00+14:00", "a number of seconds since 1970 was expected, .*"),
     "timestamp-far": ("timestamp", 1e18, "the time, in seconds since 1970, is out of range"),
     "timestamp-before": ("timestamp", -(10**30), "the time, in seconds since 1970, is out of range"),
     "object-list": ("structure", [], "an object was expected, not a list"),
@@ -257,4 +260,12 @@ def test_whole_seconds_are_exact(seconds: int) -> None:
     found = members(at=seconds).timestamp("at")
     assert found is not None
     assert found.timestamp() == seconds
+    assert str(found.tzinfo) == "UTC"
+
+
+def test_a_timestamp_may_be_text_with_a_zone() -> None:
+    """As moto writes it."""
+    found = members(at="2026-01-02T04:04:05.678+01:00").timestamp("at")
+    assert found == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+    assert found is not None
     assert str(found.tzinfo) == "UTC"

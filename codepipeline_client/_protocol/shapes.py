@@ -1,0 +1,212 @@
+"""
+Read attrs classes from JSON, write them as JSON, and check them: each field by its type and its rule.
+
+The names on the wire follow from those in Python: ``pipelineVersion`` is the member for ``pipeline_version``. The
+metadata of a field may have another ``name``, and the ``rule`` of the service for its values. A rule returns in words
+what a value breaks, or None. Unless strict, any value of the right type passes.
+No regular expressions: to compile them takes as long as a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from string import ascii_letters, digits
+from types import NoneType
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from attrs import NOTHING, AttrsInstance, field, fields, frozen
+
+from ..errors import ParameterViolation
+from ..models import OpenEnum, ResponseMetadata
+from .awsjson import Members
+from .strict_json import JsonObject
+
+Rule = Callable[[Any, bool], str | None]
+Metadata = Mapping[str, Rule]
+T = TypeVar("T")
+_Reader = Callable[[Members, str], object]
+
+_IRREGULAR: Final = {"log_stream_arn": "logStreamARN"}
+_UUID: Final = "-".join([f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12)])
+
+
+def text(most: int, signs: str = "") -> Metadata:
+    """Return the rule for a string of 1 to *most* characters: any, or letters and digits if there are *signs*."""
+    characters, pattern = ascii_letters + digits + signs, "[A-Za-z0-9" + signs.replace("-", r"\-") + "]+"
+
+    def broken(value: object, strict: bool) -> str | None:
+        if not isinstance(value, str):
+            return _not_a_string(value)
+        if strict and not 1 <= len(value) <= most:
+            return f"must have 1 to {most} characters, not {len(value)}"
+        return f"must match {pattern}, not {cut(value)!r}" if strict and signs and value.strip(characters) else None
+
+    return {"rule": broken}
+
+
+def _execution_id(value: object, strict: bool) -> str | None:
+    if not isinstance(value, str):
+        return _not_a_string(value)
+    is_uuid = not value.strip("0123456789abcdef-") and [*map(len, value.split("-"))] == [8, 4, 4, 4, 12]
+    return f"must be a UUID in lower case, {_UUID}, not {cut(value)!r}" if strict and not is_uuid else None
+
+
+def _page_size(value: object, strict: bool) -> str | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return f"must be an integer, not {type(value).__name__}"
+    return f"must be from 1 to 100, not {value}" if strict and not 1 <= value <= 100 else None
+
+
+def at_most_50(kind: type[object]) -> Metadata:
+    """Return the rule for a tuple of elements of a *kind*. What breaks it may be a secret, and is not shown."""
+
+    def broken(value: Any, strict: bool) -> str | None:
+        wrong = [type(each).__name__ for each in value if not isinstance(each, kind)]
+        if wrong:
+            return f"must have elements of the class {kind.__name__}, not {wrong[0]}"
+        return f"must have at most 50 elements, not {len(value)}" if strict and len(value) > 50 else None
+
+    return {"rule": broken}
+
+
+def one_of(kind: type[OpenEnum]) -> Metadata:
+    """Return the rule for a value of an enum. One that is newer than this release is refused, too."""
+
+    def broken(value: Any, strict: bool) -> str | None:
+        return f"must be one of {', '.join(kind)}, not {cut(value)!r}" if strict and value not in [*kind] else None
+
+    return {"rule": broken}
+
+
+def _not_a_string(value: object) -> str:
+    return "is required" if value is None else f"must be a string, not {type(value).__name__}"
+
+
+def cut(value: str) -> str:
+    """Return the start of *value* for a message."""
+    return value if len(value) <= 100 else value[:100] + "…"
+
+
+NAME: Final = text(100, ".@-_")
+NEXT_TOKEN: Final = text(2048)
+EXECUTION_ID: Final[Metadata] = {"rule": _execution_id}
+PAGE_SIZE: Final[Metadata] = {"rule": _page_size}
+
+
+class _Member(NamedTuple):
+    field: str
+    name: str
+    read: _Reader
+    is_required: bool
+    rule: Rule | None
+
+
+@frozen(kw_only=True)
+class OperationInput:
+    """The input of an operation."""
+
+    pipeline_name: str = field(metadata=NAME)
+    """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
+
+    def violations(self, strict: bool = True) -> tuple[ParameterViolation, ...]:
+        """Return every rule of the operation that the input breaks; unless *strict*, only types are checked."""
+        return tuple(_violations(self, strict, ""))
+
+    def to_wire(self) -> JsonObject:
+        """Return the members that go on the wire."""
+        return write(self)
+
+
+InputT = TypeVar("InputT", bound=OperationInput)
+
+
+@frozen(kw_only=True)
+class OperationOutput(Generic[InputT]):
+    """The output of an operation."""
+
+    response_metadata: ResponseMetadata
+    """Request id, HTTP status and headers, attempts."""
+    raw: JsonObject = field(hash=False, repr=False)
+    """The decoded JSON, for a member that is newer than this release. Read it, do not change it."""
+
+    @classmethod
+    def from_wire(cls, members: Members, request: InputT, metadata: ResponseMetadata, _region: str | None) -> Self:
+        """Read a response. Raises ResponseDecodeError for one that is not of this operation."""
+        known = {"pipeline_name": request.pipeline_name, "response_metadata": metadata, "raw": members.raw}
+        return read(cls, members._replace(known=known))
+
+
+def _violations(instance: AttrsInstance, strict: bool, path: str) -> Iterator[ParameterViolation]:
+    for member in _members(type(instance)):
+        value, rule, where = getattr(instance, member.field), member.rule, path + member.field
+        if rule is not None and (value is not None or member.is_required) and (broken := rule(value, strict)):
+            yield ParameterViolation(where, broken)
+        elif isinstance(value, tuple):
+            for index, each in enumerate(cast("tuple[AttrsInstance, ...]", value)):
+                yield from _violations(each, strict, f"{where}[{index}].")
+
+
+def read(kind: Callable[..., T], members: Members) -> T:
+    """Return an instance of *kind*. Raises ResponseDecodeError for a member that is wrong, or absent and required."""
+    values: dict[str, object] = {}
+    known, raw = members.known, members.raw
+    for parameter, name, reader, is_required, _ in _members(kind):
+        if parameter in known:
+            values[parameter] = known[parameter]
+        elif raw.get(name) is not None:
+            values[parameter] = reader(members, name)
+        elif is_required:
+            members.refuse(name, "it is absent")
+    return kind(**values)
+
+
+def write(instance: AttrsInstance) -> JsonObject:
+    """Return the JSON of an *instance*, without None and empty lists. Raises ValueError for a wrong time."""
+    return present(**{each.name: _written(getattr(instance, each.field), each) for each in _members(type(instance))})
+
+
+def present(**members: object) -> JsonObject:
+    """Return the *members* without None and empty lists."""
+    return {name: value for name, value in members.items() if value not in (None, [])}
+
+
+def _written(value: Any, member: _Member) -> object:
+    if member.read is Members.timestamp and value is not None:
+        if not isinstance(value, datetime) or value.utcoffset() is None:
+            words = "is sent in seconds since 1970: give a datetime with a time zone"
+            raise ValueError(f"{member.field} {words}, not {value!r}")
+        return value.timestamp()
+    if isinstance(value, tuple):
+        return [write(each) for each in cast("tuple[AttrsInstance, ...]", value)]
+    if isinstance(value, OpenEnum):
+        return value.value
+    return write(value) if hasattr(value, "__attrs_attrs__") else value
+
+
+@cache
+def _members(kind: Any) -> tuple[_Member, ...]:
+    hints, members = get_type_hints(kind), list[_Member]()
+    for each in fields(kind):
+        first, *others = each.name.split("_")
+        name = _IRREGULAR.get(each.name) or first + "".join([word.capitalize() for word in others])
+        name, rule = each.metadata.get("name", name), each.metadata.get("rule")
+        members.append(_Member(each.name, name, _reader(hints[each.name]), each.default is NOTHING, rule))
+    return tuple(members)
+
+
+def _reader(hint: Any) -> _Reader:
+    """Return what reads a member of the type *hint* that is there."""
+    (kind,) = {*get_args(hint)} - {NoneType} if NoneType in get_args(hint) else {hint}
+    scalars: dict[Any, _Reader] = {str: Members.string, int: Members.integer, datetime: Members.timestamp}
+    if get_origin(kind) is Mapping:
+        return Members.strings
+    if get_origin(kind) is tuple:
+        element = get_args(kind)[0]
+        return lambda members, name: tuple([read(element, each) for each in members.structures(name)])
+    if kind in scalars:
+        return scalars[kind]
+    if issubclass(kind, OpenEnum):
+        return lambda members, name: kind(members.string(name))
+    return lambda members, name: read(kind, cast("Members", members.structure(name)))  # it is there
