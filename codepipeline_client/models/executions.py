@@ -83,7 +83,7 @@ class ArtifactRevision:
     def to_dict(self) -> dict[str, object]:
         """Return a dict for `json.dumps`: the fields, commit_id, commit_message, repository and commit_url."""
         names = ("commit_id", "commit_message", "repository", "commit_url")
-        return _json_members(self) | {name: getattr(self, name) for name in names}
+        return json_members(self) | {name: getattr(self, name) for name in names}
 
     @property
     def _reading(self) -> Reading:
@@ -226,7 +226,7 @@ class PipelineExecution:
         ``console_url``, and each revision ``commit_id``, ``commit_message``, ``repository`` and ``commit_url``.
         """
         revisions = [each.to_dict() for each in self.artifact_revisions]
-        return _json_members(self) | {"artifact_revisions": revisions, "console_url": self.console_url}
+        return json_members(self) | {"artifact_revisions": revisions, "console_url": self.console_url}
 
     @property
     def _description(self) -> str:
@@ -257,7 +257,9 @@ class ResponseMetadata:
         return asdict(self, filter=exclude("http_headers"))
 
 
-def _json_members(value: AttrsInstance) -> dict[str, object]:
+def json_members(value: AttrsInstance) -> dict[str, object]:
+    """Return the fields as a dict for `json.dumps`: times in ISO 8601 and UTC."""
+
     def plain(_instance: object, _field: object, member: object) -> object:
         if isinstance(member, datetime):
             return member.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,298 @@
+"""
+What lists have: summaries of executions, and action executions, which say what one action read, did and wrote.
+
+No wire name is known here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from attrs import field, frozen
+
+from .enums import ExecutionMode, ExecutionType, OpenEnum, PipelineExecutionStatus
+from .executions import ExecutionTrigger, PipelineRollbackMetadata, json_members
+
+
+@frozen(kw_only=True)
+class SourceRevision:
+    """
+    The source revision that one source action gave to an execution.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_SourceRevision.html
+    """
+
+    action_name: str | None = None
+    """The source action. None when the service did not say."""
+    revision_id: str | None = None
+    """The provider's id: a commit hash, an S3 version. None when the provider gave none."""
+    revision_summary: str | None = None
+    """A commit message, or an S3 object's metadata. None when absent."""
+    revision_url: str | None = None
+    """The revision's page. None when absent."""
+
+
+@frozen(kw_only=True)
+class StopExecutionTrigger:
+    """Why an execution was stopped."""
+
+    reason: str | None = None
+    """The reason that was given. None when absent."""
+
+
+@frozen(kw_only=True)
+class PipelineExecutionSummary:
+    """
+    One execution in a list of executions.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecutionSummary.html
+    """
+
+    pipeline_name: str
+    """The pipeline that runs, from the request."""
+    pipeline_execution_id: str
+    """The execution's id, a UUID in lower case."""
+    status: PipelineExecutionStatus
+    """How far it has come."""
+    status_summary: str | None = None
+    """Why the status is as it is. None when there is no reason."""
+    start_time: datetime | None = None
+    """When it started: aware, in UTC. None when the service did not say."""
+    last_update_time: datetime | None = None
+    """When it last changed: aware, in UTC. None when the service did not say."""
+    source_revisions: tuple[SourceRevision, ...] = ()
+    """The source revisions that went into it. Empty while no source action has run."""
+    trigger: ExecutionTrigger | None = None
+    """Why it started. None when the service did not say."""
+    stop_trigger: StopExecutionTrigger | None = None
+    """Why it was stopped. None unless it was."""
+    execution_mode: ExecutionMode | None = None
+    """What it does about other executions. None when the service did not say."""
+    execution_type: ExecutionType | None = None
+    """Standard or a rollback. None when the service did not say."""
+    rollback_metadata: PipelineRollbackMetadata | None = None
+    """Where it rolls back to. None unless it is a rollback."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as `json.dumps` takes them, see `PipelineExecution.to_dict`."""
+        return json_members(self)
+
+
+class ActionExecutionStatus(OpenEnum):
+    """
+    How far an action execution has come.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionExecutionDetail.html
+    """
+
+    IN_PROGRESS = "InProgress"
+    """It is running, or waits for an approval."""
+    ABANDONED = "Abandoned"
+    """The execution was stopped and did not wait for the action."""
+    SUCCEEDED = "Succeeded"
+    """It completed."""
+    FAILED = "Failed"
+    """It did not complete. A rejected approval is a failure, too."""
+
+
+class ActionCategory(OpenEnum):
+    """
+    What kind of work an action does.
+
+    Invoke calls a function or a state machine, Approval waits for a person's decision, and Compute runs commands.
+    """
+
+    SOURCE = "Source"
+    BUILD = "Build"
+    DEPLOY = "Deploy"
+    TEST = "Test"
+    INVOKE = "Invoke"
+    APPROVAL = "Approval"
+    COMPUTE = "Compute"
+
+
+class ActionOwner(OpenEnum):
+    """Who made an action type: AWS, a partner of AWS, or the account itself, which is Custom."""
+
+    AWS = "AWS"
+    THIRD_PARTY = "ThirdParty"
+    CUSTOM = "Custom"
+
+
+@frozen(kw_only=True)
+class ActionTypeId:
+    """Which implementation an action uses, such as AWS CodeBuild, version 1."""
+
+    category: ActionCategory | None = None
+    """The kind of work. None when the service did not say."""
+    owner: ActionOwner | None = None
+    """Who made the action type. None when the service did not say."""
+    provider: str | None = None
+    """The service behind it, such as ``CodeBuild``. None when the service did not say."""
+    version: str | None = None
+    """The version of the action type. None when the service did not say."""
+
+
+@frozen(kw_only=True)
+class S3Location:
+    """An object in Amazon S3."""
+
+    bucket: str | None = None
+    """The bucket's name. None when the service did not say."""
+    key: str | None = None
+    """The object's key. None when the service did not say."""
+
+
+@frozen(kw_only=True)
+class ArtifactDetail:
+    """An artifact that an action read or wrote."""
+
+    name: str | None = None
+    """The artifact's name in the pipeline. None when the service did not say."""
+    s3location: S3Location | None = None
+    """Where it is stored. None when the service did not say."""
+
+
+@frozen(kw_only=True)
+class ActionExecutionInput:
+    """What an action execution worked with."""
+
+    action_type_id: ActionTypeId | None = None
+    """The action's type. None when the service did not say."""
+    configuration: Mapping[str, str] = field(factory=dict[str, str], hash=False, repr=False)
+    """The action's configuration as the pipeline has it, with its variables unresolved. Empty by default."""
+    resolved_configuration: Mapping[str, str] = field(factory=dict[str, str], hash=False, repr=False)
+    """The same with the values of the variables. Empty by default."""
+    role_arn: str | None = None
+    """The IAM role that the action ran as. None for the pipeline's own."""
+    region: str | None = None
+    """The region that the action ran in. None when the service did not say."""
+    input_artifacts: tuple[ArtifactDetail, ...] = ()
+    """The artifacts that it read."""
+    namespace: str | None = None
+    """The namespace of its output variables. None when absent."""
+
+
+@frozen(kw_only=True)
+class ErrorDetails:
+    """Why an action failed."""
+
+    code: str | None = None
+    """The code, such as ``JobFailed``. None when absent."""
+    message: str | None = None
+    """What the action's provider says. None when it says nothing."""
+
+
+@frozen(kw_only=True)
+class ActionExecutionResult:
+    """What the action's provider reported."""
+
+    external_execution_id: str | None = None
+    """The provider's id, such as a CodeBuild build id. None when absent."""
+    external_execution_summary: str | None = None
+    """The provider's summary, such as an approval's comment. None when absent."""
+    external_execution_url: str | None = None
+    """The provider's page. None when absent."""
+    error_details: ErrorDetails | None = None
+    """Why it failed. None when it did not, or when nothing is known."""
+    log_stream_arn: str | None = None
+    """The ARN of the CloudWatch log stream. None when the action writes none."""
+
+
+@frozen(kw_only=True)
+class ActionExecutionOutput:
+    """What an action execution produced."""
+
+    output_artifacts: tuple[ArtifactDetail, ...] = ()
+    """The artifacts that it wrote."""
+    execution_result: ActionExecutionResult | None = None
+    """What the provider reported. None when it reported nothing."""
+    output_variables: Mapping[str, str] = field(factory=dict[str, str], hash=False, repr=False)
+    """The variables that it set. Empty by default."""
+
+
+@frozen(kw_only=True)
+class ActionExecutionDetail:
+    """
+    One run of one action, in one execution of a pipeline.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionExecutionDetail.html
+    """
+
+    pipeline_execution_id: str | None = None
+    """The execution that it belongs to. None when the service did not say."""
+    action_execution_id: str | None = None
+    """The id of this run of the action. None when the service did not say."""
+    pipeline_version: int | None = None
+    """The version of the pipeline's definition. None when the service did not say."""
+    stage_name: str | None = None
+    """The stage. None when the service did not say."""
+    action_name: str | None = None
+    """The action. None when the service did not say."""
+    start_time: datetime | None = None
+    """When it started: aware, in UTC. None when it did not start."""
+    last_update_time: datetime | None = None
+    """When it last changed: aware, in UTC. None when the service did not say."""
+    updated_by: str | None = None
+    """The ARN of the user who changed it last, such as who approved. None when nobody did."""
+    status: ActionExecutionStatus | None = None
+    """How far it has come. None when the service did not say."""
+    input: ActionExecutionInput | None = None
+    """What it worked with. None when the service did not say."""
+    output: ActionExecutionOutput | None = None
+    """What it produced. None when it has not produced anything."""
+
+
+@frozen(kw_only=True)
+class FailedAction:
+    """One run of an action that failed, and why."""
+
+    stage_name: str | None
+    """The stage."""
+    action_name: str | None
+    """The action."""
+    attempt: int
+    """Which run of the action in its execution it was, from 1: a stage can be retried."""
+    error_code: str | None
+    """The code, such as ``JobFailed``. None when absent."""
+    error_message: str | None
+    """What the action's provider says, or else its summary. None when it says nothing."""
+    url: str | None
+    """The provider's page, such as a CodeBuild build. None when absent."""
+    log_stream_arn: str | None
+    """The ARN of the CloudWatch log stream. None when the action writes none."""
+    start_time: datetime | None
+    """When it started: aware, in UTC."""
+    end_time: datetime | None
+    """When it failed: aware, in UTC."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as `json.dumps` takes them, see `PipelineExecution.to_dict`."""
+        return json_members(self)
+
+
+def failures_of(details: Iterable[ActionExecutionDetail]) -> tuple[FailedAction, ...]:
+    """Return the failed ones of all action executions of one execution, in their order, which is newest first."""
+    failed: list[FailedAction] = []
+    runs = Counter[tuple[str | None, str | None]]()
+    for each in reversed([*details]):
+        action = (each.stage_name, each.action_name)
+        runs[action] += 1
+        if each.status == ActionExecutionStatus.FAILED:
+            result = (each.output and each.output.execution_result) or ActionExecutionResult()
+            error = result.error_details or ErrorDetails()
+            one = FailedAction(
+                stage_name=each.stage_name,
+                action_name=each.action_name,
+                attempt=runs[action],
+                error_code=error.code,
+                error_message=error.message or result.external_execution_summary,
+                url=result.external_execution_url,
+                log_stream_arn=result.log_stream_arn,
+                start_time=each.start_time,
+                end_time=each.last_update_time,
+            )
+            failed.insert(0, one)
+    return tuple(failed)
