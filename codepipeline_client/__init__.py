@@ -1,7 +1,8 @@
 """
-Read and follow AWS CodePipeline executions, with typed results and typed errors.
+Start, follow and explain AWS CodePipeline executions, with typed results and typed errors.
 
-Every public name of the package is here, except the test kit, which is in `codepipeline_client.testing`.
+Every public name of the package is here, except the parts of action executions, which are in `models`, and the test
+kit, which is in `testing`.
 """
 
 from ._call.reports import AttemptReport, OnAttempt
@@ -14,7 +15,9 @@ from .errors import (
     AccessDeniedException,
     ArtifactRevisionLookupError,
     CodePipelineError,
+    ConcurrentPipelineExecutionsLimitExceededException,
     ConfigurationError,
+    ConflictException,
     ConnectionFailedError,
     CredentialsError,
     ExpiredTokenException,
@@ -23,6 +26,7 @@ from .errors import (
     InternalFailure,
     InternalServerError,
     InvalidClientTokenId,
+    InvalidNextTokenException,
     InvalidSignatureException,
     MalformedHttpRequestException,
     MissingAuthenticationTokenException,
@@ -58,23 +62,40 @@ from .errors import (
     printable,
 )
 from .models import (
+    ActionExecutionDetail,
     ArtifactRevision,
     ExecutionMode,
     ExecutionTrigger,
     ExecutionType,
+    FailedAction,
     PipelineExecution,
     PipelineExecutionStatus,
+    PipelineExecutionSummary,
     PipelineRollbackMetadata,
     ResolvedPipelineVariable,
     ResponseMetadata,
+    SourceRevision,
     TriggerType,
 )
-from .operations import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from .operations import (
+    GetPipelineExecutionInput,
+    GetPipelineExecutionOutput,
+    ListActionExecutionsInput,
+    ListActionExecutionsOutput,
+    ListPipelineExecutionsInput,
+    ListPipelineExecutionsOutput,
+    PipelineVariable,
+    SourceRevisionOverride,
+    SourceRevisionType,
+    StartPipelineExecutionInput,
+    StartPipelineExecutionOutput,
+)
 from .transport import AsyncSigV4Transport, SigV4Transport
 from .waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
 
 __all__ = [
     "AccessDeniedException",
+    "ActionExecutionDetail",
     "ArtifactRevision",
     "ArtifactRevisionLookupError",
     "AsyncCodePipelineClient",
@@ -85,7 +106,9 @@ __all__ = [
     "Clock",
     "CodePipelineClient",
     "CodePipelineError",
+    "ConcurrentPipelineExecutionsLimitExceededException",
     "ConfigurationError",
+    "ConflictException",
     "ConnectionFailedError",
     "Credentials",
     "CredentialsError",
@@ -95,6 +118,7 @@ __all__ = [
     "ExecutionTrigger",
     "ExecutionType",
     "ExpiredTokenException",
+    "FailedAction",
     "FollowedExecution",
     "GetPipelineExecutionInput",
     "GetPipelineExecutionOutput",
@@ -103,7 +127,12 @@ __all__ = [
     "InternalFailure",
     "InternalServerError",
     "InvalidClientTokenId",
+    "InvalidNextTokenException",
     "InvalidSignatureException",
+    "ListActionExecutionsInput",
+    "ListActionExecutionsOutput",
+    "ListPipelineExecutionsInput",
+    "ListPipelineExecutionsOutput",
     "MalformedHttpRequestException",
     "MissingAuthenticationTokenException",
     "NotAuthorized",
@@ -120,9 +149,11 @@ __all__ = [
     "PipelineExecutionReference",
     "PipelineExecutionStatus",
     "PipelineExecutionStoppedError",
+    "PipelineExecutionSummary",
     "PipelineExecutionSupersededError",
     "PipelineNotFoundException",
     "PipelineRollbackMetadata",
+    "PipelineVariable",
     "PollReport",
     "RequestAbortedException",
     "RequestEntityTooLargeException",
@@ -137,6 +168,11 @@ __all__ = [
     "ServiceUnavailable",
     "SigV4Transport",
     "SignatureDoesNotMatch",
+    "SourceRevision",
+    "SourceRevisionOverride",
+    "SourceRevisionType",
+    "StartPipelineExecutionInput",
+    "StartPipelineExecutionOutput",
     "ThrottlingException",
     "TooManyRequestsException",
     "TransportError",

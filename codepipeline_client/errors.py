@@ -162,6 +162,20 @@ class ServiceError(CodePipelineError):
         return "server" if self.http_status_code >= 500 else "client"
 
 
+class ConcurrentPipelineExecutionsLimitExceededException(ServiceError):
+    """The pipeline has as many executions in progress as it may have."""
+
+
+class ConflictException(ServiceError):
+    """The pipeline is busy: try again later."""
+
+    http_status_code = 409
+
+
+class InvalidNextTokenException(ServiceError):
+    """The token that continues a list is not valid: it may have expired."""
+
+
 class PipelineExecutionNotFoundException(ServiceError):
     """The execution cannot be found, belongs to another pipeline, or its id has an invalid format."""
 
@@ -175,7 +189,7 @@ class ValidationException(ServiceError):
 
 
 class AccessDeniedException(ServiceError):
-    """The credentials do not allow ``codepipeline:GetPipelineExecution`` on this pipeline."""
+    """The credentials do not allow the operation on this pipeline: each takes the permission of its name."""
 
 
 class ExpiredTokenException(ServiceError):

@@ -98,6 +98,7 @@ DOCUMENTED = [
     *("ThrottlingException", "UnrecognizedClientException", "UnknownOperationException", "ValidationError"),
     *("InvalidSignatureException", "SignatureDoesNotMatch", "MissingAuthenticationTokenException"),
     *("InvalidClientTokenId", "RequestTimeTooSkewed", "TooManyRequestsException", "InternalServerError"),
+    *("ConcurrentPipelineExecutionsLimitExceededException", "ConflictException", "InvalidNextTokenException"),
 ]
 
 

@@ -1,0 +1,52 @@
+"""
+ListActionExecutions: its input with the rules for it, and its output.
+
+https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from .._protocol.shapes import EXECUTION_ID, NEXT_TOKEN, PAGE_SIZE, OperationInput, OperationOutput, present
+from .._protocol.strict_json import JsonObject
+from ..errors import ParameterViolation
+from ..models import ActionExecutionDetail
+
+
+@frozen(kw_only=True)
+class ListActionExecutionsInput(OperationInput):
+    """Whose action executions to list, and which page of them."""
+
+    pipeline_execution_id: str | None = field(default=None, metadata=EXECUTION_ID)
+    """Only those of the execution with this id. None for those of all executions."""
+    only_latest: bool = False
+    """Only the latest run of each action of the execution, whose id is needed then."""
+    max_results: int | None = field(default=None, metadata=PAGE_SIZE)
+    """How many action executions a page has at most: 1 to 100. None for the service's default, 100."""
+    next_token: str | None = field(default=None, metadata=NEXT_TOKEN)
+    """Where the page before ended. None for the first page."""
+
+    def violations(self, strict: bool = True) -> tuple[ParameterViolation, ...]:
+        """Return every rule of the operation that the input breaks; unless *strict*, only types are checked."""
+        missing = (ParameterViolation("pipeline_execution_id", "is required"),)
+        is_missing = self.only_latest and self.pipeline_execution_id is None
+        return (missing if is_missing else ()) + super().violations(strict)
+
+    def to_wire(self) -> JsonObject:
+        """Return the members that go on the wire."""
+        members = dict(super().to_wire())
+        chosen = present(pipelineExecutionId=members.pop("pipelineExecutionId", None))
+        if members.pop("onlyLatest"):
+            chosen = {"latestInPipelineExecution": {**chosen, "startTimeRange": "Latest"}}
+        return {**members, "filter": chosen} if chosen else members
+
+
+@frozen(kw_only=True)
+class ListActionExecutionsOutput(OperationOutput[ListActionExecutionsInput]):
+    """One page of a pipeline's action executions."""
+
+    action_execution_details: tuple[ActionExecutionDetail, ...] = ()
+    """The action executions, newest first."""
+    next_token: str | None = None
+    """Continues the list. None on the last page."""

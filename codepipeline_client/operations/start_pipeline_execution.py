@@ -1,0 +1,101 @@
+"""
+StartPipelineExecution: its input with the rules for it, and its output.
+
+https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar, cast
+from uuid import uuid4
+
+from attrs import field, frozen
+
+from .._protocol.shapes import NAME, OperationInput, OperationOutput, at_most_50, one_of, text
+from ..models import OpenEnum
+
+T = TypeVar("T")
+
+
+class SourceRevisionType(OpenEnum):
+    """
+    What identifies a source revision: a commit's hash, an image's digest, or the version or key of an object in S3.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_SourceRevisionOverride.html
+    """
+
+    COMMIT_ID = "COMMIT_ID"
+    IMAGE_DIGEST = "IMAGE_DIGEST"
+    S3_OBJECT_VERSION_ID = "S3_OBJECT_VERSION_ID"
+    S3_OBJECT_KEY = "S3_OBJECT_KEY"
+
+
+@frozen(kw_only=True)
+class PipelineVariable:
+    """A value for a pipeline variable, for one execution."""
+
+    name: str = field(metadata=text(128, "@-_"))
+    """The variable's name: 1 to 128 characters out of ``A-Z a-z 0-9 @ - _``."""
+    value: str = field(repr=False, metadata=text(1000))
+    """The value: 1 to 1,000 characters."""
+
+
+@frozen(kw_only=True)
+class SourceRevisionOverride:
+    """A source revision that an execution uses in place of the latest one."""
+
+    action_name: str = field(metadata=NAME)
+    """The source action: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
+    revision_type: SourceRevisionType = field(converter=SourceRevisionType, metadata=one_of(SourceRevisionType))
+    """What the value identifies. A string is taken, too."""
+    revision_value: str = field(metadata=text(1500))
+    """The commit's hash, the image's digest, the object's version or key: 1 to 1,500 characters."""
+
+
+def _variables(given: Iterable[PipelineVariable] | Mapping[str, str]) -> tuple[PipelineVariable, ...]:
+    if isinstance(given, Mapping):
+        values = cast("Mapping[str, str]", given)  # a mapping may be an iterable of variables, too
+        given = [PipelineVariable(name=name, value=value) for name, value in values.items()]
+    return _elements(given)
+
+
+def _source_revisions(given: Iterable[SourceRevisionOverride]) -> tuple[SourceRevisionOverride, ...]:
+    return _elements(given)
+
+
+def _elements(given: Iterable[T]) -> tuple[T, ...]:
+    is_iterable = isinstance(cast("object", given), Iterable)
+    return tuple(given) if is_iterable else (cast("T", given),)  # which the rule refuses
+
+
+def _token(given: str | None) -> str:
+    return str(uuid4()) if given is None else given
+
+
+@frozen(kw_only=True)
+class StartPipelineExecutionInput(OperationInput):
+    """Which pipeline to start, and what its new execution is given."""
+
+    pipeline_name: str = field(metadata={**NAME, "name": "name"})
+    """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
+    variables: tuple[PipelineVariable, ...] = field(
+        default=(), converter=_variables, metadata=at_most_50(PipelineVariable)
+    )
+    """Values for pipeline variables, at most 50. The others have their defaults."""
+    source_revisions: tuple[SourceRevisionOverride, ...] = field(
+        default=(), converter=_source_revisions, metadata=at_most_50(SourceRevisionOverride)
+    )
+    """Revisions in place of the latest ones, at most 50."""
+    client_request_token: str = field(default=None, converter=_token, metadata=text(128, "-"))
+    """The idempotency token of all attempts: 1 to 128 characters out of ``A-Z a-z 0-9 -``. A new one for None."""
+
+
+@frozen(kw_only=True)
+class StartPipelineExecutionOutput(OperationOutput[StartPipelineExecutionInput]):
+    """The execution that was started. Every method that waits takes it."""
+
+    pipeline_name: str
+    """The pipeline's name, from the request."""
+    pipeline_execution_id: str
+    """The new execution's id, a UUID in lower case."""

@@ -1,0 +1,317 @@
+"""Each operation agrees with the service model that botocore ships, and with botocore's serializer and parser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from importlib import import_module
+from typing import Any, Final, cast
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepipeline_client import (
+    ExecutionType,
+    ListActionExecutionsInput,
+    ListPipelineExecutionsInput,
+    PipelineVariable,
+    ResponseDecodeError,
+    ResponseMetadata,
+    SourceRevisionOverride,
+    SourceRevisionType,
+    StartPipelineExecutionInput,
+)
+from codepipeline_client._protocol.awsjson import decode, encode
+from codepipeline_client._protocol.messages import Response
+from codepipeline_client.errors import SERVICE_ERRORS
+from codepipeline_client.models import ActionCategory, ActionExecutionStatus, ActionOwner
+from codepipeline_client.operations import (
+    LIST_ACTION_EXECUTIONS,
+    LIST_PIPELINE_EXECUTIONS,
+    START_PIPELINE_EXECUTION,
+    Operation,
+)
+
+loaders: Any = import_module("botocore.loaders")  # botocore ships no types
+model: Any = import_module("botocore.model")
+parsers: Any = import_module("botocore.parsers")
+serialize: Any = import_module("botocore.serialize")
+
+MODEL = model.ServiceModel(loaders.Loader().load_service_model("codepipeline", "service-2"), "codepipeline")
+METADATA = ResponseMetadata(request_id=None, http_status_code=200, http_headers={}, attempts=1)
+ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
+LIST = ListPipelineExecutionsInput(pipeline_name="web")
+START = StartPipelineExecutionInput(pipeline_name="web")
+ACTIONS = ListActionExecutionsInput(pipeline_name="web")
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+ROWS = [
+    pytest.param(LIST_PIPELINE_EXECUTIONS, LIST, id="list"),
+    pytest.param(START_PIPELINE_EXECUTION, START, id="start"),
+    pytest.param(LIST_ACTION_EXECUTIONS, ACTIONS, id="actions"),
+]
+
+
+def values_of(shape: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy for what the service may send as *shape*. No member is promised, so any may be absent."""
+    match shape.type_name:
+        case "structure":
+            members = {name: st.none() | values_of(member) for name, member in shape.members.items()}
+            needed = {name: values_of(shape.members[name]) for name in {"pipelineExecutionId", "status"} & {*members}}
+            return st.fixed_dictionaries(needed, optional={k: v for k, v in members.items() if k not in needed})
+        case "list":
+            return st.lists(values_of(shape.member), max_size=2)
+        case "map":
+            return st.dictionaries(TEXTS, TEXTS, max_size=2)
+        case "timestamp":
+            return st.integers(0, 4_000_000_000) | st.floats(0, 4_000_000_000)
+        case "integer":
+            return st.integers()
+        case _:
+            assert shape.type_name == "string"
+    return st.sampled_from(shape.metadata.get("enum", [""])) | TEXTS
+
+
+def plain(value: Any) -> Any:
+    """Return *value* as JSON, without what is None or empty, under the names of the wire."""
+    if isinstance(value, dict):
+        members = {wire_name(name): plain(member) for name, member in cast("dict[str, Any]", value).items()}
+        return {name: member for name, member in members.items() if member not in (None, [], {})}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in cast("list[Any]", value)]
+    return value.timestamp() if isinstance(value, datetime) else value
+
+
+def wire_name(name: str) -> str:
+    return re.sub("_(.)", lambda match: match[1].upper(), name).replace("logStreamArn", "logStreamARN")
+
+
+def read(operation: Operation[Any, Any], request: Any, payload: object) -> Any:
+    response = Response(status_code=200, headers={}, body=json.dumps(payload).encode())
+    return operation.from_wire(decode(operation.name, response), request, METADATA, None)
+
+
+@pytest.mark.parametrize(("operation", "request_"), ROWS)
+@given(st.data())
+def test_a_response_has_the_values_that_botocore_reads(
+    operation: Operation[Any, Any], request_: Any, data: st.DataObject
+) -> None:
+    shape = MODEL.operation_model(operation.name).output_shape
+    payload = data.draw(values_of(shape))
+    body = json.dumps(payload).encode()
+    theirs = parsers.create_parser("json").parse({"body": body, "headers": {}, "status_code": 200}, shape)
+    output = read(operation, request_, payload)
+    ours = plain(attrs.asdict(output, filter=lambda field, _: field.name not in {"raw", "response_metadata"}))
+    names = [ours, *ours.get("pipelineExecutionSummaries", [])]  # these come from the request
+    assert {each.pop("pipelineName", "web") for each in names} == {"web"}
+    del theirs["ResponseMetadata"]
+    assert ours == plain(theirs)
+    assert (output.raw, output.response_metadata) == (payload, METADATA)
+
+
+@pytest.mark.parametrize(
+    "operation_name",
+    ["GetPipelineExecution", "ListPipelineExecutions", "StartPipelineExecution", "ListActionExecutions"],
+)
+def test_each_documented_error_has_a_class_of_its_own(operation_name: str) -> None:
+    documented = {shape.name for shape in MODEL.operation_model(operation_name).error_shapes}
+    assert documented
+    assert documented <= SERVICE_ERRORS.keys()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (ActionCategory, "ActionCategory"),
+        (ActionExecutionStatus, "ActionExecutionStatus"),
+        (ActionOwner, "ActionOwner"),
+        (ExecutionType, "ExecutionType"),
+        (SourceRevisionType, "SourceRevisionType"),
+    ],
+)
+def test_the_values_of_an_enum_are_the_models(ours: Any, theirs: str) -> None:
+    assert sorted(ours) == sorted(MODEL.shape_for(theirs).metadata["enum"])
+
+
+VARIABLES = st.lists(st.builds(PipelineVariable, name=TEXTS, value=TEXTS), max_size=2)
+REVISIONS = st.builds(
+    SourceRevisionOverride, action_name=TEXTS, revision_type=st.sampled_from(SourceRevisionType), revision_value=TEXTS
+)
+PAGE = {"pipeline_name": TEXTS, "max_results": st.none() | st.integers(), "next_token": st.none() | TEXTS}
+JsonObject = dict[str, Any]
+
+
+def in_stage(sent: JsonObject) -> JsonObject:
+    return {"filter": {"succeededInStage": {"stageName": sent.pop("succeededInStage")}}}
+
+
+def named(sent: JsonObject) -> JsonObject:
+    return {"name": sent.pop("pipelineName")}
+
+
+def of_execution(sent: JsonObject) -> JsonObject:
+    return {"filter": {"pipelineExecutionId": sent.pop("pipelineExecutionId")}}
+
+
+def latest_of_execution(sent: JsonObject) -> JsonObject:
+    return {"filter": {"latestInPipelineExecution": {**of_execution(sent)["filter"], "startTimeRange": "Latest"}}}
+
+
+INPUTS = [
+    pytest.param(
+        LIST_PIPELINE_EXECUTIONS,
+        st.builds(ListPipelineExecutionsInput, **PAGE, succeeded_in_stage=st.none() | TEXTS),
+        in_stage,
+        id="list",
+    ),
+    pytest.param(
+        START_PIPELINE_EXECUTION,
+        st.builds(
+            StartPipelineExecutionInput,
+            pipeline_name=TEXTS,
+            variables=VARIABLES,
+            source_revisions=st.lists(REVISIONS, max_size=2),
+            client_request_token=st.none() | TEXTS,
+        ),
+        named,
+        id="start",
+    ),
+    pytest.param(
+        LIST_ACTION_EXECUTIONS,
+        st.builds(ListActionExecutionsInput, **PAGE, pipeline_execution_id=st.none() | TEXTS),
+        of_execution,
+        id="actions",
+    ),
+    pytest.param(
+        LIST_ACTION_EXECUTIONS,
+        st.builds(ListActionExecutionsInput, **PAGE, pipeline_execution_id=TEXTS, only_latest=st.just(True)),
+        latest_of_execution,
+        id="latest-actions",
+    ),
+]
+
+
+@pytest.mark.parametrize(("operation", "inputs", "changed"), INPUTS)
+@given(st.data())
+def test_the_request_is_what_botocore_sends(
+    operation: Operation[Any, Any], inputs: st.SearchStrategy[Any], changed: Callable[[Any], Any], data: st.DataObject
+) -> None:
+    request = data.draw(inputs)
+    sent = {name: value for name, value in plain(attrs.asdict(request)).items() if name != "onlyLatest"}
+    with suppress(KeyError):  # an optional one is absent
+        sent |= changed(sent)
+    theirs = serialize.create_serializer("json", include_validation=False).serialize_to_request(
+        sent, MODEL.operation_model(operation.name)
+    )
+    headers, body = encode(operation.name, request.to_wire())
+    assert json.loads(body) == json.loads(theirs["body"])
+    assert dict(headers) == theirs["headers"]
+
+
+EDGES = st.text(st.sampled_from("aZ0.@-_/ é"), max_size=4) | st.integers(0, 2200).map(lambda length: "x" * length)
+
+
+def follows(member: Any, value: str | int) -> bool:
+    rules = member.metadata
+    size = value if isinstance(value, int) else len(value)
+    pattern = rules.get("pattern")
+    is_within = rules.get("min", 0) <= size <= rules.get("max", 10_000) and value in rules.get("enum", [value])
+    return is_within and (pattern is None or bool(re.fullmatch(pattern, str(value))))
+
+
+def start(**revision: str) -> StartPipelineExecutionInput:
+    fields = {"action_name": "x", "revision_type": "COMMIT_ID", "revision_value": "x", **revision}
+    return attrs.evolve(START, source_revisions=[SourceRevisionOverride(**fields)])
+
+
+PLACES: Final[Mapping[str, tuple[Callable[[Any], Any], st.SearchStrategy[Any]]]] = {
+    "PipelineName": (lambda value: attrs.evolve(LIST, pipeline_name=value), EDGES),
+    "MaxResults": (lambda value: attrs.evolve(LIST, max_results=value), st.integers(-1, 102)),
+    "NextToken": (lambda value: attrs.evolve(ACTIONS, next_token=value), EDGES),
+    "StageName": (lambda value: attrs.evolve(LIST, succeeded_in_stage=value), EDGES),
+    "PipelineExecutionId": (lambda value: attrs.evolve(ACTIONS, pipeline_execution_id=value), EDGES | st.just(ID)),
+    "ClientRequestToken": (lambda value: attrs.evolve(START, client_request_token=value), EDGES),
+    "PipelineVariableName": (lambda value: attrs.evolve(START, variables={value: "x"}), EDGES),
+    "PipelineVariableValue": (lambda value: attrs.evolve(START, variables={"x": value}), EDGES),
+    "ActionName": (lambda value: start(action_name=value), EDGES),
+    "SourceRevisionType": (lambda value: start(revision_type=value), EDGES | st.sampled_from(SourceRevisionType)),
+    "Revision": (lambda value: start(revision_value=value), EDGES),
+}
+"""From a shape of the model to where it is in an input, and what to try."""
+
+
+@pytest.mark.parametrize("shape", PLACES)
+@given(st.data())
+def test_an_input_is_refused_exactly_if_it_breaks_a_rule_of_the_model(shape: str, data: st.DataObject) -> None:
+    put, values = PLACES[shape]
+    value = data.draw(values)
+    assert (put(value).violations() == ()) is follows(MODEL.shape_for(shape), value)
+
+
+@pytest.mark.parametrize("field", ["variables", "source_revisions"])
+def test_a_start_takes_fifty_of_each_at_most(field: str) -> None:
+    element: Any = {
+        "variables": PipelineVariable(name="x", value="y"),
+        "source_revisions": SourceRevisionOverride(action_name="x", revision_type="COMMIT_ID", revision_value="y"),
+    }[field]
+    fifty: dict[str, Any] = {"pipeline_name": "web", field: [element] * 50}
+    more: dict[str, Any] = {"pipeline_name": "web", field: [element] * 51}
+    assert StartPipelineExecutionInput(**fifty).violations() == ()
+    (violation,) = StartPipelineExecutionInput(**more).violations()
+    assert (violation.parameter, violation.rule) == (field, "must have at most 50 elements, not 51")
+    assert StartPipelineExecutionInput(**more).violations(strict=False) == ()
+
+
+@pytest.mark.parametrize("given_", [7, "hunter2", [{"name": "x", "value": "hunter2"}], None])
+def test_what_is_no_variable_is_refused(given_: Any) -> None:
+    """Whatever is checked of the values, which are not shown: one may be a secret."""
+    for strict in (True, False):
+        (violation,) = StartPipelineExecutionInput(pipeline_name="web", variables=given_).violations(strict)
+        assert (violation.parameter, "hunter2" in violation.rule) == ("variables", False)
+        assert violation.rule.startswith("must have elements of the class PipelineVariable, not ")
+
+
+def test_the_latest_actions_are_those_of_one_execution() -> None:
+    (violation,) = ListActionExecutionsInput(pipeline_name="web", only_latest=True).violations()
+    assert (violation.parameter, violation.rule) == ("pipeline_execution_id", "is required")
+
+
+def test_each_start_has_a_token_of_its_own() -> None:
+    others = {StartPipelineExecutionInput(pipeline_name="web").client_request_token for _ in range(3)}
+    assert len({*others, START.client_request_token}) == 4
+
+
+def test_a_value_of_a_variable_is_not_shown() -> None:
+    """It may be a secret."""
+    assert "hunter2" not in repr(StartPipelineExecutionInput(pipeline_name="web", variables={"PASSWORD": "hunter2"}))
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "payload", "problem"),
+    [
+        (START_PIPELINE_EXECUTION, START, {}, "pipelineExecutionId: it is absent"),
+        (
+            LIST_PIPELINE_EXECUTIONS,
+            LIST,
+            {"pipelineExecutionSummaries": [{"status": "Failed"}]},
+            r"pipelineExecutionSummaries\[0\]\.pipelineExecutionId: it is absent",
+        ),
+        (
+            LIST_ACTION_EXECUTIONS,
+            ACTIONS,
+            {"actionExecutionDetails": [{"input": {"configuration": {"x": 1}}}]},
+            r"actionExecutionDetails\[0\]\.input\.configuration\.x: a string was expected, not a number",
+        ),
+    ],
+    ids=["start", "list", "actions"],
+)
+def test_a_response_of_another_shape_is_not_trusted(
+    operation: Operation[Any, Any], request_: Any, payload: object, problem: str
+) -> None:
+    with pytest.raises(ResponseDecodeError, match=problem):
+        read(operation, request_, payload)
