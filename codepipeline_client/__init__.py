@@ -9,7 +9,8 @@ from ._call.reports import AttemptReport, OnAttempt
 from ._credentials.providers import AsyncCredentialsLike, AsyncCredentialsProvider, CredentialsLike, CredentialsProvider
 from ._protocol.sigv4 import Credentials
 from ._protocol.user_agent import __version__
-from .client import AsyncCodePipelineClient, CodePipelineClient
+from .async_client import AsyncCodePipelineClient
+from .client import CodePipelineClient
 from .clock import Clock
 from .errors import (
     AccessDeniedException,
@@ -91,7 +92,7 @@ from .operations import (
     StartPipelineExecutionOutput,
 )
 from .transport import AsyncSigV4Transport, SigV4Transport
-from .waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
+from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
 
 __all__ = [
     "AccessDeniedException",
@@ -114,6 +115,7 @@ __all__ = [
     "CredentialsError",
     "CredentialsLike",
     "CredentialsProvider",
+    "ExecutionLike",
     "ExecutionMode",
     "ExecutionTrigger",
     "ExecutionType",

@@ -7,15 +7,16 @@ The values of a wait: which executions, how often to poll, and the results of po
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ._config.arguments import Timeout, interval_of, seconds_of
 from .errors import CodePipelineError, ConfigurationError
-from .models import PipelineExecution
+from .models import PipelineExecution, PipelineExecutionSummary
+from .operations import GetPipelineExecutionInput, StartPipelineExecutionOutput
 
-__all__ = ["FollowedExecution", "OnPoll", "PipelineExecutionReference", "PollConfig", "PollReport"]
+__all__ = ["ExecutionLike", "FollowedExecution", "OnPoll", "PipelineExecutionReference", "PollConfig", "PollReport"]
 
 
 @frozen
@@ -26,6 +27,47 @@ class PipelineExecutionReference:
     """The pipeline's name."""
     pipeline_execution_id: str
     """The execution's id, a UUID in lower case."""
+
+
+_Named: TypeAlias = (
+    PipelineExecutionReference | PipelineExecution | PipelineExecutionSummary | StartPipelineExecutionOutput
+)
+ExecutionLike: TypeAlias = _Named | tuple[str, str]
+"""What identifies an execution. A tuple is the pipeline's name and the execution's id."""
+
+STARTED_GRACE: Final = 30.0
+"""Seconds in which an execution that was just started may not be found."""
+
+
+def reference_to(execution: object) -> PipelineExecutionReference:
+    """Return a reference to an execution. Raises TypeError for what identifies none."""
+    if isinstance(execution, _Named):
+        return PipelineExecutionReference(execution.pipeline_name, execution.pipeline_execution_id)
+    if not isinstance(execution, tuple | list):  # a text of two letters, or a set, would pass for a name and an id
+        raise TypeError(f"{execution!r} is not one of these")
+    return PipelineExecutionReference(*cast("tuple[str, str]", execution))  # a TypeError unless there are two
+
+
+def identified(
+    execution: ExecutionLike | None, pipeline_name: str | None = None, pipeline_execution_id: str | None = None
+) -> PipelineExecutionReference:
+    """Return a reference to the execution, or to that of the names. Raises ConfigurationError for both."""
+    if execution is None:  # a name that is None is refused as a parameter
+        return reference_to((pipeline_name, pipeline_execution_id))
+    if (pipeline_name, pipeline_execution_id) != (None, None):
+        raise ConfigurationError("give either an execution, or pipeline_name and pipeline_execution_id")
+    try:
+        return reference_to(execution)
+    except TypeError as error:
+        kinds = "a reference, an execution, or a tuple of a pipeline's name and an execution's id"
+        raise ConfigurationError(f"execution must be {kinds}: {error}") from error
+
+
+def input_for(reference: PipelineExecutionReference) -> GetPipelineExecutionInput:
+    """Return the input of a poll."""
+    return GetPipelineExecutionInput(
+        pipeline_name=reference.pipeline_name, pipeline_execution_id=reference.pipeline_execution_id
+    )
 
 
 def _limit(timeout: Timeout) -> float | None:
@@ -53,6 +95,12 @@ class PollConfig:
             raise ConfigurationError(
                 f"poll_interval ({self.poll_interval}) must not be above max_poll_interval ({self.max_poll_interval})"
             )
+
+    def for_execution(self, execution: object) -> PollConfig:
+        """Return the configuration for an *execution*: for one that was just started, with a grace of 30 seconds."""
+        if isinstance(execution, StartPipelineExecutionOutput):
+            return evolve(self, not_found_grace=max(self.not_found_grace, STARTED_GRACE))
+        return self
 
 
 @frozen

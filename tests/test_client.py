@@ -160,12 +160,13 @@ def test_a_bad_input_does_not_leave_the_machine(ask: Ask, service: LocalCodePipe
 
 
 @pytest.mark.parametrize("is_idempotent", [True, False])
-def test_a_lost_connection_is_replaced_only_if_the_operation_only_reads(
+def test_a_lost_connection_is_replaced_only_if_the_operation_is_idempotent(
     kind: str, service: LocalCodePipeline, is_idempotent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server may close an idle connection at the same moment, or after it has carried the request out."""
     operation = GET_PIPELINE_EXECUTION._replace(is_idempotent=is_idempotent)
-    monkeypatch.setattr("codepipeline_client.client.GET_PIPELINE_EXECUTION", operation)
+    for module in ("client", "async_client"):
+        monkeypatch.setattr(f"codepipeline_client.{module}.GET_PIPELINE_EXECUTION", operation)
     service.inject_by(lambda request: faults.CloseBeforeAnswer() if request.number == 2 else None)
 
     with opened(kind, **options_for(service)) as client:

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 import codepipeline_client
-from codepipeline_client import testing
+from codepipeline_client import models, testing
 from codepipeline_client.testing import faults
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
@@ -19,6 +19,12 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
     ("module", "names"),
     [
         pytest.param(codepipeline_client, {*codepipeline_client.__all__} - {"__version__"}, id="package"),
+        pytest.param(
+            models,
+            {name for name, each in vars(models).items() if getattr(each, "__module__", "") == models.history.__name__}
+            - {*codepipeline_client.__all__},
+            id="parts",
+        ),
         pytest.param(
             testing, {name for name, each in vars(testing).items() if not isinstance(each, ModuleType)}, id="kit"
         ),

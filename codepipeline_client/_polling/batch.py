@@ -12,16 +12,19 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from math import inf
 from operator import attrgetter
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple
 
 from .._call.rate_limiter import RateLimiter
 from ..errors import CodePipelineError, ConfigurationError, CredentialsError, ServiceError
-from ..models import PipelineExecution
-from ..waiting import FollowedExecution, PipelineExecutionReference, PollConfig, PollReport
+from ..waiting import (
+    ExecutionLike,
+    FollowedExecution,
+    PipelineExecutionReference,
+    PollConfig,
+    PollReport,
+    reference_to,
+)
 from .schedule import PollOutcome, PollSchedule
-
-ExecutionLike: TypeAlias = PipelineExecutionReference | PipelineExecution | tuple[str, str]
-"""What identifies an execution. A tuple is the pipeline's name and the execution's id."""
 
 _REFUSED_CREDENTIALS: Final = frozenset(
     {"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException"}
@@ -56,13 +59,13 @@ class BatchScheduler:
         max_in_flight: int = 32,
     ) -> None:
         """Begin to follow each of *executions* once. Raises ConfigurationError for an unusable argument."""
-        references, rate = _references(executions), _checked_rate(max_calls_per_second)
-        margin = max(1.0, len(references) / rate)  # so that each has a last poll
+        configs, rate = _configs(executions, config), _checked_rate(max_calls_per_second)
+        margin = max(1.0, len(configs) / rate)  # so that each has a last poll
         self.ended: deque[FollowedExecution] = deque()
         """The executions that have ended. The driver takes them."""
         self.in_flight: dict[PollSchedule, Poll] = {}
         """The polls that have not ended."""
-        self._remaining = {each: PollSchedule(each, config, chance, margin) for each in references}
+        self._remaining = {each: PollSchedule(each, own, chance, margin) for each, own in configs.items()}
         self._queue = list(self._remaining.values())
         self._limiter = RateLimiter(max_rate=rate)
         self._max_in_flight = max_in_flight
@@ -140,25 +143,19 @@ class BatchScheduler:
         self._queue.clear()
 
 
-def _references(executions: Iterable[ExecutionLike]) -> tuple[PipelineExecutionReference, ...]:
-    """Return a reference to each of *executions*, once. Raises ConfigurationError for what identifies none."""
+def _configs(executions: Iterable[ExecutionLike], config: PollConfig) -> dict[PipelineExecutionReference, PollConfig]:
+    """Return the configuration of each execution, once. Raises ConfigurationError for what identifies none."""
+    configs: dict[PipelineExecutionReference, PollConfig] = {}
     try:
-        return tuple(dict.fromkeys(map(_reference, executions)))
+        for each in executions:
+            reference, own = reference_to(each), config.for_execution(each)
+            configs[reference] = configs.get(reference, own) if own is config else own
     except TypeError as error:
         raise ConfigurationError(
             "executions must be an iterable of PipelineExecutionReference, PipelineExecution, or tuples of a "
             f"pipeline's name and an execution's id: {error}"
         ) from error
-
-
-def _reference(execution: object) -> PipelineExecutionReference:
-    if isinstance(execution, PipelineExecutionReference):
-        return execution
-    if isinstance(execution, PipelineExecution):
-        return PipelineExecutionReference(execution.pipeline_name, execution.pipeline_execution_id)
-    if not isinstance(execution, tuple | list):  # a text of two letters, or a set, would pass for a name and an id
-        raise TypeError(f"{execution!r} is not one of these")
-    return PipelineExecutionReference(*cast("tuple[str, str]", execution))  # a TypeError unless there are two
+    return configs
 
 
 def _checked_rate(value: object) -> float:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ..client import AsyncCodePipelineClient, CodePipelineClient
+from ..async_client import AsyncCodePipelineClient
+from ..client import CodePipelineClient
 from .fake_clock import FakeClock
 from .local_codepipeline import LocalCodePipeline
 

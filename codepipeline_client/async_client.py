@@ -1,0 +1,302 @@
+"""The async client, with every public method. One call is in `_call`, many calls are in `_polling`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import partial
+from typing import Self
+
+from attrs import asdict
+
+from . import operations
+from ._call.base_client import BaseAsyncClient, own_init
+from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
+from ._polling.batch import BatchScheduler
+from ._polling.drivers import AsyncBatchIterator, AsyncWatch, BatchContext, WaitContext
+from ._polling.pages import AsyncListIterator
+from ._polling.schedule import PollSchedule
+from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
+from .models.history import failures_of
+from .operations import GET_PIPELINE_EXECUTION
+from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from .waiting import (
+    ExecutionLike,
+    FollowedExecution,
+    OnPoll,
+    PipelineExecutionReference,
+    PollConfig,
+    identified,
+    input_for,
+)
+
+
+@own_init
+class AsyncCodePipelineClient(BaseAsyncClient):
+    """
+    A client for CodePipeline executions, on asyncio and trio. Safe to share between tasks.
+
+    Use it in an ``async with`` block, or close it: it keeps connections open between calls.
+    """
+
+    async def get_pipeline_execution(
+        self, *, pipeline_name: str, pipeline_execution_id: str, timeout: Timeout | NotGiven = NOT_GIVEN
+    ) -> GetPipelineExecutionOutput:
+        """
+        Return an execution as it is now: status, revisions, variables.
+
+        *timeout* limits the whole call, in seconds or as a timedelta; by default, the client's. None means no limit.
+
+        Raises ParameterValidationError, PipelineNotFoundException, PipelineExecutionNotFoundException, ServiceError,
+        ResponseDecodeError, TransportError, CredentialsError or ConfigurationError, see `CodePipelineClient`.
+
+        https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
+        """
+        request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
+        return await self._call(self._new_call(GET_PIPELINE_EXECUTION, request, timeout))
+
+    async def wait_for_pipeline_execution(
+        self,
+        execution: ExecutionLike | None = None,
+        *,
+        pipeline_name: str | None = None,
+        pipeline_execution_id: str | None = None,
+        timeout: Timeout,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 30.0,
+        not_found_grace: float = 0.0,
+        on_poll: OnPoll | None = None,
+    ) -> PipelineExecution:
+        """
+        Poll an execution until its status is terminal, and return it.
+
+        See `CodePipelineClient.wait_for_pipeline_execution` for which statuses are terminal, and what a wait ignores.
+        *execution* is what a start or a list returned, a reference, an execution, or a tuple of name and id; otherwise
+        give *pipeline_name* and *pipeline_execution_id*. *timeout* is in seconds or a timedelta, None for no limit; the
+        other times are in seconds. *not_found_grace* is at least 30 seconds for what a start returned.
+
+        Raises WaitTimeoutError when the wait timed out, and errors that are not temporary: ParameterValidationError,
+        PipelineNotFoundException, PipelineExecutionNotFoundException, ServiceError, TransportError,
+        ResponseDecodeError, CredentialsError or ConfigurationError.
+        """
+        config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
+        watch = self._watch(identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+        while not (seen := await watch.advance()).status.is_terminal:
+            pass
+        return seen
+
+    def watch_pipeline_execution(
+        self,
+        execution: ExecutionLike | None = None,
+        *,
+        pipeline_name: str | None = None,
+        pipeline_execution_id: str | None = None,
+        timeout: Timeout,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 30.0,
+        not_found_grace: float = 0.0,
+        on_poll: OnPoll | None = None,
+    ) -> AsyncIterator[PipelineExecution]:
+        """
+        Yield the execution now and after every change, ending with its terminal status.
+
+        The arguments are those of `wait_for_pipeline_execution`; *timeout* counts from this call. There is nothing to
+        close. After a cancellation, just keep iterating. Several tasks may share the iterator.
+
+        This call raises ParameterValidationError for an invalid input, and ConfigurationError for an unusable argument
+        or a closed client. Other errors of `wait_for_pipeline_execution` are raised while iterating.
+        """
+        config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
+        return self._watch(identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+
+    def wait_for_pipeline_executions(
+        self,
+        executions: Iterable[ExecutionLike],
+        *,
+        timeout: Timeout,
+        max_calls_per_second: float = 10.0,
+        poll_interval: float = 2.0,
+        max_poll_interval: float = 30.0,
+        not_found_grace: float = 0.0,
+        on_poll: OnPoll | None = None,
+    ) -> AsyncIterator[FollowedExecution]:
+        """
+        Poll many executions, and yield each one when its status is terminal or when it can no longer be followed.
+
+        See `CodePipelineClient.wait_for_pipeline_executions` for the arguments and how to iterate. On timeout, each
+        remaining execution is yielded with a `WaitTimeoutError`.
+
+        This call raises ConfigurationError for an unusable argument or a closed client.
+        """
+        self._check_open()
+        config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace)
+        scheduler = partial(BatchScheduler, executions, config, max_calls_per_second, random.random)
+        return AsyncBatchIterator(self._poll, BatchContext(scheduler, self._clock, on_poll))
+
+    async def list_pipeline_executions(
+        self,
+        *,
+        pipeline_name: str,
+        max_results: int | None = None,
+        next_token: str | None = None,
+        succeeded_in_stage: str | None = None,
+        timeout: Timeout | NotGiven = NOT_GIVEN,
+    ) -> operations.ListPipelineExecutionsOutput:
+        """
+        Return a page of a pipeline's executions, newest first; `iter_pipeline_executions` yields those of all pages.
+
+        See `CodePipelineClient.list_pipeline_executions` for the arguments. *max_results* is from 1 to 100, and 100 by
+        default; *timeout* and the errors are those of `get_pipeline_execution`, and InvalidNextTokenException.
+
+        https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListPipelineExecutions.html
+        """
+        request = operations.ListPipelineExecutionsInput(
+            pipeline_name=pipeline_name,
+            max_results=max_results,
+            next_token=next_token,
+            succeeded_in_stage=succeeded_in_stage,
+        )
+        return await self._call(self._new_call(operations.LIST_PIPELINE_EXECUTIONS, request, timeout))
+
+    def iter_pipeline_executions(
+        self, *, pipeline_name: str, succeeded_in_stage: str | None = None, timeout: Timeout | NotGiven = NOT_GIVEN
+    ) -> AsyncIterator[PipelineExecutionSummary]:
+        """
+        Yield a pipeline's executions, newest first. Every method that waits takes them.
+
+        The arguments and errors are those of `list_pipeline_executions`. Each page is requested when it is needed, and
+        has a *timeout* of its own. After an error, iterate further to request the same page again.
+        """
+        request = partial(
+            self.list_pipeline_executions,
+            pipeline_name=pipeline_name,
+            succeeded_in_stage=succeeded_in_stage,
+            timeout=timeout,
+        )
+        return AsyncListIterator(request, lambda page: page.pipeline_execution_summaries)
+
+    async def latest_pipeline_execution(
+        self, *, pipeline_name: str, timeout: Timeout | NotGiven = NOT_GIVEN
+    ) -> PipelineExecutionSummary | None:
+        """
+        Return a pipeline's newest execution, or None if it has none. Every method that waits takes it.
+
+        *timeout* and the errors are those of `list_pipeline_executions`.
+        """
+        output = await self.list_pipeline_executions(pipeline_name=pipeline_name, max_results=1, timeout=timeout)
+        return next(iter(output.pipeline_execution_summaries), None)
+
+    async def start_pipeline_execution(
+        self,
+        *,
+        pipeline_name: str,
+        variables: Iterable[operations.PipelineVariable] | Mapping[str, str] = (),
+        source_revisions: Iterable[operations.SourceRevisionOverride] = (),
+        client_request_token: str | None = None,
+        timeout: Timeout | NotGiven = NOT_GIVEN,
+    ) -> operations.StartPipelineExecutionOutput:
+        """
+        Start an execution of a pipeline. Every method that waits takes what it returns.
+
+        *variables* are by name or as `PipelineVariable`, at most 50, and so are *source_revisions*. All attempts of a
+        call have the same idempotency token, so that a retry starts nothing twice: *client_request_token*, or a new
+        one. *timeout* is that of `get_pipeline_execution`. See `CodePipelineClient.start_pipeline_execution`.
+
+        Raises ConflictException, ConcurrentPipelineExecutionsLimitExceededException, TransportError if it is not known
+        whether the execution has started, and the other errors of `get_pipeline_execution`.
+
+        https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html
+        """
+        request = operations.StartPipelineExecutionInput(
+            pipeline_name=pipeline_name,
+            variables=variables,
+            source_revisions=source_revisions,
+            client_request_token=client_request_token,
+        )
+        return await self._call(self._new_call(operations.START_PIPELINE_EXECUTION, request, timeout))
+
+    async def list_action_executions(
+        self,
+        *,
+        pipeline_name: str,
+        pipeline_execution_id: str | None = None,
+        only_latest: bool = False,
+        max_results: int | None = None,
+        next_token: str | None = None,
+        timeout: Timeout | NotGiven = NOT_GIVEN,
+    ) -> operations.ListActionExecutionsOutput:
+        """
+        Return a page of a pipeline's action executions, newest first; `iter_action_executions` yields all.
+
+        See `CodePipelineClient.list_action_executions` for the arguments. The errors are those of
+        `list_pipeline_executions`, and PipelineExecutionNotFoundException.
+
+        https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html
+        """
+        request = operations.ListActionExecutionsInput(
+            pipeline_name=pipeline_name,
+            pipeline_execution_id=pipeline_execution_id,
+            only_latest=only_latest,
+            max_results=max_results,
+            next_token=next_token,
+        )
+        return await self._call(self._new_call(operations.LIST_ACTION_EXECUTIONS, request, timeout))
+
+    def iter_action_executions(
+        self,
+        *,
+        pipeline_name: str,
+        pipeline_execution_id: str | None = None,
+        only_latest: bool = False,
+        timeout: Timeout | NotGiven = NOT_GIVEN,
+    ) -> AsyncIterator[ActionExecutionDetail]:
+        """
+        Yield a pipeline's action executions, newest first, as `iter_pipeline_executions` yields executions.
+
+        The arguments and errors are those of `list_action_executions`.
+        """
+        request = partial(
+            self.list_action_executions,
+            pipeline_name=pipeline_name,
+            pipeline_execution_id=pipeline_execution_id,
+            only_latest=only_latest,
+            timeout=timeout,
+        )
+        return AsyncListIterator(request, lambda page: page.action_execution_details)
+
+    async def failed_actions(
+        self, execution: ExecutionLike, *, timeout: Timeout | NotGiven = NOT_GIVEN
+    ) -> tuple[FailedAction, ...]:
+        """
+        Return why an execution failed: each run of an action that failed, newest first. Empty if none has.
+
+        *execution* is as for `wait_for_pipeline_execution`, *timeout* and the errors as for `iter_action_executions`.
+        """
+        which = asdict(identified(execution))
+        return failures_of([each async for each in self.iter_action_executions(**which, timeout=timeout)])
+
+    async def aclose(self) -> None:
+        """
+        Close the connections. Later calls raise ConfigurationError.
+
+        In-flight calls raise ConnectionFailedError, including those that wait before a retry or for credentials.
+        """
+        transport = self._end()
+        if transport is not None:
+            await transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        self._check_open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close the client."""
+        await self.aclose()
+
+    def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
+        self._check(GET_PIPELINE_EXECUTION, input_for(reference))
+        return AsyncWatch(self._poll, PollSchedule(reference, config, random.random), WaitContext(self._clock, on_poll))
+
+    async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+        return await self._call(self._new_call(GET_PIPELINE_EXECUTION, input_for(reference), timeout, is_poll=True))
