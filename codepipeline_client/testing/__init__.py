@@ -12,6 +12,7 @@ from .executions import PipelineRollbackMetadataFields as PipelineRollbackMetada
 from .executions import ResolvedPipelineVariableFields as ResolvedPipelineVariableFields
 from .executions import ScriptStep as ScriptStep
 from .executions import Shown as Shown
+from .executions import make_action_execution as make_action_execution
 from .executions import make_pipeline_execution as make_pipeline_execution
 from .fake_clock import FakeClock as FakeClock
 from .local_codepipeline import LocalCodePipeline as LocalCodePipeline

@@ -3,29 +3,31 @@ Check a request in the order and with the messages of the service, so that one w
 
 Pure. botocore computes the expected signature: it shares no code with this package's own signer.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
-https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
+https://docs.aws.amazon.com/codepipeline/latest/APIReference/Welcome.html
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from http.client import HTTPMessage
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Final
 
+from .. import operations
 from .._protocol.sigv4 import Credentials
+from .._protocol.strict_json import is_list, is_object, kind_of
 from .messages import IncomingRequest, RequestRefusedError
 
-_TARGET: Final = "CodePipeline_20150709.GetPipelineExecution"
+_PREFIX: Final = "CodePipeline_20150709"
+_OPERATIONS: Final = [each.name for each in vars(operations).values() if isinstance(each, operations.Operation)]
+_KINDS: Final = {"structure": "an object", "list": "a list", "integer": "a number", "string": "a string"}
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
-_NAME_PATTERN: Final = r"[A-Za-z0-9.@\-_]+"
-_ID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SERVICE_NAME: Final = "codepipeline"
 _PARAMETERS: Final = ("Credential", "Signature", "SignedHeaders")
 _TIMESTAMP: Final = "%Y%m%dT%H%M%SZ"
@@ -35,19 +37,20 @@ _incomplete: Final = partial(RequestRefusedError, "IncompleteSignature")
 _invalid: Final = partial(RequestRefusedError, "InvalidSignatureException")
 
 
-def check_operation(request: IncomingRequest) -> None:
-    """Raise RequestRefusedError unless the method, the path, the target and the content type are the operation's."""
+def operation_of(request: IncomingRequest) -> str:
+    """Return the operation's name. Raises RequestRefusedError for another method, path, target or content type."""
     path = request.path.partition("?")[0]
     target = request.headers.get("x-amz-target")
+    prefix, _, operation_name = (target or "").partition(".")
     content_type = request.headers.get("content-type", "")
     if (request.method, path) != ("POST", "/"):
         message = f"{request.method} {path} is not an operation: the service has POST / only"
-    elif target != _TARGET:
-        message = f"X-Amz-Target {target!r} is not an operation of this endpoint: it has {_TARGET!r} only"
+    elif prefix != _PREFIX or operation_name not in _OPERATIONS:
+        message = f"X-Amz-Target {target!r} is not an operation of this endpoint: it has {', '.join(_OPERATIONS)}"
     elif content_type.partition(";")[0].strip().lower() != _CONTENT_TYPE:
         message = f"Content-Type {content_type!r} is not the protocol's: {_CONTENT_TYPE!r}"
     else:
-        return
+        return operation_name
     raise RequestRefusedError("UnknownOperationException", message)
 
 
@@ -88,20 +91,22 @@ def check_signature(
         )
 
 
-def parse_input(members: Mapping[str, object] | None) -> tuple[str, str]:
-    """Return the pipeline's name and the execution's id in a body. Raises RequestRefusedError for invalid ones."""
+def check_input(operation_name: str, members: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the *members* of an input. Raises RequestRefusedError for what botocore's service model does not allow."""
     if members is None:
         raise RequestRefusedError("SerializationException", "The body is not a JSON object")
-    name = _string_member(members, "pipelineName")
-    execution_id = _string_member(members, "pipelineExecutionId")
-    violations = [
-        *_violations("pipelineName", name, _NAME_PATTERN, max_length=100),
-        *_violations("pipelineExecutionId", execution_id, _ID_PATTERN),
-    ]
-    if name is None or execution_id is None or violations:
+    violations = [*_violations(load_model().operation_model(operation_name).input_shape, members, "")]
+    if violations:
         count = "1 validation error" if len(violations) == 1 else f"{len(violations)} validation errors"
         raise RequestRefusedError("ValidationException", f"{count} detected: {'; '.join(violations)}")
-    return name, execution_id
+    return members
+
+
+@cache
+def load_model() -> Any:
+    """Return botocore's model of the service, which has no types. The first call is slow."""
+    loader = import_module("botocore.loaders").Loader()
+    return import_module("botocore.model").ServiceModel(loader.load_service_model("codepipeline", "service-2"))
 
 
 def load_botocore() -> tuple[Any, Any]:
@@ -173,24 +178,33 @@ def _compute_signature(
     return result
 
 
-def _string_member(members: Mapping[str, object], name: str) -> str | None:
-    value = members.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    raise RequestRefusedError("SerializationException", f"'{name}' must be a string, not {json.dumps(value)[:50]}")
+def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
+    """Yield a sentence for each constraint that the *value* at *path* violates."""
+    kind = _KINDS[shape.type_name]
+    if kind_of(value) != kind:
+        raise RequestRefusedError("SerializationException", f"'{path}' must be {kind}, not {json.dumps(value)[:50]}")
+    for rule in _broken_rules(shape.metadata, value):
+        yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must {rule}"
+    if is_list(value):
+        for number, element in enumerate(value, 1):
+            yield from _violations(shape.member, element, f"{path}.{number}.member")
+    for name, member in shape.members.items() if is_object(value) else ():
+        where = f"{path}.{name}".removeprefix(".")
+        if value.get(name) is not None:
+            yield from _violations(member, value[name], where)
+        elif name in shape.required_members:
+            yield f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
 
 
-def _violations(name: str, value: str | None, pattern: str, max_length: int | None = None) -> list[str]:
-    """Return a sentence for each constraint that the required member *name* violates."""
-    if value is None:
-        return [f"Value null at '{name}' failed to satisfy constraint: Member must not be null"]
-    rules = {
-        f"satisfy regular expression pattern: {pattern}": re.fullmatch(pattern, value),
-        f"have length less than or equal to {max_length}": max_length is None or len(value) <= max_length,
-        "have length greater than or equal to 1": max_length is None or value,
-    }
-    return [
-        f"Value '{value}' at '{name}' failed to satisfy constraint: Member must {rule}"
-        for rule, is_satisfied in rules.items()
-        if not is_satisfied
-    ]
+def _broken_rules(rules: dict[str, Any], value: Any) -> Iterator[str]:
+    pattern, values, what = rules.get("pattern"), rules.get("enum", [value]), "value"
+    if pattern and not re.fullmatch(pattern, value):
+        yield f"satisfy regular expression pattern: {pattern}"
+    if value not in values:
+        yield f"satisfy enum value set: [{', '.join(values)}]"
+    if not isinstance(value, int | float):
+        value, what = len(value), "length"
+    if value > rules.get("max", value):
+        yield f"have {what} less than or equal to {rules['max']}"
+    if value < rules.get("min", value):
+        yield f"have {what} greater than or equal to {rules['min']}"

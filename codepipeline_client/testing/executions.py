@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any, Final, Never, TypeAlias, TypedDict, TypeVar, cast
+from typing import Any, Final, Never, TypeAlias, TypedDict, TypeVar
+from uuid import uuid4
 
 import attrs
 from attrs.validators import ge, gt, instance_of, lt, optional
 
+from .._protocol.shapes import write
+from .._protocol.strict_json import JsonObject
 from ..models import (
+    ActionExecutionDetail,
+    ActionExecutionOutput,
+    ActionExecutionResult,
+    ActionExecutionStatus,
     ArtifactRevision,
+    ErrorDetails,
     ExecutionMode,
     ExecutionTrigger,
     ExecutionType,
@@ -127,11 +134,36 @@ def known(enum: type[EnumT], text: EnumT | str) -> EnumT:
     raise ValueError(f"{text!r} is not one of {listed}: pass {member!r} for a value that the service may send later")
 
 
-def to_wire(part: attrs.AttrsInstance) -> dict[str, object]:
-    """Return an execution, or a part, as JSON of the service. Raises ValueError for a time that cannot be sent."""
-    names = [field.name for field in attrs.fields(type(part)) if field.name != "region_name"]  # which is not sent
-    values = {name: getattr(part, name) for name in names}
-    return {_camel_case(name): _to_json(name, value) for name, value in values.items() if value not in (None, ())}
+def make_action_execution(
+    *,
+    stage_name: str = "Build",
+    action_name: str = "Compile",
+    status: ActionExecutionStatus | str = ActionExecutionStatus.SUCCEEDED,
+    error_code: str | None = None,
+    error_message: str | None = None,
+    url: str | None = None,
+    summary: str | None = None,
+    start_time: datetime | None = _REVISION.created,
+    last_update_time: datetime | None = _REVISION.created,
+) -> ActionExecutionDetail:
+    """Return an action execution that succeeded, except for what is given: *url* and *summary* are its provider's."""
+    error = ErrorDetails(code=error_code, message=error_message) if error_code or error_message else None
+    result = ActionExecutionResult(external_execution_summary=summary, external_execution_url=url, error_details=error)
+    return ActionExecutionDetail(
+        action_execution_id=str(uuid4()),
+        pipeline_version=1,
+        stage_name=stage_name,
+        action_name=action_name,
+        status=known(ActionExecutionStatus, status),
+        start_time=start_time,
+        last_update_time=last_update_time,
+        output=ActionExecutionOutput(execution_result=result),
+    )
+
+
+def to_wire(execution: PipelineExecution) -> JsonObject:
+    """Return an execution as the JSON object of the service. Raises ValueError for a naive datetime."""
+    return write(attrs.evolve(execution, region_name=None))
 
 
 @attrs.frozen
@@ -175,24 +207,35 @@ class ExecutionScript:
         """Which execution the script is about."""
         self._steps = [(_resolve(step.execution, self.reference), step) for step in reversed(shown)]
         self._polls = 0
-        self._began = now
+        self.started: Final = now
+        self.began = now
+        """When the current step began."""
+
+    def change(self, **fields: Any) -> None:
+        """Give the executions of all steps these *fields*."""
+        self._steps = [(each and attrs.evolve(each, **fields), step) for each, step in self._steps]
 
     def poll(self, now: float) -> PipelineExecution | None:
         """Return what a poll sees *now*, in seconds since the epoch, and count the poll. None for not found."""
-        execution, step = self._steps[-1]
-        while len(self._steps) > 1 and step.seconds is not None and now + _CLOCK_ERROR >= self._began + step.seconds:
-            self._end_step(self._began + step.seconds)
-            execution, step = self._steps[-1]
+        execution = self.peek(now)
         self._polls += 1
-        if len(self._steps) > 1 and self._polls == step.polls:
+        if len(self._steps) > 1 and self._polls == self._steps[-1][1].polls:
             self._end_step(now)
+        return execution
+
+    def peek(self, now: float) -> PipelineExecution | None:
+        """Return what a poll would see *now*."""
+        execution, step = self._steps[-1]
+        while len(self._steps) > 1 and step.seconds is not None and now + _CLOCK_ERROR >= self.began + step.seconds:
+            self._end_step(self.began + step.seconds)
+            execution, step = self._steps[-1]
         return execution
 
     def _end_step(self, moment: float) -> None:
         """Begin the next step at the *moment* when this one ended, which may be before the poll that notices it."""
         self._steps.pop()
         self._polls = 0
-        self._began = moment
+        self.began = moment
 
 
 def _only(name: str, given: str | None, found: set[str]) -> str:
@@ -212,22 +255,6 @@ def _resolve(given: object, reference: PipelineExecutionReference) -> PipelineEx
         raise TypeError(f"{given!r} is not a step: give an execution, a status, None, or Shown of one of them")
     to_wire(execution)  # raises here, and not later in a thread of the endpoint
     return attrs.evolve(execution, **attrs.asdict(reference))
-
-
-@cache
-def _camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return "".join([first, *map(str.capitalize, others)])
-
-
-def _to_json(field: str, value: Any) -> object:
-    if field == "created":
-        if not isinstance(value, datetime) or value.utcoffset() is None:
-            raise ValueError(f"created is sent in seconds since 1970: give a datetime with a time zone, not {value!r}")
-        return value.timestamp()
-    if isinstance(value, tuple):
-        return [to_wire(part) for part in cast("tuple[attrs.AttrsInstance, ...]", value)]  # the lists of a model
-    return to_wire(value) if isinstance(value, ExecutionTrigger | PipelineRollbackMetadata) else value
 
 
 def _trigger(given: ExecutionTrigger | ExecutionTriggerFields) -> ExecutionTrigger:

@@ -13,19 +13,22 @@ from contextlib import suppress
 from functools import partial
 from itertools import repeat
 from threading import Lock
-from typing import Final, Self
+from typing import Any, Final, Self
+from uuid import uuid4
 
 import attrs
 
 from .._config.arguments import count_of
 from .._protocol.sigv4 import Credentials
+from .._protocol.strict_json import JsonObject
 from ..errors import ConfigurationError
-from ..models import PipelineExecution
-from ..waiting import PipelineExecutionReference
+from ..models import ActionExecutionDetail, PipelineExecution
+from ..waiting import ExecutionLike, PipelineExecutionReference, reference_to
 from . import messages
-from ._request_checks import check_operation, check_signature, load_botocore, parse_input
+from ._pipelines import Pipelines
+from ._request_checks import check_input, check_signature, load_botocore, load_model, operation_of
 from ._server import LoopbackServer
-from .executions import ExecutionScript, ScriptStep, to_wire
+from .executions import ExecutionScript, ScriptStep
 from .faults import ClockSkew, Fault
 from .messages import IncomingRequest, ReceivedRequest, RequestRefusedError, ServiceResponse
 
@@ -68,7 +71,7 @@ class LocalCodePipeline(LoopbackServer):
         """The credentials that requests must be signed with."""
         self._lock: Final = Lock()
         self._rule_lock: Final = Lock()
-        self._scripts: Final[dict[str, dict[str, ExecutionScript]]] = {}
+        self._pipelines = Pipelines()
         self._responses: Final = deque[Callable[[], ServiceResponse]]()
         self._faults: Final = deque[Fault]()
         self._rules: Final = list[Callable[[IncomingRequest], Fault | None]]()
@@ -78,6 +81,7 @@ class LocalCodePipeline(LoopbackServer):
     def __enter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
         load_botocore()  # now, so that the first response takes no longer than the others
+        load_model()
         return super().__enter__()
 
     def __repr__(self) -> str:
@@ -132,10 +136,27 @@ class LocalCodePipeline(LoopbackServer):
         reference. Raises ValueError if the steps name several executions, or a status that the service does not have.
         """
         script = ExecutionScript(steps, pipeline_name, pipeline_execution_id, now=self._now())
-        reference = script.reference
         with self._lock:
-            self._scripts.setdefault(reference.pipeline_name, {})[reference.pipeline_execution_id] = script
-        return reference
+            self._pipelines.put_script(script)
+        return script.reference
+
+    def script_starts(
+        self, steps: Iterable[ScriptStep], *, pipeline_name: str, actions: Iterable[ActionExecutionDetail] = ()
+    ) -> None:
+        """
+        Let each execution that is started from now on change as `script_execution` says, and have these *actions*.
+
+        The pipeline exists from now on. Without this, a started execution is InProgress for one poll, then Succeeded.
+        """
+        starts = (tuple(steps), tuple(actions))
+        ExecutionScript(starts[0], pipeline_name, str(uuid4()), now=0.0)  # raises for steps that cannot be
+        with self._lock:
+            self._pipelines.starts[pipeline_name] = starts
+
+    def put_action_executions(self, execution: ExecutionLike, actions: Iterable[ActionExecutionDetail]) -> None:
+        """List *actions* for an execution from now on, newest first. `make_action_execution` makes them."""
+        with self._lock:
+            self._pipelines.actions[reference_to(execution)] = tuple(actions)
 
     def put_response(
         self,
@@ -205,7 +226,8 @@ class LocalCodePipeline(LoopbackServer):
     def clear(self) -> None:
         """Forget executions, prepared responses, faults, rules and requests, and number requests from 1 again."""
         with self._lock:
-            for prepared in (self._scripts, self._responses, self._faults, self._rules, self._requests):
+            self._pipelines = Pipelines()
+            for prepared in (self._responses, self._faults, self._rules, self._requests):
                 prepared.clear()
             self._request_count = 0
 
@@ -246,29 +268,19 @@ class LocalCodePipeline(LoopbackServer):
     def _respond_as_service(self, request: IncomingRequest, now: float, skew_code: str) -> ServiceResponse:
         """Respond as the service. A request that is not valid or not signed uses up no prepared response."""
         try:
-            check_operation(request)
+            operation_name = operation_of(request)
             check_signature(request, self.credentials, self.region_name, now=now, skew_code=skew_code)
             with self._lock:
                 if self._responses:
                     return self._responses.popleft()()
-            execution = self._poll(*parse_input(request.input))
+            output = self._output_of(operation_name, check_input(operation_name, request.input))
         except RequestRefusedError as refused:
             return messages.error_response(refused.code, refused.message)
-        return messages.json_response(200, {"pipelineExecution": to_wire(execution)})
+        return messages.json_response(200, output)
 
-    def _poll(self, pipeline_name: str, pipeline_execution_id: str) -> PipelineExecution:
-        now = self._now()
+    def _output_of(self, operation_name: str, members: Mapping[str, Any]) -> JsonObject:
         with self._lock:
-            scripts = self._scripts.get(pipeline_name, {})
-            script = scripts.get(pipeline_execution_id)
-            execution = script.poll(now) if script else None
-        if not scripts:
-            message = f"The account does not have a pipeline with name '{pipeline_name}'"
-            raise RequestRefusedError("PipelineNotFoundException", message)
-        if execution is None:
-            message = f"The pipeline '{pipeline_name}' does not have an execution with id '{pipeline_execution_id}'"
-            raise RequestRefusedError("PipelineExecutionNotFoundException", message)
-        return execution
+            return self._pipelines.respond(operation_name, members, self._now())
 
 
 def _check_fault(fault: object) -> Fault:

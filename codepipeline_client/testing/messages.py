@@ -32,6 +32,7 @@ _HTTP_STATUSES: Final[Mapping[str, int]] = {
     **dict.fromkeys(["ExpiredTokenException", "InvalidClientTokenId", "MissingAuthenticationTokenException"], 403),
     **dict.fromkeys(["IncompleteSignature", "InvalidSignatureException", "SignatureDoesNotMatch"], 403),
     **dict.fromkeys(["InternalFailure", "InternalServerError"], 500),
+    "ConflictException": 409,
     "NotAuthorized": 401,
     "RequestEntityTooLargeException": 413,
     "RequestTimeTooSkewed": 403,

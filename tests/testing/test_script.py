@@ -259,11 +259,12 @@ def test_threads_lose_no_poll(request: pytest.FixtureRequest) -> None:
     endpoint, all_threads = LocalCodePipeline(), Barrier(8)
     statuses = [PipelineExecutionStatus(f"{number}") for number in range(10_000)]
     web = endpoint.script_execution(statuses)
-    poll = partial(endpoint._poll, web.pipeline_name, web.pipeline_execution_id)  # pyright: ignore[reportPrivateUsage]
+    names = {"pipelineName": web.pipeline_name, "pipelineExecutionId": web.pipeline_execution_id}
+    poll: Any = partial(endpoint._output_of, "GetPipelineExecution", names)  # pyright: ignore[reportPrivateUsage]
 
     def poll_often(_: int) -> list[str]:
         all_threads.wait(10)
-        return [poll().status for _ in range(len(statuses) // 8)]
+        return [poll()["pipelineExecution"]["status"] for _ in range(len(statuses) // 8)]
 
     with ThreadPoolExecutor(8) as threads:
         assert Counter(chain.from_iterable(threads.map(poll_often, range(8)))) == Counter(statuses)

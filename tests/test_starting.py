@@ -1,0 +1,336 @@
+"""Starting, listing and explaining executions with both clients, over a real endpoint."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from codepipeline_client import (
+    ConfigurationError,
+    ConflictException,
+    ConnectionFailedError,
+    ParameterValidationError,
+    PipelineExecutionNotFoundException,
+    PipelineExecutionReference,
+    PipelineNotFoundException,
+    ResponseDecodeError,
+    ThrottlingException,
+    WaitTimeoutError,
+)
+from codepipeline_client.testing import (
+    FakeClock,
+    LocalCodePipeline,
+    Shown,
+    faults,
+    make_action_execution,
+    make_pipeline_execution,
+)
+from tests.clients import KINDS, opened
+
+Open = Callable[..., AbstractContextManager[Any]]
+
+ID: Final = "00000000-0000-4000-8000-000000000001"
+UNKNOWN: Final = PipelineExecutionReference("web", ID)
+STARTED: Final = {"timeout": 600.0}
+
+
+@pytest.fixture
+def service(local_codepipeline: LocalCodePipeline) -> LocalCodePipeline:
+    local_codepipeline.put_execution(make_pipeline_execution())
+    return local_codepipeline
+
+
+@pytest.fixture(params=KINDS)
+def open_client(request: pytest.FixtureRequest, service: LocalCodePipeline, codepipeline_clock: FakeClock) -> Open:
+    options = {
+        "region_name": service.region_name,
+        "endpoint_url": service.endpoint_url,
+        "credentials": service.credentials,
+        "clock": codepipeline_clock,
+    }
+    return lambda **changes: opened(request.param, **{**options, **changes})
+
+
+def starts(service: LocalCodePipeline) -> list[Any]:
+    """Return the inputs of the requests to start something."""
+    return [each.input for each in service.requests if each.headers["x-amz-target"].endswith(".StartPipelineExecution")]
+
+
+# Start and wait
+
+
+@pytest.mark.parametrize("way", ["one", "many", "watch"])
+def test_what_was_started_is_waited_for_though_it_is_not_found_at_first(
+    open_client: Open, service: LocalCodePipeline, way: str
+) -> None:
+    """It is known everywhere only a little later."""
+    service.script_starts([Shown(None, seconds=25), "InProgress", "Succeeded"], pipeline_name="web")
+    with open_client() as client:
+        started = client.start_pipeline_execution(pipeline_name="web")
+        if way == "one":
+            execution = client.wait_for_pipeline_execution(started, **STARTED)
+        elif way == "watch":
+            *_, execution = client.watch_pipeline_execution(started, **STARTED)
+        else:
+            (followed,) = client.wait_for_pipeline_executions([started, started], **STARTED)
+            execution = followed.result()
+    assert (execution.status, execution.pipeline_execution_id) == ("Succeeded", started.pipeline_execution_id)
+
+
+@pytest.mark.parametrize("options", [{}, {"not_found_grace": 60.0}], ids=["default", "longer"])
+def test_the_grace_of_what_was_started_ends(
+    open_client: Open, service: LocalCodePipeline, options: dict[str, Any]
+) -> None:
+    service.script_starts([Shown(None, seconds=50), "Succeeded"], pipeline_name="web")
+    with open_client() as client:
+        started = client.start_pipeline_execution(pipeline_name="web")
+        if options:
+            assert client.wait_for_pipeline_execution(started, **STARTED, **options).status == "Succeeded"
+        else:
+            with pytest.raises(PipelineExecutionNotFoundException):
+                client.wait_for_pipeline_execution(started, **STARTED)
+
+
+def test_other_executions_have_no_grace(open_client: Open, service: LocalCodePipeline) -> None:
+    with open_client() as client:
+        started = client.start_pipeline_execution(pipeline_name="web")
+        ended = {each.reference: each for each in client.wait_for_pipeline_executions([started, UNKNOWN], **STARTED)}
+        with pytest.raises(PipelineExecutionNotFoundException):
+            client.wait_for_pipeline_execution(UNKNOWN, **STARTED)
+    assert isinstance(ended[UNKNOWN].error, PipelineExecutionNotFoundException)
+    assert len(ended) == 2
+
+
+def test_each_way_to_name_an_execution_is_taken(open_client: Open) -> None:
+    execution = make_pipeline_execution()
+    names = (execution.pipeline_name, execution.pipeline_execution_id)
+    with open_client() as client:
+        latest = client.latest_pipeline_execution(pipeline_name="web")
+        for each in (execution, names, PipelineExecutionReference(*names), latest):
+            assert client.wait_for_pipeline_execution(each, timeout=5) == execution
+            assert [*client.watch_pipeline_execution(each, timeout=5)] == [execution]
+            assert client.failed_actions(each) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "error", "words"),
+    [
+        pytest.param((), {}, ParameterValidationError, "pipeline_name is required; .*_id is required", id="nothing"),
+        pytest.param((UNKNOWN,), {"pipeline_name": "web"}, ConfigurationError, "either an execution, or", id="both"),
+        pytest.param(("web",), {}, ConfigurationError, "execution must be a reference, .*'web' is none", id="text"),
+        pytest.param((("web",),), {}, ConfigurationError, "execution must be a reference, ", id="half"),
+    ],
+)
+def test_an_execution_must_be_named_in_one_way(
+    open_client: Open, given: tuple[Any, ...], named: dict[str, str], error: type[Exception], words: str
+) -> None:
+    with open_client() as client, pytest.raises(error, match=words):
+        client.wait_for_pipeline_execution(*given, **named, timeout=5)
+
+
+# A start happens once
+
+LOST: Final = [
+    faults.CloseBeforeAnswer(),
+    faults.ResetBeforeAnswer(),
+    faults.TruncatedHeaders(),
+    faults.ResetInHeaders(),
+    faults.TruncatedBody(),
+    faults.ResetInBody(),
+]
+
+
+@pytest.mark.parametrize("is_reused", [False, True], ids=["new", "idle"])
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: type(fault).__name__)
+def test_a_lost_response_starts_nothing_twice(
+    open_client: Open, service: LocalCodePipeline, fault: faults.Fault, is_reused: bool
+) -> None:
+    with open_client() as client:
+        if is_reused:
+            client.latest_pipeline_execution(pipeline_name="web")
+        service.inject(fault)
+        started = client.start_pipeline_execution(pipeline_name="web")
+        first, *others = client.iter_pipeline_executions(pipeline_name="web")
+    assert first.pipeline_execution_id == started.pipeline_execution_id
+    assert len(others) == 1, "there was one before"
+    sent, again = starts(service)
+    assert sent == again
+
+
+@contextmanager
+def cutting(target: str, after: int) -> Generator[str]:
+    """Forward connections to *target*, but close the first when it has brought so many bytes. Yield the URL."""
+    url = httpx.URL(target)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def forward(source: socket.socket, sink: socket.socket) -> None:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while after > 0 and len(connection.recv(after, socket.MSG_PEEK)) < after:
+                    pass
+            connection, _ = server.accept()
+            with connection, socket.create_connection((url.host, url.port or 80)) as inner:
+                back = threading.Thread(target=forward, args=(inner, connection))
+                back.start()
+                forward(connection, inner)
+                back.join()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+@pytest.mark.parametrize("after", [0, 1, 300], ids=["before", "first-byte", "headers"])
+def test_a_connection_lost_before_the_end_of_the_request_starts_once(
+    open_client: Open, service: LocalCodePipeline, after: int
+) -> None:
+    with cutting(service.endpoint_url, after) as url, open_client(endpoint_url=url) as client:
+        started = client.start_pipeline_execution(pipeline_name="web")
+        ids = [each.pipeline_execution_id for each in client.iter_pipeline_executions(pipeline_name="web")]
+    assert ids[:-1] == [started.pipeline_execution_id]
+    assert len(starts(service)) == 1
+
+
+def test_calls_have_tokens_of_their_own_unless_one_is_given(open_client: Open, service: LocalCodePipeline) -> None:
+    with open_client() as client:
+        first, second = (client.start_pipeline_execution(pipeline_name="web") for _ in range(2))
+        client.start_pipeline_execution(pipeline_name="web", client_request_token="mine")
+    tokens = [each["clientRequestToken"] for each in starts(service)]
+    assert first.pipeline_execution_id != second.pipeline_execution_id
+    assert (len({*tokens}), tokens[-1]) == (3, "mine")
+
+
+@pytest.mark.parametrize("code", ["ConflictException", "ThrottlingException"])
+def test_a_refused_start_is_its_error(open_client: Open, service: LocalCodePipeline, code: str) -> None:
+    """Throttling is retried, a conflict is not."""
+    service.inject(faults.ErrorResponse(code=code), times=None)
+    with open_client() as client, pytest.raises((ConflictException, ThrottlingException)) as caught:
+        client.start_pipeline_execution(pipeline_name="web")
+    assert caught.value.operation_name == "StartPipelineExecution"
+    assert caught.value.attempts == (1 if code == "ConflictException" else 3)
+
+
+def test_a_bad_start_is_not_sent(open_client: Open, service: LocalCodePipeline) -> None:
+    with open_client() as client, pytest.raises(ParameterValidationError, match=r"variables\[0\]\.name must match"):
+        client.start_pipeline_execution(pipeline_name="web", variables={"a b": "c"})
+    assert service.requests == ()
+
+
+# Lists
+
+
+def test_the_elements_of_all_pages_come_in_order(open_client: Open, service: LocalCodePipeline) -> None:
+    ids = [f"00000000-0000-4000-8000-{number:012}" for number in range(250)]
+    service.clear()
+    for each in ids:
+        service.put_execution(make_pipeline_execution(pipeline_execution_id=each))
+    with open_client() as client:
+        found = [each.pipeline_execution_id for each in client.iter_pipeline_executions(pipeline_name="web")]
+        assert found == ids[::-1]
+        assert len(service.requests) == 3
+        latest = client.latest_pipeline_execution(pipeline_name="web")
+        assert latest.pipeline_execution_id == ids[-1]
+        assert service.requests[-1].input == {"pipelineName": "web", "maxResults": 1}
+        next(iter(client.iter_pipeline_executions(pipeline_name="web", succeeded_in_stage="Deploy")))
+        assert len(service.requests) == 5, "only the first page"
+
+
+def test_after_an_error_the_same_page_comes(open_client: Open, service: LocalCodePipeline) -> None:
+    service.inject(faults.ErrorResponse(code="AccessDeniedException"))
+    with open_client() as client:
+        executions = client.iter_pipeline_executions(pipeline_name="web")
+        with pytest.raises(Exception, match="AccessDeniedException"):
+            next(executions)
+        assert len([*executions]) == 1
+        assert [*executions] == []
+
+
+def test_an_empty_page_is_not_the_end(open_client: Open, service: LocalCodePipeline) -> None:
+    """A page may have a token and nothing else."""
+    pages = [b'{"nextToken": "x"}', b'{"pipelineExecutionSummaries": []}']
+    for body in pages:
+        service.put_response(body=body)
+    with open_client() as client:
+        assert [*client.iter_pipeline_executions(pipeline_name="web")] == []
+    assert [each.input for each in service.requests] == [
+        {"pipelineName": "web"},
+        {"pipelineName": "web", "nextToken": "x"},
+    ]
+
+
+def test_a_page_that_leads_to_itself_ends_the_list(open_client: Open, service: LocalCodePipeline) -> None:
+    """As a defective emulator may have it: without an error, the iterator would request it for ever."""
+    service.put_response(body=b'{"nextToken": "x"}', times=2)
+    with open_client() as client, pytest.raises(ResponseDecodeError, match="the list would never end"):
+        next(client.iter_action_executions(pipeline_name="web"))
+    assert len(service.requests) == 2
+
+
+def test_a_pipeline_without_executions_has_no_latest_one(open_client: Open, service: LocalCodePipeline) -> None:
+    service.script_starts(["Succeeded"], pipeline_name="empty")
+    with open_client() as client:
+        assert client.latest_pipeline_execution(pipeline_name="empty") is None
+        with pytest.raises(PipelineNotFoundException):
+            client.latest_pipeline_execution(pipeline_name="other")
+
+
+# Why it failed
+
+
+def test_each_failed_run_of_an_action_is_told_newest_first(open_client: Open, service: LocalCodePipeline) -> None:
+    url = "https://console.aws.amazon.com/codebuild/x"
+    service.put_action_executions(
+        make_pipeline_execution(),
+        [
+            make_action_execution(action_name="Smoke", status="Failed", error_code="JobFailed", error_message="3 of 9"),
+            make_action_execution(action_name="Approve", status="Failed", summary="Not today"),
+            make_action_execution(action_name="Smoke", status="Failed", url=url),
+            make_action_execution(action_name="Compile"),
+        ],
+    )
+    with open_client() as client:
+        failed = client.failed_actions(make_pipeline_execution())
+        page = client.list_action_executions(pipeline_name="web", max_results=3)
+    assert [each.status for each in page.action_execution_details] == ["Failed"] * 3
+    assert page.next_token is not None
+    told = [(each.action_name, each.attempt, each.error_code, each.error_message, each.url) for each in failed]
+    assert told == [
+        ("Smoke", 2, "JobFailed", "3 of 9", None),
+        ("Approve", 1, None, "Not today", None),
+        ("Smoke", 1, None, None, url),
+    ]
+    assert failed[0].stage_name == "Build"
+    assert failed[0].start_time is not None
+    assert failed[0].end_time is not None
+
+
+def test_an_action_of_which_nothing_is_told_fails_all_the_same(open_client: Open, service: LocalCodePipeline) -> None:
+    service.put_response(body=b'{"actionExecutionDetails": [{"status": "Failed", "actionName": "Smoke"}]}')
+    with open_client() as client:
+        (failed,) = client.failed_actions(("web", ID))
+    assert (failed.action_name, failed.error_message, failed.url) == ("Smoke", None, None)
+
+
+def test_one_that_does_not_end_times_out(open_client: Open, service: LocalCodePipeline) -> None:
+    service.script_starts(["InProgress"], pipeline_name="web")
+    with open_client() as client, pytest.raises(WaitTimeoutError, match="was still InProgress"):
+        client.wait_for_pipeline_execution(client.start_pipeline_execution(pipeline_name="web"), timeout=60)
+
+
+def test_no_server_means_no_execution(open_client: Open, service: LocalCodePipeline) -> None:
+    service.refuse_connections()
+    with open_client() as client, pytest.raises(ConnectionFailedError) as caught:
+        client.start_pipeline_execution(pipeline_name="web")
+    assert caught.value.attempts == 3
