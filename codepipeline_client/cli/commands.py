@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import click
@@ -11,10 +13,11 @@ import click
 from .._protocol.user_agent import __version__
 from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError
-from ..models import PipelineExecution, ResponseMetadata
+from ..models import FailedAction, PipelineExecutionStatus
+from ..waiting import STARTED_GRACE
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
-from .options import EXECUTION_OPTIONS, WAIT_OPTIONS, CommandGroup, hint_about, info_option
-from .output import as_json, as_rows, as_table, complain, explain, prepare_streams, say, width
+from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, hint_about, info_option
+from .output import as_json, as_rows, as_table, complain, explain, prepare_streams, say, summary_line, timestamp, width
 from .progress import FollowingClient, interruptible, wait_for_end, watch_to_end
 
 
@@ -50,7 +53,7 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
 )
 @click.pass_context
 def commands(context: click.Context) -> None:
-    """Read executions of AWS CodePipeline."""
+    """Read, follow and start executions of AWS CodePipeline."""
     if context.invoked_subcommand is None:
         explain(context.get_help())
         context.exit(ExitCode.USAGE)
@@ -59,6 +62,7 @@ def commands(context: click.Context) -> None:
 @commands.command(
     params=EXECUTION_OPTIONS,
     epilog="""\
+codepipeline-client get web
 codepipeline-client get web ID
 codepipeline-client get web ID --profile work --output json
 codepipeline-client get web ID && echo it went live""",
@@ -68,7 +72,7 @@ def get(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: An
     """
     Show an execution of a pipeline as it is now.
 
-    NAME is the name of the pipeline, and ID the id of the execution.
+    NAME is the name of the pipeline, and ID the id of the execution: the latest one by default.
     Region, profile, endpoint and credentials default to those that the AWS CLI would use.
     The exit code is 0 only when the execution Succeeded, or has a status that --ok names.
 
@@ -77,34 +81,38 @@ def get(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: An
     commit_message, repository and commit_url. Times are ISO 8601 in UTC.
     """
     with _client(clock, options) as client:
+        _choose(client, options)
         output = client.get_pipeline_execution(**options)
-    return _show_result(output.pipeline_execution, output.response_metadata, output_format, ok)
+    execution, metadata = output.pipeline_execution, output.response_metadata
+    say(as_json(execution, metadata) if output_format == "json" else as_table(as_rows(execution)))
+    return of_status(execution.status, ok)
 
 
 @commands.command(
     params=EXECUTION_OPTIONS + WAIT_OPTIONS,
     epilog="""\
+codepipeline-client wait web
 codepipeline-client wait web ID
 codepipeline-client wait web ID --timeout 7d --poll-interval 1m
 codepipeline-client wait web ID && ./announce
 codepipeline-client wait web ID --output json | jq .pipeline_execution.status""",
 )
 @click.pass_obj
-def wait(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
+def wait(clock: Clock, /, **options: Any) -> ExitCode:
     """
     Wait until an execution of a pipeline has finished, and show it.
 
-    NAME is the name of the pipeline, and ID the id of the execution.
+    NAME is the name of the pipeline, and ID the id of the execution: the latest one by default.
     The exit code is 0 only when the execution Succeeded, or has a status that --ok names.
     Temporary failures such as throttling or lost connections do not stop the wait.
     A DURATION is in seconds, or 90s, 30m, 2h, 7d, 1h30m. An approval may hold an execution for 7d.
 
     Progress goes to stderr: live on a terminal, otherwise a line for each change, and one a minute in between. The
     result goes to stdout, as with get, but its JSON has no response_metadata. Ctrl-C ends only the wait.
+    When it Failed, the failed actions are shown too, with the permission codepipeline:ListActionExecutions.
     """
-    with _client(clock, options) as client, interruptible(options):
-        execution = wait_for_end(client, clock, options)
-    return _show_result(execution, None, output_format, ok)
+    with _client(clock, options) as client:
+        return _wait(client, clock, _choose(client, options), **options)
 
 
 @commands.command(
@@ -121,8 +129,49 @@ def watch(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: 
     Like wait, but each change goes to stdout at once: as a line of text, or with --output json as the
     whole execution on one line. Stops early when nothing reads stdout any more.
     """
-    with _client(clock, options) as client, interruptible(options):
-        return watch_to_end(client, clock, options, in_json=output_format == "json", ok=ok)
+    with _client(clock, options) as client:
+        _choose(client, options)
+        with interruptible(options):
+            return watch_to_end(client, clock, options, in_json=output_format == "json", ok=ok)
+
+
+@commands.command(
+    params=START_OPTIONS,
+    epilog="""\
+codepipeline-client start web
+codepipeline-client start web --variable STAGE=live --wait""",
+)
+@click.pass_obj
+def start(clock: Clock, /, *, variables: dict[str, str], waits: bool, **options: Any) -> ExitCode:
+    """
+    Start an execution of the pipeline NAME, and show its id.
+
+    With --wait it is shown on stderr, and the rest is as for wait.
+    """
+    with _client(clock, options) as client:
+        started = client.start_pipeline_execution(pipeline_name=options["pipeline_name"], variables=variables)
+        which = {"pipeline_name": started.pipeline_name, "pipeline_execution_id": started.pipeline_execution_id}
+        if waits:
+            complain(f"started execution {started.pipeline_execution_id}")
+            options["not_found_grace"] = max(options["not_found_grace"], STARTED_GRACE)
+            return _wait(client, clock, clock.time(), **options | which)
+    say(json.dumps(which) if options["output_format"] == "json" else started.pipeline_execution_id)
+    return ExitCode.SUCCEEDED
+
+
+@commands.command("list", params=LIST_OPTIONS, epilog="codepipeline-client list web --limit 5")
+@click.pass_obj
+def list_executions(clock: Clock, /, *, output_format: str, limit: int, **options: Any) -> ExitCode:
+    """
+    List the executions of the pipeline NAME, newest first.
+
+    A line for each: its id, status, start, trigger and revisions, or as json all that is known of it.
+    """
+    with _client(clock, options) as client:
+        for each in islice(client.iter_pipeline_executions(**options), limit):
+            if not say(json.dumps(each.to_dict()) if output_format == "json" else summary_line(each)):
+                break
+    return ExitCode.SUCCEEDED
 
 
 @commands.command()
@@ -174,8 +223,36 @@ def _client(clock: Clock, options: dict[str, Any]) -> FollowingClient:
     return FollowingClient(clock=clock, **settings)
 
 
-def _show_result(
-    execution: PipelineExecution, metadata: ResponseMetadata | None, output_format: str, ok: Sequence[str]
+def _choose(client: FollowingClient, options: dict[str, Any]) -> float | None:
+    """Choose the latest execution if none is given, and say so. Return when it started, if that is known."""
+    if options["pipeline_execution_id"] is not None:
+        return None
+    latest = client.latest_pipeline_execution(pipeline_name=options["pipeline_name"])
+    if latest is None:
+        complain(f"pipeline {options['pipeline_name']} has no executions", "start one")
+        raise click.exceptions.Exit(ExitCode.NOT_FOUND)
+    options["pipeline_execution_id"] = latest.pipeline_execution_id
+    began = None if latest.start_time is None else latest.start_time.timestamp()
+    started = "" if began is None else f", started {timestamp(began)}"
+    trigger = f" by {latest.trigger.trigger_type}" if latest.trigger and latest.trigger.trigger_type else ""
+    complain(f"the latest execution is {latest.pipeline_execution_id}{started}{trigger}")
+    return began
+
+
+def _wait(
+    client: FollowingClient, clock: Clock, began: float | None, *, output_format: str, ok: Sequence[str], **options: Any
 ) -> ExitCode:
-    say(as_json(execution, metadata) if output_format == "json" else as_table(as_rows(execution)))
+    """Wait for the end of an execution, and show it, with the reasons if it Failed."""
+    failed: tuple[FailedAction, ...] = ()
+    with interruptible(options):
+        execution = wait_for_end(client, clock, options)
+        if execution.status == PipelineExecutionStatus.FAILED:
+            try:
+                failed = client.failed_actions(execution)
+            except CodePipelineError as error:
+                code, message, advice = of_error(error)
+                complain(f"which action failed is not known: {advice if code == ExitCode.DENIED else message}")
+    duration = None if began is None else clock.time() - began
+    in_json = output_format == "json"
+    say(as_json(execution, failed=failed) if in_json else as_table(as_rows(execution, failed, duration)))
     return of_status(execution.status, ok)

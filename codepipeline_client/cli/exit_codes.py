@@ -30,7 +30,7 @@ class ExitCode(IntEnum):
         member.meaning = meaning
         return member
 
-    SUCCEEDED = 0, "Succeeded, or a status given with --ok. For demo and serve: no error."
+    SUCCEEDED = 0, "Succeeded, or a status given with --ok. For the others: no error."
     OTHER = 1, "Another error, such as a port in use or an output that cannot be written."
     USAGE = 2, "The arguments are invalid. Nothing was sent."
     NOT_INSTALLED = 3, "Installed without the extra: codepipeline-client[cli]."
@@ -39,13 +39,13 @@ class ExitCode(IntEnum):
     STOPPED = 12, "The execution was Stopped."
     CANCELLED = 13, "The execution was Cancelled."
     SUPERSEDED = 14, "The execution was Superseded."
-    TIMED_OUT = 15, "For wait and watch: not finished within --timeout. The execution continues."
+    TIMED_OUT = 15, "For a wait: not finished within --timeout. The execution continues."
     NOT_FOUND = 20, "There is no such pipeline or execution."
     DENIED = 21, "The credentials do not allow the call."
     SETTINGS = 22, "Region, profile, endpoint, credentials or clock are missing or wrong."
     NO_RESPONSE = 23, "No usable response: a network or service failure, or throttling."
     INTERRUPTED = 130, "Ctrl-C. The execution continues."
-    TERMINATED = 143, "For wait and watch: SIGTERM. The execution continues."
+    TERMINATED = 143, "For a wait: SIGTERM. The execution continues."
 
 
 def of_status(status: PipelineExecutionStatus, ok: Container[str] = ()) -> ExitCode:
@@ -55,10 +55,8 @@ def of_status(status: PipelineExecutionStatus, ok: Container[str] = ()) -> ExitC
     return ExitCode[status.name] if status.is_terminal else ExitCode.NOT_TERMINAL
 
 
-WHERE_IDS_COME_FROM: Final = (
-    "aws codepipeline start-pipeline-execution prints an id, list-pipeline-executions lists the ids of a pipeline"
-)
-_PERMISSION: Final = "you need the permission codepipeline:GetPipelineExecution; try another --profile"
+_IDS: Final = "start prints an id, list has those of a pipeline, and without one it is the latest execution"
+_PERMISSION: Final = "you need the permission codepipeline:{}; try another --profile"
 _CREDENTIALS: Final = "check the credentials (or try another --profile), the region and this machine's clock"
 _NO_CREDENTIALS: Final = "name a profile with --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _CLOCK: Final = "set this machine's clock, then try again"
@@ -68,6 +66,8 @@ _ID: Final = "check the id, and that it belongs to this pipeline"
 _ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
     (errors.PipelineNotFoundException, ExitCode.NOT_FOUND, _NAME),
     (errors.PipelineExecutionNotFoundException, ExitCode.NOT_FOUND, _ID),
+    (errors.ConflictException, ExitCode.NO_RESPONSE, "the pipeline is busy: try again in a moment"),
+    (errors.ConcurrentPipelineExecutionsLimitExceededException, ExitCode.NO_RESPONSE, "try again when one has ended"),
     (errors.AccessDeniedException | errors.NotAuthorized | errors.OptInRequired, ExitCode.DENIED, _PERMISSION),
     (errors.ExpiredTokenException, ExitCode.SETTINGS, "get new credentials, then try again"),
     (errors.IncompleteSignature | errors.InvalidSignatureException, ExitCode.SETTINGS, _CREDENTIALS),
@@ -105,13 +105,13 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
         message = _renamed(message)  # it has no words of the service
     if isinstance(error, errors.ParameterValidationError):
         is_about_id = any(each.parameter == "pipeline_execution_id" for each in error.violations)
-        return ExitCode.USAGE, message, WHERE_IDS_COME_FROM if is_about_id else ""
+        return ExitCode.USAGE, message, _IDS if is_about_id else ""
     if isinstance(error, errors.CredentialsError):
         message, found_none, _ = message.partition(". Set AWS_")
         return ExitCode.SETTINGS, message, _NO_CREDENTIALS if found_none else ""
     for kinds, code, advice in _ADVICE:
         if isinstance(error, kinds):
-            return code, message, advice
+            return code, message, advice.format(getattr(error, "operation_name", ""))
     if isinstance(error, errors.ServiceError):
         return _of_service_error(error, message)
     message, _, advice = message.partition("; ")
@@ -120,7 +120,7 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
 
 def _of_service_error(error: errors.ServiceError, message: str) -> tuple[ExitCode, str, str]:
     if error.http_status_code in (401, 403):
-        return ExitCode.DENIED, message, _PERMISSION
+        return ExitCode.DENIED, message, _PERMISSION.format(error.operation_name)
     if error.is_throttling:
         return ExitCode.NO_RESPONSE, message, "wait a while, then try again"
     is_theirs = error.fault == "server"

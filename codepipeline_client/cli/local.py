@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from attrs import asdict, evolve
+from attrs import evolve
 
 from .._call.reports import AttemptReport
 from .._config.endpoint import check_region
 from ..clock import Clock
 from ..errors import CodePipelineError, printable
 from ..models import PipelineExecution, PipelineExecutionStatus
-from ..testing import LocalCodePipeline, ReceivedRequest, Shown, make_pipeline_execution
+from ..testing import LocalCodePipeline, ReceivedRequest, Shown, make_action_execution, make_pipeline_execution
 from .exit_codes import PROGRAM
 from .output import Row, as_rows, as_table, elapsed, explain, fitted, say, timestamp
 from .progress import FollowingClient, stop_signals_raise, wait_for_end
@@ -60,18 +60,38 @@ SCRIPTED_SAMPLES: Final = {
 }
 """Executions of the pipeline ``web`` to wait for: how many seconds each is InProgress, and how it ends."""
 
+ACTIONS: Final = (
+    make_action_execution(
+        stage_name="Deploy",
+        action_name="Smoke",
+        status="Failed",
+        error_code="JobFailed",
+        error_message="1 of 24 checks",
+    ),
+    make_action_execution(),
+)
+"""The actions of what Failed, newest first."""
+
 _SLEEP: Final = 0.25
 """Seconds until the requests are logged, and until a signal is handled that comes just before the sleep."""
+
+
+def put_samples(endpoint: LocalCodePipeline) -> None:
+    """Put the samples there, the first one as the newest."""
+    for execution in reversed(SAMPLES):
+        endpoint.put_execution(execution)
+    endpoint.put_action_executions(_FAILED, ACTIONS)
 
 
 def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
     """Serve the samples, print how to use them, and return after Ctrl-C or SIGTERM."""
     check_region(region_name)
     endpoint = LocalCodePipeline(port=port, region_name=region_name, now=clock.time, max_requests=1000)
-    for execution in SAMPLES:
-        endpoint.put_execution(execution)
     for seconds, end in SCRIPTED_SAMPLES.values():
         endpoint.script_execution(_steps(seconds, end))
+        endpoint.put_action_executions(end, ACTIONS if end.status == PipelineExecutionStatus.FAILED else ())
+    put_samples(endpoint)
+    endpoint.script_starts(_steps(30.0, _SUCCEEDED), pipeline_name="web")
     try:
         with stop_signals_raise(), endpoint:
             say(instructions(endpoint.endpoint_url, endpoint.environ, windows=os.name == "nt"))
@@ -92,7 +112,7 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
 
 def _log(request: ReceivedRequest, now: float) -> None:
     operation = request.headers.get("x-amz-target", "").rpartition(".")[2] or f"{request.method} {request.path}"
-    which = [(request.input or {}).get(name) for name in ("pipelineName", "pipelineExecutionId")]
+    which = [(request.input or {}).get(name) for name in ("name", "pipelineName", "pipelineExecutionId")]
     parts = (timestamp(now), request.status_code, request.error_code, operation, *which)
     explain(printable("  ".join(str(part) for part in parts if part is not None)))
 
@@ -107,12 +127,13 @@ def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:
         in_cmd = [f"set {name}={value}" for name, value in environ.items()]
         in_powershell = [f"$env:{name} = '{value}'" for name, value in environ.items()]
         settings = ["In cmd:", *in_cmd, "In PowerShell:", *in_powershell]
+    commands = (f"get web {ids['Succeeded']}", f"wait web {ids['Succeeds in a minute']}", "start web --wait")
     paragraphs = (
         f"CodePipeline on this machine: {url}\nCtrl-C stops it.",
         "\n".join(fitted("To use it with any AWS client, set these variables in another terminal:")),
         "\n".join(settings),
         "Then try:",
-        f"{PROGRAM} get web {ids['Succeeded']}\n{PROGRAM} wait web {ids['Succeeds in a minute']}",
+        "\n".join([f"{PROGRAM} {command}" for command in commands]),
         "The executions of the pipeline web:",
         as_table((label, [execution_id]) for label, execution_id in ids.items()),
     )
@@ -120,14 +141,14 @@ def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:
 
 
 def demonstrate(clock: Clock) -> None:
-    """Follow an execution by signed requests over HTTP, and print what happened."""
-    say("\n".join(fitted("Follows a sample execution on this machine: no account, no network.")) + "\n")
+    """Start and follow an execution by signed requests over HTTP, and print what happened."""
+    say("\n".join(fitted("Starts and follows a sample execution on this machine: no account, no network.")) + "\n")
     for name in [name for name in os.environ if name.startswith("AWS_")]:  # an error in settings must not end the demo
         del os.environ[name]
     os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
     attempts: list[AttemptReport] = []
     with LocalCodePipeline(now=clock.time) as endpoint:
-        reference = endpoint.script_execution(_steps(3.0, _SUCCEEDED))
+        endpoint.script_starts(_steps(3.0, _SUCCEEDED), pipeline_name="web")
         client = FollowingClient(
             region_name=endpoint.region_name,
             endpoint_url=endpoint.endpoint_url,
@@ -138,8 +159,9 @@ def demonstrate(clock: Clock) -> None:
         pace = {"timeout": 60.0, "poll_interval": 0.5, "max_poll_interval": 0.5}
         began = clock.monotonic()
         with client, stop_signals_raise():
-            execution = wait_for_end(client, clock, asdict(reference) | pace)
-        polled = f"{len(endpoint.requests)} times in {elapsed(clock.monotonic() - began)}, until it had finished"
+            started = client.start_pipeline_execution(pipeline_name="web")
+            execution = wait_for_end(client, clock, {"execution": started, **pace})
+        polled = f"{len(endpoint.requests) - 1} times in {elapsed(clock.monotonic() - began)}, until it had finished"
         request, attempt = endpoint.requests[-1], attempts[-1]
         signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].replace(";", ", ")
         response = f"HTTP {attempt.http_status_code}, the signature was valid"
@@ -152,8 +174,8 @@ def demonstrate(clock: Clock) -> None:
         ]
     following: list[Row] = [
         (f"{PROGRAM} serve", ["a local endpoint that keeps running"]),
-        (f"{PROGRAM} get NAME ID", ["your own execution, from AWS"]),
-        (f"{PROGRAM} wait NAME ID", ["the same, once it has finished"]),
+        (f"{PROGRAM} get NAME", ["the latest execution of your own pipeline, from AWS"]),
+        (f"{PROGRAM} wait NAME", ["the same, once it has finished"]),
     ]
     say("\n\n".join([as_table(happened), as_table(as_rows(execution)), "Next:", as_table(following)]))
 

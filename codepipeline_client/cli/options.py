@@ -17,7 +17,7 @@ import click
 from .._config.arguments import LONGEST
 from ..errors import printable
 from ..models import PipelineExecutionStatus
-from .exit_codes import PROGRAM, WHERE_IDS_COME_FROM, ExitCode
+from .exit_codes import PROGRAM, ExitCode
 from .output import explain, say, timestamp
 
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -55,9 +55,7 @@ class CommandGroup(Command, click.Group):
 
 def hint_about(error: click.UsageError) -> str:
     """Return what to do about *error*."""
-    is_about_id = isinstance(error, click.MissingParameter) and error.param is EXECUTION_OPTIONS[1]
-    about_ids = f"{WHERE_IDS_COME_FROM}; " if is_about_id else ""
-    return f"{about_ids}see {error.ctx.command_path if error.ctx else PROGRAM} --help"
+    return f"see {error.ctx.command_path if error.ctx else PROGRAM} --help"
 
 
 def info_option(text: Callable[[click.Context], str], *names: str, about: str) -> click.Option:
@@ -98,6 +96,13 @@ def _completions(_context: click.Context, _option: click.Parameter, begun: str) 
     return [status for text, status in _STATUSES.items() if text.startswith(begun.lower())]
 
 
+def _variables(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Return the values that are *given*, by their names."""
+    if wrong := [each for each in given if "=" not in each]:
+        raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
+    return dict(each.split("=", 1) for each in given)
+
+
 class _StderrHandler(logging.Handler):
     """Writes to stderr as it is at the time, since rich replaces it."""
 
@@ -118,7 +123,7 @@ def _show_log(context: click.Context, _option: click.Parameter, wanted: bool) ->
 _duration = partial(click.Option, metavar="DURATION", show_default=True, callback=seconds)
 EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
     click.Argument(["pipeline_name"], metavar="NAME"),
-    click.Argument(["pipeline_execution_id"], metavar="ID"),
+    click.Argument(["pipeline_execution_id"], metavar="[ID]", required=False),
     click.Option(["--region", "region_name"], metavar="NAME", help="Region, such as eu-west-1."),
     click.Option(["--profile", "profile_name"], metavar="NAME", help="Profile of the AWS config files."),
     click.Option(["--endpoint-url"], metavar="URL", help="Endpoint to use instead of AWS."),
@@ -162,3 +167,22 @@ WAIT_OPTIONS: Final[list[click.Parameter]] = [
     ),
 ]
 """How long to wait and how often to poll, by the names of the client's arguments."""
+_START = [each for each in EXECUTION_OPTIONS if each.name != "pipeline_execution_id"]
+START_OPTIONS: Final[list[click.Parameter]] = [
+    *_START,
+    click.Option(
+        ["--variable", "variables"],
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_variables,
+        help="A pipeline variable's value. Can be repeated.",
+    ),
+    click.Option(["--wait", "waits"], is_flag=True, help="Wait for the end, as wait does."),
+    *WAIT_OPTIONS,
+]
+"""What to start, and whether and how to wait for it."""
+LIST_OPTIONS: Final[list[click.Parameter]] = [
+    *[each for each in _START if each.name != "ok"],
+    click.Option(["--limit"], type=click.IntRange(1), default=20, show_default=True, help="How many at most."),
+]
+"""Which pipeline's executions to list."""

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from math import ceil
@@ -24,7 +24,13 @@ import click
 
 from .. import errors
 from ..errors import printable
-from ..models import PipelineExecution, PipelineExecutionStatus, ResponseMetadata
+from ..models import (
+    FailedAction,
+    PipelineExecution,
+    PipelineExecutionStatus,
+    PipelineExecutionSummary,
+    ResponseMetadata,
+)
 from .exit_codes import PROGRAM
 
 _NARROW: Final = 60
@@ -45,9 +51,13 @@ Row = tuple[str, Sequence[str]]
 """A label, and the lines beside it."""
 
 
-def as_json(execution: PipelineExecution, metadata: ResponseMetadata | None = None) -> str:
+def as_json(
+    execution: PipelineExecution, metadata: ResponseMetadata | None = None, failed: Collection[FailedAction] = ()
+) -> str:
     """Return *execution* as one JSON object in one line of ASCII, see `PipelineExecution.to_dict`."""
-    shown = {"pipeline_execution": execution.to_dict()}
+    shown: dict[str, object] = {"pipeline_execution": execution.to_dict()}
+    if failed:
+        shown["failed_actions"] = [each.to_dict() for each in failed]
     if metadata is not None:
         shown["response_metadata"] = metadata.to_dict()
     return json.dumps(shown)
@@ -110,13 +120,19 @@ def first_line(text: str | None) -> str:
     return printable((text or "").strip().partition("\n")[0].rstrip())
 
 
-def as_rows(execution: PipelineExecution) -> Iterator[Row]:
+def as_rows(
+    execution: PipelineExecution, failed: Iterable[FailedAction] = (), duration: float | None = None
+) -> Iterator[Row]:
     """Yield what there is to say about *execution*: rows without lines for what is absent."""
     trigger, rollback = execution.trigger, execution.rollback_metadata
     status = with_coloured_status(status_words(execution.status), execution.status)
     yield "Pipeline", [printable(execution.pipeline_name)]
     yield "Execution", [printable(execution.pipeline_execution_id)]
     yield "Status", [status]
+    for each in failed:
+        which = "  ".join(_escaped(each.stage_name, each.action_name))
+        why = f"{each.error_code or ''} {each.error_message or ''}".splitlines()
+        yield "Failed in", _escaped(which, *map(str.strip, why), each.url or each.log_stream_arn)
     yield "Summary", [*map(printable, (execution.status_summary or "").splitlines())]
     yield "Version", [] if execution.pipeline_version is None else [str(execution.pipeline_version)]
     yield "Mode", _escaped(execution.execution_mode)
@@ -132,6 +148,16 @@ def as_rows(execution: PipelineExecution) -> Iterator[Row]:
         name, value = variable.name, variable.resolved_value
         yield "Variable", [" = ".join(_UNKNOWN if part is None else printable(part) for part in (name, value))]
     yield "Console", _escaped(execution.console_url)
+    yield "Duration", [] if duration is None else [elapsed(duration)]
+
+
+def summary_line(summary: PipelineExecutionSummary) -> str:
+    """Return an execution in one line: id, status, start, trigger, revisions."""
+    started = timestamp(summary.start_time.timestamp()) if summary.start_time else None
+    trigger = summary.trigger.trigger_type if summary.trigger else None
+    revisions = [short_id(each.revision_id or "") for each in summary.source_revisions]
+    status = with_coloured_status(status_words(summary.status), summary.status)
+    return "  ".join([printable(summary.pipeline_execution_id), status, *_escaped(started, trigger, *revisions)])
 
 
 def _escaped(*texts: str | None) -> list[str]:

@@ -27,7 +27,7 @@ from codepipeline_client import CodePipelineError, PipelineExecution, WaitTimeou
 from codepipeline_client.__main__ import main
 from codepipeline_client._call.failures import translated
 from codepipeline_client.cli.commands import run
-from codepipeline_client.cli.exit_codes import WHERE_IDS_COME_FROM, ExitCode, of_error
+from codepipeline_client.cli.exit_codes import ExitCode, of_error
 from codepipeline_client.cli.output import as_json, as_rows, as_table
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 from tests.cli.terminal import DONE, WEB, Account, Shell, Terminal
@@ -242,18 +242,18 @@ def untrusted() -> ssl.SSLCertVerificationError:
 
 
 IRELAND: Final = ("get", *WEB, "--region", "eu-west-1")
+ABOUT_IDS: Final = "start prints an id, list has those of a pipeline, and without one it is the latest execution"
 
 
 @pytest.mark.parametrize(
     ("args", "code", "message", "hint"),
     [
         (("get",), 2, "Missing argument 'NAME'", "see codepipeline-client get --help"),
-        (("wait", "web"), 2, "Missing argument 'ID'", f"{WHERE_IDS_COME_FROM}; see codepipeline-client wait --help"),
         (("gte",), 2, "No such command 'gte'", "see codepipeline-client --help"),
         (("get", *WEB, "--ok", "Odd"), 2, "Invalid value for '--ok': 'Odd' is not one of Cancelled, InPro", "see code"),
         (("get", *WEB, "--output", "xml"), 2, "Invalid value for '--output'", "see codepipeline-client get --help"),
         (("get", *WEB, "\x1b["), 2, r"Got unexpected extra argument (\x1b[)", "see codepipeline-client get --help"),
-        (("get", "my web", "7F3A"), 2, "GetPipelineExecution was not sent: NAME must match ", WHERE_IDS_COME_FROM),
+        (("get", "my web", "7F3A"), 2, "GetPipelineExecution was not sent: NAME must match ", ABOUT_IDS),
         (("get", *WEB), 22, "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor", "give --region"),
         (("get", *WEB, "--region", "eu west"), 22, "--region 'eu west' ", None),
         (IRELAND, 22, "no credentials were found. Tried: ", "name a profile with --profile"),
@@ -475,7 +475,7 @@ def test_python_m_runs_a_command() -> None:
     assert ended.stdout == f"codepipeline-client {__version__}\n"
 
 
-@pytest.mark.parametrize("name", ["", "get", "wait", "watch", "serve", "demo"])
+@pytest.mark.parametrize("name", ["", "get", "wait", "watch", "start", "list", "serve", "demo"])
 def test_help_is_there_for_each_command(shell: Shell, name: str) -> None:
     """With every exit code. Each command is in the list of them all, with its whole first sentence."""
     ended = shell(*name.split(), "-h")

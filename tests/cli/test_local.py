@@ -33,8 +33,9 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
             for line in lines:
                 if line.startswith("export "):
                     shell.setenv(*shlex.split(line)[1].split("=", 1))
-            get, wait = (shlex.split(line)[1:] for line in lines if line.startswith("codepipeline-client "))
+            get, wait, start = (shlex.split(line)[1:] for line in lines if line.startswith("codepipeline-client "))
             assert run(get, clock=clock) == 0
+            assert run(start[:2], clock=clock) == 0
             for line in lines[lines.index("The executions of the pipeline web:") + 2 :]:
                 kind, _, execution_id = line.rpartition("  ")
                 codes[kind.strip()] = run(["get", "web", execution_id], clock=clock)
@@ -59,7 +60,8 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
     }
     stdout, stderr = capfd.readouterr()
     first, *others, before_last, last = stderr.splitlines()
-    assert (stdout, len(others)) == ("\nStopped.\n", len(codes))
+    assert (stdout, len(others)) == ("\nStopped.\n", 1 + len(codes))
+    assert others[0] == "2026-01-01T00:00:00Z  200  StartPipelineExecution  web"
     assert first.startswith("2026-01-01T00:00:00Z  200  GetPipelineExecution  web  7f3a1c52-")
     assert "Z  400  PipelineNotFoundException  GetPipelineExecution  wbe  0c7be3d4-" in before_last
     assert last.endswith("  GET /x")
@@ -106,14 +108,14 @@ def test_the_settings_are_printed_for_the_shells_of_windows() -> None:
 
 
 def test_demo_tells_what_happened_and_shows_the_result(capfd: pytest.CaptureFixture[str]) -> None:
-    """Followed, signed, sent, answered, typed; and what to do next. Of the seconds that it takes, a test waits none."""
+    """Started, followed, signed, sent, answered, typed; and what to do next. A test waits none of the seconds."""
     clock = FakeClock()
     assert run(["demo"], clock=clock) == 0
     stdout, stderr = capfd.readouterr()
     assert sum(clock.slept) < 4
     assert [line.split()[1] for line in stderr.splitlines()] == ["InProgress", "InProgress", "Succeeded"]
     assert re.fullmatch(
-        r"Follows a sample execution on this machine: no account, no network\.\n"
+        r"Starts and follows a sample execution on this machine: no account, no network\.\n"
         r"\n"
         r"Polled    [6-9] times in 0:03, until it had finished\n"
         r"Signed    AWS Signature Version 4 for codepipeline in us-east-1\n"
@@ -128,9 +130,9 @@ def test_demo_tells_what_happened_and_shows_the_result(capfd: pytest.CaptureFixt
         r"\n"
         r"Next:\n"
         r"\n"
-        r"codepipeline-client serve         a local endpoint that keeps running\n"
-        r"codepipeline-client get NAME ID   your own execution, from AWS\n"
-        r"codepipeline-client wait NAME ID  the same, once it has finished\n",
+        r"codepipeline-client serve      a local endpoint that keeps running\n"
+        r"codepipeline-client get NAME   the latest execution of your own pipeline, from AWS\n"
+        r"codepipeline-client wait NAME  the same, once it has finished\n",
         stdout,
     )
 

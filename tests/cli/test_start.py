@@ -1,0 +1,220 @@
+"""``start`` and ``list``, the latest execution where no id is given, and the reasons when a wait ends in Failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import Final
+
+import pytest
+
+from codepipeline_client import PipelineExecutionStatus
+from codepipeline_client.cli.commands import run
+from codepipeline_client.cli.exit_codes import ExitCode
+from codepipeline_client.testing import Shown, make_action_execution, make_pipeline_execution
+from tests.cli.terminal import Account
+
+DONE: Final = make_pipeline_execution()
+ID: Final = "00000000-0000-4000-8000-000000000001"
+FAILED: Final = make_pipeline_execution(status="Failed", pipeline_execution_id=ID)
+PAGE: Final = "https://console.aws.amazon.com/codebuild/x"
+ACTIONS: Final = [
+    make_action_execution(stage_name="Deploy", action_name="Smoke", status="Failed", url=PAGE),
+    make_action_execution(
+        stage_name="Deploy",
+        action_name="Smoke",
+        status="Failed",
+        error_code="JobFailed",
+        error_message="3 of 9\n\x1b[2J",
+    ),
+    make_action_execution(),
+]
+
+
+# ---- the latest execution
+
+
+@pytest.mark.parametrize("command", ["get", "wait", "watch"])
+def test_the_latest_execution_is_taken_and_named_if_there_is_no_id(account: Account, command: str) -> None:
+    """On stderr: which it is, when it started, and by what."""
+    account.service.put_execution(DONE)
+    account.service.put_execution(FAILED)
+    ended = account.run(command, "web")
+    assert ended.code == ExitCode.FAILED
+    assert ended.stderr.splitlines()[0] == (
+        f"codepipeline-client: the latest execution is {ID}, started 2026-01-01T00:00:00Z by WebhookV2"
+    )
+
+
+def test_what_is_not_known_of_the_latest_execution_is_left_out(account: Account) -> None:
+    account.service.put_execution(FAILED)
+    account.service.put_response(
+        body=b'{"pipelineExecutionSummaries": [{"status": "Failed", "pipelineExecutionId": "%s"}]}' % ID.encode()
+    )
+    assert account.run("get", "web").stderr == f"codepipeline-client: the latest execution is {ID}\n"
+
+
+def test_a_pipeline_without_executions_has_no_latest_one(account: Account) -> None:
+    account.service.script_starts(["Succeeded"], pipeline_name="web")
+    ended = account.run("wait", "web")
+    assert ended.code == ExitCode.NOT_FOUND
+    assert ended.complaint == ["pipeline web has no executions", "start one"]
+
+
+def test_a_wait_for_the_latest_says_how_long_it_took(account: Account) -> None:
+    """From its start, not from that of the wait."""
+    account.service.script_execution([Shown("InProgress", seconds=100), DONE])
+    account.clock.advance(60)
+    ended = account.run("wait", "web", "--max-poll-interval", "10s")
+    assert ended.stdout.splitlines()[-1].startswith("Duration   1:4")
+
+
+# ---- start
+
+
+def test_a_start_prints_the_id_alone(account: Account) -> None:
+    """So that a shell can keep it."""
+    account.service.put_execution(DONE)
+    ended = account.run("start", "web", "--variable", "STAGE=live", "--variable", "QUERY=a=b")
+    assert (ended.code, ended.stderr) == (0, "")
+    shown = account.run("get", "web", ended.stdout.strip()).stdout
+    assert "Variable   STAGE = live\nVariable   QUERY = a=b\n" in shown
+    in_json = json.loads(account.run("start", "web", "--output", "json").stdout)
+    assert in_json == {"pipeline_name": "web", "pipeline_execution_id": in_json["pipeline_execution_id"]}
+
+
+def test_a_start_can_wait_for_the_end(account: Account) -> None:
+    account.service.script_starts([None, "InProgress", "Stopped"], pipeline_name="web")
+    ended = account.run("start", "web", "--wait", "--poll-interval", "5s")
+    first, *_, last = ended.stderr.splitlines()
+    assert ended.code == ExitCode.STOPPED
+    assert first.startswith("codepipeline-client: started execution ")
+    assert last.endswith("  Stopped  after 0:10")
+    assert ended.stdout.splitlines()[1].split() == ["Execution", first.split()[-1]]
+    assert ended.stdout.splitlines()[-1] == "Duration   0:10"
+
+
+def test_a_signal_ends_the_wait_and_names_what_was_started(account: Account) -> None:
+    account.service.script_starts(["InProgress"], pipeline_name="web")
+    account.clock.on_sleep = lambda: signal.raise_signal(signal.SIGINT)
+    ended = account.run("start", "web", "--wait")
+    first, *_, last = ended.stderr.splitlines()
+    assert ended.code == ExitCode.INTERRUPTED
+    assert f"execution {first.split()[-1]} of pipeline web: the execution itself continues" in last
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (("--variable", "STAGE"), "Invalid value for '--variable': 'STAGE' is not NAME=VALUE"),
+        (("--variable", "A B=c"), "variables[0].name must match [A-Za-z0-9@\\-_]+, not 'A B'"),
+    ],
+)
+def test_a_wrong_variable_is_wrong_usage(account: Account, args: tuple[str, ...], complaint: str) -> None:
+    ended = account.run("start", "web", *args)
+    assert (ended.code, account.service.requests) == (2, ())
+    assert complaint in ended.complaint[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "advice"),
+    [
+        ("ConflictException", ExitCode.NO_RESPONSE, "the pipeline is busy: try again in a moment"),
+        (
+            "ConcurrentPipelineExecutionsLimitExceededException",
+            ExitCode.NO_RESPONSE,
+            "try again when one has ended",
+        ),
+        ("AccessDeniedException", ExitCode.DENIED, "codepipeline:StartPipelineExecution; try another --profile"),
+        ("PipelineNotFoundException", ExitCode.NOT_FOUND, "check the name"),
+    ],
+)
+def test_a_refused_start_says_what_to_do(account: Account, code: str, exit_code: int, advice: str) -> None:
+    account.service.put_error(code)
+    ended = account.run("start", "web")
+    assert ended.code == exit_code
+    assert advice in ended.complaint[1]
+
+
+# ---- list
+
+
+def test_a_list_has_a_line_for_each_execution(account: Account) -> None:
+    """Newest first, with as much of each as fits."""
+    account.service.put_execution(DONE)
+    account.clock.advance(60)
+    account.service.put_execution(
+        make_pipeline_execution(pipeline_execution_id=ID, status=PipelineExecutionStatus("New\n"), trigger=None)
+    )
+    ended = account.run("list", "web")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
+        f"{ID}  New\\n (newer than this release)  2026-01-01T00:01:00Z  5f2c9d1e",
+        f"{DONE.pipeline_execution_id}  Succeeded  2026-01-01T00:00:00Z  WebhookV2  5f2c9d1e",
+    ]
+    shown = [json.loads(line) for line in account.run("list", "web", "--output", "json").stdout.splitlines()]
+    assert [each["pipeline_execution_id"] for each in shown] == [ID, DONE.pipeline_execution_id]
+    assert shown[1]["start_time"] == "2026-01-01T00:00:00Z"
+    assert shown[1]["trigger"]["trigger_type"] == "WebhookV2"
+    assert account.run("list", "web", "--limit", "1").stdout.count("\n") == 1
+
+
+def test_a_list_says_what_it_knows(account: Account) -> None:
+    account.service.put_execution(DONE)
+    summary: dict[str, object] = {"status": "Failed", "pipelineExecutionId": "x", "sourceRevisions": [{}]}
+    account.service.put_response(body=json.dumps({"pipelineExecutionSummaries": [summary]}).encode())
+    assert account.run("list", "web").stdout == "x  Failed\n"
+
+
+def test_a_list_ends_when_nobody_reads_any_more(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.service.put_execution(DONE)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert run(["list", "web"], clock=account.clock) == 0
+
+
+# ---- why it failed
+
+
+def test_what_failed_is_shown_below_the_status(account: Account) -> None:
+    """Escaped, and in the JSON too."""
+    account.service.put_execution(FAILED)
+    account.service.put_action_executions(FAILED, ACTIONS)
+    ended = account.run("wait", "web", ID)
+    assert ended.code == ExitCode.FAILED
+    assert ended.stdout.splitlines()[2:9] == [
+        "Status     Failed",
+        "Failed in  Deploy  Smoke",
+        f"           {PAGE}",
+        "Failed in  Deploy  Smoke",
+        "           JobFailed 3 of 9",
+        "           \\x1b[2J",
+        "Version    1",
+    ]
+    shown = json.loads(account.run("wait", "web", ID, "--output", "json").stdout)
+    newest, first = shown["failed_actions"]
+    assert (newest["action_name"], newest["url"], newest["attempt"]) == ("Smoke", PAGE, 2)
+    assert (first["error_code"], first["start_time"]) == ("JobFailed", "2026-01-02T03:04:05Z")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("AccessDeniedException", "you need the permission codepipeline:ListActionExecutions; try another --profile"),
+        ("InternalFailure", "ListActionExecutions failed: InternalFailure"),
+    ],
+)
+def test_not_to_know_what_failed_is_one_line_and_no_other_code(account: Account, code: str, words: str) -> None:
+    account.service.put_execution(FAILED)
+    account.service.put_response(body=b'{"pipelineExecution": {"status": "Failed"}}')
+    account.service.put_error(code)
+    ended = account.run("wait", "web", ID)
+    assert ended.code == ExitCode.FAILED
+    progress, line = ended.stderr.splitlines()
+    assert progress.partition("  ")[2].startswith("Failed")
+    assert line.startswith(f"codepipeline-client: which action failed is not known: {words}")
+    assert "Failed in" not in ended.stdout
