@@ -6,6 +6,7 @@ import builtins
 import re
 import sys
 from enum import StrEnum
+from typing import Any
 
 import attrs
 from docutils import nodes  # type: ignore[import-untyped]  # its types are a package of their own
@@ -41,14 +42,21 @@ html_theme_options = {
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-myst_html_meta = {"description": "Read and follow AWS CodePipeline executions from Python: typed, sync and async."}
+myst_html_meta = {"description": "Start and follow AWS CodePipeline executions from Python: typed, sync and async."}
 
 copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"  # outputs and diagrams are not copied
 copybutton_prompt_text = "$ "
 
 autoclass_content = "both"
 autodoc_class_signature = "mixed"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {
+    "members": True,
+    "show-inheritance": True,
+    "exclude-members": "from_wire, to_wire, violations",
+    # Down to these, a class shows what it inherits.
+    "inherited-members": "CodePipelineError, Exception, Fault, OpenEnum, ServiceError, TransportError, "
+    "PipelineExecutionOutcomeError, AsyncBaseTransport, BaseTransport, Mapping, dict, str, tuple",
+}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
@@ -59,6 +67,7 @@ autodoc_type_aliases = {
         "AsyncCredentialsProvider",
         "CredentialsLike",
         "CredentialsProvider",
+        "ExecutionLike",
         "JsonObject",
         "OnAttempt",
         "OnPoll",
@@ -175,9 +184,10 @@ def name_as_users_do(_app: Sphinx, document: nodes.document) -> None:
             text.parent.replace(text, nodes.Text(shown.replace("BotocoreCredentials", "botocore's Credentials")))
 
 
-def show_public_bases(_app: Sphinx, _name: str, _found: type, _options: object, bases: list[type]) -> None:
-    """Show StrEnum as the base of the open enums."""
-    bases[:] = [StrEnum if each is OpenEnum else each for each in bases]
+def show_public_bases(_app: Sphinx, _name: str, _found: type, _options: object, bases: list[Any]) -> None:
+    """Show StrEnum as the base of the open enums, and no base that is private: its members are shown as the class's."""
+    public = [StrEnum if each is OpenEnum else each for each in bases if "._" not in getattr(each, "__module__", "")]
+    bases[:] = public or [object]
 
 
 def setup(app: Sphinx) -> None:

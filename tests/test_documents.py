@@ -32,7 +32,7 @@ import codepipeline_client
 from codepipeline_client import Credentials
 from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode
-from codepipeline_client.cli.local import SAMPLES
+from codepipeline_client.cli.local import SAMPLES, put_samples
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
 
 ROOT: Final = Path(__file__).parent.parent
@@ -150,11 +150,11 @@ def response_of_aws(request: httpx.Request) -> httpx.Response:
     service = request.url.host.removesuffix(".eu-west-1.amazonaws.com").rpartition(".")[2]
     scope = rf"Credential={CREDENTIALS.access_key_id}/\d{{8}}/eu-west-1/{service}/aws4_request"
     assert re.search(scope, request.headers["authorization"])
-    summary = {"pipelineExecutionId": SAMPLES[0].pipeline_execution_id, "status": SAMPLES[0].status}
+    stage = {"stageName": "Deploy", "latestExecution": {"status": "Succeeded"}}
     return {
         "sts": httpx.Response(200),
         "s3": httpx.Response(200, text="All went well."),
-        "codepipeline": httpx.Response(200, json={"pipelineExecutionSummaries": [summary]}),
+        "codepipeline": httpx.Response(200, json={"stageStates": [stage]}),
     }[service]
 
 
@@ -175,8 +175,8 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     logger = logging.getLogger("codepipeline_client")
     with LocalCodePipeline(region_name="eu-west-1", credentials=CREDENTIALS) as account, ExitStack() as background:
         background.callback(logger.setLevel, logger.level)  # a page shows the log
-        for execution in SAMPLES:
-            account.put_execution(execution)
+        put_samples(account)
+        account.script_starts([SAMPLES[0]], pipeline_name="web")
         for name, value in account.environ.items():
             monkeypatch.setenv(name, value)
         yield Reader(home=tmp_path, account=account.environ, monkeypatch=monkeypatch, background=background)
