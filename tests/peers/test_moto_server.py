@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from codepipeline_client import (
+    CodePipelineClient,
     Credentials,
     ExecutionTrigger,
     PipelineExecution,
@@ -103,3 +104,19 @@ def test_what_moto_refuses_as_xml_is_still_a_typed_error(moto: Facts, changes: F
         get("sync", input_of(moto), **options_for(moto, **changes))
     assert caught.value.http_status_code == 403
     assert caught.value.request_id
+
+
+def test_what_we_start_is_listed_and_read(moto: Facts) -> None:
+    """moto ends it at once."""
+    with CodePipelineClient(**options_for(moto)) as client:
+        started = client.start_pipeline_execution(pipeline_name="web", variables={"stage": "prod"})
+        execution = client.wait_for_pipeline_execution(started, timeout=30)
+        listed = [each.pipeline_execution_id for each in client.iter_pipeline_executions(pipeline_name="web")]
+    assert execution.status == "Succeeded"
+    assert execution.variable_values == {"stage": "prod"}
+    assert started.pipeline_execution_id in listed
+
+
+def test_to_start_an_absent_pipeline_is_its_typed_error(moto: Facts) -> None:
+    with CodePipelineClient(**options_for(moto)) as client, pytest.raises(PipelineNotFoundException):
+        client.start_pipeline_execution(pipeline_name="other")

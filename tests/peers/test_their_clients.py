@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import pytest
 
-from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
+from codepipeline_client.testing import LocalCodePipeline, make_action_execution, make_pipeline_execution
 
-Get = Callable[..., Mapping[str, Any]]
-"""Gets an execution with changes to the environment, and returns the response as botocore has it, or the error."""
+Call = Callable[..., Mapping[str, Any]]
+"""Calls with changes to the environment, and returns the response as botocore has it, or the error."""
 
 EXECUTION: Final = make_pipeline_execution(
     pipeline_name="web",
@@ -32,34 +32,48 @@ ABSENT_ID: Final = "ffffffff-89ab-4cde-8f01-23456789abcd"
 
 
 @pytest.fixture(params=["boto3", "aiobotocore", "awscli"])
-def get(request: pytest.FixtureRequest, local_codepipeline: LocalCodePipeline, python_of: Callable[[str], Path]) -> Get:
-    """Get an execution from the endpoint, which has one, through one peer."""
+def call(
+    request: pytest.FixtureRequest, local_codepipeline: LocalCodePipeline, python_of: Callable[[str], Path]
+) -> Call:
+    """Call a method of a peer's client for the endpoint, which has one execution."""
     peer: str = request.param
     local_codepipeline.put_execution(EXECUTION)
 
-    def get_by_peer(name: str, execution_id: str, **changes: str) -> Mapping[str, Any]:
-        by_awscli = ["-m", "awscli", "codepipeline", "get-pipeline-execution", "--output", "json"]
-        by_awscli += ["--pipeline-name", name, "--pipeline-execution-id", execution_id]
-        script = Path(__file__).parent / "theirs" / "get.py"
+    def call_peer(method: str, arguments: Mapping[str, object], **changes: str) -> Mapping[str, Any]:
+        given = json.dumps(arguments)
+        by_awscli = ["-m", "awscli", "codepipeline", method.replace("_", "-"), "--output", "json"]
+        by_awscli += ["--cli-input-json", given]
+        script = Path(__file__).parent / "theirs" / "call.py"
         done = subprocess.run(
-            [python_of(peer), *(by_awscli if peer == "awscli" else [script, peer, name, execution_id])],
+            [python_of(peer), *(by_awscli if peer == "awscli" else [script, peer, method, given])],
             env={**os.environ, **local_codepipeline.environ, **changes},
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
-        told = re.search(r"An error .* \((\w+)\) when calling the GetPipelineExecution operation: (.*)", done.stderr)
+        told = re.search(r"An error .* \((\w+)\) when calling the \w+ operation: (.*)", done.stderr)
         if told:  # by the AWS CLI, as a sentence
             return {"Error": {"Code": told[1], "Message": told[2]}}
         assert done.returncode == 0, done.stderr
         response: Mapping[str, Any] = json.loads(done.stdout)
         return response
 
+    return call_peer
+
+
+@pytest.fixture
+def get(call: Call) -> Call:
+    """Get an execution."""
+
+    def get_by_peer(name: str, execution_id: str, **changes: str) -> Mapping[str, Any]:
+        names = {"pipelineName": name, "pipelineExecutionId": execution_id}
+        return call("get_pipeline_execution", names, **changes)
+
     return get_by_peer
 
 
-def test_peers_get_the_execution_whole(get: Get, local_codepipeline: LocalCodePipeline) -> None:
+def test_peers_get_the_execution_whole(get: Call, local_codepipeline: LocalCodePipeline) -> None:
     """Each member that was put there comes out under its name on the wire, and it took one request."""
     assert EXECUTION.trigger
     (revision,) = EXECUTION.artifact_revisions
@@ -106,9 +120,54 @@ def test_peers_get_the_execution_whole(get: Get, local_codepipeline: LocalCodePi
     ],
 )
 def test_peers_get_the_services_own_error_codes(
-    get: Get, name: str, execution_id: str, changes: Mapping[str, str], code: str
+    get: Call, name: str, execution_id: str, changes: Mapping[str, str], code: str
 ) -> None:
     """A program tested against the endpoint takes the branches that it takes against the service."""
     error = get(name, execution_id, **changes)["Error"]
     assert error["Code"] == code
     assert error["Message"]
+
+
+def test_peers_start_once_list_and_see_why_it_failed(call: Call, local_codepipeline: LocalCodePipeline) -> None:
+    """The AWS CLI and the SDKs send a token of their own unless they are given one."""
+    failed = make_action_execution(status="Failed", error_code="JobFailed", error_message="1 of 24 checks")
+    local_codepipeline.script_starts(["Failed"], pipeline_name="web", actions=[failed])
+    given = {"name": "web", "clientRequestToken": "mine", "variables": [{"name": "stage", "value": "live"}]}
+    started = [call("start_pipeline_execution", given)["pipelineExecutionId"] for _ in range(2)]
+    assert started[0] == started[1]
+    assert call("start_pipeline_execution", {"name": "web"})["pipelineExecutionId"] != started[0]
+    listed = call("list_pipeline_executions", {"pipelineName": "web"})["pipelineExecutionSummaries"]
+    assert [each["status"] for each in listed] == ["Failed", "Failed", "Stopped"]
+    assert listed[1]["pipelineExecutionId"] == started[0]
+    assert listed[1]["trigger"]["triggerType"] == "StartPipelineExecution"
+    chosen = {"pipelineName": "web", "filter": {"pipelineExecutionId": started[0]}}
+    (action,) = call("list_action_executions", chosen)["actionExecutionDetails"]
+    assert (action["stageName"], action["actionName"], action["status"]) == ("Build", "Compile", "Failed")
+    assert action["output"]["executionResult"]["errorDetails"] == {"code": "JobFailed", "message": "1 of 24 checks"}
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "code"),
+    [
+        pytest.param("start_pipeline_execution", {"name": "other"}, "PipelineNotFoundException", id="start"),
+        pytest.param(
+            "start_pipeline_execution", {"name": "web", "clientRequestToken": "a b"}, "ValidationException", id="token"
+        ),
+        pytest.param(
+            "list_pipeline_executions",
+            {"pipelineName": "web", "nextToken": "x"},
+            "InvalidNextTokenException",
+            id="next-token",
+        ),
+        pytest.param(
+            "list_action_executions",
+            {"pipelineName": "web", "filter": {"pipelineExecutionId": ABSENT_ID}},
+            "PipelineExecutionNotFoundException",
+            id="absent-execution",
+        ),
+    ],
+)
+def test_peers_get_the_error_codes_of_the_other_operations(
+    call: Call, method: str, arguments: Mapping[str, object], code: str
+) -> None:
+    assert call(method, arguments)["Error"]["Code"] == code

@@ -21,7 +21,7 @@ ASSUMED_BY_CODEPIPELINE = {
 }
 MAY_READ = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "codepipeline:GetPipelineExecution", "Resource": "*"}],
+    "Statement": [{"Effect": "Allow", "Action": "codepipeline:*", "Resource": "*"}],
 }
 
 
