@@ -78,13 +78,10 @@ from .models import (
     SourceRevision,
     TriggerType,
 )
-from .operations import (
-    GetPipelineExecutionInput,
-    GetPipelineExecutionOutput,
-    ListActionExecutionsInput,
-    ListActionExecutionsOutput,
-    ListPipelineExecutionsInput,
-    ListPipelineExecutionsOutput,
+from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from .operations.list_action_executions import ListActionExecutionsInput, ListActionExecutionsOutput
+from .operations.list_pipeline_executions import ListPipelineExecutionsInput, ListPipelineExecutionsOutput
+from .operations.start_pipeline_execution import (
     PipelineVariable,
     SourceRevisionOverride,
     SourceRevisionType,

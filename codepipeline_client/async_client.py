@@ -141,16 +141,13 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         next_token: str | None = None,
         succeeded_in_stage: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.ListPipelineExecutionsOutput:
+    ) -> operations.list_pipeline_executions.ListPipelineExecutionsOutput:
         """
         Return a page of a pipeline's executions, newest first; `iter_pipeline_executions` yields those of all pages.
 
-        See `CodePipelineClient.list_pipeline_executions` for the arguments. *max_results* is from 1 to 100, and 100 by
-        default; *timeout* and the errors are those of `get_pipeline_execution`, and InvalidNextTokenException.
-
-        https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListPipelineExecutions.html
+        For arguments and errors, see `CodePipelineClient.list_pipeline_executions`.
         """
-        request = operations.ListPipelineExecutionsInput(
+        request = operations.list_pipeline_executions.ListPipelineExecutionsInput(
             pipeline_name=pipeline_name,
             max_results=max_results,
             next_token=next_token,
@@ -164,8 +161,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Yield a pipeline's executions, newest first. Every method that waits takes them.
 
-        The arguments and errors are those of `list_pipeline_executions`. Each page is requested when it is needed, and
-        has a *timeout* of its own. After an error, iterate further to request the same page again.
+        For arguments and errors, see `CodePipelineClient.iter_pipeline_executions`.
         """
         request = partial(
             self.list_pipeline_executions,
@@ -181,7 +177,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Return a pipeline's newest execution, or None if it has none. Every method that waits takes it.
 
-        *timeout* and the errors are those of `list_pipeline_executions`.
+        For errors, see `CodePipelineClient.list_pipeline_executions`.
         """
         output = await self.list_pipeline_executions(pipeline_name=pipeline_name, max_results=1, timeout=timeout)
         return next(iter(output.pipeline_execution_summaries), None)
@@ -190,24 +186,18 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         self,
         *,
         pipeline_name: str,
-        variables: Iterable[operations.PipelineVariable] | Mapping[str, str] = (),
-        source_revisions: Iterable[operations.SourceRevisionOverride] = (),
+        variables: Iterable[operations.start_pipeline_execution.PipelineVariable] | Mapping[str, str] = (),
+        source_revisions: Iterable[operations.start_pipeline_execution.SourceRevisionOverride] = (),
         client_request_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.StartPipelineExecutionOutput:
+    ) -> operations.start_pipeline_execution.StartPipelineExecutionOutput:
         """
         Start an execution of a pipeline. Every method that waits takes what it returns.
 
-        *variables* are by name or as `PipelineVariable`, at most 50, and so are *source_revisions*. All attempts of a
-        call have the same idempotency token, so that a retry starts nothing twice: *client_request_token*, or a new
-        one. *timeout* is that of `get_pipeline_execution`. See `CodePipelineClient.start_pipeline_execution`.
-
-        Raises ConflictException, ConcurrentPipelineExecutionsLimitExceededException, TransportError if it is not known
-        whether the execution has started, and the other errors of `get_pipeline_execution`.
-
-        https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html
+        All attempts of a call have the same idempotency token, so that a retry starts nothing twice. For arguments and
+        errors, see `CodePipelineClient.start_pipeline_execution`.
         """
-        request = operations.StartPipelineExecutionInput(
+        request = operations.start_pipeline_execution.StartPipelineExecutionInput(
             pipeline_name=pipeline_name,
             variables=variables,
             source_revisions=source_revisions,
@@ -224,16 +214,13 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         max_results: int | None = None,
         next_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.ListActionExecutionsOutput:
+    ) -> operations.list_action_executions.ListActionExecutionsOutput:
         """
         Return a page of a pipeline's action executions, newest first; `iter_action_executions` yields all.
 
-        See `CodePipelineClient.list_action_executions` for the arguments. The errors are those of
-        `list_pipeline_executions`, and PipelineExecutionNotFoundException.
-
-        https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html
+        For arguments and errors, see `CodePipelineClient.list_action_executions`.
         """
-        request = operations.ListActionExecutionsInput(
+        request = operations.list_action_executions.ListActionExecutionsInput(
             pipeline_name=pipeline_name,
             pipeline_execution_id=pipeline_execution_id,
             only_latest=only_latest,
@@ -253,7 +240,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Yield a pipeline's action executions, newest first, as `iter_pipeline_executions` yields executions.
 
-        The arguments and errors are those of `list_action_executions`.
+        For arguments and errors, see `CodePipelineClient.iter_action_executions`.
         """
         request = partial(
             self.list_action_executions,
@@ -270,7 +257,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         """
         Return why an execution failed: each run of an action that failed, newest first. Empty if none has.
 
-        *execution* is as for `wait_for_pipeline_execution`, *timeout* and the errors as for `iter_action_executions`.
+        For arguments and errors, see `CodePipelineClient.failed_actions`.
         """
         which = asdict(identified(execution))
         return failures_of([each async for each in self.iter_action_executions(**which, timeout=timeout)])

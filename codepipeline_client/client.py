@@ -194,7 +194,7 @@ class CodePipelineClient(BaseSyncClient):
         next_token: str | None = None,
         succeeded_in_stage: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.ListPipelineExecutionsOutput:
+    ) -> operations.list_pipeline_executions.ListPipelineExecutionsOutput:
         """
         Return a page of a pipeline's executions, newest first; `iter_pipeline_executions` yields those of all pages.
 
@@ -206,7 +206,7 @@ class CodePipelineClient(BaseSyncClient):
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListPipelineExecutions.html
         """
-        request = operations.ListPipelineExecutionsInput(
+        request = operations.list_pipeline_executions.ListPipelineExecutionsInput(
             pipeline_name=pipeline_name,
             max_results=max_results,
             next_token=next_token,
@@ -246,11 +246,11 @@ class CodePipelineClient(BaseSyncClient):
         self,
         *,
         pipeline_name: str,
-        variables: Iterable[operations.PipelineVariable] | Mapping[str, str] = (),
-        source_revisions: Iterable[operations.SourceRevisionOverride] = (),
+        variables: Iterable[operations.start_pipeline_execution.PipelineVariable] | Mapping[str, str] = (),
+        source_revisions: Iterable[operations.start_pipeline_execution.SourceRevisionOverride] = (),
         client_request_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.StartPipelineExecutionOutput:
+    ) -> operations.start_pipeline_execution.StartPipelineExecutionOutput:
         """
         Start an execution of a pipeline. Every method that waits takes what it returns.
 
@@ -271,7 +271,7 @@ class CodePipelineClient(BaseSyncClient):
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html
         """
-        request = operations.StartPipelineExecutionInput(
+        request = operations.start_pipeline_execution.StartPipelineExecutionInput(
             pipeline_name=pipeline_name,
             variables=variables,
             source_revisions=source_revisions,
@@ -288,7 +288,7 @@ class CodePipelineClient(BaseSyncClient):
         max_results: int | None = None,
         next_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.ListActionExecutionsOutput:
+    ) -> operations.list_action_executions.ListActionExecutionsOutput:
         """
         Return a page of a pipeline's action executions, newest first; `iter_action_executions` yields all.
 
@@ -299,7 +299,7 @@ class CodePipelineClient(BaseSyncClient):
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html
         """
-        request = operations.ListActionExecutionsInput(
+        request = operations.list_action_executions.ListActionExecutionsInput(
             pipeline_name=pipeline_name,
             pipeline_execution_id=pipeline_execution_id,
             only_latest=only_latest,

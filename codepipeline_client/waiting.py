@@ -14,7 +14,8 @@ from attrs import evolve, field, frozen
 from ._config.arguments import Timeout, interval_of, seconds_of
 from .errors import CodePipelineError, ConfigurationError
 from .models import PipelineExecution, PipelineExecutionSummary
-from .operations import GetPipelineExecutionInput, StartPipelineExecutionOutput
+from .operations.get_pipeline_execution import GetPipelineExecutionInput
+from .operations.start_pipeline_execution import StartPipelineExecutionOutput
 
 __all__ = ["ExecutionLike", "FollowedExecution", "OnPoll", "PipelineExecutionReference", "PollConfig", "PollReport"]
 

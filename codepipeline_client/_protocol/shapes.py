@@ -71,15 +71,6 @@ def at_most_50(kind: type[object]) -> Metadata:
     return {"rule": broken}
 
 
-def one_of(kind: type[OpenEnum]) -> Metadata:
-    """Return the rule for a value of an enum. One that is newer than this release is refused, too."""
-
-    def broken(value: Any, strict: bool) -> str | None:
-        return f"must be one of {', '.join(kind)}, not {cut(value)!r}" if strict and value not in [*kind] else None
-
-    return {"rule": broken}
-
-
 def _not_a_string(value: object) -> str:
     return "is required" if value is None else f"must be a string, not {type(value).__name__}"
 
@@ -143,6 +134,8 @@ def _violations(instance: AttrsInstance, strict: bool, path: str) -> Iterator[Pa
         value, rule, where = getattr(instance, member.field), member.rule, path + member.field
         if rule is not None and (value is not None or member.is_required) and (broken := rule(value, strict)):
             yield ParameterViolation(where, broken)
+        elif isinstance(value, OpenEnum) and strict and not value.is_known:
+            yield ParameterViolation(where, f"must be one of {', '.join(type(value))}, not {cut(value)!r}")
         elif isinstance(value, tuple):
             for index, each in enumerate(cast("tuple[AttrsInstance, ...]", value)):
                 yield from _violations(each, strict, f"{where}[{index}].")

@@ -12,17 +12,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from .._protocol.awsjson import Members
 from .._protocol.shapes import InputT as InputT
 from ..models import ResponseMetadata
-from .get_pipeline_execution import GetPipelineExecutionInput as GetPipelineExecutionInput
-from .get_pipeline_execution import GetPipelineExecutionOutput as GetPipelineExecutionOutput
-from .list_action_executions import ListActionExecutionsInput as ListActionExecutionsInput
-from .list_action_executions import ListActionExecutionsOutput as ListActionExecutionsOutput
-from .list_pipeline_executions import ListPipelineExecutionsInput as ListPipelineExecutionsInput
-from .list_pipeline_executions import ListPipelineExecutionsOutput as ListPipelineExecutionsOutput
-from .start_pipeline_execution import PipelineVariable as PipelineVariable
-from .start_pipeline_execution import SourceRevisionOverride as SourceRevisionOverride
-from .start_pipeline_execution import SourceRevisionType as SourceRevisionType
-from .start_pipeline_execution import StartPipelineExecutionInput as StartPipelineExecutionInput
-from .start_pipeline_execution import StartPipelineExecutionOutput as StartPipelineExecutionOutput
+from . import get_pipeline_execution, list_action_executions, list_pipeline_executions, start_pipeline_execution
 
 OutputT = TypeVar("OutputT")
 
@@ -42,14 +32,14 @@ class Operation(NamedTuple, Generic[InputT, OutputT]):
 
 
 GET_PIPELINE_EXECUTION: Final = Operation(
-    "GetPipelineExecution", GetPipelineExecutionOutput.from_wire, is_idempotent=True
+    "GetPipelineExecution", get_pipeline_execution.GetPipelineExecutionOutput.from_wire, is_idempotent=True
 )
 LIST_PIPELINE_EXECUTIONS: Final = Operation(
-    "ListPipelineExecutions", ListPipelineExecutionsOutput.from_wire, is_idempotent=True
+    "ListPipelineExecutions", list_pipeline_executions.ListPipelineExecutionsOutput.from_wire, is_idempotent=True
 )
 START_PIPELINE_EXECUTION: Final = Operation(
-    "StartPipelineExecution", StartPipelineExecutionOutput.from_wire, is_idempotent=True
+    "StartPipelineExecution", start_pipeline_execution.StartPipelineExecutionOutput.from_wire, is_idempotent=True
 )
 LIST_ACTION_EXECUTIONS: Final = Operation(
-    "ListActionExecutions", ListActionExecutionsOutput.from_wire, is_idempotent=True
+    "ListActionExecutions", list_action_executions.ListActionExecutionsOutput.from_wire, is_idempotent=True
 )

@@ -7,15 +7,13 @@ https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineEx
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar, cast
+from typing import Any, cast
 from uuid import uuid4
 
 from attrs import field, frozen
 
-from .._protocol.shapes import NAME, OperationInput, OperationOutput, at_most_50, one_of, text
+from .._protocol.shapes import NAME, OperationInput, OperationOutput, at_most_50, text
 from ..models import OpenEnum
-
-T = TypeVar("T")
 
 
 class SourceRevisionType(OpenEnum):
@@ -47,26 +45,17 @@ class SourceRevisionOverride:
 
     action_name: str = field(metadata=NAME)
     """The source action: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
-    revision_type: SourceRevisionType = field(converter=SourceRevisionType, metadata=one_of(SourceRevisionType))
+    revision_type: SourceRevisionType = field(converter=SourceRevisionType)
     """What the value identifies. A string is taken, too."""
     revision_value: str = field(metadata=text(1500))
     """The commit's hash, the image's digest, the object's version or key: 1 to 1,500 characters."""
 
 
-def _variables(given: Iterable[PipelineVariable] | Mapping[str, str]) -> tuple[PipelineVariable, ...]:
+def _elements(given: Any) -> tuple[Any, ...]:
     if isinstance(given, Mapping):
-        values = cast("Mapping[str, str]", given)  # a mapping may be an iterable of variables, too
-        given = [PipelineVariable(name=name, value=value) for name, value in values.items()]
-    return _elements(given)
-
-
-def _source_revisions(given: Iterable[SourceRevisionOverride]) -> tuple[SourceRevisionOverride, ...]:
-    return _elements(given)
-
-
-def _elements(given: Iterable[T]) -> tuple[T, ...]:
-    is_iterable = isinstance(cast("object", given), Iterable)
-    return tuple(given) if is_iterable else (cast("T", given),)  # which the rule refuses
+        values = cast("Mapping[str, str]", given)
+        return tuple([PipelineVariable(name=name, value=value) for name, value in values.items()])
+    return tuple(given) if isinstance(given, Iterable) else (given,)  # which the rule refuses
 
 
 def _token(given: str | None) -> str:
@@ -80,11 +69,11 @@ class StartPipelineExecutionInput(OperationInput):
     pipeline_name: str = field(metadata={**NAME, "name": "name"})
     """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
     variables: tuple[PipelineVariable, ...] = field(
-        default=(), converter=_variables, metadata=at_most_50(PipelineVariable)
+        default=(), converter=_elements, metadata=at_most_50(PipelineVariable)
     )
     """Values for pipeline variables, at most 50. The others have their defaults."""
     source_revisions: tuple[SourceRevisionOverride, ...] = field(
-        default=(), converter=_source_revisions, metadata=at_most_50(SourceRevisionOverride)
+        default=(), converter=_elements, metadata=at_most_50(SourceRevisionOverride)
     )
     """Revisions in place of the latest ones, at most 50."""
     client_request_token: str = field(default=None, converter=_token, metadata=text(128, "-"))
