@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from codepipeline_client import ListPipelineExecutionsInput, ParameterViolation
+from codepipeline_client import ParameterViolation
+from codepipeline_client.operations.list_pipeline_executions import ListPipelineExecutionsInput
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,11 @@ from hypothesis import strategies as st
 
 from codepipeline_client import (
     ExecutionType,
-    ListActionExecutionsInput,
-    ListPipelineExecutionsInput,
     PipelineVariable,
     ResponseDecodeError,
     ResponseMetadata,
     SourceRevisionOverride,
     SourceRevisionType,
-    StartPipelineExecutionInput,
 )
 from codepipeline_client._protocol.awsjson import decode, encode
 from codepipeline_client._protocol.messages import Response
@@ -36,6 +33,9 @@ from codepipeline_client.operations import (
     START_PIPELINE_EXECUTION,
     Operation,
 )
+from codepipeline_client.operations.list_action_executions import ListActionExecutionsInput
+from codepipeline_client.operations.list_pipeline_executions import ListPipelineExecutionsInput
+from codepipeline_client.operations.start_pipeline_execution import StartPipelineExecutionInput
 
 loaders: Any = import_module("botocore.loaders")  # botocore ships no types
 model: Any = import_module("botocore.model")
