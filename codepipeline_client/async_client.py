@@ -18,17 +18,8 @@ from ._polling.pages import AsyncListIterator
 from ._polling.schedule import PollSchedule
 from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
 from .models.history import failures_of
-from .operations import GET_PIPELINE_EXECUTION
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
-from .waiting import (
-    ExecutionLike,
-    FollowedExecution,
-    OnPoll,
-    PipelineExecutionReference,
-    PollConfig,
-    identified,
-    input_for,
-)
+from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig, identified
 
 
 @own_init
@@ -53,7 +44,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
         request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return await self._call(self._new_call(GET_PIPELINE_EXECUTION, request, timeout))
+        return await self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout))
 
     async def wait_for_pipeline_execution(
         self,
@@ -282,8 +273,9 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         await self.aclose()
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
-        self._check(GET_PIPELINE_EXECUTION, input_for(reference))
-        return AsyncWatch(self._poll, PollSchedule(reference, config, random.random), WaitContext(self._clock, on_poll))
+        schedule = PollSchedule(reference, config, random.random)
+        self._check(operations.GET_PIPELINE_EXECUTION, schedule.request)
+        return AsyncWatch(self._poll, schedule, WaitContext(self._clock, on_poll))
 
-    async def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        return await self._call(self._new_call(GET_PIPELINE_EXECUTION, input_for(reference), timeout, is_poll=True))
+    async def _poll(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
+        return await self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True))

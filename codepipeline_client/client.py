@@ -18,17 +18,8 @@ from ._polling.pages import ListIterator
 from ._polling.schedule import PollSchedule
 from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
 from .models.history import failures_of
-from .operations import GET_PIPELINE_EXECUTION
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
-from .waiting import (
-    ExecutionLike,
-    FollowedExecution,
-    OnPoll,
-    PipelineExecutionReference,
-    PollConfig,
-    identified,
-    input_for,
-)
+from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig, identified
 
 
 @own_init
@@ -60,7 +51,7 @@ class CodePipelineClient(BaseSyncClient):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
         request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return self._call(self._new_call(GET_PIPELINE_EXECUTION, request, timeout))
+        return self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout))
 
     def wait_for_pipeline_execution(
         self,
@@ -254,20 +245,14 @@ class CodePipelineClient(BaseSyncClient):
         """
         Start an execution of a pipeline. Every method that waits takes what it returns.
 
-        All attempts of a call have the same idempotency token, so that a retry starts nothing twice.
+        *variables* has values of the pipeline's variables, by name or as `PipelineVariable`, and *source_revisions* the
+        revisions to use instead of the latest ones, at most 50 of each. All attempts of a call have the same
+        idempotency token, so that a retry starts nothing twice. With a *client_request_token* of your own, further
+        calls with it start nothing, and return the same execution. *timeout* is that of `get_pipeline_execution`.
 
-        Args:
-            pipeline_name: The pipeline's name.
-            variables: Values of the pipeline's variables, by name or as `PipelineVariable`, at most 50.
-            source_revisions: The source revisions to use in place of the latest ones, at most 50.
-            client_request_token: Your own token. Further calls with it start nothing, and return the same execution.
-            timeout: As for `get_pipeline_execution`.
-
-        Raises:
-            ConflictException: The pipeline is busy.
-            ConcurrentPipelineExecutionsLimitExceededException: The pipeline has too many executions in progress.
-            TransportError: No response came. Whether the execution has started is not known.
-            CodePipelineError: The other errors are those of `get_pipeline_execution`.
+        Raises ConflictException if the pipeline is busy, ConcurrentPipelineExecutionsLimitExceededException if it has
+        too many executions in progress, TransportError if it is not known whether the execution has started, and the
+        other errors of `get_pipeline_execution`.
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html
         """
@@ -361,8 +346,9 @@ class CodePipelineClient(BaseSyncClient):
         self.close()
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
-        self._check(GET_PIPELINE_EXECUTION, input_for(reference))
-        return Watch(self._poll, PollSchedule(reference, config, random.random), WaitContext(self._clock, on_poll))
+        schedule = PollSchedule(reference, config, random.random)
+        self._check(operations.GET_PIPELINE_EXECUTION, schedule.request)
+        return Watch(self._poll, schedule, WaitContext(self._clock, on_poll))
 
-    def _poll(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
-        return self._call(self._new_call(GET_PIPELINE_EXECUTION, input_for(reference), timeout, is_poll=True))
+    def _poll(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
+        return self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True))

@@ -14,7 +14,6 @@ from attrs import evolve, field, frozen
 from ._config.arguments import Timeout, interval_of, seconds_of
 from .errors import CodePipelineError, ConfigurationError
 from .models import PipelineExecution, PipelineExecutionSummary
-from .operations.get_pipeline_execution import GetPipelineExecutionInput
 from .operations.start_pipeline_execution import StartPipelineExecutionOutput
 
 __all__ = ["ExecutionLike", "FollowedExecution", "OnPoll", "PipelineExecutionReference", "PollConfig", "PollReport"]
@@ -62,13 +61,6 @@ def identified(
     except TypeError as error:
         kinds = "a reference, an execution, or a tuple of a pipeline's name and an execution's id"
         raise ConfigurationError(f"execution must be {kinds}: {error}") from error
-
-
-def input_for(reference: PipelineExecutionReference) -> GetPipelineExecutionInput:
-    """Return the input of a poll."""
-    return GetPipelineExecutionInput(
-        pipeline_name=reference.pipeline_name, pipeline_execution_id=reference.pipeline_execution_id
-    )
 
 
 def _limit(timeout: Timeout) -> float | None:

@@ -54,7 +54,11 @@ def open_client(request: pytest.FixtureRequest, service: LocalCodePipeline, code
         "credentials": service.credentials,
         "clock": codepipeline_clock,
     }
-    return lambda **changes: opened(request.param, **{**options, **changes})
+
+    def open_client(**changes: Any) -> AbstractContextManager[Any]:
+        return opened(request.param, **{**options, **changes})
+
+    return open_client
 
 
 def starts(service: LocalCodePipeline) -> list[Any]:

@@ -70,12 +70,7 @@ _UNKNOWN_HOST: Final = frozenset(getattr(socket, name, socket.EAI_NONAME) for na
 
 
 def translated(
-    error: Exception,
-    host: str,
-    before: BaseException | None,
-    *,
-    proxy: str = "",
-    hide: Callable[[str], str] = str,
+    error: Exception, host: str, before: BaseException | None, *, proxy: str = "", hide: Callable[[str], str] = str
 ) -> TransportError:
     """
     Return *error* as one of ours; its cause is the same without the request and all frames.

@@ -16,14 +16,7 @@ from typing import Final, NamedTuple
 
 from .._call.rate_limiter import RateLimiter
 from ..errors import CodePipelineError, ConfigurationError, CredentialsError, ServiceError
-from ..waiting import (
-    ExecutionLike,
-    FollowedExecution,
-    PipelineExecutionReference,
-    PollConfig,
-    PollReport,
-    reference_to,
-)
+from ..waiting import ExecutionLike, FollowedExecution, PipelineExecutionReference, PollConfig, PollReport, reference_to
 from .schedule import PollOutcome, PollSchedule
 
 _REFUSED_CREDENTIALS: Final = frozenset(

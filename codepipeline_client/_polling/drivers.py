@@ -24,14 +24,14 @@ from .._config.arguments import plain_function
 from ..clock import ClosableClock
 from ..errors import CodePipelineError, ConfigurationError
 from ..models import PipelineExecution
-from ..operations.get_pipeline_execution import GetPipelineExecutionOutput
-from ..waiting import FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
+from ..operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from ..waiting import FollowedExecution, OnPoll, PollReport
 from .batch import BatchScheduler, Poll
 from .schedule import PollOutcome, PollSchedule
 
-PollCall: TypeAlias = Callable[[PipelineExecutionReference, float | None], GetPipelineExecutionOutput]
+PollCall: TypeAlias = Callable[[GetPipelineExecutionInput, float | None], GetPipelineExecutionOutput]
 """Makes one call. The number is its timeout in seconds, None for no limit."""
-AsyncPollCall: TypeAlias = Callable[[PipelineExecutionReference, float | None], Awaitable[GetPipelineExecutionOutput]]
+AsyncPollCall: TypeAlias = Callable[[GetPipelineExecutionInput, float | None], Awaitable[GetPipelineExecutionOutput]]
 _Result: TypeAlias = tuple[Poll, PollOutcome | BaseException, float]
 """A poll, what it returned or raised, and when it ended by the clock. A defect may raise any exception."""
 
@@ -149,7 +149,7 @@ class Watch(SharedIterator[PipelineExecution]):
             if (pause := schedule.due - wait.elapsed()) > 0:
                 wait.clock.sleep(pause)
             try:
-                outcome = self._call(schedule.reference, schedule.poll_timeout(wait.elapsed()))
+                outcome = self._call(schedule.request, schedule.poll_timeout(wait.elapsed()))
             except CodePipelineError as error:
                 outcome = error.with_traceback(None)
             wait.report(schedule.record(outcome, wait.elapsed()))
@@ -172,7 +172,7 @@ class AsyncWatch(AsyncSharedIterator[PipelineExecution]):
             if (pause := schedule.due - wait.elapsed()) > 0:
                 await wait.clock.sleep_async(pause)
             try:
-                outcome = await self._call(schedule.reference, schedule.poll_timeout(wait.elapsed()))
+                outcome = await self._call(schedule.request, schedule.poll_timeout(wait.elapsed()))
             except CodePipelineError as error:
                 outcome = error.with_traceback(None)
             wait.report(schedule.record(outcome, wait.elapsed()))
@@ -219,7 +219,7 @@ class BatchIterator(SharedIterator[FollowedExecution]):
         def execute() -> None:  # does not refer to this iterator, which may be dropped
             outcome: PollOutcome | BaseException
             try:
-                outcome = call(poll.schedule.reference, poll.timeout)
+                outcome = call(poll.schedule.request, poll.timeout)
             except BaseException as error:  # noqa: BLE001 - recorded or raised by `BatchContext.record`
                 outcome = error
             results.put((poll, outcome, monotonic()))
@@ -285,7 +285,7 @@ class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
     async def _execute(self, poll: Poll) -> None:
         outcome: PollOutcome
         try:
-            outcome = await self._call(poll.schedule.reference, poll.timeout)
+            outcome = await self._call(poll.schedule.request, poll.timeout)
         except CodePipelineError as error:
             outcome = error
         self._results.append((poll, outcome, self._batch.clock.monotonic()))

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..errors import ResponseDecodeError
 from .drivers import AsyncSharedIterator, SharedIterator
 
-
-class _Page(Protocol):
-    @property
-    def next_token(self) -> str | None: ...
-
-
 T = TypeVar("T")
-PageT = TypeVar("PageT", bound=_Page)
 
 
-class _Position(Generic[T, PageT]):
-    def __init__(self, elements_of: Callable[[PageT], Iterable[T]]) -> None:
+class _Position(Generic[T]):
+    def __init__(self, elements_of: Callable[[Any], Iterable[T]]) -> None:
+        self.elements: deque[T] = deque()
         self.next_token: str | None = None
         self.is_last = False
-        self.elements: deque[T] = deque()
         self._elements_of = elements_of
 
-    def turn(self, page: PageT) -> None:
+    def turn(self, page: Any) -> None:
         if page.next_token is not None and page.next_token == self.next_token:
             raise ResponseDecodeError("the next token of a page is its own token, so the list would never end")
         self.elements.extend(self._elements_of(page))
         self.next_token, self.is_last = page.next_token, page.next_token is None
 
 
-class ListIterator(SharedIterator[T], Generic[T, PageT]):
+class ListIterator(SharedIterator[T]):
     """Yields the elements of all pages. After an error, iterate further to request the same page again."""
 
-    def __init__(self, request: Callable[..., PageT], elements_of: Callable[[PageT], Iterable[T]]) -> None:
+    def __init__(self, request: Callable[..., Any], elements_of: Callable[[Any], Iterable[T]]) -> None:
         super().__init__()
         self._request, self._position = request, _Position(elements_of)
 
@@ -49,10 +42,10 @@ class ListIterator(SharedIterator[T], Generic[T, PageT]):
         return position.elements.popleft()
 
 
-class AsyncListIterator(AsyncSharedIterator[T], Generic[T, PageT]):
+class AsyncListIterator(AsyncSharedIterator[T]):
     """The async twin of `ListIterator`."""
 
-    def __init__(self, request: Callable[..., Awaitable[PageT]], elements_of: Callable[[PageT], Iterable[T]]) -> None:
+    def __init__(self, request: Callable[..., Awaitable[Any]], elements_of: Callable[[Any], Iterable[T]]) -> None:
         super().__init__()
         self._request, self._position = request, _Position(elements_of)
 

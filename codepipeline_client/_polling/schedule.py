@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from .. import errors
 from .._call.retry import PERMANENT_STATUSES, THROTTLING, classify
 from ..models import PipelineExecution
-from ..operations.get_pipeline_execution import GetPipelineExecutionOutput
+from ..operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
 from ..waiting import PipelineExecutionReference, PollConfig, PollReport
 
 _GROWTH: Final = 1.5
@@ -41,6 +41,9 @@ class PollSchedule:
         The last poll is made *margin* seconds before the end of the time, or a tenth of the time if that is less.
         """
         self.reference = reference
+        self.request = GetPipelineExecutionInput(
+            pipeline_name=reference.pipeline_name, pipeline_execution_id=reference.pipeline_execution_id
+        )
         self.execution: PipelineExecution | None = None
         """The execution as it was last seen."""
         self.error: errors.CodePipelineError | None = None

@@ -32,31 +32,36 @@ _IRREGULAR: Final = {"log_stream_arn": "logStreamARN"}
 _UUID: Final = "-".join([f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12)])
 
 
+def _rule(kind: type[T], words: str, broken: Callable[[T], str | None]) -> Metadata:
+    """Return the rule for a value of a *kind*, of which *broken* says what else it breaks."""
+
+    def check(value: object, strict: bool) -> str | None:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return "is required" if value is None else f"must be {words}, not {type(value).__name__}"
+        return broken(value) if strict else None
+
+    return {"rule": check}
+
+
 def text(most: int, signs: str = "") -> Metadata:
     """Return the rule for a string of 1 to *most* characters: any, or letters and digits if there are *signs*."""
     characters, pattern = ascii_letters + digits + signs, "[A-Za-z0-9" + signs.replace("-", r"\-") + "]+"
 
-    def broken(value: object, strict: bool) -> str | None:
-        if not isinstance(value, str):
-            return _not_a_string(value)
-        if strict and not 1 <= len(value) <= most:
+    def broken(value: str) -> str | None:
+        if not 1 <= len(value) <= most:
             return f"must have 1 to {most} characters, not {len(value)}"
-        return f"must match {pattern}, not {cut(value)!r}" if strict and signs and value.strip(characters) else None
+        return f"must match {pattern}, not {cut(value)!r}" if signs and value.strip(characters) else None
 
-    return {"rule": broken}
+    return _rule(str, "a string", broken)
 
 
-def _execution_id(value: object, strict: bool) -> str | None:
-    if not isinstance(value, str):
-        return _not_a_string(value)
+def _execution_id(value: str) -> str | None:
     is_uuid = not value.strip("0123456789abcdef-") and [*map(len, value.split("-"))] == [8, 4, 4, 4, 12]
-    return f"must be a UUID in lower case, {_UUID}, not {cut(value)!r}" if strict and not is_uuid else None
+    return None if is_uuid else f"must be a UUID in lower case, {_UUID}, not {cut(value)!r}"
 
 
-def _page_size(value: object, strict: bool) -> str | None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return f"must be an integer, not {type(value).__name__}"
-    return f"must be from 1 to 100, not {value}" if strict and not 1 <= value <= 100 else None
+def _page_size(value: int) -> str | None:
+    return None if 1 <= value <= 100 else f"must be from 1 to 100, not {value}"
 
 
 def at_most_50(kind: type[object]) -> Metadata:
@@ -71,10 +76,6 @@ def at_most_50(kind: type[object]) -> Metadata:
     return {"rule": broken}
 
 
-def _not_a_string(value: object) -> str:
-    return "is required" if value is None else f"must be a string, not {type(value).__name__}"
-
-
 def cut(value: str) -> str:
     """Return the start of *value* for a message."""
     return value if len(value) <= 100 else value[:100] + "…"
@@ -82,8 +83,8 @@ def cut(value: str) -> str:
 
 NAME: Final = text(100, ".@-_")
 NEXT_TOKEN: Final = text(2048)
-EXECUTION_ID: Final[Metadata] = {"rule": _execution_id}
-PAGE_SIZE: Final[Metadata] = {"rule": _page_size}
+EXECUTION_ID: Final = _rule(str, "a string", _execution_id)
+PAGE_SIZE: Final = _rule(int, "an integer", _page_size)
 
 
 class _Member(NamedTuple):

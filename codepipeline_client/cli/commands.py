@@ -14,6 +14,7 @@ from .._protocol.user_agent import __version__
 from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError
 from ..models import FailedAction, PipelineExecutionStatus
+from ..models.executions import json_members
 from ..waiting import STARTED_GRACE
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
 from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, hint_about, info_option
@@ -169,7 +170,7 @@ def list_executions(clock: Clock, /, *, output_format: str, limit: int, **option
     """
     with _client(clock, options) as client:
         for each in islice(client.iter_pipeline_executions(**options), limit):
-            if not say(json.dumps(each.to_dict()) if output_format == "json" else summary_line(each)):
+            if not say(json.dumps(json_members(each)) if output_format == "json" else summary_line(each)):
                 break
     return ExitCode.SUCCEEDED
 

@@ -61,13 +61,7 @@ SCRIPTED_SAMPLES: Final = {
 """Executions of the pipeline ``web`` to wait for: how many seconds each is InProgress, and how it ends."""
 
 ACTIONS: Final = (
-    make_action_execution(
-        stage_name="Deploy",
-        action_name="Smoke",
-        status="Failed",
-        error_code="JobFailed",
-        error_message="1 of 24 checks",
-    ),
+    make_action_execution(stage_name="Deploy", action_name="Smoke", status="Failed", error_message="1 of 24 checks"),
     make_action_execution(),
 )
 """The actions of what Failed, newest first."""

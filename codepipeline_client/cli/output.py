@@ -31,6 +31,7 @@ from ..models import (
     PipelineExecutionSummary,
     ResponseMetadata,
 )
+from ..models.executions import json_members
 from .exit_codes import PROGRAM
 
 _NARROW: Final = 60
@@ -57,7 +58,7 @@ def as_json(
     """Return *execution* as one JSON object in one line of ASCII, see `PipelineExecution.to_dict`."""
     shown: dict[str, object] = {"pipeline_execution": execution.to_dict()}
     if failed:
-        shown["failed_actions"] = [each.to_dict() for each in failed]
+        shown["failed_actions"] = [json_members(each) for each in failed]
     if metadata is not None:
         shown["response_metadata"] = metadata.to_dict()
     return json.dumps(shown)

@@ -2,6 +2,7 @@
 What lists have: summaries of executions, and action executions, which say what one action read, did and wrote.
 
 No wire name is known here.
+https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_Types.html
 """
 
 from __future__ import annotations
@@ -13,16 +14,12 @@ from datetime import datetime
 from attrs import field, frozen
 
 from .enums import ExecutionMode, ExecutionType, OpenEnum, PipelineExecutionStatus
-from .executions import ExecutionTrigger, PipelineRollbackMetadata, json_members
+from .executions import ExecutionTrigger, PipelineRollbackMetadata
 
 
 @frozen(kw_only=True)
 class SourceRevision:
-    """
-    The source revision that one source action gave to an execution.
-
-    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_SourceRevision.html
-    """
+    """The source revision that one source action gave to an execution."""
 
     action_name: str | None = None
     """The source action. None when the service did not say."""
@@ -44,11 +41,7 @@ class StopExecutionTrigger:
 
 @frozen(kw_only=True)
 class PipelineExecutionSummary:
-    """
-    One execution in a list of executions.
-
-    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecutionSummary.html
-    """
+    """One execution in a list of executions."""
 
     pipeline_name: str
     """The pipeline that runs, from the request."""
@@ -75,17 +68,9 @@ class PipelineExecutionSummary:
     rollback_metadata: PipelineRollbackMetadata | None = None
     """Where it rolls back to. None unless it is a rollback."""
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the fields as `json.dumps` takes them, see `PipelineExecution.to_dict`."""
-        return json_members(self)
-
 
 class ActionExecutionStatus(OpenEnum):
-    """
-    How far an action execution has come.
-
-    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionExecutionDetail.html
-    """
+    """How far an action execution has come."""
 
     IN_PROGRESS = "InProgress"
     """It is running, or waits for an approval."""
@@ -98,11 +83,7 @@ class ActionExecutionStatus(OpenEnum):
 
 
 class ActionCategory(OpenEnum):
-    """
-    What kind of work an action does.
-
-    Invoke calls a function or a state machine, Approval waits for a person's decision, and Compute runs commands.
-    """
+    """What an action does: Invoke calls a function, Approval waits for a person's decision, Compute runs commands."""
 
     SOURCE = "Source"
     BUILD = "Build"
@@ -215,11 +196,7 @@ class ActionExecutionOutput:
 
 @frozen(kw_only=True)
 class ActionExecutionDetail:
-    """
-    One run of one action, in one execution of a pipeline.
-
-    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionExecutionDetail.html
-    """
+    """One run of one action, in one execution of a pipeline."""
 
     pipeline_execution_id: str | None = None
     """The execution that it belongs to. None when the service did not say."""
@@ -267,10 +244,6 @@ class FailedAction:
     """When it started: aware, in UTC."""
     end_time: datetime | None
     """When it failed: aware, in UTC."""
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the fields as `json.dumps` takes them, see `PipelineExecution.to_dict`."""
-        return json_members(self)
 
 
 def failures_of(details: Iterable[ActionExecutionDetail]) -> tuple[FailedAction, ...]:

@@ -17,11 +17,7 @@ from ..models import OpenEnum
 
 
 class SourceRevisionType(OpenEnum):
-    """
-    What identifies a source revision: a commit's hash, an image's digest, or the version or key of an object in S3.
-
-    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_SourceRevisionOverride.html
-    """
+    """What identifies a source revision: a commit's hash, an image's digest, or the version or key of an S3 object."""
 
     COMMIT_ID = "COMMIT_ID"
     IMAGE_DIGEST = "IMAGE_DIGEST"
@@ -55,7 +51,8 @@ def _elements(given: Any) -> tuple[Any, ...]:
     if isinstance(given, Mapping):
         values = cast("Mapping[str, str]", given)
         return tuple([PipelineVariable(name=name, value=value) for name, value in values.items()])
-    return tuple(given) if isinstance(given, Iterable) else (given,)  # which the rule refuses
+    is_iterable = isinstance(cast("object", given), Iterable)
+    return tuple(given) if is_iterable else (given,)  # which the rule refuses
 
 
 def _token(given: str | None) -> str:

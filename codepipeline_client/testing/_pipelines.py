@@ -30,9 +30,7 @@ class Pipelines:
 
     def __init__(self) -> None:
         self.starts: dict[str, tuple[Iterable[ScriptStep], tuple[ActionExecutionDetail, ...]]] = {}
-        """What the executions that are started run like."""
         self.actions: dict[PipelineExecutionReference, tuple[ActionExecutionDetail, ...]] = {}
-        """The action executions of an execution, newest first."""
         self._scripts: dict[str, dict[str, ExecutionScript]] = {}
         self._tokens: dict[str, tuple[Mapping[str, Any], str]] = {}
 
@@ -49,8 +47,7 @@ class Pipelines:
             raise RequestRefusedError("PipelineNotFoundException", message)
         match operation_name:
             case "GetPipelineExecution":
-                execution = self._seen(name, members["pipelineExecutionId"], now, is_poll=True)
-                return {"pipelineExecution": to_wire(execution)}
+                return {"pipelineExecution": to_wire(self._seen(name, members["pipelineExecutionId"], now))}
             case "ListPipelineExecutions":
                 return _page(members, "pipelineExecutionSummaries", self._summaries(name, members, now))
             case "ListActionExecutions":
@@ -58,10 +55,11 @@ class Pipelines:
             case _:
                 return {"pipelineExecutionId": self._start(name, members, now)}
 
-    def _seen(self, name: str, execution_id: str, now: float, *, is_poll: bool) -> PipelineExecution:
+    def _seen(self, name: str, execution_id: str, now: float, *, is_poll: bool = True) -> PipelineExecution:
         script = self._scripts.get(name, {}).get(execution_id)
-        see = ExecutionScript.poll if is_poll else ExecutionScript.peek
-        execution = see(script, now) if script else None
+        execution = None
+        if script is not None:
+            execution = script.poll(now) if is_poll else script.peek(now)
         if execution is None:
             message = f"The pipeline '{name}' does not have an execution with id '{execution_id}'"
             raise RequestRefusedError("PipelineExecutionNotFoundException", message)
@@ -101,16 +99,13 @@ class Pipelines:
         if first != members:
             message = f"The client request token '{token}' was used for a start with other parameters"
             raise RequestRefusedError("ValidationException", message)
-        scripts = self._scripts.setdefault(name, {})
-        if execution_id not in scripts:
+        if execution_id not in self._scripts.get(name, {}):
             steps, actions = self.starts.get(name, ((Shown("InProgress", polls=1), "Succeeded"), ()))
-            script = scripts[execution_id] = ExecutionScript(steps, name, execution_id, now=now)
-            script.change(trigger=_STARTED)
-            if given := members.get("variables"):
-                variables = [
-                    ResolvedPipelineVariable(name=each["name"], resolved_value=each["value"]) for each in given
-                ]
-                script.change(variables=tuple(variables))
+            given = {each["name"]: each["value"] for each in members.get("variables") or ()}
+            variables = [ResolvedPipelineVariable(name=each, resolved_value=value) for each, value in given.items()]
+            changes = {"trigger": _STARTED, **({"variables": tuple(variables)} if variables else {})}
+            script = ExecutionScript(steps, name, execution_id, now=now, **changes)
+            self.put_script(script)
             self.actions[script.reference] = actions
         return execution_id
 
@@ -126,10 +121,8 @@ def _page(members: Mapping[str, Any], name: str, elements: list[JsonObject]) -> 
 
 def _summary(execution: PipelineExecution, script: ExecutionScript) -> JsonObject:
     members: Mapping[str, Any] = to_wire(execution)
-    revisions = [
-        _of_shape("SourceRevision", {**each, "actionName": each.get("name")})
-        for each in members.get("artifactRevisions", ())
-    ]
+    made = [{**each, "actionName": each.get("name")} for each in members.get("artifactRevisions", ())]
+    revisions = [_of_shape("SourceRevision", each) for each in made]
     stopped = {"reason": execution.status_summary} if execution.status in ("Stopped", "Stopping") else None
     times = {"startTime": script.started, "lastUpdateTime": script.began}
     found = {**members, **times, "sourceRevisions": revisions, "stopTrigger": stopped}

@@ -188,12 +188,13 @@ def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     if is_list(value):
         for number, element in enumerate(value, 1):
             yield from _violations(shape.member, element, f"{path}.{number}.member")
-    for name, member in shape.members.items() if is_object(value) else ():
-        where = f"{path}.{name}".removeprefix(".")
-        if value.get(name) is not None:
-            yield from _violations(member, value[name], where)
-        elif name in shape.required_members:
-            yield f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
+    elif is_object(value):
+        for name, member in shape.members.items():
+            where = f"{path}.{name}".removeprefix(".")
+            if value.get(name) is not None:
+                yield from _violations(member, value[name], where)
+            elif name in shape.required_members:
+                yield f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
 
 
 def _broken_rules(rules: dict[str, Any], value: Any) -> Iterator[str]:

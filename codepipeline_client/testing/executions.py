@@ -190,9 +190,13 @@ class ExecutionScript:
     """The steps of one execution, and which of them is the current one. The last one lasts for ever."""
 
     def __init__(
-        self, steps: Iterable[ScriptStep], pipeline_name: str | None, pipeline_execution_id: str | None, *, now: float
+        self, steps: Iterable[ScriptStep], name: str | None, execution_id: str | None, *, now: float, **changes: Any
     ) -> None:
-        """Begin the first step *now*. Raises ValueError when *steps* are not about one execution, or cannot be sent."""
+        """
+        Begin the first step *now*. *changes* are fields of the execution in all steps.
+
+        Raises ValueError when *steps* are not about one execution, or cannot be sent.
+        """
         if isinstance(steps, str):
             raise ValueError(f"steps must be a sequence of steps: give [{steps!r}] for one step")
         shown = [step if isinstance(step, Shown) else Shown(step, polls=1) for step in steps]
@@ -201,19 +205,16 @@ class ExecutionScript:
         executions = [step.execution for step in shown if isinstance(step.execution, PipelineExecution)]
         executions = executions or [make_pipeline_execution()]
         self.reference: Final = PipelineExecutionReference(
-            _only("pipeline_name", pipeline_name, {each.pipeline_name for each in executions}),
-            _only("pipeline_execution_id", pipeline_execution_id, {each.pipeline_execution_id for each in executions}),
+            _only("pipeline_name", name, {each.pipeline_name for each in executions}),
+            _only("pipeline_execution_id", execution_id, {each.pipeline_execution_id for each in executions}),
         )
         """Which execution the script is about."""
-        self._steps = [(_resolve(step.execution, self.reference), step) for step in reversed(shown)]
+        changes |= attrs.asdict(self.reference)
+        self._steps = [(_resolve(step.execution, changes), step) for step in reversed(shown)]
         self._polls = 0
         self.started: Final = now
         self.began = now
         """When the current step began."""
-
-    def change(self, **fields: Any) -> None:
-        """Give the executions of all steps these *fields*."""
-        self._steps = [(each and attrs.evolve(each, **fields), step) for each, step in self._steps]
 
     def poll(self, now: float) -> PipelineExecution | None:
         """Return what a poll sees *now*, in seconds since the epoch, and count the poll. None for not found."""
@@ -247,14 +248,14 @@ def _only(name: str, given: str | None, found: set[str]) -> str:
     return found.pop() if given is None else given
 
 
-def _resolve(given: object, reference: PipelineExecutionReference) -> PipelineExecution | None:
+def _resolve(given: object, changes: Mapping[str, Any]) -> PipelineExecution | None:
     if given is None:
         return None
     execution = make_pipeline_execution(status=given) if isinstance(given, str) else given
     if not isinstance(execution, PipelineExecution):
         raise TypeError(f"{given!r} is not a step: give an execution, a status, None, or Shown of one of them")
     to_wire(execution)  # raises here, and not later in a thread of the endpoint
-    return attrs.evolve(execution, **attrs.asdict(reference))
+    return attrs.evolve(execution, **changes)
 
 
 def _trigger(given: ExecutionTrigger | ExecutionTriggerFields) -> ExecutionTrigger:

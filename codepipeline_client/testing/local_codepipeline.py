@@ -117,11 +117,7 @@ class LocalCodePipeline(LoopbackServer):
         return self.script_execution([execution])
 
     def script_execution(
-        self,
-        steps: Iterable[ScriptStep],
-        *,
-        pipeline_name: str | None = None,
-        pipeline_execution_id: str | None = None,
+        self, steps: Iterable[ScriptStep], *, pipeline_name: str | None = None, pipeline_execution_id: str | None = None
     ) -> PipelineExecutionReference:
         """
         Let an execution change from step to step while it is polled, in place of one with the same pipeline and id.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codepipeline_client import (
+    GetPipelineExecutionInput,
     GetPipelineExecutionOutput,
     PipelineExecution,
     PipelineExecutionReference,
@@ -19,6 +20,10 @@ from codepipeline_client.waiting import PollConfig
 
 def references(number: int) -> list[PipelineExecutionReference]:
     return [PipelineExecutionReference("web", f"{place:08x}-0000-4000-8000-000000000000") for place in range(number)]
+
+
+def asked_for(request: GetPipelineExecutionInput) -> PipelineExecutionReference:
+    return PipelineExecutionReference(request.pipeline_name, request.pipeline_execution_id)
 
 
 def config(**changes: Any) -> PollConfig:

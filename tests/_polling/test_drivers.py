@@ -24,6 +24,7 @@ from attrs import field, frozen
 from codepipeline_client import (
     ConfigurationError,
     FollowedExecution,
+    GetPipelineExecutionInput,
     GetPipelineExecutionOutput,
     OnPoll,
     PipelineExecutionReference,
@@ -37,7 +38,7 @@ from codepipeline_client._polling.drivers import AsyncBatchIterator, BatchContex
 from codepipeline_client._polling.schedule import PollSchedule
 from codepipeline_client.clock import Clock, ClosableClock, SystemClock
 from codepipeline_client.testing import FakeClock
-from tests._polling.outcomes import config, output, references, refused, seen
+from tests._polling.outcomes import asked_for, config, output, references, refused, seen
 from tests.clients import Blocking
 
 SOON: Final = 5.0
@@ -56,7 +57,8 @@ class Service:
     outcomes: dict[PipelineExecutionReference, list[Outcome]]
     polled: list[PipelineExecutionReference] = field(factory=list[PipelineExecutionReference])
 
-    def call(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+    def call(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
+        reference = asked_for(request)
         self.polled.append(reference)
         outcomes = self.outcomes[reference]
         outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
@@ -86,9 +88,9 @@ def hasty(executions: Iterable[PipelineExecutionReference] = REFERENCES, **more:
 def in_tasks(call: Callable[..., Any]) -> Callable[..., Any]:
     """Return *call* as an async function; it may return an awaitable."""
 
-    async def in_task(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+    async def in_task(request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
         await anyio.lowlevel.checkpoint()
-        outcome = call(reference, timeout)
+        outcome = call(request, timeout)
         result: GetPipelineExecutionOutput = await outcome if isawaitable(outcome) else outcome
         return result
 
@@ -144,7 +146,8 @@ def test_with_a_fake_clock_polls_come_one_after_the_other_and_nothing_waits(foll
 def test_a_poll_in_flight_when_the_time_is_over_is_not_waited_for(follow: Follow, gate: threading.Event) -> None:
     clock = FakeClock()
 
-    def call(reference: PipelineExecutionReference, timeout: float | None) -> Any:
+    def call(request: GetPipelineExecutionInput, timeout: float | None) -> Any:
+        reference = asked_for(request)
         clock.advance(700.0)
         if threading.current_thread().name != "codepipeline_client-poll":
             return anyio.sleep_forever()
@@ -250,7 +253,8 @@ def test_an_iterator_that_is_dropped_leaves_nothing(gate: threading.Event, in_a_
     """Its threads end with their polls, and do not keep it."""
     threads, both = set(threading.enumerate()), threading.Event()
 
-    def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+    def call(request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
+        reference = asked_for(request)
         if reference == A:
             assert not in_a_poll or both.wait(SOON)
             return output(A, "Succeeded")
@@ -274,7 +278,8 @@ def test_a_poll_that_ended_in_time_is_not_late_because_its_caller_is(gate: threa
     """Its outcome counts as of its end."""
     clock, in_flight, reports = FakeClock(), threading.Barrier(3), list[PollReport]()
 
-    def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+    def call(request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
+        reference = asked_for(request)
         clock.advance(1.0)  # so that the next is due
         in_flight.wait(SOON)
         assert reference == C or gate.wait(SOON)
@@ -296,7 +301,8 @@ def test_a_poll_has_the_context_of_its_caller() -> None:
     trace: ContextVar[str] = ContextVar("trace")
     found: list[str] = []
 
-    def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+    def call(request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
+        reference = asked_for(request)
         found.append(trace.get())
         trace.set("changed")
         assert threading.current_thread().daemon
@@ -372,7 +378,8 @@ class Calls:
     all_in: anyio.Event = field(factory=anyio.Event)
     free: anyio.Event = field(factory=anyio.Event)
 
-    async def call(self, reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+    async def call(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
+        reference = asked_for(request)
         self.polled.append(reference)
         self.in_flight.add(reference)
         try:
@@ -444,7 +451,8 @@ async def test_a_result_that_came_just_before_a_cancellation_is_not_lost() -> No
     polled: list[PipelineExecutionReference] = []
     scope = anyio.CancelScope()
 
-    async def call(reference: PipelineExecutionReference, timeout: float | None) -> GetPipelineExecutionOutput:
+    async def call(request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
+        reference = asked_for(request)
         polled.append(reference)
         await anyio.lowlevel.checkpoint()
         scope.cancel()
