@@ -64,7 +64,7 @@ def _page_size(value: int) -> str | None:
     return None if 1 <= value <= 100 else f"must be from 1 to 100, not {value}"
 
 
-def at_most_50(kind: type[object]) -> Metadata:
+def list_of(kind: type[object]) -> Metadata:
     """Return the rule for a tuple of elements of a *kind*. What breaks it may be a secret, and is not shown."""
 
     def broken(value: Any, strict: bool) -> str | None:

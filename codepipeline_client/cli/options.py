@@ -97,7 +97,6 @@ def _completions(_context: click.Context, _option: click.Parameter, begun: str) 
 
 
 def _variables(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """Return the values that are *given*, by their names."""
     if wrong := [each for each in given if "=" not in each]:
         raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
     return dict(each.split("=", 1) for each in given)

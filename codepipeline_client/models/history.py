@@ -267,5 +267,5 @@ def failures_of(details: Iterable[ActionExecutionDetail]) -> tuple[FailedAction,
                 start_time=each.start_time,
                 end_time=each.last_update_time,
             )
-            failed.insert(0, one)
-    return tuple(failed)
+            failed.append(one)
+    return tuple(reversed(failed))

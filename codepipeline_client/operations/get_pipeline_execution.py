@@ -1,7 +1,6 @@
 """
-GetPipelineExecution: its input, its output, and both on the wire.
+GetPipelineExecution: its input with the rules for it, and its output.
 
-The only place that knows the members' names on the wire.
 https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
 """
 

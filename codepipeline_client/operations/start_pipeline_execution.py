@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from attrs import field, frozen
 
-from .._protocol.shapes import NAME, OperationInput, OperationOutput, at_most_50, text
+from .._protocol.shapes import NAME, OperationInput, OperationOutput, list_of, text
 from ..models import OpenEnum
 
 
@@ -65,12 +65,10 @@ class StartPipelineExecutionInput(OperationInput):
 
     pipeline_name: str = field(metadata={**NAME, "name": "name"})
     """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
-    variables: tuple[PipelineVariable, ...] = field(
-        default=(), converter=_elements, metadata=at_most_50(PipelineVariable)
-    )
+    variables: tuple[PipelineVariable, ...] = field(default=(), converter=_elements, metadata=list_of(PipelineVariable))
     """Values for pipeline variables, at most 50. The others have their defaults."""
     source_revisions: tuple[SourceRevisionOverride, ...] = field(
-        default=(), converter=_elements, metadata=at_most_50(SourceRevisionOverride)
+        default=(), converter=_elements, metadata=list_of(SourceRevisionOverride)
     )
     """Revisions in place of the latest ones, at most 50."""
     client_request_token: str = field(default=None, converter=_token, metadata=text(128, "-"))

@@ -35,7 +35,6 @@ class Pipelines:
         self._tokens: dict[str, tuple[Mapping[str, Any], str]] = {}
 
     def put_script(self, script: ExecutionScript) -> None:
-        """Let an execution run, in place of the one with the same name and id."""
         name, execution_id = attrs.astuple(script.reference)
         self._scripts.setdefault(name, {})[execution_id] = script
 
