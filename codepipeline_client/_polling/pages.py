@@ -43,8 +43,6 @@ class ListIterator(SharedIterator[T]):
 
 
 class AsyncListIterator(AsyncSharedIterator[T]):
-    """The async twin of `ListIterator`."""
-
     def __init__(self, request: Callable[..., Awaitable[Any]], elements_of: Callable[[Any], Iterable[T]]) -> None:
         super().__init__()
         self._request, self._position = request, _Position(elements_of)

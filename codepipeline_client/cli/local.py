@@ -64,7 +64,6 @@ ACTIONS: Final = (
     make_action_execution(stage_name="Deploy", action_name="Smoke", status="Failed", error_message="1 of 24 checks"),
     make_action_execution(),
 )
-"""Of what Failed, newest first."""
 
 _SLEEP: Final = 0.25
 """Seconds until the requests are logged, and until a signal is handled that comes just before the sleep."""

@@ -179,9 +179,7 @@ START_OPTIONS: Final[list[click.Parameter]] = [
     click.Option(["--wait", "waits"], is_flag=True, help="Wait for the end, as wait does."),
     *WAIT_OPTIONS,
 ]
-"""What to start, and whether and how to wait for it."""
 LIST_OPTIONS: Final[list[click.Parameter]] = [
     *[each for each in _START if each.name != "ok"],
     click.Option(["--limit"], type=click.IntRange(1), default=20, show_default=True, help="How many at most."),
 ]
-"""Which pipeline's executions to list."""
