@@ -164,7 +164,7 @@ def test_a_lost_connection_is_replaced_only_if_the_operation_is_idempotent(
     kind: str, service: LocalCodePipeline, is_idempotent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server may close an idle connection at the same moment, or after it has carried the request out."""
-    operation = GET_PIPELINE_EXECUTION._replace(is_idempotent=is_idempotent)
+    operation = GET_PIPELINE_EXECUTION._replace(is_read_only=is_idempotent)
     monkeypatch.setattr("codepipeline_client.operations.GET_PIPELINE_EXECUTION", operation)
     service.inject_by(lambda request: faults.CloseBeforeAnswer() if request.number == 2 else None)
 

@@ -27,19 +27,26 @@ class Operation(NamedTuple, Generic[InputT, OutputT]):
     """As the API reference spells it."""
     from_wire: Callable[[Members, InputT, ResponseMetadata, str | None], OutputT]
     """From the members on the wire to the output, which may tell the region that it came from."""
-    is_idempotent: bool = False
-    """Whether to send a request again that may have arrived: it only reads, or has an idempotency token."""
+    is_read_only: bool = False
+    """Whether it only reads. By default it writes."""
+    has_token: bool = False
+    """Whether its input always has an idempotency token: the service carries out requests with the same one once."""
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether to send a request again that may have arrived."""
+        return self.is_read_only or self.has_token
 
 
 GET_PIPELINE_EXECUTION: Final = Operation(
-    "GetPipelineExecution", get_pipeline_execution.GetPipelineExecutionOutput.from_wire, is_idempotent=True
+    "GetPipelineExecution", get_pipeline_execution.GetPipelineExecutionOutput.from_wire, is_read_only=True
 )
 LIST_PIPELINE_EXECUTIONS: Final = Operation(
-    "ListPipelineExecutions", list_pipeline_executions.ListPipelineExecutionsOutput.from_wire, is_idempotent=True
+    "ListPipelineExecutions", list_pipeline_executions.ListPipelineExecutionsOutput.from_wire, is_read_only=True
 )
 START_PIPELINE_EXECUTION: Final = Operation(
-    "StartPipelineExecution", start_pipeline_execution.StartPipelineExecutionOutput.from_wire, is_idempotent=True
+    "StartPipelineExecution", start_pipeline_execution.StartPipelineExecutionOutput.from_wire, has_token=True
 )
 LIST_ACTION_EXECUTIONS: Final = Operation(
-    "ListActionExecutions", list_action_executions.ListActionExecutionsOutput.from_wire, is_idempotent=True
+    "ListActionExecutions", list_action_executions.ListActionExecutionsOutput.from_wire, is_read_only=True
 )
