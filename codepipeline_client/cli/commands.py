@@ -13,13 +13,12 @@ import click
 from .._protocol.user_agent import __version__
 from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError
-from ..models import FailedAction, PipelineExecutionStatus
 from ..models.executions import json_members
 from ..waiting import STARTED_GRACE
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
 from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, hint_about, info_option
 from .output import as_json, as_rows, as_table, complain, explain, prepare_streams, say, summary_line, timestamp, width
-from .progress import FollowingClient, interruptible, wait_for_end, watch_to_end
+from .progress import FollowingClient, ending_of, interruptible, wait_for_end, watch_to_end
 
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
@@ -113,7 +112,8 @@ def wait(clock: Clock, /, **options: Any) -> ExitCode:
     When it Failed, the failed actions are shown too, with the permission codepipeline:ListActionExecutions.
     """
     with _client(clock, options) as client:
-        return _wait(client, clock, _choose(client, options), **options)
+        _choose(client, options)
+        return _wait(client, clock, **options)
 
 
 @commands.command(
@@ -155,7 +155,7 @@ def start(clock: Clock, /, *, variables: dict[str, str], waits: bool, **options:
         if waits:
             complain(f"started execution {started.pipeline_execution_id}")
             options["not_found_grace"] = max(options["not_found_grace"], STARTED_GRACE)
-            return _wait(client, clock, clock.time(), **options | which)
+            return _wait(client, clock, **options | which)
     say(json.dumps(which) if options["output_format"] == "json" else started.pipeline_execution_id)
     return ExitCode.SUCCEEDED
 
@@ -224,36 +224,25 @@ def _client(clock: Clock, options: dict[str, Any]) -> FollowingClient:
     return FollowingClient(clock=clock, **settings)
 
 
-def _choose(client: FollowingClient, options: dict[str, Any]) -> float | None:
-    """Choose the latest execution if none is given, and say so. Return when it started, if that is known."""
+def _choose(client: FollowingClient, options: dict[str, Any]) -> None:
+    """Choose the latest execution if none is given, and say so."""
     if options["pipeline_execution_id"] is not None:
-        return None
+        return
     latest = client.latest_pipeline_execution(pipeline_name=options["pipeline_name"])
     if latest is None:
         complain(f"pipeline {options['pipeline_name']} has no executions", "start one")
         raise click.exceptions.Exit(ExitCode.NOT_FOUND)
     options["pipeline_execution_id"] = latest.pipeline_execution_id
-    began = None if latest.start_time is None else latest.start_time.timestamp()
-    started = "" if began is None else f", started {timestamp(began)}"
+    started = "" if latest.start_time is None else f", started {timestamp(latest.start_time.timestamp())}"
     trigger = f" by {latest.trigger.trigger_type}" if latest.trigger and latest.trigger.trigger_type else ""
     complain(f"the latest execution is {latest.pipeline_execution_id}{started}{trigger}")
-    return began
 
 
-def _wait(
-    client: FollowingClient, clock: Clock, began: float | None, *, output_format: str, ok: Sequence[str], **options: Any
-) -> ExitCode:
+def _wait(client: FollowingClient, clock: Clock, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
     """Wait for the end of an execution, and show it, with the reasons if it Failed."""
-    failed: tuple[FailedAction, ...] = ()
     with interruptible(options):
         execution = wait_for_end(client, clock, options)
-        if execution.status == PipelineExecutionStatus.FAILED:
-            try:
-                failed = client.failed_actions(execution)
-            except CodePipelineError as error:
-                code, message, advice = of_error(error)
-                complain(f"which action failed is not known: {advice if code == ExitCode.DENIED else message}")
-    duration = None if began is None else clock.time() - began
+        ending = ending_of(client, execution)
     in_json = output_format == "json"
-    say(as_json(execution, failed=failed) if in_json else as_table(as_rows(execution, failed, duration)))
+    say(as_json(execution, ending=ending) if in_json else as_table(as_rows(execution, ending)))
     return of_status(execution.status, ok)

@@ -13,11 +13,11 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from math import ceil
-from typing import IO, Final, TextIO
+from typing import IO, Final, NamedTuple, TextIO
 
 import attrs
 import click
@@ -52,13 +52,23 @@ Row = tuple[str, Sequence[str]]
 """A label, and the lines beside it."""
 
 
+class Ending(NamedTuple):
+    """How an execution has ended, beside its status."""
+
+    failed: tuple[FailedAction, ...] = ()
+    """What failed, newest first."""
+    seconds: float | None = None
+    """How long it took, from its start to its end. None when that is not known."""
+
+
 def as_json(
-    execution: PipelineExecution, metadata: ResponseMetadata | None = None, failed: Collection[FailedAction] = ()
+    execution: PipelineExecution, metadata: ResponseMetadata | None = None, ending: Ending | None = None
 ) -> str:
     """Return *execution* as one JSON object in one line of ASCII, see `PipelineExecution.to_dict`."""
     shown: dict[str, object] = {"pipeline_execution": execution.to_dict()}
-    if failed:
-        shown["failed_actions"] = [json_members(each) for each in failed]
+    if ending is not None:
+        failed = [json_members(each) for each in ending.failed]
+        shown |= {"failed_actions": failed, "duration_seconds": ending.seconds}
     if metadata is not None:
         shown["response_metadata"] = metadata.to_dict()
     return json.dumps(shown)
@@ -68,7 +78,7 @@ def as_table(rows: Iterable[Row]) -> str:
     """Return the *rows* that have lines for stdout, with the labels in a column, or above on a narrow terminal."""
     shown = [(label, lines) for label, lines in rows if lines]
     is_narrow = (width(sys.stdout) or _NARROW) < _NARROW
-    margin = 2 if is_narrow else max(len(label) for label, _ in shown) + 2
+    margin = 2 if is_narrow else max((len(label) for label, _ in shown), default=0) + 2
     text: list[str] = []
     for label, lines in shown:
         pieces = [piece for line in lines for piece in fitted(line, margin=margin)]
@@ -121,19 +131,24 @@ def first_line(text: str | None) -> str:
     return printable((text or "").strip().partition("\n")[0].rstrip())
 
 
-def as_rows(
-    execution: PipelineExecution, failed: Iterable[FailedAction] = (), duration: float | None = None
-) -> Iterator[Row]:
+def ending_rows(ending: Ending) -> Iterator[Row]:
+    """Yield a row for each failed action, and one for the duration."""
+    for each in ending.failed:
+        which = "  ".join(_escaped(each.stage_name, each.action_name))
+        why = f"{each.error_code or ''} {each.error_message or ''}".splitlines()
+        yield "Failed in", _escaped(which, *map(str.strip, why), each.url or each.log_stream_arn)
+    yield "Duration", [] if ending.seconds is None else [elapsed(ending.seconds)]
+
+
+def as_rows(execution: PipelineExecution, ending: Ending | None = None) -> Iterator[Row]:
     """Yield what there is to say about *execution*: rows without lines for what is absent."""
     trigger, rollback = execution.trigger, execution.rollback_metadata
+    *failed, duration = ending_rows(ending or Ending())
     status = with_coloured_status(status_words(execution.status), execution.status)
     yield "Pipeline", [printable(execution.pipeline_name)]
     yield "Execution", [printable(execution.pipeline_execution_id)]
     yield "Status", [status]
-    for each in failed:
-        which = "  ".join(_escaped(each.stage_name, each.action_name))
-        why = f"{each.error_code or ''} {each.error_message or ''}".splitlines()
-        yield "Failed in", _escaped(which, *map(str.strip, why), each.url or each.log_stream_arn)
+    yield from failed
     yield "Summary", [*map(printable, (execution.status_summary or "").splitlines())]
     yield "Version", [] if execution.pipeline_version is None else [str(execution.pipeline_version)]
     yield "Mode", _escaped(execution.execution_mode)
@@ -149,7 +164,7 @@ def as_rows(
         name, value = variable.name, variable.resolved_value
         yield "Variable", [" = ".join(_UNKNOWN if part is None else printable(part) for part in (name, value))]
     yield "Console", _escaped(execution.console_url)
-    yield "Duration", [] if duration is None else [elapsed(duration)]
+    yield duration
 
 
 def summary_line(summary: PipelineExecutionSummary) -> str:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,16 +18,20 @@ import click
 
 from ..client import CodePipelineClient
 from ..clock import Clock
-from ..models import PipelineExecution
+from ..errors import CodePipelineError
+from ..models import FailedAction, PipelineExecution, PipelineExecutionStatus
 from ..waiting import PollReport
 from . import output
-from .exit_codes import ExitCode, of_status
+from .exit_codes import ExitCode, of_error, of_status
 
 if TYPE_CHECKING:
     from .live import LiveView
 
 _HEARTBEAT: Final = 60.0
 """Seconds after which a line says that nothing has changed: some build servers end a command that is silent."""
+
+_BRIEFLY: Final = 10.0
+"""Seconds for each request about how an execution has ended, since the main result is known then."""
 
 
 class FollowingClient(CodePipelineClient):
@@ -44,6 +48,29 @@ def wait_for_end(client: FollowingClient, clock: Clock, arguments: Mapping[str, 
         return client.wait_for_pipeline_execution(**arguments, on_poll=progress.polled)
 
 
+def ending_of(client: FollowingClient, execution: PipelineExecution) -> output.Ending:
+    """Return how *execution* has ended. A reason that cannot be had is a line on stderr, a duration is left out."""
+    failed: tuple[FailedAction, ...] = ()
+    seconds: float | None = None
+    if execution.status == PipelineExecutionStatus.FAILED:
+        try:
+            failed = client.failed_actions(execution, timeout=_BRIEFLY)
+        except CodePipelineError as error:
+            code, message, advice = of_error(error)
+            words = advice if code == ExitCode.DENIED else message
+            output.complain(f"which action failed is not known: {words}")
+    with suppress(CodePipelineError):
+        page = client.list_pipeline_executions(pipeline_name=execution.pipeline_name, timeout=_BRIEFLY)
+        times = {
+            each.pipeline_execution_id: (each.start_time, each.last_update_time)
+            for each in page.pipeline_execution_summaries
+        }
+        began, ended = times.get(execution.pipeline_execution_id, (None, None))
+        if began is not None and ended is not None:
+            seconds = (ended - began).total_seconds()
+    return output.Ending(failed, seconds)
+
+
 def watch_to_end(
     client: FollowingClient, clock: Clock, arguments: Mapping[str, Any], *, in_json: bool, ok: Sequence[str]
 ) -> ExitCode:
@@ -58,9 +85,14 @@ def watch_to_end(
             line = output.change_line(execution, before, clock.time(), seconds)
             text = output.with_coloured_status("\n  ".join(output.fitted(line, margin=2)), execution.status)
             before = execution
+            is_last = execution.status.is_terminal
             with progress.paused():
-                if not output.say(output.as_json(execution) if in_json else text):
+                ending = ending_of(client, execution) if is_last and in_json else None
+                if not output.say(output.as_json(execution, ending=ending) if in_json else text):
                     break
+                if is_last and not in_json:
+                    for line in output.as_table(output.ending_rows(ending_of(client, execution))).splitlines():
+                        output.say(line)
     return code
 
 

@@ -243,6 +243,7 @@ def test_changes_stand_above_the_view(account: Account, opened: Opened) -> None:
         "2026-01-01T00:00:02Z  InProgress  after 0:02  5f2c9d1e  Answer faster when the",
         "  page asks often, and say so",
         "2026-01-01T00:00:04Z  Stopped  after 0:04",
+        "Duration  0:02",
     ]
     heights = iter((1, 3))
 

@@ -71,6 +71,21 @@ def test_a_wait_for_the_latest_says_how_long_it_took(account: Account) -> None:
     assert ended.stdout.splitlines()[-1].startswith("Duration   1:4")
 
 
+@pytest.mark.parametrize(
+    "summary", [{}, {"startTime": 1.0}, {"pipelineExecutionId": "x", "startTime": 1, "lastUpdateTime": 2}]
+)
+@pytest.mark.parametrize("command", ["wait", "watch"])
+def test_a_duration_that_is_not_known_is_left_out(account: Account, command: str, summary: dict[str, object]) -> None:
+    account.service.put_execution(DONE)
+    account.service.put_response(body=b'{"pipelineExecution": {"status": "Succeeded"}}')
+    known = {"status": "Succeeded", "pipelineExecutionId": ID, **summary}
+    account.service.put_response(body=json.dumps({"pipelineExecutionSummaries": [known]}).encode())
+    ended = account.run(command, "web", ID)
+    assert ended.code == 0
+    assert "Duration" not in ended.stdout
+    assert not ended.stdout.endswith("\n\n")
+
+
 # ---- start
 
 
@@ -93,7 +108,7 @@ def test_a_start_can_wait_for_the_end(account: Account) -> None:
     assert first.startswith("codepipeline-client: started execution ")
     assert last.endswith("  Stopped  after 0:10")
     assert ended.stdout.splitlines()[1].split() == ["Execution", first.split()[-1]]
-    assert ended.stdout.splitlines()[-1] == "Duration   0:10"
+    assert ended.stdout.splitlines()[-1] == "Duration   0:05"
 
 
 def test_a_signal_ends_the_wait_and_names_what_was_started(account: Account) -> None:
@@ -212,9 +227,11 @@ def test_not_to_know_what_failed_is_one_line_and_no_other_code(account: Account,
     account.service.put_execution(FAILED)
     account.service.put_response(body=b'{"pipelineExecution": {"status": "Failed"}}')
     account.service.put_error(code)
+    account.service.put_error(code)
     ended = account.run("wait", "web", ID)
     assert ended.code == ExitCode.FAILED
     progress, line = ended.stderr.splitlines()
     assert progress.partition("  ")[2].startswith("Failed")
     assert line.startswith(f"codepipeline-client: which action failed is not known: {words}")
     assert "Failed in" not in ended.stdout
+    assert "Duration" not in ended.stdout

@@ -14,20 +14,24 @@ from attrs import evolve
 from codepipeline_client import ArtifactRevision, CodePipelineError, ExecutionTrigger, ServiceError, TriggerType, errors
 from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode
-from codepipeline_client.cli.output import as_json, elapsed, failure_words, remaining
-from codepipeline_client.testing import Shown, faults, make_pipeline_execution
+from codepipeline_client.cli.output import Ending, as_json, elapsed, failure_words, remaining
+from codepipeline_client.models.history import failures_of
+from codepipeline_client.testing import Shown, faults, make_action_execution, make_pipeline_execution
 from tests.cli.terminal import DONE, WEB, Account, made
 
 BARE: Final = make_pipeline_execution(status="InProgress", artifact_revisions=[])
 RUNNING: Final = make_pipeline_execution(status="InProgress")
 FAILED: Final = make_pipeline_execution(status="Failed", status_summary="1 of 24 checks\nfailed")
+SMOKE: Final = make_action_execution(
+    stage_name="Deploy", action_name="Smoke", status="Failed", error_message="1 of 24 checks"
+)
 
 
 # ---- What they print
 
 
 def test_wait_shows_changes_on_stderr_and_the_end_on_stdout(account: Account) -> None:
-    """The end as get shows it; in JSON without response_metadata."""
+    """The end as get shows it, and how long the execution took; in JSON without response_metadata."""
     account.service.script_execution([BARE, RUNNING, RUNNING, FAILED])
     ended = account.run("wait", *WEB)
     assert ended.code == ExitCode.FAILED
@@ -36,26 +40,31 @@ def test_wait_shows_changes_on_stderr_and_the_end_on_stdout(account: Account) ->
         "2026-01-01T00:00:02Z  InProgress  after 0:02  5f2c9d1e  Answer faster",
         "2026-01-01T00:00:07Z  Failed  after 0:07  1 of 24 checks",
     ]
-    assert ended.stdout == account.run("get", *WEB).stdout
+    assert ended.stdout == account.run("get", *WEB).stdout + "Duration   0:04\n"
     shown = json.loads(account.run("get", *WEB, "--output", "json").stdout)
     del shown["response_metadata"]
+    shown |= {"failed_actions": [], "duration_seconds": 4}
     assert json.loads(account.run("wait", *WEB, "--output", "json").stdout) == shown
 
 
 @pytest.mark.parametrize("output_format", ["text", "json"])
 def test_watch_shows_each_change_as_it_comes(account: Account, output_format: str) -> None:
-    """On stdout, and only there: a line, or the execution as wait gives it."""
-    account.service.script_execution([BARE, BARE, RUNNING, FAILED])
+    """On stdout, and only there: a line, or the execution as wait gives it; the last with why it failed."""
+    account.service.put_action_executions(account.service.script_execution([BARE, BARE, RUNNING, FAILED]), [SMOKE])
     ended = account.run("watch", *WEB, "--output", output_format)
     assert (ended.code, ended.stderr) == (ExitCode.FAILED, "")
-    changes = [
+    lines = [
         "2026-01-01T00:00:00Z  InProgress  WebhookV2",
         "2026-01-01T00:00:05Z  InProgress  after 0:05  5f2c9d1e  Answer faster",
         "2026-01-01T00:00:07Z  Failed  after 0:07  1 of 24 checks",
+        "Failed in  Deploy  Smoke",
+        "           1 of 24 checks",
+        "Duration   0:05",
     ]
     if output_format == "json":
-        changes = [as_json(evolve(each, region_name="us-east-1")) for each in (BARE, RUNNING, FAILED)]
-    assert ended.stdout.splitlines() == changes
+        *changes, end = [evolve(each, region_name="us-east-1") for each in (BARE, RUNNING, FAILED)]
+        lines = [*map(as_json, changes), as_json(end, ending=Ending(failures_of([SMOKE]), seconds=5.0))]
+    assert ended.stdout.splitlines() == lines
 
 
 def test_a_line_a_minute_says_that_there_is_nothing_new(account: Account) -> None:
@@ -66,7 +75,7 @@ def test_a_line_a_minute_says_that_there_is_nothing_new(account: Account) -> Non
         "2026-01-01T00:01:05Z  InProgress  no change, after 1:05",
         "2026-01-01T00:02:08Z  InProgress  no change, after 2:08",
     ]
-    assert ended.stdout.count("\n") == 2
+    assert ended.stdout.count("\n") == 3
 
 
 def test_a_failure_that_passes_is_told_once(account: Account) -> None:
@@ -283,13 +292,13 @@ def test_a_failure_is_told_in_few_words(failure: CodePipelineError, words: str) 
 )
 def test_what_is_known_is_told_in_one_line(account: Account, fields: dict[str, Any], shown: str) -> None:
     account.service.put_execution(made(**{"artifact_revisions": [], "trigger": None, **fields}))
-    assert account.run("watch", *WEB).stdout == f"2026-01-01T00:00:00Z  Succeeded{shown}\n"
+    assert account.run("watch", *WEB).stdout == f"2026-01-01T00:00:00Z  Succeeded{shown}\nDuration  0:00\n"
 
 
 def test_a_change_that_fits_into_no_line_is_named(account: Account) -> None:
     """It was a change all the same. Where the status has changed, that is the news."""
     changed = evolve(RUNNING, pipeline_version=7, variables=())
     account.service.script_execution([evolve(RUNNING, pipeline_version=6), changed, evolve(DONE, pipeline_version=8)])
-    _, second, third = account.run("watch", *WEB).stdout.splitlines()
+    _, second, third, _ = account.run("watch", *WEB).stdout.splitlines()
     assert second.endswith("  InProgress  after 0:02  changed: pipeline version")
     assert third.endswith("  Succeeded  after 0:04")
