@@ -9,7 +9,7 @@ from typing import Self
 
 from attrs import asdict
 
-from . import operations
+from . import operations, waiting
 from ._call.base_client import BaseAsyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.batch import BatchScheduler
@@ -19,7 +19,7 @@ from ._polling.schedule import PollSchedule
 from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
 from .models.history import failures_of
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
-from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig, identified
+from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
 
 
 @own_init
@@ -48,7 +48,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
     async def wait_for_pipeline_execution(
         self,
-        execution: ExecutionLike | None = None,
+        execution: ExecutionLike | NotGiven = NOT_GIVEN,
         *,
         pipeline_name: str | None = None,
         pipeline_execution_id: str | None = None,
@@ -71,14 +71,14 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         ResponseDecodeError, CredentialsError or ConfigurationError.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
-        watch = self._watch(identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+        watch = self._watch(waiting.identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
         while not (seen := await watch.advance()).status.is_terminal:
             pass
         return seen
 
     def watch_pipeline_execution(
         self,
-        execution: ExecutionLike | None = None,
+        execution: ExecutionLike | NotGiven = NOT_GIVEN,
         *,
         pipeline_name: str | None = None,
         pipeline_execution_id: str | None = None,
@@ -98,7 +98,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         or a closed client. Other errors of `wait_for_pipeline_execution` are raised while iterating.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
-        return self._watch(identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+        return self._watch(waiting.identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
 
     def wait_for_pipeline_executions(
         self,
@@ -147,7 +147,12 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         return await self._call(self._new_call(operations.LIST_PIPELINE_EXECUTIONS, request, timeout))
 
     def iter_pipeline_executions(
-        self, *, pipeline_name: str, succeeded_in_stage: str | None = None, timeout: Timeout | NotGiven = NOT_GIVEN
+        self,
+        *,
+        pipeline_name: str,
+        max_results: int | None = None,
+        succeeded_in_stage: str | None = None,
+        timeout: Timeout | NotGiven = NOT_GIVEN,
     ) -> AsyncIterator[PipelineExecutionSummary]:
         """
         Yield a pipeline's executions, newest first. Every method that waits takes them.
@@ -157,6 +162,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         request = partial(
             self.list_pipeline_executions,
             pipeline_name=pipeline_name,
+            max_results=max_results,
             succeeded_in_stage=succeeded_in_stage,
             timeout=timeout,
         )
@@ -170,8 +176,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
         For errors, see `CodePipelineClient.list_pipeline_executions`.
         """
-        output = await self.list_pipeline_executions(pipeline_name=pipeline_name, max_results=1, timeout=timeout)
-        return next(iter(output.pipeline_execution_summaries), None)
+        executions = self.iter_pipeline_executions(pipeline_name=pipeline_name, max_results=1, timeout=timeout)
+        return await anext(executions, None)
 
     async def start_pipeline_execution(
         self,
@@ -201,7 +207,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         *,
         pipeline_name: str,
         pipeline_execution_id: str | None = None,
-        only_latest: bool = False,
+        start_time_range: operations.list_action_executions.StartTimeRange | str | None = None,
         max_results: int | None = None,
         next_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
@@ -214,7 +220,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         request = operations.list_action_executions.ListActionExecutionsInput(
             pipeline_name=pipeline_name,
             pipeline_execution_id=pipeline_execution_id,
-            only_latest=only_latest,
+            start_time_range=start_time_range,
             max_results=max_results,
             next_token=next_token,
         )
@@ -225,7 +231,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         *,
         pipeline_name: str,
         pipeline_execution_id: str | None = None,
-        only_latest: bool = False,
+        start_time_range: operations.list_action_executions.StartTimeRange | str | None = None,
+        max_results: int | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
     ) -> AsyncIterator[ActionExecutionDetail]:
         """
@@ -237,7 +244,8 @@ class AsyncCodePipelineClient(BaseAsyncClient):
             self.list_action_executions,
             pipeline_name=pipeline_name,
             pipeline_execution_id=pipeline_execution_id,
-            only_latest=only_latest,
+            start_time_range=start_time_range,
+            max_results=max_results,
             timeout=timeout,
         )
         return AsyncListIterator(request, lambda page: page.action_execution_details)
@@ -250,8 +258,10 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
         For arguments and errors, see `CodePipelineClient.failed_actions`.
         """
-        which = asdict(identified(execution))
-        return failures_of([each async for each in self.iter_action_executions(**which, timeout=timeout)])
+        which = asdict(waiting.reference_to(execution))
+        self._check(operations.GET_PIPELINE_EXECUTION, GetPipelineExecutionInput(**which))
+        details = self.iter_action_executions(**which, max_results=25, timeout=timeout)
+        return failures_of([each async for each in details])
 
     async def aclose(self) -> None:
         """

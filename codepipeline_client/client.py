@@ -9,7 +9,7 @@ from typing import Self
 
 from attrs import asdict
 
-from . import operations
+from . import operations, waiting
 from ._call.base_client import BaseSyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.batch import BatchScheduler
@@ -19,7 +19,7 @@ from ._polling.schedule import PollSchedule
 from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
 from .models.history import failures_of
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
-from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig, identified
+from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
 
 
 @own_init
@@ -55,7 +55,7 @@ class CodePipelineClient(BaseSyncClient):
 
     def wait_for_pipeline_execution(
         self,
-        execution: ExecutionLike | None = None,
+        execution: ExecutionLike | NotGiven = NOT_GIVEN,
         *,
         pipeline_name: str | None = None,
         pipeline_execution_id: str | None = None,
@@ -102,14 +102,14 @@ class CodePipelineClient(BaseSyncClient):
             ConfigurationError: An argument or a setting is unusable, or the client was closed.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
-        watch = self._watch(identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+        watch = self._watch(waiting.identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
         while not (seen := watch.advance()).status.is_terminal:
             pass
         return seen
 
     def watch_pipeline_execution(
         self,
-        execution: ExecutionLike | None = None,
+        execution: ExecutionLike | NotGiven = NOT_GIVEN,
         *,
         pipeline_name: str | None = None,
         pipeline_execution_id: str | None = None,
@@ -136,7 +136,7 @@ class CodePipelineClient(BaseSyncClient):
                 while iterating.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
-        return self._watch(identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+        return self._watch(waiting.identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
 
     def wait_for_pipeline_executions(
         self,
@@ -190,8 +190,9 @@ class CodePipelineClient(BaseSyncClient):
         Return a page of a pipeline's executions, newest first; `iter_pipeline_executions` yields those of all pages.
 
         A page has at most *max_results* executions, from 1 to 100, and 100 by default. *next_token* is that of the
-        page before. With *succeeded_in_stage* only executions are listed that succeeded in the stage of this name.
-        *timeout* is that of `get_pipeline_execution`.
+        page before. With *succeeded_in_stage* only executions are listed that succeeded in the stage of this name, in
+        the pipeline's current version. The service keeps executions for 12 months. *timeout* is that of
+        `get_pipeline_execution`.
 
         Raises InvalidNextTokenException for an invalid token, and the other errors of `get_pipeline_execution`.
 
@@ -206,17 +207,24 @@ class CodePipelineClient(BaseSyncClient):
         return self._call(self._new_call(operations.LIST_PIPELINE_EXECUTIONS, request, timeout))
 
     def iter_pipeline_executions(
-        self, *, pipeline_name: str, succeeded_in_stage: str | None = None, timeout: Timeout | NotGiven = NOT_GIVEN
+        self,
+        *,
+        pipeline_name: str,
+        max_results: int | None = None,
+        succeeded_in_stage: str | None = None,
+        timeout: Timeout | NotGiven = NOT_GIVEN,
     ) -> Iterator[PipelineExecutionSummary]:
         """
         Yield a pipeline's executions, newest first. Every method that waits takes them.
 
-        The arguments and errors are those of `list_pipeline_executions`. Each page is requested when it is needed, and
-        has a *timeout* of its own. After an error, iterate further to request the same page again.
+        The arguments and errors are those of `list_pipeline_executions`, and the errors are raised while iterating.
+        Each page is requested when it is needed, and has a *timeout* of its own. After an error, iterate further to
+        request the same page again.
         """
         request = partial(
             self.list_pipeline_executions,
             pipeline_name=pipeline_name,
+            max_results=max_results,
             succeeded_in_stage=succeeded_in_stage,
             timeout=timeout,
         )
@@ -230,8 +238,7 @@ class CodePipelineClient(BaseSyncClient):
 
         *timeout* and the errors are those of `list_pipeline_executions`.
         """
-        output = self.list_pipeline_executions(pipeline_name=pipeline_name, max_results=1, timeout=timeout)
-        return next(iter(output.pipeline_execution_summaries), None)
+        return next(self.iter_pipeline_executions(pipeline_name=pipeline_name, max_results=1, timeout=timeout), None)
 
     def start_pipeline_execution(
         self,
@@ -251,8 +258,8 @@ class CodePipelineClient(BaseSyncClient):
         calls with it start nothing, and return the same execution. *timeout* is that of `get_pipeline_execution`.
 
         Raises ConflictException if the pipeline is busy, ConcurrentPipelineExecutionsLimitExceededException if it has
-        too many executions in progress, TransportError if it is not known whether the execution has started, and the
-        other errors of `get_pipeline_execution`.
+        too many executions in progress, and the other errors of `get_pipeline_execution`. After a TransportError, a
+        ResponseDecodeError or a ServiceError whose fault is the server's, the execution may have started.
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html
         """
@@ -269,7 +276,7 @@ class CodePipelineClient(BaseSyncClient):
         *,
         pipeline_name: str,
         pipeline_execution_id: str | None = None,
-        only_latest: bool = False,
+        start_time_range: operations.list_action_executions.StartTimeRange | str | None = None,
         max_results: int | None = None,
         next_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
@@ -277,8 +284,9 @@ class CodePipelineClient(BaseSyncClient):
         """
         Return a page of a pipeline's action executions, newest first; `iter_action_executions` yields all.
 
-        With *pipeline_execution_id* only those of one execution are listed, and with *only_latest* too only those
-        since its latest start. The other arguments are those of `list_pipeline_executions`.
+        With *pipeline_execution_id* only those of one execution are listed, and with a *start_time_range* of
+        ``"Latest"`` too only those since its latest start. The other arguments are those of
+        `list_pipeline_executions`.
 
         Raises PipelineExecutionNotFoundException, and the other errors of `list_pipeline_executions`.
 
@@ -287,7 +295,7 @@ class CodePipelineClient(BaseSyncClient):
         request = operations.list_action_executions.ListActionExecutionsInput(
             pipeline_name=pipeline_name,
             pipeline_execution_id=pipeline_execution_id,
-            only_latest=only_latest,
+            start_time_range=start_time_range,
             max_results=max_results,
             next_token=next_token,
         )
@@ -298,7 +306,8 @@ class CodePipelineClient(BaseSyncClient):
         *,
         pipeline_name: str,
         pipeline_execution_id: str | None = None,
-        only_latest: bool = False,
+        start_time_range: operations.list_action_executions.StartTimeRange | str | None = None,
+        max_results: int | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
     ) -> Iterator[ActionExecutionDetail]:
         """
@@ -310,7 +319,8 @@ class CodePipelineClient(BaseSyncClient):
             self.list_action_executions,
             pipeline_name=pipeline_name,
             pipeline_execution_id=pipeline_execution_id,
-            only_latest=only_latest,
+            start_time_range=start_time_range,
+            max_results=max_results,
             timeout=timeout,
         )
         return ListIterator(request, lambda page: page.action_execution_details)
@@ -323,8 +333,9 @@ class CodePipelineClient(BaseSyncClient):
 
         *execution* is as for `wait_for_pipeline_execution`, *timeout* and the errors as for `iter_action_executions`.
         """
-        which = asdict(identified(execution))
-        return failures_of(self.iter_action_executions(**which, timeout=timeout))
+        which = asdict(waiting.reference_to(execution))
+        self._check(operations.GET_PIPELINE_EXECUTION, GetPipelineExecutionInput(**which))
+        return failures_of(self.iter_action_executions(**which, max_results=25, timeout=timeout))
 
     def close(self) -> None:
         """

@@ -11,9 +11,10 @@ from typing import Final, TypeAlias, cast
 
 from attrs import evolve, field, frozen
 
-from ._config.arguments import Timeout, interval_of, seconds_of
+from ._config.arguments import NOT_GIVEN, NotGiven, Timeout, interval_of, seconds_of
 from .errors import CodePipelineError, ConfigurationError
 from .models import PipelineExecution, PipelineExecutionSummary
+from .operations.get_pipeline_execution import GetPipelineExecutionOutput
 from .operations.start_pipeline_execution import StartPipelineExecutionOutput
 
 __all__ = ["ExecutionLike", "FollowedExecution", "OnPoll", "PipelineExecutionReference", "PollConfig", "PollReport"]
@@ -32,35 +33,41 @@ class PipelineExecutionReference:
 _Named: TypeAlias = (
     PipelineExecutionReference | PipelineExecution | PipelineExecutionSummary | StartPipelineExecutionOutput
 )
-ExecutionLike: TypeAlias = _Named | tuple[str, str]
+ExecutionLike: TypeAlias = _Named | GetPipelineExecutionOutput | tuple[str, str]
 """What identifies an execution. A tuple is the pipeline's name and the execution's id."""
+_KINDS: Final = (
+    "what a start, a list or get_pipeline_execution returned, a reference, or a tuple of a pipeline's name and an "
+    "execution's id"
+)
 
 STARTED_GRACE: Final = 30.0
 """Seconds in which an execution that was just started may not be found."""
 
 
 def reference_to(execution: object) -> PipelineExecutionReference:
-    """Return a reference to an execution. Raises TypeError for what identifies none."""
+    """Return a reference to an execution. Raises ConfigurationError for what identifies none."""
+    kind = type(execution).__name__
+    if isinstance(execution, GetPipelineExecutionOutput):
+        execution = execution.pipeline_execution
     if isinstance(execution, _Named):
         return PipelineExecutionReference(execution.pipeline_name, execution.pipeline_execution_id)
-    if not isinstance(execution, tuple | list):  # a text of two letters, or a set, would pass for a name and an id
-        raise TypeError(f"{execution!r} is not one of these")
-    return PipelineExecutionReference(*cast("tuple[str, str]", execution))  # a TypeError unless there are two
+    parts: list[object] = [*cast("list[object]", execution)] if isinstance(execution, tuple | list) else []
+    if len(parts) == 2 and all(isinstance(each, str | None) for each in parts):  # None is refused as a parameter
+        return PipelineExecutionReference(*cast("list[str]", parts))
+    if execution is None:
+        raise ConfigurationError("an execution is None: does the pipeline have one?")
+    raise ConfigurationError(f"an execution must be {_KINDS}, not {kind}")
 
 
 def identified(
-    execution: ExecutionLike | None, pipeline_name: str | None = None, pipeline_execution_id: str | None = None
+    execution: ExecutionLike | NotGiven, pipeline_name: str | None, pipeline_execution_id: str | None
 ) -> PipelineExecutionReference:
     """Return a reference to the execution, or to that of the names. Raises ConfigurationError for both."""
-    if execution is None:  # a name that is None is refused as a parameter
-        return reference_to((pipeline_name, pipeline_execution_id))
+    if execution is NOT_GIVEN:  # a name that is None is refused as a parameter
+        return PipelineExecutionReference(cast("str", pipeline_name), cast("str", pipeline_execution_id))
     if (pipeline_name, pipeline_execution_id) != (None, None):
         raise ConfigurationError("give either an execution, or pipeline_name and pipeline_execution_id")
-    try:
-        return reference_to(execution)
-    except TypeError as error:
-        kinds = "a reference, an execution, or a tuple of a pipeline's name and an execution's id"
-        raise ConfigurationError(f"execution must be {kinds}: {error}") from error
+    return reference_to(execution)
 
 
 def _limit(timeout: Timeout) -> float | None:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
@@ -116,7 +117,8 @@ def test_each_way_to_name_an_execution_is_taken(open_client: Open) -> None:
     names = (execution.pipeline_name, execution.pipeline_execution_id)
     with open_client() as client:
         latest = client.latest_pipeline_execution(pipeline_name="web")
-        for each in (execution, names, PipelineExecutionReference(*names), latest):
+        output = client.get_pipeline_execution(pipeline_name=names[0], pipeline_execution_id=names[1])
+        for each in (execution, names, PipelineExecutionReference(*names), latest, output):
             assert client.wait_for_pipeline_execution(each, timeout=5) == execution
             assert [*client.watch_pipeline_execution(each, timeout=5)] == [execution]
             assert client.failed_actions(each) == ()
@@ -127,8 +129,9 @@ def test_each_way_to_name_an_execution_is_taken(open_client: Open) -> None:
     [
         pytest.param((), {}, ParameterValidationError, "pipeline_name is required; .*_id is required", id="nothing"),
         pytest.param((UNKNOWN,), {"pipeline_name": "web"}, ConfigurationError, "either an execution, or", id="both"),
-        pytest.param(("web",), {}, ConfigurationError, "execution must be a reference, .*'web' is none", id="text"),
-        pytest.param((("web",),), {}, ConfigurationError, "execution must be a reference, ", id="half"),
+        pytest.param(("web",), {}, ConfigurationError, "an execution must be what a start, .*, not str", id="text"),
+        pytest.param((("web",),), {}, ConfigurationError, "an execution must be what a start, .* not tuple", id="half"),
+        pytest.param((None,), {}, ConfigurationError, "an execution is None: does the pipeline have one", id="none"),
     ],
 )
 def test_an_execution_must_be_named_in_one_way(
@@ -263,14 +266,15 @@ def test_after_an_error_the_same_page_comes(open_client: Open, service: LocalCod
 
 def test_an_empty_page_is_not_the_end(open_client: Open, service: LocalCodePipeline) -> None:
     """A page may have a token and nothing else."""
-    pages = [b'{"nextToken": "x"}', b'{"pipelineExecutionSummaries": []}']
-    for body in pages:
-        service.put_response(body=body)
     with open_client() as client:
-        assert [*client.iter_pipeline_executions(pipeline_name="web")] == []
+        service.put_response(body=b'{"nextToken": "0-pipelineExecutionSummaries"}')
+        assert len([*client.iter_pipeline_executions(pipeline_name="web", max_results=7)]) == 1
+        service.put_response(body=b'{"nextToken": "0-pipelineExecutionSummaries"}')
+        assert client.latest_pipeline_execution(pipeline_name="web") is not None
     assert [each.input for each in service.requests] == [
-        {"pipelineName": "web"},
-        {"pipelineName": "web", "nextToken": "x"},
+        {"pipelineName": "web", "maxResults": size, **token}
+        for size in (7, 1)
+        for token in ({}, {"nextToken": "0-pipelineExecutionSummaries"})
     ]
 
 
@@ -318,6 +322,33 @@ def test_each_failed_run_of_an_action_is_told_newest_first(open_client: Open, se
     assert failed[0].stage_name == "Build"
     assert failed[0].start_time is not None
     assert failed[0].end_time is not None
+
+
+def test_the_newest_is_first_whatever_the_order_of_the_list(open_client: Open, service: LocalCodePipeline) -> None:
+    """The service promises none."""
+    begun = datetime(2026, 1, 2, tzinfo=UTC)
+    runs = [
+        make_action_execution(status="Failed", error_message=f"{day}", start_time=begun + timedelta(days=day))
+        for day in (2, 3, 1)
+    ]
+    service.put_action_executions(make_pipeline_execution(), runs)
+    with open_client() as client:
+        failed = client.failed_actions(make_pipeline_execution())
+    assert [(each.error_message, each.attempt) for each in failed] == [("3", 3), ("2", 2), ("1", 1)]
+    assert failed[0].to_dict()["start_time"] == "2026-01-05T00:00:00Z"
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_failed_actions_are_those_of_one_execution(
+    open_client: Open, service: LocalCodePipeline, validation: bool
+) -> None:
+    """Without an id, the service would tell those of all."""
+    with (
+        open_client(parameter_validation=validation) as client,
+        pytest.raises(ParameterValidationError, match="pipeline_execution_id is required"),
+    ):
+        client.failed_actions(("web", None))
+    assert service.requests == ()
 
 
 def test_an_action_of_which_nothing_is_told_fails_all_the_same(open_client: Open, service: LocalCodePipeline) -> None:

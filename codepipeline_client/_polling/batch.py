@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from math import inf
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from .._call.rate_limiter import RateLimiter
 from ..errors import CodePipelineError, ConfigurationError, CredentialsError, ServiceError
@@ -139,15 +139,11 @@ class BatchScheduler:
 def _configs(executions: Iterable[ExecutionLike], config: PollConfig) -> dict[PipelineExecutionReference, PollConfig]:
     """Return the configuration of each execution, once. Raises ConfigurationError for what identifies none."""
     configs: dict[PipelineExecutionReference, PollConfig] = {}
-    try:
-        for each in executions:
-            reference, own = reference_to(each), config.for_execution(each)
-            configs[reference] = configs.get(reference, own) if own is config else own
-    except TypeError as error:
-        raise ConfigurationError(
-            "executions must be an iterable of PipelineExecutionReference, PipelineExecution, or tuples of a "
-            f"pipeline's name and an execution's id: {error}"
-        ) from error
+    if not isinstance(cast("object", executions), Iterable):
+        raise ConfigurationError(f"executions must be an iterable, not {type(executions).__name__}")
+    for each in executions:
+        reference, own = reference_to(each), config.for_execution(each)
+        configs[reference] = configs.get(reference, own) if own is config else own
     return configs
 
 

@@ -134,7 +134,7 @@ def _payload(response: Response) -> JsonObject | str:
     if response.status_code == 206:
         return "it is a partial response, which was not requested"
     if not response.is_whole:
-        return "it is larger than any execution"
+        return "it is larger than any that the service sends"
     if encoding.lower() not in ("", "identity"):
         return f"it has Content-Encoding {encoding!r}, which was not requested"
     payload = read_object(response.body)

@@ -43,13 +43,15 @@ def _rule(kind: type[T], words: str, broken: Callable[[T], str | None]) -> Metad
     return {"rule": check}
 
 
-def text(most: int, signs: str = "") -> Metadata:
+def text(most: int, signs: str = "", *, is_line: bool = False) -> Metadata:
     """Return the rule for a string of 1 to *most* characters: any, or letters and digits if there are *signs*."""
     characters, pattern = ascii_letters + digits + signs, "[A-Za-z0-9" + signs.replace("-", r"\-") + "]+"
 
     def broken(value: str) -> str | None:
         if not 1 <= len(value) <= most:
             return f"must have 1 to {most} characters, not {len(value)}"
+        if is_line and "\n" in value:
+            return "must not have line breaks"
         return f"must match {pattern}, not {cut(value)!r}" if signs and value.strip(characters) else None
 
     return _rule(str, "a string", broken)
@@ -74,6 +76,12 @@ def list_of(kind: type[object]) -> Metadata:
         return f"must have at most 50 elements, not {len(value)}" if strict and len(value) > 50 else None
 
     return {"rule": broken}
+
+
+def one_of(kind: type[OpenEnum]) -> Metadata:
+    """Return the rule for a value of an enum."""
+    words = f"one of {', '.join(kind)}"
+    return _rule(kind, words, lambda value: None if value.is_known else f"must be {words}, not {cut(value.value)!r}")
 
 
 def cut(value: str) -> str:
@@ -135,8 +143,6 @@ def _violations(instance: AttrsInstance, strict: bool, path: str) -> Iterator[Pa
         value, rule, where = getattr(instance, member.field), member.rule, path + member.field
         if rule is not None and (value is not None or member.is_required) and (broken := rule(value, strict)):
             yield ParameterViolation(where, broken)
-        elif isinstance(value, OpenEnum) and strict and not value.is_known:
-            yield ParameterViolation(where, f"must be one of {', '.join(type(value))}, not {cut(value)!r}")
         elif isinstance(value, tuple):
             for index, each in enumerate(cast("tuple[AttrsInstance, ...]", value)):
                 yield from _violations(each, strict, f"{where}[{index}].")

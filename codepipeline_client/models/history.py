@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from attrs import field, frozen
 
 from .enums import ExecutionMode, ExecutionType, OpenEnum, PipelineExecutionStatus
-from .executions import ExecutionTrigger, PipelineRollbackMetadata
+from .executions import ExecutionTrigger, PipelineRollbackMetadata, json_members
 
 
 @frozen(kw_only=True)
@@ -67,6 +68,10 @@ class PipelineExecutionSummary:
     """Standard or a rollback. None when the service did not say."""
     rollback_metadata: PipelineRollbackMetadata | None = None
     """Where it rolls back to. None unless it is a rollback."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as a dict for `json.dumps`, with the times in ISO 8601 and UTC."""
+        return json_members(self)
 
 
 class ActionExecutionStatus(OpenEnum):
@@ -221,13 +226,17 @@ class ActionExecutionDetail:
     output: ActionExecutionOutput | None = None
     """What it produced. None when it has not produced anything."""
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as a dict for `json.dumps`, with the times in ISO 8601 and UTC. May have secrets."""
+        return json_members(self)
+
 
 @frozen(kw_only=True)
 class FailedAction:
     """One run of an action that failed, and why."""
 
     stage_name: str | None
-    """The stage."""
+    """The stage. None when the service did not say, as for the action and both times."""
     action_name: str | None
     """The action."""
     attempt: int
@@ -245,12 +254,21 @@ class FailedAction:
     end_time: datetime | None
     """When it failed: aware, in UTC."""
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as a dict for `json.dumps`, with the times in ISO 8601 and UTC."""
+        return json_members(self)
+
+
+_LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
+
 
 def failures_of(details: Iterable[ActionExecutionDetail]) -> tuple[FailedAction, ...]:
-    """Return the failed ones of all action executions of one execution, in their order, which is newest first."""
+    """Return the failed ones of all action executions of one execution, newest first."""
     failed: list[FailedAction] = []
     runs = Counter[tuple[str | None, str | None]]()
-    for each in reversed([*details]):
+    oldest_first = [*details][::-1]
+    oldest_first.sort(key=lambda each: each.start_time or _LONG_AGO)
+    for each in oldest_first:
         action = (each.stage_name, each.action_name)
         runs[action] += 1
         if each.status == ActionExecutionStatus.FAILED:

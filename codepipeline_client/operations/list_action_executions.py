@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from .._protocol.shapes import EXECUTION_ID, NEXT_TOKEN, PAGE_SIZE, OperationInput, OperationOutput, present
+from .._protocol.shapes import EXECUTION_ID, NEXT_TOKEN, PAGE_SIZE, OperationInput, OperationOutput, one_of
 from .._protocol.strict_json import JsonObject
 from ..errors import ParameterViolation
-from ..models import ActionExecutionDetail
+from ..models import ActionExecutionDetail, OpenEnum
+
+
+class StartTimeRange(OpenEnum):
+    """Since which start of an execution. Filtering by it works for executions from 2024-02-08 on."""
+
+    LATEST = "Latest"
+    ALL = "All"
+
+
+def _start_time_range(given: StartTimeRange | str | None) -> StartTimeRange | None:
+    return StartTimeRange(given) if isinstance(given, str) else given
 
 
 @frozen(kw_only=True)
@@ -20,8 +31,10 @@ class ListActionExecutionsInput(OperationInput):
 
     pipeline_execution_id: str | None = field(default=None, metadata=EXECUTION_ID)
     """Only those of the execution with this id. None for those of all executions."""
-    only_latest: bool = False
-    """Only the latest run of each action of the execution, whose id is needed then."""
+    start_time_range: StartTimeRange | None = field(
+        default=None, converter=_start_time_range, metadata=one_of(StartTimeRange)
+    )
+    """Only those since the latest start of the execution, or all. Needs the execution's id. None for all."""
     max_results: int | None = field(default=None, metadata=PAGE_SIZE)
     """How many action executions a page has at most: 1 to 100. None for the service's default, 100."""
     next_token: str | None = field(default=None, metadata=NEXT_TOKEN)
@@ -30,15 +43,17 @@ class ListActionExecutionsInput(OperationInput):
     def violations(self, strict: bool = True) -> tuple[ParameterViolation, ...]:
         """Return every rule of the operation that the input breaks; unless *strict*, only types are checked."""
         missing = (ParameterViolation("pipeline_execution_id", "is required"),)
-        is_missing = self.only_latest and self.pipeline_execution_id is None
+        is_missing = self.start_time_range is not None and self.pipeline_execution_id is None
         return (missing if is_missing else ()) + super().violations(strict)
 
     def to_wire(self) -> JsonObject:
         """Return the members that go on the wire."""
         members = dict(super().to_wire())
-        chosen = present(pipelineExecutionId=members.pop("pipelineExecutionId", None))
-        if members.pop("onlyLatest"):
-            chosen = {"latestInPipelineExecution": {**chosen, "startTimeRange": "Latest"}}
+        chosen: JsonObject = {
+            name: members.pop(name) for name in ("pipelineExecutionId", "startTimeRange") if name in members
+        }
+        if "startTimeRange" in chosen:
+            chosen = {"latestInPipelineExecution": chosen}
         return {**members, "filter": chosen} if chosen else members
 
 

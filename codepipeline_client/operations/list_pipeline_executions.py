@@ -22,7 +22,7 @@ class ListPipelineExecutionsInput(OperationInput):
     next_token: str | None = field(default=None, metadata=NEXT_TOKEN)
     """Where the page before ended. None for the first page."""
     succeeded_in_stage: str | None = field(default=None, metadata=NAME)
-    """Only executions that succeeded in the stage of this name. None for all."""
+    """Only executions that succeeded in the stage of this name, in the pipeline's current version. None for all."""
 
     def to_wire(self) -> JsonObject:
         """Return the members that go on the wire."""

@@ -7,12 +7,13 @@ https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineEx
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 from uuid import uuid4
 
 from attrs import field, frozen
 
-from .._protocol.shapes import NAME, OperationInput, OperationOutput, list_of, text
+from .._protocol.shapes import NAME, OperationInput, OperationOutput, list_of, one_of, text
 from ..models import OpenEnum
 
 
@@ -31,8 +32,14 @@ class PipelineVariable:
 
     name: str = field(metadata=text(128, "@-_"))
     """The variable's name: 1 to 128 characters out of ``A-Z a-z 0-9 @ - _``."""
-    value: str = field(repr=False, metadata=text(1000))
-    """The value: 1 to 1,000 characters."""
+    value: str = field(repr=False, metadata=text(1000, is_line=True))
+    """The value: 1 to 1,000 characters in one line."""
+
+
+def _revision_type(given: SourceRevisionType | str) -> SourceRevisionType:
+    with suppress(ValueError):  # of another type, which the rule refuses
+        return SourceRevisionType(given)
+    return cast("SourceRevisionType", given)
 
 
 @frozen(kw_only=True)
@@ -41,18 +48,22 @@ class SourceRevisionOverride:
 
     action_name: str = field(metadata=NAME)
     """The source action: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
-    revision_type: SourceRevisionType = field(converter=SourceRevisionType)
+    revision_type: SourceRevisionType = field(converter=_revision_type, metadata=one_of(SourceRevisionType))
     """What the value identifies. A string is taken, too."""
     revision_value: str = field(metadata=text(1500))
     """The commit's hash, the image's digest, the object's version or key: 1 to 1,500 characters."""
 
 
-def _elements(given: Any) -> tuple[Any, ...]:
+def _variables(given: Any) -> tuple[Any, ...]:
     if isinstance(given, Mapping):
         values = cast("Mapping[str, str]", given)
         return tuple([PipelineVariable(name=name, value=value) for name, value in values.items()])
-    is_iterable = isinstance(cast("object", given), Iterable)
-    return tuple(given) if is_iterable else (given,)  # which the rule refuses
+    return _elements(given)
+
+
+def _elements(given: Any) -> tuple[Any, ...]:
+    is_one = isinstance(cast("object", given), str | bytes | Mapping) or not isinstance(cast("object", given), Iterable)
+    return (given,) if is_one else tuple(given)  # one is refused by the rule
 
 
 def _token(given: str | None) -> str:
@@ -65,7 +76,9 @@ class StartPipelineExecutionInput(OperationInput):
 
     pipeline_name: str = field(metadata={**NAME, "name": "name"})
     """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
-    variables: tuple[PipelineVariable, ...] = field(default=(), converter=_elements, metadata=list_of(PipelineVariable))
+    variables: tuple[PipelineVariable, ...] = field(
+        default=(), converter=_variables, metadata=list_of(PipelineVariable)
+    )
     """Values for pipeline variables, at most 50. The others have their defaults."""
     source_revisions: tuple[SourceRevisionOverride, ...] = field(
         default=(), converter=_elements, metadata=list_of(SourceRevisionOverride)

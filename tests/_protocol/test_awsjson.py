@@ -141,7 +141,7 @@ def test_what_can_be_copied_is_read(body: str) -> None:
         pytest.param({"status_code": 304}, "it redirects to ''", id="not-modified"),
         pytest.param({"headers": {"content-encoding": "gzip"}}, "Content-Encoding 'gzip'", id="encoded"),
         pytest.param({"status_code": 206}, "HTTP 206, .*: it is a partial response", id="partial"),
-        pytest.param({"is_whole": False}, "it is larger than any execution", id="cut-off"),
+        pytest.param({"is_whole": False}, "it is larger than any that the service sends", id="cut-off"),
     ],
 )
 def test_a_response_that_was_not_requested_is_not_trusted(untrusted: dict[str, Any], why: str) -> None:

@@ -25,6 +25,7 @@ from codepipeline_client import (
 )
 from codepipeline_client._protocol.awsjson import decode, encode
 from codepipeline_client._protocol.messages import Response
+from codepipeline_client._protocol.shapes import OperationInput
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.models import ActionCategory, ActionExecutionStatus, ActionOwner
 from codepipeline_client.operations import (
@@ -33,7 +34,7 @@ from codepipeline_client.operations import (
     START_PIPELINE_EXECUTION,
     Operation,
 )
-from codepipeline_client.operations.list_action_executions import ListActionExecutionsInput
+from codepipeline_client.operations.list_action_executions import ListActionExecutionsInput, StartTimeRange
 from codepipeline_client.operations.list_pipeline_executions import ListPipelineExecutionsInput
 from codepipeline_client.operations.start_pipeline_execution import StartPipelineExecutionInput
 
@@ -132,6 +133,7 @@ def test_each_documented_error_has_a_class_of_its_own(operation_name: str) -> No
         (ActionOwner, "ActionOwner"),
         (ExecutionType, "ExecutionType"),
         (SourceRevisionType, "SourceRevisionType"),
+        (StartTimeRange, "StartTimeRange"),
     ],
 )
 def test_the_values_of_an_enum_are_the_models(ours: Any, theirs: str) -> None:
@@ -159,7 +161,8 @@ def of_execution(sent: JsonObject) -> JsonObject:
 
 
 def latest_of_execution(sent: JsonObject) -> JsonObject:
-    return {"filter": {"latestInPipelineExecution": {**of_execution(sent)["filter"], "startTimeRange": "Latest"}}}
+    since = {"startTimeRange": sent.pop("startTimeRange")}
+    return {"filter": {"latestInPipelineExecution": {**of_execution(sent)["filter"], **since}}}
 
 
 INPUTS = [
@@ -189,7 +192,12 @@ INPUTS = [
     ),
     pytest.param(
         LIST_ACTION_EXECUTIONS,
-        st.builds(ListActionExecutionsInput, **PAGE, pipeline_execution_id=TEXTS, only_latest=st.just(True)),
+        st.builds(
+            ListActionExecutionsInput,
+            **PAGE,
+            pipeline_execution_id=TEXTS,
+            start_time_range=st.sampled_from(StartTimeRange),
+        ),
         latest_of_execution,
         id="latest-actions",
     ),
@@ -202,7 +210,7 @@ def test_the_request_is_what_botocore_sends(
     operation: Operation[Any, Any], inputs: st.SearchStrategy[Any], changed: Callable[[Any], Any], data: st.DataObject
 ) -> None:
     request = data.draw(inputs)
-    sent = {name: value for name, value in plain(attrs.asdict(request)).items() if name != "onlyLatest"}
+    sent = plain(attrs.asdict(request))
     with suppress(KeyError):  # an optional one is absent
         sent |= changed(sent)
     theirs = serialize.create_serializer("json", include_validation=False).serialize_to_request(
@@ -213,7 +221,7 @@ def test_the_request_is_what_botocore_sends(
     assert dict(headers) == theirs["headers"]
 
 
-EDGES = st.text(st.sampled_from("aZ0.@-_/ é"), max_size=4) | st.integers(0, 2200).map(lambda length: "x" * length)
+EDGES = st.text(st.sampled_from("aZ0.@-_/ é\n"), max_size=4) | st.integers(0, 2200).map(lambda length: "x" * length)
 
 
 def follows(member: Any, value: str | int) -> bool:
@@ -224,8 +232,8 @@ def follows(member: Any, value: str | int) -> bool:
     return is_within and (pattern is None or bool(re.fullmatch(pattern, str(value))))
 
 
-def start(**revision: str) -> StartPipelineExecutionInput:
-    fields = {"action_name": "x", "revision_type": "COMMIT_ID", "revision_value": "x", **revision}
+def start(**revision: Any) -> StartPipelineExecutionInput:
+    fields: dict[str, Any] = {"action_name": "x", "revision_type": "COMMIT_ID", "revision_value": "x", **revision}
     return attrs.evolve(START, source_revisions=[SourceRevisionOverride(**fields)])
 
 
@@ -240,6 +248,10 @@ PLACES: Final[Mapping[str, tuple[Callable[[Any], Any], st.SearchStrategy[Any]]]]
     "PipelineVariableValue": (lambda value: attrs.evolve(START, variables={"x": value}), EDGES),
     "ActionName": (lambda value: start(action_name=value), EDGES),
     "SourceRevisionType": (lambda value: start(revision_type=value), EDGES | st.sampled_from(SourceRevisionType)),
+    "StartTimeRange": (
+        lambda value: attrs.evolve(ACTIONS, pipeline_execution_id=ID, start_time_range=value),
+        EDGES | st.sampled_from(StartTimeRange),
+    ),
     "Revision": (lambda value: start(revision_value=value), EDGES),
 }
 """From a shape of the model to where it is in an input, and what to try."""
@@ -267,7 +279,7 @@ def test_a_start_takes_fifty_of_each_at_most(field: str) -> None:
     assert StartPipelineExecutionInput(**more).violations(strict=False) == ()
 
 
-@pytest.mark.parametrize("given_", [7, "hunter2", [{"name": "x", "value": "hunter2"}], None])
+@pytest.mark.parametrize("given_", [7, "hunter2", "", b"", [{"name": "x", "value": "hunter2"}], None], ids=repr)
 def test_what_is_no_variable_is_refused(given_: Any) -> None:
     """Whatever is checked of the values, which are not shown: one may be a secret."""
     for strict in (True, False):
@@ -276,8 +288,39 @@ def test_what_is_no_variable_is_refused(given_: Any) -> None:
         assert violation.rule.startswith("must have elements of the class PipelineVariable, not ")
 
 
+@pytest.mark.parametrize("given_", [{"a": "hunter2"}, "hunter2", 7])
+def test_what_is_no_source_revision_is_refused(given_: Any) -> None:
+    (violation,) = StartPipelineExecutionInput(pipeline_name="web", source_revisions=given_).violations()
+    assert violation.rule == f"must have elements of the class SourceRevisionOverride, not {type(given_).__name__}"
+
+
+@pytest.mark.parametrize(
+    ("request_", "rule"),
+    [
+        (
+            start(revision_type=5),
+            "must be one of COMMIT_ID, IMAGE_DIGEST, S3_OBJECT_VERSION_ID, S3_OBJECT_KEY, not int",
+        ),
+        (start(revision_type=None), "is required"),
+        (
+            ListActionExecutionsInput(
+                pipeline_name="web", pipeline_execution_id=ID, start_time_range=cast("Any", True)
+            ),
+            "must be one of Latest, All, not bool",
+        ),
+        (
+            ListActionExecutionsInput(pipeline_name="web", pipeline_execution_id=ID, start_time_range="New"),
+            "must be one of Latest, All, not 'New'",
+        ),
+    ],
+)
+def test_what_is_no_value_of_an_enum_is_refused(request_: OperationInput, rule: str) -> None:
+    (violation,) = request_.violations()
+    assert violation.rule == rule
+
+
 def test_the_latest_actions_are_those_of_one_execution() -> None:
-    (violation,) = ListActionExecutionsInput(pipeline_name="web", only_latest=True).violations()
+    (violation,) = ListActionExecutionsInput(pipeline_name="web", start_time_range="Latest").violations()
     assert (violation.parameter, violation.rule) == ("pipeline_execution_id", "is required")
 
 

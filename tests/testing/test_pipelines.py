@@ -104,7 +104,7 @@ def test_actions_are_listed_for_one_execution_or_all(client: CodePipelineClient,
     assert actions_of(client) == ["Lint", *names]
     assert actions_of(client, pipeline_execution_id=IDS[0]) == names
     assert actions_of(client, pipeline_execution_id=IDS[1]) == []
-    latest = client.list_action_executions(pipeline_name="web", pipeline_execution_id=IDS[0], only_latest=True)
+    latest = client.list_action_executions(pipeline_name="web", pipeline_execution_id=IDS[0], start_time_range="Latest")
     assert latest.action_execution_details == tuple(
         [evolve(made[number], pipeline_execution_id=IDS[0]) for number in (0, 1, 3)]
     )
