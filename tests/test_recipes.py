@@ -71,7 +71,6 @@ def environ(local_codepipeline: LocalCodePipeline, tmp_path: Path) -> dict[str, 
     """The environment of a shell that finds the command line, and stand-ins for what would need a network."""
     stand_ins = {
         "codepipeline-client": f'exec "{sys.executable}" -m codepipeline_client "$@"',
-        "aws": f'echo "aws $*" >> "{tmp_path}/typed"\necho {EXECUTION_ID}',
         "pip": f'echo "pip $*" >> "{tmp_path}/typed"',
     }
     for name, lines in stand_ins.items():
@@ -114,20 +113,14 @@ def test_the_gate_opens_for_success_alone(
 
 def run_job(job: Mapping[str, Any], environ: Mapping[str, str], place: Path) -> tuple[str | None, str]:
     """Run the ``run`` steps of a job as GitHub does, and return the name of the one that fails, and the summary."""
-    output, summary = place / "output", place / "summary"
-    for path in (output, summary):
-        path.touch()
+    summary = place / "summary"
+    summary.touch()
     failed = None
     for step in job["steps"]:
         if failed or "run" not in step:
             continue
         assert "${{" not in step["run"], "an expression in a command is read by the shell"
-        start_id = output.read_text(encoding="utf-8").strip().removeprefix("id=")
-        given = {
-            name: value.replace("${{ steps.start.outputs.id }}", start_id)
-            for name, value in step.get("env", {}).items()
-        }
-        variables = {**environ, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary), **given}
+        variables = {**environ, "GITHUB_STEP_SUMMARY": str(summary)}
         if subprocess.run(["bash", "-e", "-c", step["run"]], env=variables, check=False).returncode:
             failed = step["name"]
     return failed, summary.read_text(encoding="utf-8")
@@ -136,26 +129,25 @@ def run_job(job: Mapping[str, Any], environ: Mapping[str, str], place: Path) -> 
 @pytest.mark.parametrize(
     ("end", "failed", "summary"),
     [
-        pytest.param("Succeeded", None, f"Execution {EXECUTION_ID} is live.\n", id="succeeded"),
-        pytest.param("Failed", "Wait for it", "", id="failed"),
+        pytest.param("Succeeded", None, "The new version of web is live.\n", id="succeeded"),
+        pytest.param("Failed", "Start an execution and wait for it", "", id="failed"),
     ],
 )
 def test_the_workflow_announces_success_alone(
     end: str,
     failed: str | None,
     summary: str,
+    codepipeline_client: CodePipelineClient,
     local_codepipeline: LocalCodePipeline,
     environ: dict[str, str],
     tmp_path: Path,
 ) -> None:
     """Every step that is a command is run, in order, until one fails. What it would install is what runs it."""
-    local_codepipeline.put_execution(make_pipeline_execution(status=end))
+    local_codepipeline.script_starts([end], pipeline_name="web")
     workflow = yaml.safe_load(save("deploy-gate", "yaml", tmp_path).read_text(encoding="utf-8"))
     assert run_job(workflow["jobs"]["release"], environ, tmp_path) == (failed, summary)
-    assert (tmp_path / "typed").read_text(encoding="utf-8").splitlines() == [
-        "pip install codepipeline-client[cli]",
-        "aws codepipeline start-pipeline-execution --name web --query pipelineExecutionId --output text",
-    ]
+    assert (tmp_path / "typed").read_text(encoding="utf-8") == "pip install codepipeline-client[cli]\n"
+    assert len([*codepipeline_client.iter_pipeline_executions(pipeline_name="web")]) == 1
 
 
 # ---- The status of an execution for a web page
