@@ -33,6 +33,7 @@ from vcr.errors import CannotOverwriteExistingCassetteException
 from codepipeline_client import (
     AsyncCodePipelineClient,
     CodePipelineClient,
+    ConnectionFailedError,
     Credentials,
     GetPipelineExecutionOutput,
     RequestTimeoutError,
@@ -320,6 +321,17 @@ def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
 def test_a_mocks_own_timeout_keeps_its_words(ask: Ask, respx_mock: respx.MockRouter) -> None:
     respx_mock.post(URL).mock(side_effect=TimeoutError("the mock says so"))
     with pytest.raises(RequestTimeoutError, match="was silent for longer than read_timeout: the mock says so"):
+        ask()
+
+
+def test_an_error_that_a_mock_raises_from_itself_ends_the_call(ask: Ask, respx_mock: respx.MockRouter) -> None:
+    """respx does so with what a function raises. Who follows its causes must not do so for ever."""
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("the mock says so", request=request)
+
+    respx_mock.post(URL).mock(side_effect=fail)
+    with pytest.raises(ConnectionFailedError, match="the mock says so"):
         ask()
 
 

@@ -101,23 +101,27 @@ def translated(
 
 def may_pass(error: BaseException) -> bool:
     """Return False if a retry fails again: on the certificate, the TLS version, an unknown host or a closed client."""
-    is_final = (
-        isinstance(error, PoolClosed | ssl.SSLCertVerificationError)
-        or (isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in _HOPELESS)
-        or (isinstance(error, socket.gaierror) and error.errno in _UNKNOWN_HOST)
+    return not any(
+        isinstance(each, PoolClosed | ssl.SSLCertVerificationError)
+        or (isinstance(each, ssl.SSLError) and getattr(each, "reason", None) in _HOPELESS)
+        or (isinstance(each, socket.gaierror) and each.errno in _UNKNOWN_HOST)
+        for each in _chain(error, None)
     )
-    inner = error.__cause__ or error.__context__
-    return not is_final and (inner is None or may_pass(inner))
 
 
 def _root(error: Exception, before: BaseException | None) -> BaseException:
     """Return the error of the system or of TLS that *error* was made from: it may be the only one with words."""
-    root: BaseException = error
+    return next((each for each in reversed(_chain(error, before)) if isinstance(each, OSError)), error)
+
+
+def _chain(error: BaseException, before: BaseException | None) -> list[BaseException]:
+    """Return *error* and what it was made from, each once: a mock may raise an error from itself."""
+    chain = [error]
     inner = error.__cause__ or error.__context__  # some libraries cut causes, and contexts remain
-    while inner is not None and inner is not before:
-        root = inner if isinstance(inner, OSError) else root
+    while inner is not None and inner is not before and inner not in chain:
+        chain.append(inner)
         inner = inner.__cause__ or inner.__context__
-    return root
+    return chain
 
 
 def _unquoted(error: Exception) -> str:
