@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from itertools import islice
 from typing import Any
 
@@ -14,11 +15,10 @@ from .._protocol.user_agent import __version__
 from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError
 from ..models.executions import json_members
-from ..waiting import STARTED_GRACE
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
-from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, hint_about, info_option
-from .output import as_json, as_rows, as_table, complain, explain, prepare_streams, say, summary_line, timestamp, width
-from .progress import FollowingClient, ending_of, interruptible, wait_for_end, watch_to_end
+from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, info_option
+from .output import as_json, as_text, complain, explain, prepare_streams, say, summary_line, timestamp, width
+from .progress import FollowingClient, wait_to_end, watch_to_end
 
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
@@ -39,7 +39,8 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
         complain(message, hint)
     except click.UsageError as error:
         code = ExitCode.USAGE
-        complain(error.format_message().rstrip("."), hint_about(error))
+        hint = f"see {error.ctx.command_path if error.ctx else PROGRAM} --help"
+        complain(error.format_message().rstrip("."), hint)
     except click.Abort:
         code = ExitCode.INTERRUPTED
     return code or ExitCode.SUCCEEDED
@@ -48,6 +49,7 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
 @click.group(
     cls=CommandGroup,
     invoke_without_command=True,
+    context_settings={"show_default": True},
     params=[info_option(lambda _: f"{PROGRAM} {__version__}", "-V", "--version", about="Show the version and exit.")],
     epilog="codepipeline-client demo\ncodepipeline-client get web ID --region eu-west-1",
 )
@@ -59,6 +61,22 @@ def commands(context: click.Context) -> None:
         context.exit(ExitCode.USAGE)
 
 
+def _with_client(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Return *command* with its client made from options, and with the latest execution's id if it needs one."""
+
+    @click.pass_obj
+    @wraps(command)
+    def with_client(clock: Clock, /, **options: Any) -> ExitCode:
+        settings = {name: options.pop(name) for name in ("region_name", "profile_name", "endpoint_url")}
+        in_json = options.pop("output_format") == "json"
+        with FollowingClient(clock=clock, **settings) as client:
+            if "pipeline_execution_id" in options and options["pipeline_execution_id"] is None:
+                options["pipeline_execution_id"] = _latest_id(client, options["pipeline_name"])
+            return command(client, in_json=in_json, **options)
+
+    return with_client
+
+
 @commands.command(
     params=EXECUTION_OPTIONS,
     epilog="""\
@@ -67,8 +85,8 @@ codepipeline-client get web ID
 codepipeline-client get web ID --profile work --output json
 codepipeline-client get web ID && echo it went live""",
 )
-@click.pass_obj
-def get(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
+@_with_client
+def get(client: FollowingClient, /, *, in_json: bool, ok: Sequence[str], **options: Any) -> ExitCode:
     """
     Show an execution of a pipeline as it is now.
 
@@ -80,11 +98,9 @@ def get(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: An
     and response_metadata, with request_id, http_status_code and attempts. Each revision also has commit_id,
     commit_message, repository and commit_url. Times are ISO 8601 in UTC.
     """
-    with _client(clock, options) as client:
-        _choose(client, options)
-        output = client.get_pipeline_execution(**options)
-    execution, metadata = output.pipeline_execution, output.response_metadata
-    say(as_json(execution, metadata) if output_format == "json" else as_table(as_rows(execution)))
+    output = client.get_pipeline_execution(**options)
+    execution, metadata = output.pipeline_execution, output.response_metadata.to_dict()
+    say(as_json(execution, response_metadata=metadata) if in_json else as_text(execution))
     return of_status(execution.status, ok)
 
 
@@ -97,8 +113,8 @@ codepipeline-client wait web ID --timeout 7d --poll-interval 1m
 codepipeline-client wait web ID && ./announce
 codepipeline-client wait web ID --output json | jq .pipeline_execution.status""",
 )
-@click.pass_obj
-def wait(clock: Clock, /, **options: Any) -> ExitCode:
+@_with_client
+def wait(client: FollowingClient, /, **options: Any) -> ExitCode:
     """
     Wait until an execution of a pipeline has finished, and show it.
 
@@ -111,9 +127,7 @@ def wait(clock: Clock, /, **options: Any) -> ExitCode:
     result goes to stdout, as with get, but its JSON has no response_metadata. Ctrl-C ends only the wait.
     When it Failed, the failed actions are shown too, with the permission codepipeline:ListActionExecutions.
     """
-    with _client(clock, options) as client:
-        _choose(client, options)
-        return _wait(client, clock, **options)
+    return wait_to_end(client, **options)
 
 
 @commands.command(
@@ -122,18 +136,15 @@ def wait(clock: Clock, /, **options: Any) -> ExitCode:
 codepipeline-client watch web ID
 codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execution.status""",
 )
-@click.pass_obj
-def watch(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
+@_with_client
+def watch(client: FollowingClient, /, **options: Any) -> ExitCode:
     """
     Show each change of an execution of a pipeline until it has finished.
 
     Like wait, but each change goes to stdout at once: as a line of text, or with --output json as the
     whole execution on one line. Stops early when nothing reads stdout any more.
     """
-    with _client(clock, options) as client:
-        _choose(client, options)
-        with interruptible(options):
-            return watch_to_end(client, clock, options, in_json=output_format == "json", ok=ok)
+    return watch_to_end(client, **options)
 
 
 @commands.command(
@@ -142,36 +153,34 @@ def watch(clock: Clock, /, *, output_format: str, ok: Sequence[str], **options: 
 codepipeline-client start web
 codepipeline-client start web --variable STAGE=live --wait""",
 )
-@click.pass_obj
-def start(clock: Clock, /, *, variables: dict[str, str], waits: bool, **options: Any) -> ExitCode:
+@_with_client
+def start(client: FollowingClient, /, *, variables: dict[str, str], waits: bool, **options: Any) -> ExitCode:
     """
     Start an execution of the pipeline NAME, and show its id.
 
     With --wait it is shown on stderr, and the rest is as for wait.
     """
-    with _client(clock, options) as client:
-        started = client.start_pipeline_execution(pipeline_name=options["pipeline_name"], variables=variables)
-        which = {"pipeline_name": started.pipeline_name, "pipeline_execution_id": started.pipeline_execution_id}
-        if waits:
-            complain(f"started execution {started.pipeline_execution_id}")
-            options["not_found_grace"] = max(options["not_found_grace"], STARTED_GRACE)
-            return _wait(client, clock, **options | which)
-    say(json.dumps(which) if options["output_format"] == "json" else started.pipeline_execution_id)
+    started = client.start_pipeline_execution(pipeline_name=options["pipeline_name"], variables=variables)
+    execution_id = started.pipeline_execution_id
+    if waits:
+        complain(f"started execution {execution_id}")
+        return wait_to_end(client, pipeline_execution_id=execution_id, **options)
+    which = {"pipeline_name": started.pipeline_name, "pipeline_execution_id": execution_id}
+    say(json.dumps(which) if options["in_json"] else execution_id)
     return ExitCode.SUCCEEDED
 
 
 @commands.command("list", params=LIST_OPTIONS, epilog="codepipeline-client list web --limit 5")
-@click.pass_obj
-def list_executions(clock: Clock, /, *, output_format: str, limit: int, **options: Any) -> ExitCode:
+@_with_client
+def list_executions(client: FollowingClient, /, *, in_json: bool, limit: int, **options: Any) -> ExitCode:
     """
     List the executions of the pipeline NAME, newest first.
 
     A line for each: its id, status, start, trigger and revisions, or as json all that is known of it.
     """
-    with _client(clock, options) as client:
-        for each in islice(client.iter_pipeline_executions(**options), limit):
-            if not say(json.dumps(json_members(each)) if output_format == "json" else summary_line(each)):
-                break
+    for each in islice(client.iter_pipeline_executions(**options), limit):
+        if not say(json.dumps(json_members(each)) if in_json else summary_line(each)):
+            break
     return ExitCode.SUCCEEDED
 
 
@@ -185,12 +194,7 @@ def list_executions(clock: Clock, /, *, output_format: str, limit: int, **option
     help="Port on 127.0.0.1 to listen on.",
 )
 @click.option(
-    "--region",
-    "region_name",
-    default="us-east-1",
-    show_default=True,
-    metavar="NAME",
-    help="Region that requests must be signed for.",
+    "--region", "region_name", default="us-east-1", metavar="NAME", help="Region that requests must be signed for."
 )
 @click.pass_obj
 def serve(clock: Clock, *, port: int, region_name: str) -> None:
@@ -218,31 +222,12 @@ def demo(clock: Clock) -> None:
     demonstrate(clock)
 
 
-def _client(clock: Clock, options: dict[str, Any]) -> FollowingClient:
-    """Return a client with the settings among *options*. They are removed: the arguments of the call remain."""
-    settings = {name: options.pop(name) for name in ("region_name", "profile_name", "endpoint_url")}
-    return FollowingClient(clock=clock, **settings)
-
-
-def _choose(client: FollowingClient, options: dict[str, Any]) -> None:
-    """Choose the latest execution if none is given, and say so."""
-    if options["pipeline_execution_id"] is not None:
-        return
-    latest = client.latest_pipeline_execution(pipeline_name=options["pipeline_name"])
+def _latest_id(client: FollowingClient, pipeline_name: str) -> str:
+    latest = client.latest_pipeline_execution(pipeline_name=pipeline_name)
     if latest is None:
-        complain(f"pipeline {options['pipeline_name']} has no executions", "start one")
+        complain(f"pipeline {pipeline_name} has no executions", "start one")
         raise click.exceptions.Exit(ExitCode.NOT_FOUND)
-    options["pipeline_execution_id"] = latest.pipeline_execution_id
     started = "" if latest.start_time is None else f", started {timestamp(latest.start_time.timestamp())}"
     trigger = f" by {latest.trigger.trigger_type}" if latest.trigger and latest.trigger.trigger_type else ""
     complain(f"the latest execution is {latest.pipeline_execution_id}{started}{trigger}")
-
-
-def _wait(client: FollowingClient, clock: Clock, *, output_format: str, ok: Sequence[str], **options: Any) -> ExitCode:
-    """Wait for the end of an execution, and show it, with the reasons if it Failed."""
-    with interruptible(options):
-        execution = wait_for_end(client, clock, options)
-        ending = ending_of(client, execution)
-    in_json = output_format == "json"
-    say(as_json(execution, ending=ending) if in_json else as_table(as_rows(execution, ending)))
-    return of_status(execution.status, ok)
+    return latest.pipeline_execution_id

@@ -102,7 +102,7 @@ class LiveView:
             yield text(f"  {output.failure_words(report.failure)}, retrying in {again}", "yellow")
 
     def _draw(self) -> None:
-        is_over, is_cleared = Event(), Event()
+        is_over = Event()
         # Text that is written to stderr during this appears above. Results are on stdout, see paused.
         live = Live(self, console=self._console, transient=True, auto_refresh=False, redirect_stdout=False)
 
@@ -118,11 +118,11 @@ class LiveView:
                             break
             except OSError:  # the terminal's window was closed: the wait goes on
                 output.discard_output(self._console.file)
-            is_cleared.set()
 
         def clear() -> None:
             is_over.set()
-            is_cleared.wait(_PATIENCE)
+            thread.join(_PATIENCE)
 
         self._clear = clear
-        Thread(target=run, name="codepipeline-client-view", daemon=True).start()
+        thread = Thread(target=run, name="codepipeline-client-view", daemon=True)
+        thread.start()

@@ -21,7 +21,7 @@ from ..errors import CodePipelineError, printable
 from ..models import PipelineExecution, PipelineExecutionStatus
 from ..testing import LocalCodePipeline, ReceivedRequest, Shown, make_action_execution, make_pipeline_execution
 from .exit_codes import PROGRAM
-from .output import Row, as_rows, as_table, elapsed, explain, fitted, say, timestamp
+from .output import Row, as_table, as_text, elapsed, explain, fitted, say, timestamp
 from .progress import FollowingClient, stop_signals_raise, wait_for_end
 
 _sample = partial(make_pipeline_execution, pipeline_version=3, variables=[{"name": "BRANCH", "resolved_value": "main"}])
@@ -82,7 +82,7 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
     endpoint = LocalCodePipeline(port=port, region_name=region_name, now=clock.time, max_requests=1000)
     for seconds, end in SCRIPTED_SAMPLES.values():
         endpoint.script_execution(_steps(seconds, end))
-        endpoint.put_action_executions(end, ACTIONS if end.status == PipelineExecutionStatus.FAILED else ())
+    endpoint.put_action_executions(SCRIPTED_SAMPLES["Fails in 30 seconds"][1], ACTIONS)
     put_samples(endpoint)
     endpoint.script_starts(_steps(30.0, _SUCCEEDED), pipeline_name="web")
     try:
@@ -138,22 +138,14 @@ def demonstrate(clock: Clock) -> None:
     say("\n".join(fitted("Starts and follows a sample execution on this machine: no account, no network.")) + "\n")
     for name in [name for name in os.environ if name.startswith("AWS_")]:  # an error in settings must not end the demo
         del os.environ[name]
-    os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
     attempts: list[AttemptReport] = []
     with LocalCodePipeline(now=clock.time) as endpoint:
         endpoint.script_starts(_steps(3.0, _SUCCEEDED), pipeline_name="web")
-        client = FollowingClient(
-            region_name=endpoint.region_name,
-            endpoint_url=endpoint.endpoint_url,
-            credentials=endpoint.credentials,
-            clock=clock,
-            on_attempt=attempts.append,
-        )
-        pace = {"timeout": 60.0, "poll_interval": 0.5, "max_poll_interval": 0.5}
+        os.environ.update(endpoint.environ, AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
         began = clock.monotonic()
-        with client, stop_signals_raise():
+        with FollowingClient(clock=clock, on_attempt=attempts.append) as client, stop_signals_raise():
             started = client.start_pipeline_execution(pipeline_name="web")
-            execution = wait_for_end(client, clock, {"execution": started, **pace})
+            execution = wait_for_end(client, execution=started, timeout=60.0, poll_interval=0.5, max_poll_interval=0.5)
         polled = f"{len(endpoint.requests) - 1} times in {elapsed(clock.monotonic() - began)}, until it had finished"
         request, attempt = endpoint.requests[-1], attempts[-1]
         signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].replace(";", ", ")
@@ -170,7 +162,7 @@ def demonstrate(clock: Clock) -> None:
         (f"{PROGRAM} get NAME", ["the latest execution of your own pipeline, from AWS"]),
         (f"{PROGRAM} wait NAME", ["the same, once it has finished"]),
     ]
-    say("\n\n".join([as_table(happened), as_table(as_rows(execution)), "Next:", as_table(following)]))
+    say("\n\n".join([as_table(happened), as_text(execution), "Next:", as_table(following)]))
 
 
 def _steps(seconds: float, end: PipelineExecution) -> tuple[Shown | PipelineExecution, ...]:

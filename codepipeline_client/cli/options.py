@@ -17,7 +17,8 @@ import click
 from .._config.arguments import LONGEST
 from ..errors import printable
 from ..models import PipelineExecutionStatus
-from .exit_codes import PROGRAM, ExitCode
+from ..waiting import STARTED_GRACE
+from .exit_codes import ExitCode
 from .output import explain, say, timestamp
 
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -51,11 +52,6 @@ class CommandGroup(Command, click.Group):
     """The same for a command of commands."""
 
     command_class: type[click.Command] | None = Command
-
-
-def hint_about(error: click.UsageError) -> str:
-    """Return what to do about *error*."""
-    return f"see {error.ctx.command_path if error.ctx else PROGRAM} --help"
 
 
 def info_option(text: Callable[[click.Context], str], *names: str, about: str) -> click.Option:
@@ -106,7 +102,6 @@ class _StderrHandler(logging.Handler):
     """Writes to stderr as it is at the time, since rich replaces it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line."""
         explain(f"{timestamp(record.created)}  {record.levelname}  {printable(record.getMessage())}")
 
 
@@ -119,7 +114,10 @@ def _show_log(context: click.Context, _option: click.Parameter, wanted: bool) ->
         logger.setLevel(logging.DEBUG)
 
 
-_duration = partial(click.Option, metavar="DURATION", show_default=True, callback=seconds)
+_duration = partial(click.Option, metavar="DURATION", callback=seconds)
+_grace = partial(
+    _duration, ["--not-found-grace"], help='How long "not found" is ignored, for an execution that was just started.'
+)
 EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
     click.Argument(["pipeline_name"], metavar="NAME"),
     click.Argument(["pipeline_execution_id"], metavar="[ID]", required=False),
@@ -130,7 +128,6 @@ EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
         ["--output", "output_format"],
         type=click.Choice(["text", "json"]),
         default="text",
-        show_default=True,
         help="Text to read, or JSON: one object per line.",
     ),
     click.Option(
@@ -148,27 +145,19 @@ EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
 """Which execution, where it is, and how to show it, in the order of the help."""
 WAIT_OPTIONS: Final[list[click.Parameter]] = [
     _duration(["--timeout"], default="1h", help="Maximum time to wait."),
-    _duration(
-        ["--poll-interval"],
-        default="2s",
-        is_eager=True,  # its value is needed for the next option's
-        help="Initial poll interval, also used after each change.",
+    _duration(  # eager, since its value is needed for the next option's
+        ["--poll-interval"], default="2s", is_eager=True, help="Initial poll interval, also used after each change."
     ),
     _duration(
         ["--max-poll-interval"],
         show_default="30s, or --poll-interval if longer",
         help="Maximum poll interval: intervals grow while nothing changes.",
     ),
-    _duration(
-        ["--not-found-grace"],
-        default="0",
-        help='How long "not found" is ignored, for an execution that was just started.',
-    ),
+    _grace(default="0"),
 ]
 """How long to wait and how often to poll, by the names of the client's arguments."""
-_START = [each for each in EXECUTION_OPTIONS if each.name != "pipeline_execution_id"]
 START_OPTIONS: Final[list[click.Parameter]] = [
-    *_START,
+    *[each for each in EXECUTION_OPTIONS if each.name != "pipeline_execution_id"],
     click.Option(
         ["--variable", "variables"],
         metavar="NAME=VALUE",
@@ -177,9 +166,10 @@ START_OPTIONS: Final[list[click.Parameter]] = [
         help="A pipeline variable's value. Can be repeated.",
     ),
     click.Option(["--wait", "waits"], is_flag=True, help="Wait for the end, as wait does."),
-    *WAIT_OPTIONS,
+    *WAIT_OPTIONS[:-1],
+    _grace(default=f"{STARTED_GRACE:.0f}s"),
 ]
 LIST_OPTIONS: Final[list[click.Parameter]] = [
-    *[each for each in _START if each.name != "ok"],
-    click.Option(["--limit"], type=click.IntRange(1), default=20, show_default=True, help="How many at most."),
+    *[each for each in EXECUTION_OPTIONS if each.name not in ("pipeline_execution_id", "ok")],
+    click.Option(["--limit"], type=click.IntRange(1), default=20, help="How many at most."),
 ]

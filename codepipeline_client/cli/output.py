@@ -17,21 +17,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from math import ceil
-from typing import IO, Final, NamedTuple, TextIO
+from typing import IO, Final, TextIO
 
 import attrs
 import click
 
 from .. import errors
 from ..errors import printable
-from ..models import (
-    FailedAction,
-    PipelineExecution,
-    PipelineExecutionStatus,
-    PipelineExecutionSummary,
-    ResponseMetadata,
-)
-from ..models.executions import json_members
+from ..models import FailedAction, PipelineExecution, PipelineExecutionStatus, PipelineExecutionSummary
 from .exit_codes import PROGRAM
 
 _NARROW: Final = 60
@@ -52,26 +45,24 @@ Row = tuple[str, Sequence[str]]
 """A label, and the lines beside it."""
 
 
-class Ending(NamedTuple):
-    """How an execution has ended, beside its status."""
+@attrs.frozen
+class Ending:
+    """How an execution has ended, beside its status. The names are those in JSON."""
 
-    failed: tuple[FailedAction, ...] = ()
+    failed_actions: tuple[FailedAction, ...] = ()
     """What failed, newest first."""
-    seconds: float | None = None
+    duration_seconds: float | None = None
     """How long it took, from its start to its end. None when that is not known."""
 
 
-def as_json(
-    execution: PipelineExecution, metadata: ResponseMetadata | None = None, ending: Ending | None = None
-) -> str:
-    """Return *execution* as one JSON object in one line of ASCII, see `PipelineExecution.to_dict`."""
-    shown: dict[str, object] = {"pipeline_execution": execution.to_dict()}
-    if ending is not None:
-        failed = [json_members(each) for each in ending.failed]
-        shown |= {"failed_actions": failed, "duration_seconds": ending.seconds}
-    if metadata is not None:
-        shown["response_metadata"] = metadata.to_dict()
-    return json.dumps(shown)
+def as_json(execution: PipelineExecution, **more: object) -> str:
+    """Return *execution* and *more* as one JSON object in one line of ASCII, see `PipelineExecution.to_dict`."""
+    return json.dumps({"pipeline_execution": execution.to_dict(), **more})
+
+
+def as_text(execution: PipelineExecution, ending: Ending | None = None) -> str:
+    """Return what there is to say about *execution*, and its *ending* if it has been asked for."""
+    return as_table(_rows(execution, ending or Ending()))
 
 
 def as_table(rows: Iterable[Row]) -> str:
@@ -101,6 +92,11 @@ def fitted(line: str, *, margin: int = 0, stream: TextIO | None = None) -> list[
 
     pieces = Text(line).wrap(Console(), max(columns - margin, 2), overflow="fold")
     return [piece.plain.rstrip() for piece in pieces]
+
+
+def fitted_line(line: str, status: PipelineExecutionStatus) -> str:
+    """Return *line* for stdout, with its *status* in colour. What does not fit continues below, indented."""
+    return with_coloured_status("\n  ".join(fitted(line, margin=2)), status)
 
 
 def with_coloured_status(line: str, status: PipelineExecutionStatus) -> str:
@@ -133,17 +129,16 @@ def first_line(text: str | None) -> str:
 
 def ending_rows(ending: Ending) -> Iterator[Row]:
     """Yield a row for each failed action, and one for the duration."""
-    for each in ending.failed:
+    for each in ending.failed_actions:
         which = "  ".join(_escaped(each.stage_name, each.action_name))
         why = f"{each.error_code or ''} {each.error_message or ''}".splitlines()
         yield "Failed in", _escaped(which, *map(str.strip, why), each.url or each.log_stream_arn)
-    yield "Duration", [] if ending.seconds is None else [elapsed(ending.seconds)]
+    yield "Duration", [] if ending.duration_seconds is None else [elapsed(ending.duration_seconds)]
 
 
-def as_rows(execution: PipelineExecution, ending: Ending | None = None) -> Iterator[Row]:
-    """Yield what there is to say about *execution*: rows without lines for what is absent."""
+def _rows(execution: PipelineExecution, ending: Ending) -> Iterator[Row]:
     trigger, rollback = execution.trigger, execution.rollback_metadata
-    *failed, duration = ending_rows(ending or Ending())
+    *failed, duration = ending_rows(ending)
     status = with_coloured_status(status_words(execution.status), execution.status)
     yield "Pipeline", [printable(execution.pipeline_name)]
     yield "Execution", [printable(execution.pipeline_execution_id)]

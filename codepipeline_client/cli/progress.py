@@ -20,6 +20,7 @@ from ..client import CodePipelineClient
 from ..clock import Clock
 from ..errors import CodePipelineError
 from ..models import FailedAction, PipelineExecution, PipelineExecutionStatus
+from ..models.executions import json_members
 from ..waiting import PollReport
 from . import output
 from .exit_codes import ExitCode, of_error, of_status
@@ -35,20 +36,34 @@ _BRIEFLY: Final = 10.0
 
 
 class FollowingClient(CodePipelineClient):
-    """A client that reports when it may prompt on the terminal."""
+    """A client that also says which clock it has, and when it may prompt on the terminal."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that it was given."""
+        return self._clock
 
     def may_prompt(self) -> bool:
         """Return whether credentials must be fetched, which may prompt for an MFA code."""
         return self._credentials.fresh() is None
 
 
-def wait_for_end(client: FollowingClient, clock: Clock, arguments: Mapping[str, Any]) -> PipelineExecution:
+def wait_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **arguments: Any) -> ExitCode:
+    """Wait for the end, and write the execution to stdout, with the reasons if it Failed. Return the code for it."""
+    with _interruptible(arguments):
+        execution = wait_for_end(client, **arguments)
+        ending = _ending_of(client, execution)
+    output.say(output.as_json(execution, **json_members(ending)) if in_json else output.as_text(execution, ending))
+    return of_status(execution.status, ok)
+
+
+def wait_for_end(client: FollowingClient, **arguments: Any) -> PipelineExecution:
     """Return the execution when its status is terminal, and show its progress on stderr until then."""
-    with _progress_on_stderr(client, clock, has_changes=True) as progress:
+    with _progress_on_stderr(client, has_changes=True) as progress:
         return client.wait_for_pipeline_execution(**arguments, on_poll=progress.polled)
 
 
-def ending_of(client: FollowingClient, execution: PipelineExecution) -> output.Ending:
+def _ending_of(client: FollowingClient, execution: PipelineExecution) -> output.Ending:
     """Return how *execution* has ended. A reason that cannot be had is a line on stderr, a duration is left out."""
     failed: tuple[FailedAction, ...] = ()
     seconds: float | None = None
@@ -57,49 +72,41 @@ def ending_of(client: FollowingClient, execution: PipelineExecution) -> output.E
             failed = client.failed_actions(execution, timeout=_BRIEFLY)
         except CodePipelineError as error:
             code, message, advice = of_error(error)
-            words = advice if code == ExitCode.DENIED else message
-            output.complain(f"which action failed is not known: {words}")
+            output.complain(f"which action failed is not known: {advice if code == ExitCode.DENIED else message}")
     with suppress(CodePipelineError):
         page = client.list_pipeline_executions(pipeline_name=execution.pipeline_name, timeout=_BRIEFLY)
-        times = {
-            each.pipeline_execution_id: (each.start_time, each.last_update_time)
-            for each in page.pipeline_execution_summaries
-        }
-        began, ended = times.get(execution.pipeline_execution_id, (None, None))
-        if began is not None and ended is not None:
-            seconds = (ended - began).total_seconds()
+        for each in page.pipeline_execution_summaries:
+            is_same = each.pipeline_execution_id == execution.pipeline_execution_id
+            if is_same and each.start_time and each.last_update_time:
+                seconds = (each.last_update_time - each.start_time).total_seconds()
     return output.Ending(failed, seconds)
 
 
-def watch_to_end(
-    client: FollowingClient, clock: Clock, arguments: Mapping[str, Any], *, in_json: bool, ok: Sequence[str]
-) -> ExitCode:
+def watch_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **arguments: Any) -> ExitCode:
     """Write each change to stdout until the end, or until nothing reads it. Return the code for the last status."""
-    began = clock.monotonic()
+    began = client.clock.monotonic()
     code = ExitCode.NOT_TERMINAL
     before: PipelineExecution | None = None
-    with _progress_on_stderr(client, clock, has_changes=False) as progress:
+    with _interruptible(arguments), _progress_on_stderr(client, has_changes=False) as progress:
         for execution in client.watch_pipeline_execution(**arguments, on_poll=progress.polled):
             code = of_status(execution.status, ok)
-            seconds = clock.monotonic() - began if before else None
-            line = output.change_line(execution, before, clock.time(), seconds)
-            text = output.with_coloured_status("\n  ".join(output.fitted(line, margin=2)), execution.status)
+            seconds = client.clock.monotonic() - began if before else None
+            line = output.change_line(execution, before, client.clock.time(), seconds)
             before = execution
             is_last = execution.status.is_terminal
             with progress.paused():
-                ending = ending_of(client, execution) if is_last and in_json else None
-                if not output.say(output.as_json(execution, ending=ending) if in_json else text):
+                ending = json_members(_ending_of(client, execution)) if is_last and in_json else {}
+                text = output.as_json(execution, **ending) if in_json else output.fitted_line(line, execution.status)
+                if not output.say(text):
                     break
                 if is_last and not in_json:
-                    for line in output.as_table(output.ending_rows(ending_of(client, execution))).splitlines():
+                    for line in output.as_table(output.ending_rows(_ending_of(client, execution))).splitlines():
                         output.say(line)
     return code
 
 
 @contextmanager
-def _progress_on_stderr(
-    client: FollowingClient, clock: Clock, *, has_changes: bool
-) -> Generator[ProgressLines | LiveView]:
+def _progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generator[ProgressLines | LiveView]:
     """
     Show the progress of a wait in the way that suits stderr: drawn on a terminal, else in lines.
 
@@ -110,7 +117,7 @@ def _progress_on_stderr(
     can_draw = output.is_terminal(sys.stderr) and os.environ.get("TERM") not in ("dumb", "unknown")
     if is_server or not can_draw or not (has_changes or output.is_terminal(sys.stdout)):
         try:
-            yield ProgressLines(clock, has_changes=has_changes)
+            yield ProgressLines(client.clock, has_changes=has_changes)
         except KeyboardInterrupt:
             if output.is_terminal(sys.stderr):
                 output.explain("")  # the terminal has written ^C into this line
@@ -122,10 +129,11 @@ def _progress_on_stderr(
         with view.paused():
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    with closing(LiveView(clock, sys.stderr, client.may_prompt)) as view, _handled(suspend, "SIGTSTP"):
+    with closing(LiveView(client.clock, sys.stderr, client.may_prompt)) as view, _handled(suspend, "SIGTSTP"):
         yield view
     if has_changes and view.seen is not None:
-        line = f"{output.timestamp(clock.time())}  {view.seen.status}  after {output.elapsed(view.last.seconds)}"
+        now = output.timestamp(client.clock.time())
+        line = f"{now}  {view.seen.status}  after {output.elapsed(view.last.seconds)}"
         output.explain(output.with_coloured_status(line, view.seen.status))
 
 
@@ -146,8 +154,7 @@ class ProgressLines:
             if report.execution != before:
                 self._written_at = report.seconds
                 if self._has_changes:
-                    has_duration = before is not None or report.pause is None  # the last line always has it
-                    seconds = report.seconds if has_duration else None
+                    seconds = report.seconds if before or report.pause is None else None  # the last line always has it
                     line = output.change_line(report.execution, before, self._clock.time(), seconds)
                     output.explain(output.with_coloured_status(line, report.execution.status))
         if report.pause is None:  # the caller writes the result
@@ -169,7 +176,7 @@ class ProgressLines:
 
 
 @contextmanager
-def interruptible(arguments: Mapping[str, Any]) -> Generator[None]:
+def _interruptible(arguments: Mapping[str, Any]) -> Generator[None]:
     """Exit with the code for a signal that comes within this, and say that the execution itself continues."""
     with stop_signals_raise() as received:
         try:

@@ -15,6 +15,7 @@ from codepipeline_client import ArtifactRevision, CodePipelineError, ExecutionTr
 from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode
 from codepipeline_client.cli.output import Ending, as_json, elapsed, failure_words, remaining
+from codepipeline_client.models.executions import json_members
 from codepipeline_client.models.history import failures_of
 from codepipeline_client.testing import Shown, faults, make_action_execution, make_pipeline_execution
 from tests.cli.terminal import DONE, WEB, Account, made
@@ -63,7 +64,7 @@ def test_watch_shows_each_change_as_it_comes(account: Account, output_format: st
     ]
     if output_format == "json":
         *changes, end = [evolve(each, region_name="us-east-1") for each in (BARE, RUNNING, FAILED)]
-        lines = [*map(as_json, changes), as_json(end, ending=Ending(failures_of([SMOKE]), seconds=5.0))]
+        lines = [*map(as_json, changes), as_json(end, **json_members(Ending(failures_of([SMOKE]), 5.0)))]
     assert ended.stdout.splitlines() == lines
 
 
