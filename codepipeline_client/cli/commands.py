@@ -124,8 +124,9 @@ def wait(client: FollowingClient, /, **options: Any) -> ExitCode:
     A DURATION is in seconds, or 90s, 30m, 2h, 7d, 1h30m. An approval may hold an execution for 7d.
 
     Progress goes to stderr: live on a terminal, otherwise a line for each change, and one a minute in between. The
-    result goes to stdout, as with get, but its JSON has no response_metadata. Ctrl-C ends only the wait.
-    When it Failed, the failed actions are shown too, with the permission codepipeline:ListActionExecutions.
+    result goes to stdout, as with get, with the duration, and with the failed actions if it Failed: these need the
+    permissions codepipeline:ListPipelineExecutions and codepipeline:ListActionExecutions. The JSON has failed_actions
+    and duration_seconds instead of response_metadata. Ctrl-C ends only the wait.
     """
     return wait_to_end(client, **options)
 
@@ -213,7 +214,7 @@ def serve(clock: Clock, *, port: int, region_name: str) -> None:
 @click.pass_obj
 def demo(clock: Clock) -> None:
     """
-    Follow a sample execution on this machine, in a few seconds.
+    Start and follow a sample execution on this machine in a few seconds.
 
     The client sends signed requests over real HTTP, as it does in your program. Needs no account and no network.
     """

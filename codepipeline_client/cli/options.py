@@ -171,5 +171,5 @@ START_OPTIONS: Final[list[click.Parameter]] = [
 ]
 LIST_OPTIONS: Final[list[click.Parameter]] = [
     *[each for each in EXECUTION_OPTIONS if each.name not in ("pipeline_execution_id", "ok")],
-    click.Option(["--limit"], type=click.IntRange(1), default=20, help="How many at most."),
+    click.Option(["--limit"], type=click.IntRange(1), default=20, metavar="NUMBER", help="How many at most."),
 ]

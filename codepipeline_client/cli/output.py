@@ -29,8 +29,6 @@ from .exit_codes import PROGRAM
 
 _NARROW: Final = 60
 """Columns below which a label gets a line of its own, so that an id still fits behind the margin."""
-_NO_READER: Final = (errno.EPIPE, errno.EINVAL)
-"""Errors of a write to a pipe without a reader; the second is Windows'."""
 _UNKNOWN: Final = "(not given)"
 _FAILURES: Final[tuple[tuple[type[errors.CodePipelineError], str], ...]] = (
     (errors.PipelineNotFoundException, "no such pipeline yet"),
@@ -163,12 +161,12 @@ def _rows(execution: PipelineExecution, ending: Ending) -> Iterator[Row]:
 
 
 def summary_line(summary: PipelineExecutionSummary) -> str:
-    """Return an execution in one line: id, status, start, trigger, revisions."""
+    """Return an execution in one line for stdout: id, status, start, trigger, revisions."""
     started = timestamp(summary.start_time.timestamp()) if summary.start_time else None
     trigger = summary.trigger.trigger_type if summary.trigger else None
     revisions = [short_id(each.revision_id or "") for each in summary.source_revisions]
-    status = with_coloured_status(status_words(summary.status), summary.status)
-    return "  ".join([printable(summary.pipeline_execution_id), status, *_escaped(started, trigger, *revisions)])
+    parts = [printable(summary.pipeline_execution_id), status_words(summary.status)]
+    return fitted_line("  ".join([*parts, *_escaped(started, trigger, *revisions)]), summary.status)
 
 
 def _escaped(*texts: str | None) -> list[str]:
@@ -237,7 +235,7 @@ def say(text: str) -> bool:
         _write(sys.stdout, text)
     except OSError as error:
         discard_output(sys.stdout)
-        if error.errno in _NO_READER:
+        if error.errno in (errno.EPIPE, errno.EINVAL):  # no reader; the second is Windows'
             return False
         words = f"the output cannot be written: {error.strerror}; free some space, or write it elsewhere"
         raise errors.CodePipelineError(words) from error

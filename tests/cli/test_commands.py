@@ -489,6 +489,12 @@ def test_help_is_there_for_each_command(shell: Shell, name: str) -> None:
     assert "wait Wait until an execution of a pipeline has finished, and show it. watch" in listed
 
 
+@pytest.mark.parametrize(("name", "default"), [("wait", "0"), ("watch", "0"), ("start", "30s")])
+def test_help_tells_the_grace_that_a_command_has(shell: Shell, name: str, default: str) -> None:
+    words = " ".join(shell(name, "--help").stdout.split())
+    assert f"for an execution that was just started. [default: {default}]" in words
+
+
 def test_a_shell_can_complete_commands(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """As the documentation sets it up; an option that would end the command does not end this."""
     for instruction, words, printed in (

@@ -183,6 +183,13 @@ def test_a_list_says_what_it_knows(account: Account) -> None:
     assert account.run("list", "web").stdout == "x  Failed\n"
 
 
+def test_a_list_is_wrapped_between_words_on_a_terminal(account: Account) -> None:
+    account.service.put_execution(DONE)
+    assert account.run_on_terminal("list", "web", columns=72) == (
+        f"{DONE.pipeline_execution_id}  \x1b[32mSucceeded\x1b[0m  2026-01-01T00:00:00Z\n  WebhookV2  5f2c9d1e\n"
+    )
+
+
 def test_a_list_ends_when_nobody_reads_any_more(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     account.service.put_execution(DONE)
     reading, writing = os.pipe()
