@@ -206,31 +206,35 @@ def test_debug_shows_the_log_without_secrets(account: Account, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("error_code", "status_code", "code", "advice"),
+    ("operation", "error_code", "status_code", "code", "advice"),
     [
-        ("PipelineNotFoundException", 400, 20, "the name, and that --region and --profile"),
-        ("PipelineExecutionNotFoundException", 400, 20, "check the id"),
-        ("AccessDeniedException", 403, 21, "codepipeline:GetPipelineExecution"),
-        ("ForbiddenOnMondays", 403, 21, "codepipeline:GetPipelineExecution"),
-        ("UnrecognizedClientException", 403, 22, "check the credentials"),
-        ("RequestExpired", 400, 22, "clock"),
-        ("ExpiredTokenException", 400, 22, "new credentials"),
-        ("ThrottlingException", 400, 23, "wait a while"),
-        ("SomethingNew", 502, 23, "try again"),
-        ("RequestAbortedException", 400, 23, "try again"),
-        ("UnknownOperationException", 404, 23, "endpoint"),
-        ("SomethingNew", 400, 23, "AWS Support"),
+        ("Start", "PipelineNotFoundException", 400, 20, "the name, and that --region and --profile"),
+        ("Start", "AccessDeniedException", 403, 21, "codepipeline:StartPipelineExecution; try another --profile"),
+        ("Start", "ConflictException", 409, 23, "the pipeline is busy: try again in a moment"),
+        ("Start", "ConcurrentPipelineExecutionsLimitExceededException", 400, 23, "try again when one has ended"),
+        ("Get", "PipelineNotFoundException", 400, 20, "the name, and that --region and --profile"),
+        ("Get", "PipelineExecutionNotFoundException", 400, 20, "check the id"),
+        ("Get", "AccessDeniedException", 403, 21, "codepipeline:GetPipelineExecution"),
+        ("Get", "ForbiddenOnMondays", 403, 21, "codepipeline:GetPipelineExecution"),
+        ("Get", "UnrecognizedClientException", 403, 22, "check the credentials"),
+        ("Get", "RequestExpired", 400, 22, "clock"),
+        ("Get", "ExpiredTokenException", 400, 22, "new credentials"),
+        ("Get", "ThrottlingException", 400, 23, "wait a while"),
+        ("Get", "SomethingNew", 502, 23, "try again"),
+        ("Get", "RequestAbortedException", 400, 23, "try again"),
+        ("Get", "UnknownOperationException", 404, 23, "endpoint"),
+        ("Get", "SomethingNew", 400, 23, "AWS Support"),
     ],
 )
 def test_a_refusal_is_a_message_and_a_hint(
-    account: Account, error_code: str, status_code: int, code: int, advice: str
+    account: Account, operation: str, error_code: str, status_code: int, code: int, advice: str
 ) -> None:
     """Code, request id and the service's words, and on a line of its own what to do."""
     account.service.put_error(error_code, "So says the service.", status_code=status_code, times=2)
-    ended = account.run("get", *WEB)
+    ended = account.run(*(("get", *WEB) if operation == "Get" else ("start", "web")))
     message, hint = ended.complaint
     assert ended.code == code
-    assert message.startswith(f"GetPipelineExecution failed: {error_code} (HTTP {status_code}, request id ")
+    assert message.startswith(f"{operation}PipelineExecution failed: {error_code} (HTTP {status_code}, request id ")
     assert message.endswith(": So says the service")
     assert advice in hint
 
@@ -253,6 +257,8 @@ ABOUT_IDS: Final = "start prints an id, list has those of a pipeline, and withou
         (("get", *WEB, "--ok", "Odd"), 2, "Invalid value for '--ok': 'Odd' is not one of Cancelled, InPro", "see code"),
         (("get", *WEB, "--output", "xml"), 2, "Invalid value for '--output'", "see codepipeline-client get --help"),
         (("get", *WEB, "\x1b["), 2, r"Got unexpected extra argument (\x1b[)", "see codepipeline-client get --help"),
+        (("start", "web", "--variable", "STAGE"), 2, "Invalid value for '--variable': 'STAGE' is not", "see code"),
+        (("start", "web", "--variable", "A B=c"), 2, "StartPipelineExecution was not sent: variables[0].name ", None),
         (("get", "my web", "7F3A"), 2, "GetPipelineExecution was not sent: NAME must match ", ABOUT_IDS),
         (("get", *WEB), 22, "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor", "give --region"),
         (("get", *WEB, "--region", "eu west"), 22, "--region 'eu west' ", None),
@@ -394,16 +400,35 @@ def test_message_and_hint_are_wrapped_at_words_on_a_terminal(account: Account, o
     assert (hint, rest) == ("hint: check the name, and that --region and --profile are", "right for the pipeline")
 
 
-def test_a_reader_that_has_gone_changes_nothing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``| head -1`` closes the pipe: the exit code tells the status all the same, and there is no complaint."""
-    account.service.put_execution(make_pipeline_execution(status="Failed"))
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("get", *WEB), ExitCode.NOT_TERMINAL),
+        (("watch", *WEB), ExitCode.NOT_TERMINAL),
+        (("list", "web"), ExitCode.SUCCEEDED),
+        (("--help",), ExitCode.SUCCEEDED),
+        (("get",), ExitCode.USAGE),
+    ],
+)
+def test_a_reader_that_has_gone_is_no_failure(
+    account: Account, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], code: int
+) -> None:
+    """``| head -1`` closes the pipe: the command ends at once, with the code for what it knows, and no complaint."""
+    account.service.put_execution(make_pipeline_execution(status="InProgress"))
     with pipe_without_reader() as stdout, pipe_without_reader() as stderr:
-        for out, err in ((stdout, stderr), (None, None)):  # None after ``>&-``, and in pythonw
-            monkeypatch.setattr(sys, "stdout", out)
-            monkeypatch.setattr(sys, "stderr", err)
-            assert run(["get", *WEB], clock=account.clock) == ExitCode.FAILED
-            assert run(["--help"]) == 0
-            assert run(["get"]) == ExitCode.USAGE
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert run(args, clock=account.clock) == code
+    assert account.clock.slept == ()
+
+
+def test_closed_streams_are_no_failure(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after ``>&-``, and in pythonw."""
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert run(["get", *WEB], clock=account.clock) == 0
+    assert run(["--help"]) == 0
+    assert run(["get"]) == ExitCode.USAGE
 
 
 def pipe_without_reader() -> io.TextIOWrapper:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
 from typing import Final
 
 import pytest
 
 from codepipeline_client import PipelineExecutionStatus
-from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode
 from codepipeline_client.testing import Shown, make_action_execution, make_pipeline_execution
-from tests.cli.terminal import Account
+from tests.cli.terminal import DONE, Account
 
-DONE: Final = make_pipeline_execution()
 ID: Final = "00000000-0000-4000-8000-000000000001"
 FAILED: Final = make_pipeline_execution(status="Failed", pipeline_execution_id=ID)
 PAGE: Final = "https://console.aws.amazon.com/codebuild/x"
@@ -120,39 +116,6 @@ def test_a_signal_ends_the_wait_and_names_what_was_started(account: Account) -> 
     assert f"execution {first.split()[-1]} of pipeline web: the execution itself continues" in last
 
 
-@pytest.mark.parametrize(
-    ("args", "complaint"),
-    [
-        (("--variable", "STAGE"), "Invalid value for '--variable': 'STAGE' is not NAME=VALUE"),
-        (("--variable", "A B=c"), "variables[0].name must match [A-Za-z0-9@\\-_]+, not 'A B'"),
-    ],
-)
-def test_a_wrong_variable_is_wrong_usage(account: Account, args: tuple[str, ...], complaint: str) -> None:
-    ended = account.run("start", "web", *args)
-    assert (ended.code, account.service.requests) == (2, ())
-    assert complaint in ended.complaint[0]
-
-
-@pytest.mark.parametrize(
-    ("code", "exit_code", "advice"),
-    [
-        ("ConflictException", ExitCode.NO_RESPONSE, "the pipeline is busy: try again in a moment"),
-        (
-            "ConcurrentPipelineExecutionsLimitExceededException",
-            ExitCode.NO_RESPONSE,
-            "try again when one has ended",
-        ),
-        ("AccessDeniedException", ExitCode.DENIED, "codepipeline:StartPipelineExecution; try another --profile"),
-        ("PipelineNotFoundException", ExitCode.NOT_FOUND, "check the name"),
-    ],
-)
-def test_a_refused_start_says_what_to_do(account: Account, code: str, exit_code: int, advice: str) -> None:
-    account.service.put_error(code)
-    ended = account.run("start", "web")
-    assert ended.code == exit_code
-    assert advice in ended.complaint[1]
-
-
 # ---- list
 
 
@@ -188,15 +151,6 @@ def test_a_list_is_wrapped_between_words_on_a_terminal(account: Account) -> None
     assert account.run_on_terminal("list", "web", columns=72) == (
         f"{DONE.pipeline_execution_id}  \x1b[32mSucceeded\x1b[0m  2026-01-01T00:00:00Z\n  WebhookV2  5f2c9d1e\n"
     )
-
-
-def test_a_list_ends_when_nobody_reads_any_more(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    account.service.put_execution(DONE)
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "w") as stdout:
-        monkeypatch.setattr(sys, "stdout", stdout)
-        assert run(["list", "web"], clock=account.clock) == 0
 
 
 # ---- why it failed

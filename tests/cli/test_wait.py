@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
 from typing import Any, Final
 
 import pytest
 from attrs import evolve
 
 from codepipeline_client import ArtifactRevision, CodePipelineError, ExecutionTrigger, ServiceError, TriggerType, errors
-from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode
 from codepipeline_client.cli.output import Ending, as_json, elapsed, failure_words, remaining
 from codepipeline_client.models.executions import json_members
@@ -191,17 +188,6 @@ def test_a_signal_that_is_ignored_stays_ignored(account: Account) -> None:
         assert account.run("wait", *WEB).code == 0
     finally:
         assert signal.signal(signal.SIGINT, before) is signal.SIG_IGN
-
-
-def test_watch_ends_when_nobody_reads_any_more(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with ``| head -1``."""
-    account.service.script_execution([BARE, RUNNING, DONE])
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "w") as stdout:
-        monkeypatch.setattr(sys, "stdout", stdout)
-        assert run(["watch", *WEB], clock=account.clock) == ExitCode.NOT_TERMINAL
-    assert account.clock.slept == ()
 
 
 # ---- The options
