@@ -43,34 +43,34 @@ class LiveView:
         self._clock = clock
         self._may_prompt = may_prompt
         self._began = clock.monotonic()
-        self._clear: Callable[[], object] | None = None
+        self._thread: Thread | None = None
         # Older versions of rich take an empty NO_COLOR for one that is set.
         self._console = Console(file=stream, force_terminal=True, no_color=bool(os.environ.get("NO_COLOR")))
 
     def close(self) -> None:
         """Clear the view, and show the cursor."""
-        if self._clear is not None:
-            self._clear()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._is_over.set()
+            thread.join(_PATIENCE)
 
     def polled(self, report: PollReport) -> None:
         """Show the result of the poll."""
         self.last = report
         self.seen = report.execution or self.seen
-        if self._clear is None and report.pause is not None:
+        if self._thread is None and report.pause is not None:
             self._draw()
 
     @contextmanager
     def paused(self) -> Generator[None]:
         """Clear the view, and draw it again afterwards, below what was written within this."""
-        clear, self._clear = self._clear, None
-        if clear is None:  # nothing is drawn, or this is within another one
-            yield
-            return
+        is_drawn = self._thread is not None  # not so within another one
         try:
-            clear()
+            self.close()
             yield
         finally:
-            self._draw()
+            if is_drawn:
+                self._draw()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines that fit, and a blank one: there the cursor rests, and the ^C of a Ctrl-C is cleared."""
@@ -102,7 +102,7 @@ class LiveView:
             yield text(f"  {output.failure_words(report.failure)}, retrying in {again}", "yellow")
 
     def _draw(self) -> None:
-        is_over = Event()
+        self._is_over = is_over = Event()
         # Text that is written to stderr during this appears above. Results are on stdout, see paused.
         live = Live(self, console=self._console, transient=True, auto_refresh=False, redirect_stdout=False)
 
@@ -119,10 +119,5 @@ class LiveView:
             except OSError:  # the terminal's window was closed: the wait goes on
                 output.discard_output(self._console.file)
 
-        def clear() -> None:
-            is_over.set()
-            thread.join(_PATIENCE)
-
-        self._clear = clear
-        thread = Thread(target=run, name="codepipeline-client-view", daemon=True)
-        thread.start()
+        self._thread = Thread(target=run, name="codepipeline-client-view", daemon=True)
+        self._thread.start()
