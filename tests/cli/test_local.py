@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from codepipeline_client import CodePipelineClient
 from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.local import instructions
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
@@ -40,6 +41,9 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
                 kind, _, execution_id = line.rpartition("  ")
                 codes[kind.strip()] = run(["get", "web", execution_id], clock=clock)
                 assert (wait[2] == execution_id) == (kind.strip() == "Succeeds in a minute")
+                with CodePipelineClient(clock=clock) as client:
+                    reasons = client.failed_actions(("web", execution_id))
+                assert [each.action_name for each in reasons] == ["Smoke"] * kind.startswith("Fail")
             assert run(["get", "wbe", wait[2]], clock=clock) == 20
             httpx.get(f"{os.environ['AWS_ENDPOINT_URL_CODEPIPELINE']}/x")
         capfd.readouterr()
@@ -60,7 +64,7 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
     }
     stdout, stderr = capfd.readouterr()
     first, *others, before_last, last = stderr.splitlines()
-    assert (stdout, len(others)) == ("\nStopped.\n", 1 + len(codes))
+    assert (stdout, len(others)) == ("\nStopped.\n", 1 + 2 * len(codes))
     assert others[0] == "2026-01-01T00:00:00Z  200  StartPipelineExecution  web"
     assert first.startswith("2026-01-01T00:00:00Z  200  GetPipelineExecution  web  7f3a1c52-")
     assert "Z  400  PipelineNotFoundException  GetPipelineExecution  wbe  0c7be3d4-" in before_last
