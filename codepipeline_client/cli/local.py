@@ -22,7 +22,7 @@ from ..models import PipelineExecution, PipelineExecutionStatus
 from ..testing import LocalCodePipeline, ReceivedRequest, Shown, make_action_execution, make_pipeline_execution
 from .exit_codes import PROGRAM
 from .output import Row, as_table, as_text, elapsed, explain, fitted, say, timestamp
-from .progress import FollowingClient, stop_signals_raise, wait_for_end
+from .progress import FollowingClient, progress_on_stderr, stop_signals_raise
 
 _sample = partial(make_pipeline_execution, pipeline_version=3, variables=[{"name": "BRANCH", "resolved_value": "main"}])
 _SUCCEEDED: Final = _sample()
@@ -145,7 +145,10 @@ def demonstrate(clock: Clock) -> None:
         began = clock.monotonic()
         with FollowingClient(clock=clock, on_attempt=attempts.append) as client, stop_signals_raise():
             started = client.start_pipeline_execution(pipeline_name="web")
-            execution = wait_for_end(client, execution=started, timeout=60.0, poll_interval=0.5, max_poll_interval=0.5)
+            with progress_on_stderr(client, has_changes=True) as progress:
+                execution = client.wait_for_pipeline_execution(
+                    started, timeout=60.0, poll_interval=0.5, max_poll_interval=0.5, on_poll=progress.polled
+                )
         polled = f"{len(endpoint.requests) - 1} times in {elapsed(clock.monotonic() - began)}, until it had finished"
         request, attempt = endpoint.requests[-1], attempts[-1]
         signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].replace(";", ", ")

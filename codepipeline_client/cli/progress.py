@@ -51,16 +51,11 @@ class FollowingClient(CodePipelineClient):
 def wait_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **arguments: Any) -> ExitCode:
     """Wait for the end, and write the execution to stdout, with the reasons if it Failed. Return the code for it."""
     with _interruptible(arguments):
-        execution = wait_for_end(client, **arguments)
+        with progress_on_stderr(client, has_changes=True) as progress:
+            execution = client.wait_for_pipeline_execution(**arguments, on_poll=progress.polled)
         ending = _ending_of(client, execution)
     output.say(output.as_json(execution, **json_members(ending)) if in_json else output.as_text(execution, ending))
     return of_status(execution.status, ok)
-
-
-def wait_for_end(client: FollowingClient, **arguments: Any) -> PipelineExecution:
-    """Return the execution when its status is terminal, and show its progress on stderr until then."""
-    with _progress_on_stderr(client, has_changes=True) as progress:
-        return client.wait_for_pipeline_execution(**arguments, on_poll=progress.polled)
 
 
 def _ending_of(client: FollowingClient, execution: PipelineExecution) -> output.Ending:
@@ -87,7 +82,7 @@ def watch_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], *
     began = client.clock.monotonic()
     code = ExitCode.NOT_TERMINAL
     before: PipelineExecution | None = None
-    with _interruptible(arguments), _progress_on_stderr(client, has_changes=False) as progress:
+    with _interruptible(arguments), progress_on_stderr(client, has_changes=False) as progress:
         for execution in client.watch_pipeline_execution(**arguments, on_poll=progress.polled):
             code = of_status(execution.status, ok)
             seconds = client.clock.monotonic() - began if before else None
@@ -106,7 +101,7 @@ def watch_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], *
 
 
 @contextmanager
-def _progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generator[ProgressLines | LiveView]:
+def progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generator[ProgressLines | LiveView]:
     """
     Show the progress of a wait in the way that suits stderr: drawn on a terminal, else in lines.
 
