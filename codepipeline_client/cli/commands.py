@@ -7,18 +7,21 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from .._protocol.user_agent import __version__
 from ..clock import Clock, SystemClock
-from ..errors import CodePipelineError
+from ..errors import CodePipelineError, ResponseDecodeError, TransportError
 from ..models.executions import json_members
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
 from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, info_option
 from .output import as_json, as_text, complain, explain, prepare_streams, say, summary_line, timestamp, width
 from .progress import FollowingClient, wait_to_end, watch_to_end
+
+_UNCLEAR: Final = (KeyboardInterrupt, TransportError, ResponseDecodeError)
+"""What may end a start that has happened."""
 
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
@@ -161,7 +164,13 @@ def start(client: FollowingClient, /, *, variables: dict[str, str], waits: bool,
 
     With --wait it is shown on stderr, and the rest is as for wait.
     """
-    started = client.start_pipeline_execution(pipeline_name=options["pipeline_name"], variables=variables)
+    name = options["pipeline_name"]
+    try:
+        started = client.start_pipeline_execution(pipeline_name=name, variables=variables)
+    except BaseException as error:
+        if isinstance(error, _UNCLEAR) or getattr(error, "fault", None) == "server":
+            complain(f"the execution may have started: see {PROGRAM} list {name}")
+        raise
     execution_id = started.pipeline_execution_id
     if waits:
         complain(f"started execution {execution_id}")

@@ -47,8 +47,8 @@ Row = tuple[str, Sequence[str]]
 class Ending:
     """How an execution has ended, beside its status. The names are those in JSON."""
 
-    failed_actions: tuple[FailedAction, ...] = ()
-    """What failed, newest first."""
+    failed_actions: tuple[FailedAction, ...] | None = ()
+    """What failed, newest first. None when that is not known."""
     duration_seconds: float | None = None
     """How long it took, from its start to its end. None when that is not known."""
 
@@ -127,7 +127,7 @@ def first_line(text: str | None) -> str:
 
 def ending_rows(ending: Ending) -> Iterator[Row]:
     """Yield a row for each failed action, and one for the duration."""
-    for each in ending.failed_actions:
+    for each in ending.failed_actions or ():
         which = "  ".join(_escaped(each.stage_name, each.action_name))
         why = f"{each.error_code or ''} {each.error_message or ''}".splitlines()
         yield "Failed in", _escaped(which, *map(str.strip, why), each.url or each.log_stream_arn)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HEARTBEAT: Final = 60.0
 """Seconds after which a line says that nothing has changed: some build servers end a command that is silent."""
 
-_BRIEFLY: Final = 10.0
+_BRIEFLY: Final = 5.0
 """Seconds for each request about how an execution has ended, since the main result is known then."""
 
 
@@ -59,21 +59,23 @@ def wait_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **
 
 
 def _ending_of(client: FollowingClient, execution: PipelineExecution) -> output.Ending:
-    """Return how *execution* has ended. A reason that cannot be had is a line on stderr, a duration is left out."""
-    failed: tuple[FailedAction, ...] = ()
+    """Return how *execution* has ended. What cannot be had is None, and so is what an interrupt cuts short."""
+    failed: tuple[FailedAction, ...] | None = ()
     seconds: float | None = None
-    if execution.status == PipelineExecutionStatus.FAILED:
-        try:
-            failed = client.failed_actions(execution, timeout=_BRIEFLY)
-        except CodePipelineError as error:
-            code, message, advice = of_error(error)
-            output.complain(f"which action failed is not known: {advice if code == ExitCode.DENIED else message}")
-    with suppress(CodePipelineError):
-        page = client.list_pipeline_executions(pipeline_name=execution.pipeline_name, timeout=_BRIEFLY)
-        for each in page.pipeline_execution_summaries:
-            is_same = each.pipeline_execution_id == execution.pipeline_execution_id
-            if is_same and each.start_time and each.last_update_time:
-                seconds = (each.last_update_time - each.start_time).total_seconds()
+    with suppress(KeyboardInterrupt):  # the execution has ended, and its status is the result
+        if execution.status == PipelineExecutionStatus.FAILED:
+            failed = None
+            try:
+                failed = client.failed_actions(execution, timeout=_BRIEFLY)
+            except CodePipelineError as error:
+                code, message, advice = of_error(error)
+                output.complain(f"which action failed is not known: {advice if code == ExitCode.DENIED else message}")
+        with suppress(CodePipelineError):
+            page = client.list_pipeline_executions(pipeline_name=execution.pipeline_name, timeout=_BRIEFLY)
+            for each in page.pipeline_execution_summaries:
+                is_same = each.pipeline_execution_id == execution.pipeline_execution_id
+                if is_same and each.start_time and each.last_update_time:
+                    seconds = (each.last_update_time - each.start_time).total_seconds()
     return output.Ending(failed, seconds)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from codepipeline_client import PipelineExecutionStatus
 from codepipeline_client.cli.exit_codes import ExitCode
-from codepipeline_client.testing import Shown, make_action_execution, make_pipeline_execution
+from codepipeline_client.testing import Shown, faults, make_action_execution, make_pipeline_execution
+from codepipeline_client.testing.faults import Fault
 from tests.cli.terminal import DONE, Account
 
 ID: Final = "00000000-0000-4000-8000-000000000001"
@@ -196,3 +198,47 @@ def test_not_to_know_what_failed_is_one_line_and_no_other_code(account: Account,
     assert line.startswith(f"codepipeline-client: which action failed is not known: {words}")
     assert "Failed in" not in ended.stdout
     assert "Duration" not in ended.stdout
+
+
+@pytest.mark.parametrize("command", ["wait", "watch"])
+def test_an_interrupt_while_it_asks_what_failed_keeps_the_result(account: Account, command: str) -> None:
+    """The execution has ended, so there is nothing left to interrupt."""
+    account.service.put_execution(FAILED)
+
+    def interrupt(request: Any) -> None:
+        if request.headers["x-amz-target"].endswith("ListActionExecutions"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    account.service.inject_by(interrupt)
+    ended = account.run(command, "web", ID, "--output", "json")
+    assert ended.code == ExitCode.FAILED
+    shown = json.loads(ended.stdout)
+    assert (shown["failed_actions"], shown["duration_seconds"]) == (None, None)
+
+
+# ---- A start that may have happened
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (faults.CloseBeforeAnswer(), ExitCode.NO_RESPONSE),
+        (faults.InvalidGzip(), ExitCode.NO_RESPONSE),
+        (faults.ErrorResponse(code="InternalFailure"), ExitCode.NO_RESPONSE),
+        (None, ExitCode.INTERRUPTED),
+    ],
+)
+def test_a_start_that_may_have_happened_says_so(account: Account, fault: Fault | None, code: ExitCode) -> None:
+    """To start once more may start a second one."""
+    account.service.put_execution(DONE)
+
+    def interrupt(_: Any) -> Fault | None:
+        if fault is None:
+            os.kill(os.getpid(), signal.SIGINT)
+        return fault
+
+    account.service.inject_by(interrupt)
+    ended = account.run("start", "web")
+    assert ended.code == code
+    words = "codepipeline-client: the execution may have started: see codepipeline-client list web"
+    assert ended.stderr.splitlines()[0] == words
