@@ -129,8 +129,7 @@ class Connection(BaseConnection):
             self._socket.close()
 
     def _shut_down(self) -> None:
-        with suppress(OSError):
-            # SSLSocket's own would have the thread of the call go on in the clear.
+        with suppress(OSError):  # SSLSocket's own method would have the thread of the call go on in the clear
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
@@ -224,8 +223,7 @@ def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
         raise httpx.ProxyError("its response to CONNECT is not HTTP, or was cut short")
     if not 200 <= int(status_line[1]) < 300:
         raise httpx.ProxyError(status_line[1].decode())
-    if extra:
-        # In the clear, before TLS: anybody could have sent them.
+    if extra:  # in the clear, before TLS: anybody could have sent them
         raise httpx.ProxyError("bytes that were not requested came before TLS began")
     return True
 

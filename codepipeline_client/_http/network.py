@@ -27,7 +27,6 @@ from ..errors import ConfigurationError
 from .response import ResponseParser
 
 T = TypeVar("T")
-
 Addresses: TypeAlias = list[tuple[int, tuple[str, int]]]
 
 _STUCK_AFTER: Final = 5.0
@@ -41,9 +40,8 @@ def _proxy(url: str) -> httpx.Proxy:
     if proxy is None or not proxy.url.host:
         raise ConfigurationError("the URL of the proxy cannot be used: its host is not valid (the value is not shown)")
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
-        raise ConfigurationError(
-            "a SOCKS proxy needs a package that is not installed; run python -m pip install 'httpx[socks]'"
-        )
+        words = "a SOCKS proxy needs a package that is not installed; run python -m pip install 'httpx[socks]'"
+        raise ConfigurationError(words)
     return proxy
 
 

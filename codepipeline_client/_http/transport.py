@@ -81,8 +81,7 @@ class PooledTransport(httpx.BaseTransport):
         return here
 
     def _send(self, request: httpx.Request, timer: StepTimer, pool: _Pool, lease: _Lease) -> httpx.Response:
-        used = pool.take(lease)
-        if used is not None:
+        if (used := pool.take(lease)) is not None:
             try:
                 return used.send(request, timer, lease)
             except _failures() as error:
@@ -169,8 +168,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
     async def _send(
         self, request: httpx.Request, timer: StepTimer, pool: _AsyncPool, lease: _AsyncLease
     ) -> httpx.Response:
-        used = pool.take(lease)
-        if used is not None:
+        if (used := pool.take(lease)) is not None:
             try:
                 return await used.send(request, timer)
             except _failures() as error:
@@ -234,8 +232,7 @@ async def _close_at_end(pool: _AsyncPool) -> AsyncGenerator[None]:
 
 
 def _close(pools: dict[int, _Pool]) -> None:
-    here = pools.get(os.getpid())
-    if here is not None:
+    if (here := pools.get(os.getpid())) is not None:
         here.close()
         _close_expired(here)
 
@@ -247,8 +244,7 @@ def _close_expired(pool: _Pool) -> None:
 
 async def _aclose_expired(pool: _AsyncPool) -> None:
     """Close all of them, also when the task is cancelled."""
-    connection = pool.expired()
-    if connection is not None:
+    if (connection := pool.expired()) is not None:
         async with AsyncExitStack() as stack:
             while connection is not None:
                 stack.push_async_callback(connection.aclose)
