@@ -4,19 +4,20 @@ Read attrs classes from JSON, write them as JSON, and check them: each field by 
 The names on the wire follow from those in Python: ``pipelineVersion`` is the member for ``pipeline_version``. The
 metadata of a field may have another ``name``, and the ``rule`` of the service for its values. A rule returns in words
 what a value breaks, or None. Unless strict, any value of the right type passes.
-No regular expressions: to compile them takes as long as a call.
+To compile regular expressions, or annotations, takes as long as a call: patterns are checked without, and types are
+known by the words of their annotations.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from string import ascii_letters, digits
-from types import NoneType
-from typing import Any, Final, Generic, NamedTuple, Self, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, cast
 
-from attrs import NOTHING, AttrsInstance, field, fields, frozen
+from attrs import NOTHING, AttrsInstance, field, fields, frozen, has
 
 from ..errors import ParameterViolation
 from ..models import OpenEnum, ResponseMetadata
@@ -29,6 +30,12 @@ T = TypeVar("T")
 _Reader = Callable[[Members, str], object]
 
 _IRREGULAR: Final = {"log_stream_arn": "logStreamARN"}
+_SCALARS: Final[Mapping[str, _Reader]] = {
+    "str": Members.string,
+    "int": Members.integer,
+    "datetime": Members.timestamp,
+    "Mapping[str, str]": Members.strings,
+}
 _UUID: Final = "-".join([f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12)])
 
 
@@ -95,12 +102,12 @@ class _Member(NamedTuple):
     rule: Rule | None
 
 
-@frozen(kw_only=True)
 class OperationInput:
-    """The input of an operation."""
+    """The input of an operation. Its subclasses are attrs classes."""
 
-    pipeline_name: str = field(metadata=NAME)
-    """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
+    __slots__ = ()
+    __attrs_attrs__: ClassVar[Any]
+    pipeline_name: str
 
     def violations(self, strict: bool = True) -> tuple[ParameterViolation, ...]:
         """Return every rule of the operation that the input breaks; unless *strict*, only types are checked."""
@@ -181,26 +188,24 @@ def _written(value: Any, member: _Member) -> object:
 
 @cache
 def _members(kind: Any) -> tuple[_Member, ...]:
-    hints, members = get_type_hints(kind), list[_Member]()
+    names, members = vars(sys.modules[kind.__module__]), list[_Member]()
     for each in fields(kind):
         first, *others = each.name.split("_")
         name = _IRREGULAR.get(each.name) or first + "".join([word.capitalize() for word in others])
         name, rule = each.metadata.get("name", name), each.metadata.get("rule")
-        members.append(_Member(each.name, name, _reader(hints[each.name]), each.default is NOTHING, rule))
+        reader = _reader(cast("str", each.type), names)  # no annotation is evaluated
+        members.append(_Member(each.name, name, reader, each.default is NOTHING, rule))
     return tuple(members)
 
 
-def _reader(hint: Any) -> _Reader:
-    """Return what reads a member of the type *hint* that is there."""
-    (kind,) = {*get_args(hint)} - {NoneType} if NoneType in get_args(hint) else {hint}
-    scalars: dict[Any, _Reader] = {str: Members.string, int: Members.integer, datetime: Members.timestamp}
-    if get_origin(kind) is Mapping:
-        return Members.strings
-    if get_origin(kind) is tuple:
-        element = get_args(kind)[0]
-        return lambda members, name: tuple([read(element, each) for each in members.structures(name)])
-    if kind in scalars:
-        return scalars[kind]
-    if issubclass(kind, OpenEnum):
-        return lambda members, name: kind(members.string(name))
-    return lambda members, name: read(kind, cast("Members", members.structure(name)))  # it is there
+def _reader(annotation: str, names: Mapping[str, Any]) -> _Reader:
+    """Return what reads a member that is there, by the *annotation* of its field and the *names* of its module."""
+    name = annotation.removesuffix(" | None")
+    if name in _SCALARS:
+        return _SCALARS[name]
+    kind: Any = names.get(name.removeprefix("tuple[").removesuffix(", ...]"))
+    if name.startswith("tuple["):
+        return lambda members, name: tuple([read(kind, each) for each in members.structures(name)])
+    if has(kind):
+        return lambda members, name: read(kind, members.structure(name))
+    return lambda members, name: kind(members.string(name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from .._protocol.awsjson import Members
-from .._protocol.shapes import EXECUTION_ID, OperationInput, OperationOutput, cut, read
+from .._protocol.shapes import EXECUTION_ID, NAME, OperationInput, OperationOutput, cut, read
 from .._protocol.strict_json import JsonObject
 from ..models import PipelineExecution, ResponseMetadata
 
@@ -18,6 +18,8 @@ from ..models import PipelineExecution, ResponseMetadata
 class GetPipelineExecutionInput(OperationInput):
     """Which execution to read."""
 
+    pipeline_name: str = field(metadata=NAME)
+    """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
     pipeline_execution_id: str = field(metadata=EXECUTION_ID)
     """The execution's id: a UUID in lower case."""
 
@@ -39,8 +41,6 @@ class GetPipelineExecutionOutput(OperationOutput[GetPipelineExecutionInput]):
     ) -> GetPipelineExecutionOutput:
         """Read a region's response. Raises ResponseDecodeError when it is not a response to the *request*."""
         execution = members.structure("pipelineExecution")
-        if execution is None:
-            members.refuse("pipelineExecution", "it is absent")
         known = {
             "pipeline_name": _same(execution, "pipelineName", request.pipeline_name),
             "pipeline_execution_id": _same(execution, "pipelineExecutionId", request.pipeline_execution_id),
@@ -59,7 +59,7 @@ class GetPipelineExecutionOutput(OperationOutput[GetPipelineExecutionInput]):
 
 def _same(members: Members, name: str, requested: str) -> str:
     """Return what was requested; a response may omit it, but may not be about something else."""
-    found = members.string(name)
-    if found is not None and found != requested:
-        members.refuse(name, f"the response is about {cut(found)!r}, and {cut(requested)!r} was requested")
+    if members.raw.get(name) not in (None, requested):
+        found = cut(members.string(name))
+        members.refuse(name, f"the response is about {found!r}, and {cut(requested)!r} was requested")
     return requested

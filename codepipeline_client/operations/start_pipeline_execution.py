@@ -59,7 +59,7 @@ def _token(given: str | None) -> str:
     return str(uuid4()) if given is None else given
 
 
-@frozen(kw_only=True)
+@frozen(eq=False)
 class StartPipelineExecutionInput(OperationInput):
     """Which pipeline to start, and what its new execution is given."""
 
