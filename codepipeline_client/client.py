@@ -19,6 +19,8 @@ from ._polling.schedule import PollSchedule
 from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
 from .models.history import failures_of
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from .operations.list_action_executions import ListActionExecutionsInput, ListActionExecutionsOutput
+from .operations.list_pipeline_executions import ListPipelineExecutionsInput, ListPipelineExecutionsOutput
 from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig, identified
 
 
@@ -51,7 +53,7 @@ class CodePipelineClient(BaseSyncClient):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
         request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout))
+        return self._call(operations.GET_PIPELINE_EXECUTION, request, timeout)
 
     def wait_for_pipeline_execution(
         self,
@@ -185,7 +187,7 @@ class CodePipelineClient(BaseSyncClient):
         next_token: str | None = None,
         succeeded_in_stage: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.list_pipeline_executions.ListPipelineExecutionsOutput:
+    ) -> ListPipelineExecutionsOutput:
         """
         Return a page of a pipeline's executions, newest first; `iter_pipeline_executions` yields those of all pages.
 
@@ -197,13 +199,8 @@ class CodePipelineClient(BaseSyncClient):
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListPipelineExecutions.html
         """
-        request = operations.list_pipeline_executions.ListPipelineExecutionsInput(
-            pipeline_name=pipeline_name,
-            max_results=max_results,
-            next_token=next_token,
-            succeeded_in_stage=succeeded_in_stage,
-        )
-        return self._call(self._new_call(operations.LIST_PIPELINE_EXECUTIONS, request, timeout))
+        request = ListPipelineExecutionsInput(pipeline_name, max_results, next_token, succeeded_in_stage)
+        return self._call(operations.LIST_PIPELINE_EXECUTIONS, request, timeout)
 
     def iter_pipeline_executions(
         self, *, pipeline_name: str, succeeded_in_stage: str | None = None, timeout: Timeout | NotGiven = NOT_GIVEN
@@ -214,13 +211,9 @@ class CodePipelineClient(BaseSyncClient):
         The arguments and errors are those of `list_pipeline_executions`. Each page is requested when it is needed, and
         has a *timeout* of its own. After an error, iterate further to request the same page again.
         """
-        request = partial(
-            self.list_pipeline_executions,
-            pipeline_name=pipeline_name,
-            succeeded_in_stage=succeeded_in_stage,
-            timeout=timeout,
-        )
-        return ListIterator(request, lambda page: page.pipeline_execution_summaries)
+        request = ListPipelineExecutionsInput(pipeline_name, succeeded_in_stage=succeeded_in_stage)
+        call = partial(self._call, operations.LIST_PIPELINE_EXECUTIONS, timeout=timeout)
+        return ListIterator(call, request, lambda page: page.pipeline_execution_summaries)
 
     def latest_pipeline_execution(
         self, *, pipeline_name: str, timeout: Timeout | NotGiven = NOT_GIVEN
@@ -257,12 +250,9 @@ class CodePipelineClient(BaseSyncClient):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html
         """
         request = operations.start_pipeline_execution.StartPipelineExecutionInput(
-            pipeline_name=pipeline_name,
-            variables=variables,
-            source_revisions=source_revisions,
-            client_request_token=client_request_token,
+            pipeline_name, variables, source_revisions, client_request_token
         )
-        return self._call(self._new_call(operations.START_PIPELINE_EXECUTION, request, timeout))
+        return self._call(operations.START_PIPELINE_EXECUTION, request, timeout)
 
     def list_action_executions(
         self,
@@ -273,7 +263,7 @@ class CodePipelineClient(BaseSyncClient):
         max_results: int | None = None,
         next_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.list_action_executions.ListActionExecutionsOutput:
+    ) -> ListActionExecutionsOutput:
         """
         Return a page of a pipeline's action executions, newest first; `iter_action_executions` yields all.
 
@@ -284,14 +274,8 @@ class CodePipelineClient(BaseSyncClient):
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html
         """
-        request = operations.list_action_executions.ListActionExecutionsInput(
-            pipeline_name=pipeline_name,
-            pipeline_execution_id=pipeline_execution_id,
-            only_latest=only_latest,
-            max_results=max_results,
-            next_token=next_token,
-        )
-        return self._call(self._new_call(operations.LIST_ACTION_EXECUTIONS, request, timeout))
+        request = ListActionExecutionsInput(pipeline_name, pipeline_execution_id, only_latest, max_results, next_token)
+        return self._call(operations.LIST_ACTION_EXECUTIONS, request, timeout)
 
     def iter_action_executions(
         self,
@@ -306,14 +290,9 @@ class CodePipelineClient(BaseSyncClient):
 
         The arguments and errors are those of `list_action_executions`.
         """
-        request = partial(
-            self.list_action_executions,
-            pipeline_name=pipeline_name,
-            pipeline_execution_id=pipeline_execution_id,
-            only_latest=only_latest,
-            timeout=timeout,
-        )
-        return ListIterator(request, lambda page: page.action_execution_details)
+        request = ListActionExecutionsInput(pipeline_name, pipeline_execution_id, only_latest)
+        call = partial(self._call, operations.LIST_ACTION_EXECUTIONS, timeout=timeout)
+        return ListIterator(call, request, lambda page: page.action_execution_details)
 
     def failed_actions(
         self, execution: ExecutionLike, *, timeout: Timeout | NotGiven = NOT_GIVEN
@@ -332,8 +311,7 @@ class CodePipelineClient(BaseSyncClient):
 
         In-flight calls raise ConnectionFailedError, including those that wait before a retry or for credentials.
         """
-        transport = self._end()
-        if transport is not None:
+        if (transport := self._end()) is not None:
             transport.close()
 
     def __enter__(self) -> Self:
@@ -351,4 +329,4 @@ class CodePipelineClient(BaseSyncClient):
         return Watch(self._poll, schedule, WaitContext(self._clock, on_poll))
 
     def _poll(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
-        return self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True))
+        return self._call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True)
