@@ -303,7 +303,7 @@ class CodePipelineClient(BaseSyncClient):
         *execution* is as for `wait_for_pipeline_execution`, *timeout* and the errors as for `iter_action_executions`.
         """
         which = asdict(identified(execution))
-        return failures_of(self.iter_action_executions(**which, timeout=timeout))
+        return failures_of([*self.iter_action_executions(**which, timeout=timeout)])
 
     def close(self) -> None:
         """

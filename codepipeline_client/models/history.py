@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_Types.html
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from attrs import field, frozen
@@ -246,20 +246,18 @@ class FailedAction:
     """When it failed: aware, in UTC."""
 
 
-def failures_of(details: Iterable[ActionExecutionDetail]) -> tuple[FailedAction, ...]:
+def failures_of(details: Sequence[ActionExecutionDetail]) -> tuple[FailedAction, ...]:
     """Return the failed ones of all action executions of one execution, in their order, which is newest first."""
     failed: list[FailedAction] = []
-    runs = Counter[tuple[str | None, str | None]]()
-    for each in reversed([*details]):
-        action = (each.stage_name, each.action_name)
-        runs[action] += 1
+    runs = Counter([(each.stage_name, each.action_name) for each in details])
+    for each in details:
         if each.status == ActionExecutionStatus.FAILED:
             result = (each.output and each.output.execution_result) or ActionExecutionResult()
             error = result.error_details or ErrorDetails()
             one = FailedAction(
                 stage_name=each.stage_name,
                 action_name=each.action_name,
-                attempt=runs[action],
+                attempt=runs[each.stage_name, each.action_name],
                 error_code=error.code,
                 error_message=error.message or result.external_execution_summary,
                 url=result.external_execution_url,
@@ -268,4 +266,5 @@ def failures_of(details: Iterable[ActionExecutionDetail]) -> tuple[FailedAction,
                 end_time=each.last_update_time,
             )
             failed.append(one)
-    return tuple(reversed(failed))
+        runs[each.stage_name, each.action_name] -= 1
+    return tuple(failed)
