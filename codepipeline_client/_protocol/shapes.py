@@ -29,6 +29,8 @@ Metadata = Mapping[str, Rule]
 T = TypeVar("T")
 _Reader = Callable[[Members, str], object]
 
+_IDENTITY: Final = ("pipeline_name", "pipeline_execution_id")
+"""What a response may omit if the request has it. It may not be about something else."""
 _IRREGULAR: Final = {"log_stream_arn": "logStreamARN"}
 _SCALARS: Final[Mapping[str, _Reader]] = {
     "str": Members.string,
@@ -131,9 +133,10 @@ class OperationOutput(Generic[InputT]):
     """The decoded JSON, for a member that is newer than this release. Read it, do not change it."""
 
     @classmethod
-    def from_wire(cls, members: Members, request: InputT, metadata: ResponseMetadata, _region: str | None) -> Self:
-        """Read a response. Raises ResponseDecodeError for one that is not of this operation."""
-        known = {"pipeline_name": request.pipeline_name, "response_metadata": metadata, "raw": members.raw}
+    def from_wire(cls, members: Members, request: InputT, metadata: ResponseMetadata, region_name: str | None) -> Self:
+        """Read a region's response. Raises ResponseDecodeError when it is not a response to the *request*."""
+        requested = {name: value for name in _IDENTITY if (value := getattr(request, name, None)) is not None}
+        known = {**requested, "response_metadata": metadata, "raw": members.raw, "region_name": region_name}
         return read(cls, members._replace(known=known))
 
 
@@ -154,9 +157,13 @@ def read(kind: Callable[..., T], members: Members) -> T:
     values: dict[str, object] = {}
     known, raw = members.known, members.raw
     for parameter, name, reader, is_required, _ in _members(kind):
+        value = raw.get(name)
         if parameter in known:
-            values[parameter] = known[parameter]
-        elif raw.get(name) is not None:
+            values[parameter] = requested = known[parameter]
+            if parameter in _IDENTITY and value not in (None, requested):
+                found = cut(str(reader(members, name)))
+                members.refuse(name, f"the response is about {found!r}, and {cut(str(requested))!r} was requested")
+        elif value is not None:
             values[parameter] = reader(members, name)
         elif is_required:
             members.refuse(name, "it is absent")

@@ -315,3 +315,14 @@ def test_a_response_of_another_shape_is_not_trusted(
 ) -> None:
     with pytest.raises(ResponseDecodeError, match=problem):
         read(operation, request_, payload)
+
+
+def test_action_executions_are_of_the_execution_that_was_requested() -> None:
+    request = attrs.evolve(ACTIONS, pipeline_execution_id=ID)
+    (detail,) = read(LIST_ACTION_EXECUTIONS, request, {"actionExecutionDetails": [{}]}).action_execution_details
+    assert detail.pipeline_execution_id == ID
+    words = (
+        r"actionExecutionDetails\[0\]\.pipelineExecutionId: the response is about 'other', and '3137.* was requested"
+    )
+    with pytest.raises(ResponseDecodeError, match=words):
+        read(LIST_ACTION_EXECUTIONS, request, {"actionExecutionDetails": [{"pipelineExecutionId": "other"}]})
