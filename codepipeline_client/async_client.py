@@ -242,12 +242,10 @@ class AsyncCodePipelineClient(BaseAsyncClient):
             await transport.aclose()
 
     async def __aenter__(self) -> Self:
-        """Return the client."""
         self._check_open()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close the client."""
         await self.aclose()
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:

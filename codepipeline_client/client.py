@@ -315,12 +315,10 @@ class CodePipelineClient(BaseSyncClient):
             transport.close()
 
     def __enter__(self) -> Self:
-        """Return the client."""
         self._check_open()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Close the client."""
         self.close()
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
