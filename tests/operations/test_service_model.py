@@ -319,7 +319,8 @@ def test_a_response_of_another_shape_is_not_trusted(
 
 def test_action_executions_are_of_the_execution_that_was_requested() -> None:
     request = attrs.evolve(ACTIONS, pipeline_execution_id=ID)
-    (detail,) = read(LIST_ACTION_EXECUTIONS, request, {"actionExecutionDetails": [{}]}).action_execution_details
+    silent: dict[str, str] = {}
+    (detail,) = read(LIST_ACTION_EXECUTIONS, request, {"actionExecutionDetails": [silent]}).action_execution_details
     assert detail.pipeline_execution_id == ID
     words = (
         r"actionExecutionDetails\[0\]\.pipelineExecutionId: the response is about 'other', and '3137.* was requested"
