@@ -19,6 +19,8 @@ from ._polling.schedule import PollSchedule
 from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
 from .models.history import failures_of
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from .operations.list_action_executions import ListActionExecutionsInput, ListActionExecutionsOutput
+from .operations.list_pipeline_executions import ListPipelineExecutionsInput, ListPipelineExecutionsOutput
 from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
 
 
@@ -44,7 +46,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
         request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return await self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout))
+        return await self._call(operations.GET_PIPELINE_EXECUTION, request, timeout)
 
     async def wait_for_pipeline_execution(
         self,
@@ -132,19 +134,14 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         next_token: str | None = None,
         succeeded_in_stage: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.list_pipeline_executions.ListPipelineExecutionsOutput:
+    ) -> ListPipelineExecutionsOutput:
         """
         Return a page of a pipeline's executions, newest first; `iter_pipeline_executions` yields those of all pages.
 
         For arguments and errors, see `CodePipelineClient.list_pipeline_executions`.
         """
-        request = operations.list_pipeline_executions.ListPipelineExecutionsInput(
-            pipeline_name=pipeline_name,
-            max_results=max_results,
-            next_token=next_token,
-            succeeded_in_stage=succeeded_in_stage,
-        )
-        return await self._call(self._new_call(operations.LIST_PIPELINE_EXECUTIONS, request, timeout))
+        request = ListPipelineExecutionsInput(pipeline_name, max_results, next_token, succeeded_in_stage)
+        return await self._call(operations.LIST_PIPELINE_EXECUTIONS, request, timeout)
 
     def iter_pipeline_executions(
         self,
@@ -159,14 +156,9 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
         For arguments and errors, see `CodePipelineClient.iter_pipeline_executions`.
         """
-        request = partial(
-            self.list_pipeline_executions,
-            pipeline_name=pipeline_name,
-            max_results=max_results,
-            succeeded_in_stage=succeeded_in_stage,
-            timeout=timeout,
-        )
-        return AsyncListIterator(request, lambda page: page.pipeline_execution_summaries)
+        request = ListPipelineExecutionsInput(pipeline_name, max_results, succeeded_in_stage=succeeded_in_stage)
+        call = partial(self._call, operations.LIST_PIPELINE_EXECUTIONS, timeout=timeout)
+        return AsyncListIterator(call, request, lambda page: page.pipeline_execution_summaries)
 
     async def latest_pipeline_execution(
         self, *, pipeline_name: str, timeout: Timeout | NotGiven = NOT_GIVEN
@@ -195,12 +187,9 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         errors, see `CodePipelineClient.start_pipeline_execution`.
         """
         request = operations.start_pipeline_execution.StartPipelineExecutionInput(
-            pipeline_name=pipeline_name,
-            variables=variables,
-            source_revisions=source_revisions,
-            client_request_token=client_request_token,
+            pipeline_name, variables, source_revisions, client_request_token
         )
-        return await self._call(self._new_call(operations.START_PIPELINE_EXECUTION, request, timeout))
+        return await self._call(operations.START_PIPELINE_EXECUTION, request, timeout)
 
     async def list_action_executions(
         self,
@@ -211,20 +200,16 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         max_results: int | None = None,
         next_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.list_action_executions.ListActionExecutionsOutput:
+    ) -> ListActionExecutionsOutput:
         """
         Return a page of a pipeline's action executions, newest first; `iter_action_executions` yields all.
 
         For arguments and errors, see `CodePipelineClient.list_action_executions`.
         """
-        request = operations.list_action_executions.ListActionExecutionsInput(
-            pipeline_name=pipeline_name,
-            pipeline_execution_id=pipeline_execution_id,
-            start_time_range=start_time_range,
-            max_results=max_results,
-            next_token=next_token,
+        request = ListActionExecutionsInput(
+            pipeline_name, pipeline_execution_id, start_time_range, max_results, next_token
         )
-        return await self._call(self._new_call(operations.LIST_ACTION_EXECUTIONS, request, timeout))
+        return await self._call(operations.LIST_ACTION_EXECUTIONS, request, timeout)
 
     def iter_action_executions(
         self,
@@ -240,15 +225,9 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
         For arguments and errors, see `CodePipelineClient.iter_action_executions`.
         """
-        request = partial(
-            self.list_action_executions,
-            pipeline_name=pipeline_name,
-            pipeline_execution_id=pipeline_execution_id,
-            start_time_range=start_time_range,
-            max_results=max_results,
-            timeout=timeout,
-        )
-        return AsyncListIterator(request, lambda page: page.action_execution_details)
+        request = ListActionExecutionsInput(pipeline_name, pipeline_execution_id, start_time_range, max_results)
+        call = partial(self._call, operations.LIST_ACTION_EXECUTIONS, timeout=timeout)
+        return AsyncListIterator(call, request, lambda page: page.action_execution_details)
 
     async def failed_actions(
         self, execution: ExecutionLike, *, timeout: Timeout | NotGiven = NOT_GIVEN
@@ -269,17 +248,14 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
         In-flight calls raise ConnectionFailedError, including those that wait before a retry or for credentials.
         """
-        transport = self._end()
-        if transport is not None:
+        if (transport := self._end()) is not None:
             await transport.aclose()
 
     async def __aenter__(self) -> Self:
-        """Return the client."""
         self._check_open()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close the client."""
         await self.aclose()
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
@@ -288,4 +264,4 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         return AsyncWatch(self._poll, schedule, WaitContext(self._clock, on_poll))
 
     async def _poll(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
-        return await self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True))
+        return await self._call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True)

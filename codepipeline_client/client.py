@@ -19,6 +19,8 @@ from ._polling.schedule import PollSchedule
 from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
 from .models.history import failures_of
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
+from .operations.list_action_executions import ListActionExecutionsInput, ListActionExecutionsOutput
+from .operations.list_pipeline_executions import ListPipelineExecutionsInput, ListPipelineExecutionsOutput
 from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
 
 
@@ -51,7 +53,7 @@ class CodePipelineClient(BaseSyncClient):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html
         """
         request = GetPipelineExecutionInput(pipeline_name=pipeline_name, pipeline_execution_id=pipeline_execution_id)
-        return self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout))
+        return self._call(operations.GET_PIPELINE_EXECUTION, request, timeout)
 
     def wait_for_pipeline_execution(
         self,
@@ -185,7 +187,7 @@ class CodePipelineClient(BaseSyncClient):
         next_token: str | None = None,
         succeeded_in_stage: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.list_pipeline_executions.ListPipelineExecutionsOutput:
+    ) -> ListPipelineExecutionsOutput:
         """
         Return a page of a pipeline's executions, newest first; `iter_pipeline_executions` yields those of all pages.
 
@@ -198,13 +200,8 @@ class CodePipelineClient(BaseSyncClient):
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListPipelineExecutions.html
         """
-        request = operations.list_pipeline_executions.ListPipelineExecutionsInput(
-            pipeline_name=pipeline_name,
-            max_results=max_results,
-            next_token=next_token,
-            succeeded_in_stage=succeeded_in_stage,
-        )
-        return self._call(self._new_call(operations.LIST_PIPELINE_EXECUTIONS, request, timeout))
+        request = ListPipelineExecutionsInput(pipeline_name, max_results, next_token, succeeded_in_stage)
+        return self._call(operations.LIST_PIPELINE_EXECUTIONS, request, timeout)
 
     def iter_pipeline_executions(
         self,
@@ -221,14 +218,9 @@ class CodePipelineClient(BaseSyncClient):
         Each page is requested when it is needed, and has a *timeout* of its own. After an error, iterate further to
         request the same page again.
         """
-        request = partial(
-            self.list_pipeline_executions,
-            pipeline_name=pipeline_name,
-            max_results=max_results,
-            succeeded_in_stage=succeeded_in_stage,
-            timeout=timeout,
-        )
-        return ListIterator(request, lambda page: page.pipeline_execution_summaries)
+        request = ListPipelineExecutionsInput(pipeline_name, max_results, succeeded_in_stage=succeeded_in_stage)
+        call = partial(self._call, operations.LIST_PIPELINE_EXECUTIONS, timeout=timeout)
+        return ListIterator(call, request, lambda page: page.pipeline_execution_summaries)
 
     def latest_pipeline_execution(
         self, *, pipeline_name: str, timeout: Timeout | NotGiven = NOT_GIVEN
@@ -264,12 +256,9 @@ class CodePipelineClient(BaseSyncClient):
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html
         """
         request = operations.start_pipeline_execution.StartPipelineExecutionInput(
-            pipeline_name=pipeline_name,
-            variables=variables,
-            source_revisions=source_revisions,
-            client_request_token=client_request_token,
+            pipeline_name, variables, source_revisions, client_request_token
         )
-        return self._call(self._new_call(operations.START_PIPELINE_EXECUTION, request, timeout))
+        return self._call(operations.START_PIPELINE_EXECUTION, request, timeout)
 
     def list_action_executions(
         self,
@@ -280,7 +269,7 @@ class CodePipelineClient(BaseSyncClient):
         max_results: int | None = None,
         next_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> operations.list_action_executions.ListActionExecutionsOutput:
+    ) -> ListActionExecutionsOutput:
         """
         Return a page of a pipeline's action executions, newest first; `iter_action_executions` yields all.
 
@@ -292,14 +281,10 @@ class CodePipelineClient(BaseSyncClient):
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html
         """
-        request = operations.list_action_executions.ListActionExecutionsInput(
-            pipeline_name=pipeline_name,
-            pipeline_execution_id=pipeline_execution_id,
-            start_time_range=start_time_range,
-            max_results=max_results,
-            next_token=next_token,
+        request = ListActionExecutionsInput(
+            pipeline_name, pipeline_execution_id, start_time_range, max_results, next_token
         )
-        return self._call(self._new_call(operations.LIST_ACTION_EXECUTIONS, request, timeout))
+        return self._call(operations.LIST_ACTION_EXECUTIONS, request, timeout)
 
     def iter_action_executions(
         self,
@@ -315,15 +300,9 @@ class CodePipelineClient(BaseSyncClient):
 
         The arguments and errors are those of `list_action_executions`.
         """
-        request = partial(
-            self.list_action_executions,
-            pipeline_name=pipeline_name,
-            pipeline_execution_id=pipeline_execution_id,
-            start_time_range=start_time_range,
-            max_results=max_results,
-            timeout=timeout,
-        )
-        return ListIterator(request, lambda page: page.action_execution_details)
+        request = ListActionExecutionsInput(pipeline_name, pipeline_execution_id, start_time_range, max_results)
+        call = partial(self._call, operations.LIST_ACTION_EXECUTIONS, timeout=timeout)
+        return ListIterator(call, request, lambda page: page.action_execution_details)
 
     def failed_actions(
         self, execution: ExecutionLike, *, timeout: Timeout | NotGiven = NOT_GIVEN
@@ -335,7 +314,7 @@ class CodePipelineClient(BaseSyncClient):
         """
         which = asdict(waiting.reference_to(execution))
         self._check(operations.GET_PIPELINE_EXECUTION, GetPipelineExecutionInput(**which))
-        return failures_of(self.iter_action_executions(**which, max_results=25, timeout=timeout))
+        return failures_of([*self.iter_action_executions(**which, max_results=25, timeout=timeout)])
 
     def close(self) -> None:
         """
@@ -343,17 +322,14 @@ class CodePipelineClient(BaseSyncClient):
 
         In-flight calls raise ConnectionFailedError, including those that wait before a retry or for credentials.
         """
-        transport = self._end()
-        if transport is not None:
+        if (transport := self._end()) is not None:
             transport.close()
 
     def __enter__(self) -> Self:
-        """Return the client."""
         self._check_open()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Close the client."""
         self.close()
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
@@ -362,4 +338,4 @@ class CodePipelineClient(BaseSyncClient):
         return Watch(self._poll, schedule, WaitContext(self._clock, on_poll))
 
     def _poll(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
-        return self._call(self._new_call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True))
+        return self._call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True)

@@ -68,12 +68,10 @@ class SigV4Transport(httpx.BaseTransport):
         self._transport.close()
 
     def __enter__(self) -> Self:
-        """Enter the transport that sends."""
         self._transport.__enter__()
         return self
 
     def __exit__(self, *exc_info: Any) -> None:  # noqa: PYI036 - httpx has a type for each of the three
-        """Exit the transport that sends."""
         self._transport.__exit__(*exc_info)
 
 
@@ -112,12 +110,10 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
-        """Enter the transport that sends."""
         await self._transport.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: Any) -> None:  # noqa: PYI036 - httpx has a type for each of the three
-        """Exit the transport that sends."""
         await self._transport.__aexit__(*exc_info)
 
 

@@ -278,12 +278,20 @@ def test_an_empty_page_is_not_the_end(open_client: Open, service: LocalCodePipel
     ]
 
 
-def test_a_page_that_leads_to_itself_ends_the_list(open_client: Open, service: LocalCodePipeline) -> None:
-    """As a defective emulator may have it: without an error, the iterator would request it for ever."""
-    service.put_response(body=b'{"nextToken": "x"}', times=2)
+@pytest.mark.parametrize("tokens", ["xx", "xyx"])
+def test_pages_that_lead_back_end_the_list(open_client: Open, service: LocalCodePipeline, tokens: str) -> None:
+    """As a defective emulator may have it: without an error, the iterator would request them for ever."""
+    for token in tokens:
+        service.put_response(body=b'{"nextToken": "%s"}' % token.encode())
     with open_client() as client, pytest.raises(ResponseDecodeError, match="the list would never end"):
         next(client.iter_action_executions(pipeline_name="web"))
-    assert len(service.requests) == 2
+    assert len(service.requests) == len(tokens)
+
+
+def test_an_empty_token_ends_the_list(open_client: Open, service: LocalCodePipeline) -> None:
+    service.put_response(body=b'{"nextToken": ""}')
+    with open_client() as client:
+        assert [*client.iter_action_executions(pipeline_name="web")] == []
 
 
 def test_a_pipeline_without_executions_has_no_latest_one(open_client: Open, service: LocalCodePipeline) -> None:

@@ -218,24 +218,19 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         return runtime
 
     def _new_call(
-        self,
-        operation: Operation[InputT, OutputT],
-        operation_input: InputT,
-        timeout: Timeout | NotGiven,
-        *,
-        is_poll: bool = False,
+        self, operation: Operation[InputT, OutputT], request: InputT, timeout: Timeout | NotGiven, is_poll: bool
     ) -> Call[InputT, OutputT]:
         """Return a call, if it is valid. A poll may take as long as a call, but no longer than its *timeout*."""
-        self._check(operation, operation_input)
+        self._check(operation, request)
         seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
         if is_poll and self._timeout is not None:
             seconds = self._timeout if seconds is None else min(seconds, self._timeout)
-        return Call(operation, operation_input, Deadline(seconds, self._clock.monotonic), is_poll)
+        return Call(operation, request, Deadline(seconds, self._clock.monotonic), is_poll)
 
-    def _check(self, operation: Operation[InputT, OutputT], operation_input: InputT) -> None:
+    def _check(self, operation: Operation[InputT, OutputT], request: InputT) -> None:
         """Raise for a closed client or an invalid input, before anything is read or sent."""
         self._check_open()
-        violations = operation_input.violations(self._parameter_validation)
+        violations = request.violations(self._parameter_validation)
         if violations:
             raise ParameterValidationError(operation.name, violations)
 
@@ -257,7 +252,10 @@ class BaseSyncClient(BaseClient[httpx.BaseTransport, CredentialsLike]):
     _pooled_transport = PooledTransport
     _signing_transport = SigV4Transport
 
-    def _call(self, call: Call[InputT, OutputT]) -> OutputT:
+    def _call(
+        self, operation: Operation[InputT, OutputT], request: InputT, timeout: Timeout | NotGiven, is_poll: bool = False
+    ) -> OutputT:
+        call = self._new_call(operation, request, timeout, is_poll)
         return drive(call, self._runtime or self._prepared(call))
 
     def _prepared(self, call: Call[InputT, OutputT]) -> ClientRuntime[httpx.BaseTransport]:
@@ -279,7 +277,10 @@ class BaseAsyncClient(BaseClient[httpx.AsyncBaseTransport, AsyncCredentialsLike]
     _pooled_transport = AsyncPooledTransport
     _signing_transport = AsyncSigV4Transport
 
-    async def _call(self, call: Call[InputT, OutputT]) -> OutputT:
+    async def _call(
+        self, operation: Operation[InputT, OutputT], request: InputT, timeout: Timeout | NotGiven, is_poll: bool = False
+    ) -> OutputT:
+        call = self._new_call(operation, request, timeout, is_poll)
         return await drive_async(call, self._runtime or await self._prepared(call))
 
     async def _prepared(self, call: Call[InputT, OutputT]) -> ClientRuntime[httpx.AsyncBaseTransport]:

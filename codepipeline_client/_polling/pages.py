@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
+
+from attrs import evolve
 
 from ..errors import ResponseDecodeError
 from .drivers import AsyncSharedIterator, SharedIterator
@@ -12,45 +14,39 @@ from .drivers import AsyncSharedIterator, SharedIterator
 T = TypeVar("T")
 
 
-class _Position(Generic[T]):
-    def __init__(self, elements_of: Callable[[Any], Iterable[T]]) -> None:
-        self.elements: deque[T] = deque()
-        self.next_token: str | None = None
-        self.is_last = False
-        self._elements_of = elements_of
+class _Pages(Generic[T]):
+    def __init__(self, call: Callable[[Any], Any], request: Any, elements_of: Callable[[Any], Iterable[T]]) -> None:
+        super().__init__()
+        self._call, self._elements_of = call, elements_of
+        self._request: Any = request
+        """Requests the next page. None after the last one."""
+        self._elements = deque[T]()
+        self._tokens = set[str | None]()
 
-    def turn(self, page: Any) -> None:
-        if page.next_token is not None and page.next_token == self.next_token:
-            raise ResponseDecodeError("the next token of a page is its own token, so the list would never end")
-        self.elements.extend(self._elements_of(page))
-        self.next_token, self.is_last = page.next_token, page.next_token is None
+    def _turn(self, page: Any) -> None:
+        if page.next_token in self._tokens:
+            raise ResponseDecodeError("a page has the next token of an earlier one, so the list would never end")
+        self._elements.extend(self._elements_of(page))
+        self._tokens.add(page.next_token)
+        # botocore, too, takes an empty token for none
+        self._request = evolve(self._request, next_token=page.next_token) if page.next_token else None
 
 
-class ListIterator(SharedIterator[T]):
+class ListIterator(_Pages[T], SharedIterator[T]):
     """Yields the elements of all pages. After an error, iterate further to request the same page again."""
 
-    def __init__(self, request: Callable[..., Any], elements_of: Callable[[Any], Iterable[T]]) -> None:
-        super().__init__()
-        self._request, self._position = request, _Position(elements_of)
-
     def advance(self) -> T:
-        position = self._position
-        while not position.elements:
-            if position.is_last:
+        while not self._elements:
+            if self._request is None:
                 raise StopIteration
-            position.turn(self._request(next_token=position.next_token))
-        return position.elements.popleft()
+            self._turn(self._call(self._request))
+        return self._elements.popleft()
 
 
-class AsyncListIterator(AsyncSharedIterator[T]):
-    def __init__(self, request: Callable[..., Awaitable[Any]], elements_of: Callable[[Any], Iterable[T]]) -> None:
-        super().__init__()
-        self._request, self._position = request, _Position(elements_of)
-
+class AsyncListIterator(_Pages[T], AsyncSharedIterator[T]):
     async def advance(self) -> T:
-        position = self._position
-        while not position.elements:
-            if position.is_last:
+        while not self._elements:
+            if self._request is None:
                 raise StopAsyncIteration
-            position.turn(await self._request(next_token=position.next_token))
-        return position.elements.popleft()
+            self._turn(await self._call(self._request))
+        return self._elements.popleft()

@@ -52,7 +52,7 @@ class Members(NamedTuple):
     """
     One JSON object of a response, read member by member.
 
-    A member that is null or absent is None. One of a wrong type raises a ResponseDecodeError that names its path.
+    One that is null, absent or of a wrong type raises a ResponseDecodeError that names its path.
     """
 
     operation_name: str
@@ -62,18 +62,17 @@ class Members(NamedTuple):
     known: Mapping[str, object] = MappingProxyType({})
     """Values of fields that are not read, here and in nested objects, see `shapes`."""
 
-    def string(self, name: str) -> str | None:
+    def string(self, name: str) -> str:
         """Return a string. A lone surrogate, which a truncated string may end with, becomes U+FFFD."""
         value = self.raw.get(name)
         if isinstance(value, str) and value.isascii():  # as nearly always
             return value
-        text = self._member(name, str, "a string")
-        return None if text is None else replace_surrogates(text)
+        return replace_surrogates(self._member(name, str, "a string"))
 
-    def integer(self, name: str) -> int | None:
+    def integer(self, name: str) -> int:
         return self._member(name, int, "an integer")
 
-    def timestamp(self, name: str) -> datetime | None:
+    def timestamp(self, name: str) -> datetime:
         """Return seconds since the epoch as an aware datetime in UTC. ISO 8601 is read too, since moto writes it."""
         text = self.raw.get(name)
         if isinstance(text, str):
@@ -82,46 +81,44 @@ class Members(NamedTuple):
                     return moment.astimezone(UTC)
         seconds = self._member(name, (int, float), "a number of seconds since 1970")
         try:
-            return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
+            return _EPOCH + timedelta(seconds=seconds)
         except OverflowError:
             self.refuse(name, "the time, in seconds since 1970, is out of range")
 
-    def structure(self, name: str) -> Members | None:
-        value = self.raw.get(name)
-        return None if value is None else self._nested(name, value)
+    def structure(self, name: str) -> Members:
+        return self._nested(name, self.raw.get(name))
 
     def structures(self, name: str) -> list[Members]:
-        """Return a list of objects, empty when the list is absent. Null elements are left out."""
+        """Return a list of objects. Null elements are left out."""
         value = self.raw.get(name)
-        if value is None:
-            return []
         if not is_list(value):
-            self.refuse(name, f"a list was expected, not {kind_of(value)}")
+            self._refuse_kind(name, "a list", value)
         if len(value) > _MAX_ELEMENTS:
             self.refuse(name, f"{len(value)} elements are more than any execution has")
         return [self._nested(f"{name}[{place}]", each) for place, each in enumerate(value) if each is not None]
 
     def strings(self, name: str) -> dict[str, str]:
-        """Return a map of strings, empty when it is absent. Null values are left out."""
+        """Return a map of strings. Null values are left out."""
         values = self.structure(name)
-        found = {} if values is None else {replace_surrogates(key): values.string(key) for key in values.raw}
-        return {key: value for key, value in found.items() if value is not None}
+        present = [key for key, value in values.raw.items() if value is not None]
+        return {replace_surrogates(key): values.string(key) for key in present}
 
     def refuse(self, name: str, problem: str) -> NoReturn:
         """Raise a ResponseDecodeError about the member *name*."""
         raise _distrust(self.operation_name, self.response, f"{self.path}{name}: {problem}")
 
-    def _member(self, name: str, kind: type[T] | tuple[type[T], ...], expected: str) -> T | None:
+    def _refuse_kind(self, name: str, expected: str, value: object) -> NoReturn:
+        self.refuse(name, "it is absent" if value is None else f"{expected} was expected, not {kind_of(value)}")
+
+    def _member(self, name: str, kind: type[T] | tuple[type[T], ...], expected: str) -> T:
         value = self.raw.get(name)
-        if value is None:
-            return None
         if not isinstance(value, kind) or isinstance(value, bool):  # a boolean is an int to Python
-            self.refuse(name, f"{expected} was expected, not {kind_of(value)}")
+            self._refuse_kind(name, expected, value)
         return value
 
     def _nested(self, name: str, value: object) -> Members:
         if not is_object(value):
-            self.refuse(name, f"an object was expected, not {kind_of(value)}")
+            self._refuse_kind(name, "an object", value)
         return Members(self.operation_name, self.response, value, f"{self.path}{name}.", self.known)
 
 

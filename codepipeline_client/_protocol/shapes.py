@@ -4,19 +4,20 @@ Read attrs classes from JSON, write them as JSON, and check them: each field by 
 The names on the wire follow from those in Python: ``pipelineVersion`` is the member for ``pipeline_version``. The
 metadata of a field may have another ``name``, and the ``rule`` of the service for its values. A rule returns in words
 what a value breaks, or None. Unless strict, any value of the right type passes.
-No regular expressions: to compile them takes as long as a call.
+To compile regular expressions, or annotations, takes as long as a call: patterns are checked without, and types are
+known by the words of their annotations.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from string import ascii_letters, digits
-from types import NoneType
-from typing import Any, Final, Generic, NamedTuple, Self, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, cast
 
-from attrs import NOTHING, AttrsInstance, field, fields, frozen
+from attrs import NOTHING, AttrsInstance, field, fields, frozen, has
 
 from ..errors import ParameterViolation
 from ..models import OpenEnum, ResponseMetadata
@@ -28,7 +29,15 @@ Metadata = Mapping[str, Rule]
 T = TypeVar("T")
 _Reader = Callable[[Members, str], object]
 
+_IDENTITY: Final = ("pipeline_name", "pipeline_execution_id")
+"""What a response may omit if the request has it. It may not be about something else."""
 _IRREGULAR: Final = {"log_stream_arn": "logStreamARN"}
+_SCALARS: Final[Mapping[str, _Reader]] = {
+    "str": Members.string,
+    "int": Members.integer,
+    "datetime": Members.timestamp,
+    "Mapping[str, str]": Members.strings,
+}
 _UUID: Final = "-".join([f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12)])
 
 
@@ -103,12 +112,12 @@ class _Member(NamedTuple):
     rule: Rule | None
 
 
-@frozen(kw_only=True)
 class OperationInput:
-    """The input of an operation."""
+    """The input of an operation. Its subclasses are attrs classes."""
 
-    pipeline_name: str = field(metadata=NAME)
-    """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
+    __slots__ = ()
+    __attrs_attrs__: ClassVar[Any]
+    pipeline_name: str
 
     def violations(self, strict: bool = True) -> tuple[ParameterViolation, ...]:
         """Return every rule of the operation that the input breaks; unless *strict*, only types are checked."""
@@ -132,9 +141,10 @@ class OperationOutput(Generic[InputT]):
     """The decoded JSON, for a member that is newer than this release. Read it, do not change it."""
 
     @classmethod
-    def from_wire(cls, members: Members, request: InputT, metadata: ResponseMetadata, _region: str | None) -> Self:
-        """Read a response. Raises ResponseDecodeError for one that is not of this operation."""
-        known = {"pipeline_name": request.pipeline_name, "response_metadata": metadata, "raw": members.raw}
+    def from_wire(cls, members: Members, request: InputT, metadata: ResponseMetadata, region_name: str | None) -> Self:
+        """Read a region's response. Raises ResponseDecodeError when it is not a response to the *request*."""
+        requested = {name: value for name in _IDENTITY if (value := getattr(request, name, None)) is not None}
+        known = {**requested, "response_metadata": metadata, "raw": members.raw, "region_name": region_name}
         return read(cls, members._replace(known=known))
 
 
@@ -152,11 +162,17 @@ def read(kind: Callable[..., T], members: Members) -> T:
     """Return an instance of *kind*. Raises ResponseDecodeError for a member that is wrong, or absent and required."""
     values: dict[str, object] = {}
     known, raw = members.known, members.raw
-    for parameter, name, reader, is_required, _ in _members(kind):
+    for parameter, name, reader, is_required, rule in _members(kind):
+        value = raw.get(name)
         if parameter in known:
-            values[parameter] = known[parameter]
-        elif raw.get(name) is not None:
+            values[parameter] = requested = known[parameter]
+            if parameter in _IDENTITY and value not in (None, requested):
+                found = cut(str(reader(members, name)))
+                members.refuse(name, f"the response is about {found!r}, and {cut(str(requested))!r} was requested")
+        elif value is not None:
             values[parameter] = reader(members, name)
+            if rule is not None and (broken := rule(values[parameter], True)):
+                members.refuse(name, f"it {broken}")
         elif is_required:
             members.refuse(name, "it is absent")
     return kind(**values)
@@ -187,26 +203,24 @@ def _written(value: Any, member: _Member) -> object:
 
 @cache
 def _members(kind: Any) -> tuple[_Member, ...]:
-    hints, members = get_type_hints(kind), list[_Member]()
+    names, members = vars(sys.modules[kind.__module__]), list[_Member]()
     for each in fields(kind):
         first, *others = each.name.split("_")
         name = _IRREGULAR.get(each.name) or first + "".join([word.capitalize() for word in others])
         name, rule = each.metadata.get("name", name), each.metadata.get("rule")
-        members.append(_Member(each.name, name, _reader(hints[each.name]), each.default is NOTHING, rule))
+        reader = _reader(cast("str", each.type), names)  # no annotation is evaluated
+        members.append(_Member(each.name, name, reader, each.default is NOTHING, rule))
     return tuple(members)
 
 
-def _reader(hint: Any) -> _Reader:
-    """Return what reads a member of the type *hint* that is there."""
-    (kind,) = {*get_args(hint)} - {NoneType} if NoneType in get_args(hint) else {hint}
-    scalars: dict[Any, _Reader] = {str: Members.string, int: Members.integer, datetime: Members.timestamp}
-    if get_origin(kind) is Mapping:
-        return Members.strings
-    if get_origin(kind) is tuple:
-        element = get_args(kind)[0]
-        return lambda members, name: tuple([read(element, each) for each in members.structures(name)])
-    if kind in scalars:
-        return scalars[kind]
-    if issubclass(kind, OpenEnum):
-        return lambda members, name: kind(members.string(name))
-    return lambda members, name: read(kind, cast("Members", members.structure(name)))  # it is there
+def _reader(annotation: str, names: Mapping[str, Any]) -> _Reader:
+    """Return what reads a member that is there, by the *annotation* of its field and the *names* of its module."""
+    name = annotation.removesuffix(" | None")
+    if name in _SCALARS:
+        return _SCALARS[name]
+    kind: Any = names.get(name.removeprefix("tuple[").removesuffix(", ...]"))
+    if name.startswith("tuple["):
+        return lambda members, name: tuple([read(kind, each) for each in members.structures(name)])
+    if has(kind):
+        return lambda members, name: read(kind, members.structure(name))
+    return lambda members, name: kind(members.string(name))

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_Types.html
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -34,10 +34,9 @@ class SourceRevision:
 
 @frozen(kw_only=True)
 class StopExecutionTrigger:
-    """Why an execution was stopped."""
+    """Why an execution was stopped: the reason that was given. None when none was."""
 
     reason: str | None = None
-    """The reason that was given. None when absent."""
 
 
 @frozen(kw_only=True)
@@ -109,44 +108,35 @@ class ActionOwner(OpenEnum):
 
 @frozen(kw_only=True)
 class ActionTypeId:
-    """Which implementation an action uses, such as AWS CodeBuild, version 1."""
+    """Which implementation an action uses, such as AWS CodeBuild, version 1. What the service did not say is None."""
 
     category: ActionCategory | None = None
-    """The kind of work. None when the service did not say."""
     owner: ActionOwner | None = None
-    """Who made the action type. None when the service did not say."""
     provider: str | None = None
-    """The service behind it, such as ``CodeBuild``. None when the service did not say."""
     version: str | None = None
-    """The version of the action type. None when the service did not say."""
 
 
 @frozen(kw_only=True)
 class S3Location:
-    """An object in Amazon S3."""
+    """The bucket and the key of an object in Amazon S3. What the service did not say is None."""
 
     bucket: str | None = None
-    """The bucket's name. None when the service did not say."""
     key: str | None = None
-    """The object's key. None when the service did not say."""
 
 
 @frozen(kw_only=True)
 class ArtifactDetail:
-    """An artifact that an action read or wrote."""
+    """The name of an artifact that an action read or wrote, and its place. What the service did not say is None."""
 
     name: str | None = None
-    """The artifact's name in the pipeline. None when the service did not say."""
     s3location: S3Location | None = None
-    """Where it is stored. None when the service did not say."""
 
 
 @frozen(kw_only=True)
 class ActionExecutionInput:
-    """What an action execution worked with."""
+    """What an action execution worked with. What the service did not say is None."""
 
     action_type_id: ActionTypeId | None = None
-    """The action's type. None when the service did not say."""
     configuration: Mapping[str, str] = field(factory=dict[str, str], hash=False, repr=False)
     """The action's configuration as the pipeline has it, with its variables unresolved. Empty by default."""
     resolved_configuration: Mapping[str, str] = field(factory=dict[str, str], hash=False, repr=False)
@@ -154,7 +144,6 @@ class ActionExecutionInput:
     role_arn: str | None = None
     """The IAM role that the action ran as. None for the pipeline's own."""
     region: str | None = None
-    """The region that the action ran in. None when the service did not say."""
     input_artifacts: tuple[ArtifactDetail, ...] = ()
     """The artifacts that it read."""
     namespace: str | None = None
@@ -163,12 +152,10 @@ class ActionExecutionInput:
 
 @frozen(kw_only=True)
 class ErrorDetails:
-    """Why an action failed."""
+    """Why an action failed: a code such as ``JobFailed``, and the words of its provider. Each is None when absent."""
 
     code: str | None = None
-    """The code, such as ``JobFailed``. None when absent."""
     message: str | None = None
-    """What the action's provider says. None when it says nothing."""
 
 
 @frozen(kw_only=True)
@@ -201,28 +188,24 @@ class ActionExecutionOutput:
 
 @frozen(kw_only=True)
 class ActionExecutionDetail:
-    """One run of one action, in one execution of a pipeline."""
+    """One run of one action, in one execution of a pipeline. What the service did not say is None."""
 
     pipeline_execution_id: str | None = None
-    """The execution that it belongs to. None when the service did not say."""
     action_execution_id: str | None = None
-    """The id of this run of the action. None when the service did not say."""
+    """The id of this run of the action."""
     pipeline_version: int | None = None
-    """The version of the pipeline's definition. None when the service did not say."""
+    """The version of the pipeline's definition."""
     stage_name: str | None = None
-    """The stage. None when the service did not say."""
     action_name: str | None = None
-    """The action. None when the service did not say."""
     start_time: datetime | None = None
     """When it started: aware, in UTC. None when it did not start."""
     last_update_time: datetime | None = None
-    """When it last changed: aware, in UTC. None when the service did not say."""
+    """When it last changed: aware, in UTC."""
     updated_by: str | None = None
     """The ARN of the user who changed it last, such as who approved. None when nobody did."""
     status: ActionExecutionStatus | None = None
-    """How far it has come. None when the service did not say."""
     input: ActionExecutionInput | None = None
-    """What it worked with. None when the service did not say."""
+    """What it worked with."""
     output: ActionExecutionOutput | None = None
     """What it produced. None when it has not produced anything."""
 
@@ -238,7 +221,6 @@ class FailedAction:
     stage_name: str | None
     """The stage. None when the service did not say, as for the action and both times."""
     action_name: str | None
-    """The action."""
     attempt: int
     """Which run of the action in its execution it was, from 1: a stage can be retried."""
     error_code: str | None
@@ -262,22 +244,18 @@ class FailedAction:
 _LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def failures_of(details: Iterable[ActionExecutionDetail]) -> tuple[FailedAction, ...]:
+def failures_of(details: Sequence[ActionExecutionDetail]) -> tuple[FailedAction, ...]:
     """Return the failed ones of all action executions of one execution, newest first."""
     failed: list[FailedAction] = []
-    runs = Counter[tuple[str | None, str | None]]()
-    oldest_first = [*details][::-1]
-    oldest_first.sort(key=lambda each: each.start_time or _LONG_AGO)
-    for each in oldest_first:
-        action = (each.stage_name, each.action_name)
-        runs[action] += 1
+    runs = Counter([(each.stage_name, each.action_name) for each in details])
+    for each in sorted(details, key=lambda each: each.start_time or _LONG_AGO, reverse=True):
         if each.status == ActionExecutionStatus.FAILED:
             result = (each.output and each.output.execution_result) or ActionExecutionResult()
             error = result.error_details or ErrorDetails()
             one = FailedAction(
                 stage_name=each.stage_name,
                 action_name=each.action_name,
-                attempt=runs[action],
+                attempt=runs[each.stage_name, each.action_name],
                 error_code=error.code,
                 error_message=error.message or result.external_execution_summary,
                 url=result.external_execution_url,
@@ -286,4 +264,5 @@ def failures_of(details: Iterable[ActionExecutionDetail]) -> tuple[FailedAction,
                 end_time=each.last_update_time,
             )
             failed.append(one)
-    return tuple(reversed(failed))
+        runs[each.stage_name, each.action_name] -= 1
+    return tuple(failed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from .._protocol.shapes import EXECUTION_ID, NEXT_TOKEN, PAGE_SIZE, OperationInput, OperationOutput, one_of
+from .._protocol.shapes import EXECUTION_ID, NAME, NEXT_TOKEN, PAGE_SIZE, OperationInput, OperationOutput, one_of
 from .._protocol.strict_json import JsonObject
 from ..errors import ParameterViolation
 from ..models import ActionExecutionDetail, OpenEnum
@@ -25,10 +25,12 @@ def _start_time_range(given: StartTimeRange | str | None) -> StartTimeRange | No
     return StartTimeRange(given) if isinstance(given, str) else given
 
 
-@frozen(kw_only=True)
+@frozen
 class ListActionExecutionsInput(OperationInput):
     """Whose action executions to list, and which page of them."""
 
+    pipeline_name: str = field(metadata=NAME)
+    """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
     pipeline_execution_id: str | None = field(default=None, metadata=EXECUTION_ID)
     """Only those of the execution with this id. None for those of all executions."""
     start_time_range: StartTimeRange | None = field(

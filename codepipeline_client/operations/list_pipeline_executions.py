@@ -13,10 +13,12 @@ from .._protocol.strict_json import JsonObject
 from ..models import PipelineExecutionSummary
 
 
-@frozen(kw_only=True)
+@frozen
 class ListPipelineExecutionsInput(OperationInput):
     """Whose executions to list, and which page of them."""
 
+    pipeline_name: str = field(metadata=NAME)
+    """The pipeline's name: 1 to 100 characters out of ``A-Z a-z 0-9 . @ - _``."""
     max_results: int | None = field(default=None, metadata=PAGE_SIZE)
     """How many executions a page has at most: 1 to 100. None for the service's default, 100."""
     next_token: str | None = field(default=None, metadata=NEXT_TOKEN)

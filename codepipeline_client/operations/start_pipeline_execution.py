@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from attrs import field, frozen
 
-from .._protocol.shapes import NAME, OperationInput, OperationOutput, list_of, one_of, text
+from .._protocol.shapes import EXECUTION_ID, NAME, OperationInput, OperationOutput, list_of, one_of, text
 from ..models import OpenEnum
 
 
@@ -70,7 +70,7 @@ def _token(given: str | None) -> str:
     return str(uuid4()) if given is None else given
 
 
-@frozen(kw_only=True)
+@frozen
 class StartPipelineExecutionInput(OperationInput):
     """Which pipeline to start, and what its new execution is given."""
 
@@ -94,5 +94,5 @@ class StartPipelineExecutionOutput(OperationOutput[StartPipelineExecutionInput])
 
     pipeline_name: str
     """The pipeline's name, from the request."""
-    pipeline_execution_id: str
+    pipeline_execution_id: str = field(metadata=EXECUTION_ID)
     """The new execution's id, a UUID in lower case."""

@@ -338,6 +338,7 @@ def test_a_value_of_a_variable_is_not_shown() -> None:
     ("operation", "request_", "payload", "problem"),
     [
         (START_PIPELINE_EXECUTION, START, {}, "pipelineExecutionId: it is absent"),
+        (START_PIPELINE_EXECUTION, START, {"pipelineExecutionId": ""}, "pipelineExecutionId: it must be a UUID"),
         (
             LIST_PIPELINE_EXECUTIONS,
             LIST,
@@ -351,10 +352,22 @@ def test_a_value_of_a_variable_is_not_shown() -> None:
             r"actionExecutionDetails\[0\]\.input\.configuration\.x: a string was expected, not a number",
         ),
     ],
-    ids=["start", "list", "actions"],
+    ids=["start", "empty-id", "list", "actions"],
 )
 def test_a_response_of_another_shape_is_not_trusted(
     operation: Operation[Any, Any], request_: Any, payload: object, problem: str
 ) -> None:
     with pytest.raises(ResponseDecodeError, match=problem):
         read(operation, request_, payload)
+
+
+def test_action_executions_are_of_the_execution_that_was_requested() -> None:
+    request = attrs.evolve(ACTIONS, pipeline_execution_id=ID)
+    silent: dict[str, str] = {}
+    (detail,) = read(LIST_ACTION_EXECUTIONS, request, {"actionExecutionDetails": [silent]}).action_execution_details
+    assert detail.pipeline_execution_id == ID
+    words = (
+        r"actionExecutionDetails\[0\]\.pipelineExecutionId: the response is about 'other', and '3137.* was requested"
+    )
+    with pytest.raises(ResponseDecodeError, match=words):
+        read(LIST_ACTION_EXECUTIONS, request, {"actionExecutionDetails": [{"pipelineExecutionId": "other"}]})
