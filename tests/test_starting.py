@@ -127,7 +127,9 @@ def test_each_way_to_name_an_execution_is_taken(open_client: Open) -> None:
     [
         pytest.param((), {}, ParameterValidationError, "pipeline_name is required; .*_id is required", id="nothing"),
         pytest.param((UNKNOWN,), {"pipeline_name": "web"}, ConfigurationError, "either an execution, or", id="both"),
-        pytest.param(("web",), {}, ConfigurationError, "execution must be a reference, .*'web' is none", id="text"),
+        pytest.param(
+            ("web",), {}, ConfigurationError, "execution must be a reference, .*: 'web' is not one", id="text"
+        ),
         pytest.param((("web",),), {}, ConfigurationError, "execution must be a reference, ", id="half"),
     ],
 )
