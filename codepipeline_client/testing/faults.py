@@ -20,39 +20,6 @@ from attrs.validators import ge, gt, in_, lt, matches_re, optional
 from ..models import PipelineExecutionStatus
 from .executions import known
 
-__all__ = [
-    "ClockSkew",
-    "CloseAfterAnswer",
-    "CloseBeforeAnswer",
-    "ConflictingLengths",
-    "Delay",
-    "EndlessBody",
-    "ErrorResponse",
-    "Fault",
-    "GarbageStatusLine",
-    "GzipBomb",
-    "Hang",
-    "HtmlBody",
-    "InvalidGzip",
-    "OversizeBody",
-    "OversizeHeaders",
-    "Redirect",
-    "ResetBeforeAnswer",
-    "ResetInBody",
-    "ResetInHeaders",
-    "ServerError",
-    "SlowBody",
-    "SlowHeaders",
-    "Throttling",
-    "TruncatedBody",
-    "TruncatedChunk",
-    "TruncatedHeaders",
-    "UnsolicitedAnswer",
-    "WrongExecution",
-    "above_rate",
-    "at_random",
-]
-
 _MAX_SECONDS: Final = 1e9
 _IS_DURATION: Final = (ge(0.0), lt(_MAX_SECONDS))
 _IS_SIZE: Final = ge(1)
@@ -261,9 +228,8 @@ def at_random(*faults: Fault, probability: float, random: Random) -> Callable[[o
     *random* decides, so a seed makes a run repeatable.
     """
     if not (faults and 0 <= probability <= 1):
-        raise ValueError(
-            f"at_random needs at least one fault and a probability from 0 to 1, not {len(faults)} and {probability}"
-        )
+        given = f"{len(faults)} and {probability}"
+        raise ValueError(f"at_random needs at least one fault and a probability from 0 to 1, not {given}")
     return lambda _: random.choice(faults) if random.random() < probability else None
 
 
@@ -277,9 +243,8 @@ def above_rate(
     takes one token. A throttled request takes none, so requests that are repeated too soon do not prolong it.
     """
     if not (isfinite(calls_per_second) and calls_per_second > 0 and burst >= 1):
-        raise ValueError(
-            f"above_rate needs calls per second above 0 and a burst of 1 or more, not {calls_per_second} and {burst}"
-        )
+        given = f"{calls_per_second} and {burst}"
+        raise ValueError(f"above_rate needs calls per second above 0 and a burst of 1 or more, not {given}")
     tokens, refilled_at = float(burst), now()
 
     def rule(_: object) -> Fault | None:
