@@ -70,9 +70,8 @@ def check_signature(
     signed_at = _parse_time(timestamp)
     given = scope[0], request.headers.get("x-amz-security-token", "")
     if given != (credentials.access_key_id, credentials.session_token or ""):
-        raise RequestRefusedError(
-            "UnrecognizedClientException", "The security token included in the request is invalid."
-        )
+        message = "The security token included in the request is invalid."
+        raise RequestRefusedError("UnrecognizedClientException", message)
     _check_scope(scope, region_name, timestamp)
     earliest, latest = now - _TOLERANCE, now + _TOLERANCE
     if signed_at < earliest:
@@ -165,12 +164,8 @@ def _compute_signature(
     for name in signed_headers:
         headers.add_header(name, request.headers.get(name, ""))
     signer = signer_class(SimpleNamespace(secret_key=credentials.secret_access_key), _SERVICE_NAME, region_name)
-
-    def headers_to_sign(_: object) -> HTTPMessage:
-        return headers
-
     # The request says what it signed; botocore's own choice leaves out headers that other SDKs sign.
-    signer.headers_to_sign = headers_to_sign
+    signer.headers_to_sign = lambda _: headers
     copy = request_class(method=request.method, url=f"http://localhost{request.path}", data=request.body)
     copy.context["timestamp"] = request.headers["x-amz-date"]
     # Not add_auth, which signs for the time of the machine, and logs.
@@ -203,7 +198,7 @@ def _broken_rules(rules: dict[str, Any], value: Any) -> Iterator[str]:
         yield f"satisfy regular expression pattern: {pattern}"
     if value not in values:
         yield f"satisfy enum value set: [{', '.join(values)}]"
-    if not isinstance(value, int | float):
+    if not isinstance(value, int):
         value, what = len(value), "length"
     if value > rules.get("max", value):
         yield f"have {what} less than or equal to {rules['max']}"

@@ -76,18 +76,50 @@ def test_pages_follow_each_other(client: CodePipelineClient, service: LocalCodeP
     assert (sizes, found) == ([2, 2, 1], IDS[::-1])
 
 
-@pytest.mark.parametrize("token", ["x", "5", "x-pipelineExecutionSummaries", "0-actionExecutionDetails"])
+@pytest.mark.parametrize(
+    "token", ["x", "5", "x-pipelineExecutionSummaries", "0-actionExecutionDetails", "2-pipelineExecutionSummaries"]
+)
 def test_a_token_of_no_page_is_refused(client: CodePipelineClient, service: LocalCodePipeline, token: str) -> None:
     service.put_execution(make_pipeline_execution())
     with pytest.raises(InvalidNextTokenException):
         client.list_pipeline_executions(pipeline_name="web", next_token=token)
 
 
-def test_only_what_succeeded_has_succeeded_in_a_stage(client: CodePipelineClient, service: LocalCodePipeline) -> None:
-    for execution_id, status in zip(IDS, ["Succeeded", "Failed"], strict=False):
-        service.put_execution(make_pipeline_execution(pipeline_execution_id=execution_id, status=status))
-    page = client.list_pipeline_executions(pipeline_name="web", succeeded_in_stage="Deploy")
-    assert [each.status for each in page.pipeline_execution_summaries] == ["Succeeded"]
+def test_pages_stay_the_same_when_an_execution_starts(client: CodePipelineClient, service: LocalCodePipeline) -> None:
+    """Newer ones come in front, so no execution is listed twice, and none is left out."""
+    for execution_id in IDS:
+        service.put_execution(make_pipeline_execution(pipeline_execution_id=execution_id))
+    page = client.list_pipeline_executions(pipeline_name="web", max_results=2)
+    client.start_pipeline_execution(pipeline_name="web")
+    page = client.list_pipeline_executions(pipeline_name="web", next_token=page.next_token)
+    assert [each.pipeline_execution_id for each in page.pipeline_execution_summaries] == IDS[2::-1]
+
+
+@pytest.mark.parametrize(
+    ("status", "actions", "is_listed"),
+    [
+        pytest.param("Succeeded", [], True, id="succeeded"),
+        pytest.param("Failed", [], False, id="failed"),
+        pytest.param("Failed", [("Test", "Unit", "Failed"), ("Build", "Compile", "Succeeded")], True, id="later-stage"),
+        pytest.param("Failed", [("Build", "Lint", "Failed"), ("Build", "Compile", "Succeeded")], False, id="in-part"),
+        pytest.param("Failed", [("Build", "Lint", "Succeeded"), ("Build", "Lint", "Failed")], True, id="at-last"),
+        pytest.param("Failed", [("Test", "Unit", "Failed")], False, id="of-another-stage"),
+    ],
+)
+def test_an_execution_succeeded_in_a_stage_if_the_actions_did(
+    client: CodePipelineClient,
+    service: LocalCodePipeline,
+    status: str,
+    actions: list[tuple[str, str, str]],
+    is_listed: bool,
+) -> None:
+    """The newest of each. An execution of which no action is known counts as a whole."""
+    execution = make_pipeline_execution(status=status)
+    service.put_execution(execution)
+    made = [make_action_execution(stage_name=each[0], action_name=each[1], status=each[2]) for each in actions]
+    service.put_action_executions(execution, made)
+    page = client.list_pipeline_executions(pipeline_name="web", succeeded_in_stage="Build")
+    assert len(page.pipeline_execution_summaries) == is_listed
 
 
 def actions_of(client: CodePipelineClient, **options: Any) -> list[str | None]:
@@ -101,6 +133,8 @@ def test_actions_are_listed_for_one_execution_or_all(client: CodePipelineClient,
     made = [make_action_execution(action_name=name, status="Failed", summary=str(n)) for n, name in enumerate(names)]
     service.put_action_executions(OLD, made)
     service.put_action_executions(NEW, [make_action_execution(action_name="Lint")])
+    absent = service.script_execution([None], pipeline_execution_id=IDS[3])
+    service.put_action_executions(absent, made)
     assert actions_of(client) == ["Lint", *names]
     assert actions_of(client, pipeline_execution_id=IDS[0]) == names
     assert actions_of(client, pipeline_execution_id=IDS[1]) == []
@@ -109,7 +143,7 @@ def test_actions_are_listed_for_one_execution_or_all(client: CodePipelineClient,
         [evolve(made[number], pipeline_execution_id=IDS[0]) for number in (0, 1, 3)]
     )
     with pytest.raises(PipelineExecutionNotFoundException):
-        actions_of(client, pipeline_execution_id=IDS[4])
+        actions_of(client, pipeline_execution_id=IDS[3])
 
 
 def test_what_is_started_runs_by_itself(client: CodePipelineClient, service: LocalCodePipeline) -> None:
