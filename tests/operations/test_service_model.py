@@ -16,18 +16,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client import (
+    ExecutionMode,
     ExecutionType,
+    GetPipelineExecutionInput,
+    PipelineExecutionStatus,
     PipelineVariable,
     ResponseDecodeError,
     ResponseMetadata,
     SourceRevisionOverride,
     SourceRevisionType,
+    TriggerType,
 )
 from codepipeline_client._protocol.awsjson import decode, encode
 from codepipeline_client._protocol.messages import Response
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.models import ActionCategory, ActionExecutionStatus, ActionOwner
 from codepipeline_client.operations import (
+    GET_PIPELINE_EXECUTION,
     LIST_ACTION_EXECUTIONS,
     LIST_PIPELINE_EXECUTIONS,
     START_PIPELINE_EXECUTION,
@@ -45,12 +50,15 @@ serialize: Any = import_module("botocore.serialize")
 MODEL = model.ServiceModel(loaders.Loader().load_service_model("codepipeline", "service-2"), "codepipeline")
 METADATA = ResponseMetadata(request_id=None, http_status_code=200, http_headers={}, attempts=1)
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
+GET = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id=ID)
 LIST = ListPipelineExecutionsInput(pipeline_name="web")
 START = StartPipelineExecutionInput(pipeline_name="web")
 ACTIONS = ListActionExecutionsInput(pipeline_name="web")
 
+NEEDED = {"pipelineExecution", "pipelineExecutionId", "status"}
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 ROWS = [
+    pytest.param(GET_PIPELINE_EXECUTION, GET, id="get"),
     pytest.param(LIST_PIPELINE_EXECUTIONS, LIST, id="list"),
     pytest.param(START_PIPELINE_EXECUTION, START, id="start"),
     pytest.param(LIST_ACTION_EXECUTIONS, ACTIONS, id="actions"),
@@ -62,8 +70,9 @@ def values_of(shape: Any) -> st.SearchStrategy[Any]:
     match shape.type_name:
         case "structure":
             members = {name: st.none() | values_of(member) for name, member in shape.members.items()}
-            needed = {name: values_of(shape.members[name]) for name in {"pipelineExecutionId", "status"} & {*members}}
-            return st.fixed_dictionaries(needed, optional={k: v for k, v in members.items() if k not in needed})
+            needed = {name: values_of(shape.members[name]) for name in NEEDED & {*members}}
+            others = {name: values for name, values in members.items() if name not in needed}
+            return st.fixed_dictionaries(needed, optional={**others, "unheardOf": st.lists(st.integers())})
         case "list":
             return st.lists(values_of(shape.member), max_size=2)
         case "map":
@@ -103,6 +112,7 @@ def test_a_response_has_the_values_that_botocore_reads(
 ) -> None:
     shape = MODEL.operation_model(operation.name).output_shape
     payload = data.draw(values_of(shape))
+    payload.get("pipelineExecution", {}).update(pipelineName="web", pipelineExecutionId=ID)  # as requested
     body = json.dumps(payload).encode()
     theirs = parsers.create_parser("json").parse({"body": body, "headers": {}, "status_code": 200}, shape)
     output = read(operation, request_, payload)
@@ -114,28 +124,22 @@ def test_a_response_has_the_values_that_botocore_reads(
     assert (output.raw, output.response_metadata) == (payload, METADATA)
 
 
-@pytest.mark.parametrize(
-    "operation_name",
-    ["GetPipelineExecution", "ListPipelineExecutions", "StartPipelineExecution", "ListActionExecutions"],
-)
-def test_each_documented_error_has_a_class_of_its_own(operation_name: str) -> None:
-    documented = {shape.name for shape in MODEL.operation_model(operation_name).error_shapes}
+@pytest.mark.parametrize(("operation", "_"), ROWS)
+def test_each_documented_error_has_a_class_of_its_own(operation: Operation[Any, Any], _: object) -> None:
+    documented = {shape.name for shape in MODEL.operation_model(operation.name).error_shapes}
     assert documented
     assert documented <= SERVICE_ERRORS.keys()
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    "enum",
     [
-        (ActionCategory, "ActionCategory"),
-        (ActionExecutionStatus, "ActionExecutionStatus"),
-        (ActionOwner, "ActionOwner"),
-        (ExecutionType, "ExecutionType"),
-        (SourceRevisionType, "SourceRevisionType"),
+        *(ActionCategory, ActionExecutionStatus, ActionOwner, ExecutionMode, ExecutionType),
+        *(PipelineExecutionStatus, SourceRevisionType, TriggerType),
     ],
 )
-def test_the_values_of_an_enum_are_the_models(ours: Any, theirs: str) -> None:
-    assert sorted(ours) == sorted(MODEL.shape_for(theirs).metadata["enum"])
+def test_the_values_of_an_enum_are_the_models(enum: Any) -> None:
+    assert sorted(enum) == sorted(MODEL.shape_for(enum.__name__).metadata["enum"])
 
 
 VARIABLES = st.lists(st.builds(PipelineVariable, name=TEXTS, value=TEXTS), max_size=2)
@@ -144,6 +148,10 @@ REVISIONS = st.builds(
 )
 PAGE = {"pipeline_name": TEXTS, "max_results": st.none() | st.integers(), "next_token": st.none() | TEXTS}
 JsonObject = dict[str, Any]
+
+
+def same(_: JsonObject) -> JsonObject:
+    return {}
 
 
 def in_stage(sent: JsonObject) -> JsonObject:
@@ -163,6 +171,12 @@ def latest_of_execution(sent: JsonObject) -> JsonObject:
 
 
 INPUTS = [
+    pytest.param(
+        GET_PIPELINE_EXECUTION,
+        st.builds(GetPipelineExecutionInput, pipeline_name=TEXTS, pipeline_execution_id=TEXTS),
+        same,
+        id="get",
+    ),
     pytest.param(
         LIST_PIPELINE_EXECUTIONS,
         st.builds(ListPipelineExecutionsInput, **PAGE, succeeded_in_stage=st.none() | TEXTS),
@@ -210,7 +224,7 @@ def test_the_request_is_what_botocore_sends(
     )
     headers, body = encode(operation.name, request.to_wire())
     assert json.loads(body) == json.loads(theirs["body"])
-    assert dict(headers) == theirs["headers"]
+    assert (dict(headers), theirs["method"]) == (theirs["headers"], "POST")
 
 
 EDGES = st.text(st.sampled_from("aZ0.@-_/ é"), max_size=4) | st.integers(0, 2200).map(lambda length: "x" * length)
