@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
+import json
 import os
 import pickle
 import subprocess
@@ -77,6 +78,22 @@ def test_a_call_gets_the_execution(ask: Ask, service: LocalCodePipeline) -> None
     assert output.response_metadata.attempts == 1
     assert output.response_metadata.http_status_code == 200
     assert output.response_metadata.request_id == output.response_metadata.http_headers["x-amzn-requestid"]
+
+
+@pytest.mark.parametrize("region_name", ["us-gov-west-1", None], ids=["argument", "environment"])
+def test_an_execution_has_the_region_that_it_was_read_from(
+    ask: Ask, region_name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The response itself does not tell the region, and is kept as it came. JSON takes all but the headers."""
+    monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
+    output = ask(region_name=region_name, credentials=CREDENTIALS, transport=MOCK)
+    assert output.pipeline_execution.region_name == "us-gov-west-1"
+    assert "//us-gov-west-1.console.amazonaws-us-gov.com/" in (output.pipeline_execution.console_url or "")
+    assert output.raw == GOOD.json()
+    assert json.loads(json.dumps(output.to_dict())) == {
+        "pipeline_execution": output.pipeline_execution.to_dict(),
+        "response_metadata": {"request_id": None, "http_status_code": 200, "attempts": 1},
+    }
 
 
 def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -> None:

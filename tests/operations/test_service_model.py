@@ -308,24 +308,55 @@ def test_a_value_of_a_variable_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("operation", "request_", "payload", "problem"),
     [
-        (START_PIPELINE_EXECUTION, START, {}, "pipelineExecutionId: it is absent"),
-        (
+        pytest.param(GET_PIPELINE_EXECUTION, GET, {}, "pipelineExecution: it is absent", id="no-execution"),
+        *(
+            pytest.param(GET_PIPELINE_EXECUTION, GET, {"pipelineExecution": members}, f"pipelineExecution{problem}")
+            for members, problem in (
+                (None, ": it is absent"),
+                ([], ": an object was expected"),
+                ({}, r"\.status: it is absent"),
+                ({"status": "Failed", "pipelineName": "x"}, r"\.pipelineName: .* about 'x', and 'web' was requested"),
+                ({"status": "Failed", "pipelineExecutionId": "x"}, rf"\..*Id: .* about 'x', and '{ID}' was requested"),
+                (
+                    {"status": "Failed", "artifactRevisions": [{"created": "x"}]},
+                    r"\.artifactRevisions\[0\]\.created: a number of seconds si",
+                ),
+            )
+        ),
+        pytest.param(START_PIPELINE_EXECUTION, START, {}, "pipelineExecutionId: it is absent", id="start"),
+        pytest.param(
             LIST_PIPELINE_EXECUTIONS,
             LIST,
             {"pipelineExecutionSummaries": [{"status": "Failed"}]},
             r"pipelineExecutionSummaries\[0\]\.pipelineExecutionId: it is absent",
+            id="list",
         ),
-        (
+        pytest.param(
             LIST_ACTION_EXECUTIONS,
             ACTIONS,
             {"actionExecutionDetails": [{"input": {"configuration": {"x": 1}}}]},
             r"actionExecutionDetails\[0\]\.input\.configuration\.x: a string was expected, not a number",
+            id="actions",
         ),
     ],
-    ids=["start", "list", "actions"],
 )
 def test_a_response_of_another_shape_is_not_trusted(
     operation: Operation[Any, Any], request_: Any, payload: object, problem: str
 ) -> None:
+    """Nor one to another request."""
     with pytest.raises(ResponseDecodeError, match=problem):
         read(operation, request_, payload)
+
+
+SCALARS = st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+NAMES = st.sampled_from(["status", "created", "trigger", "variables", "artifactRevisions", "name"])
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=8
+)
+
+
+@given(JSON)
+def test_no_shape_of_json_raises_anything_raw(payload: object) -> None:
+    with suppress(ResponseDecodeError):
+        found = read(GET_PIPELINE_EXECUTION, GET, {"pipelineExecution": payload})
+        assert isinstance(found.pipeline_execution.status, PipelineExecutionStatus)
