@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from codepipeline_client.testing import LocalCodePipeline
-from tests.endpoint import EXECUTION
+from codepipeline_client.testing import FakeClock, LocalCodePipeline
+from tests.clients import KINDS, Open, opened
+from tests.endpoint import EXECUTION, options_for
 
 # A shared machine pauses, and no example is to blame for that.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -74,6 +76,20 @@ def service() -> Iterator[LocalCodePipeline]:
     with LocalCodePipeline() as endpoint:
         endpoint.put_execution(EXECUTION)
         yield endpoint
+
+
+@pytest.fixture
+def options(local_codepipeline: LocalCodePipeline, codepipeline_clock: FakeClock) -> dict[str, Any]:
+    """What a client of the kit's endpoint is made with, whose clock does not wait."""
+    return options_for(local_codepipeline, clock=codepipeline_clock)
+
+
+@pytest.fixture(params=KINDS)
+def open_client(request: pytest.FixtureRequest, options: dict[str, Any]) -> Open:
+    def open_client(**changes: Any) -> AbstractContextManager[Any]:
+        return opened(request.param, **{**options, **changes})
+
+    return open_client
 
 
 @pytest.fixture

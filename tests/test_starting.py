@@ -3,62 +3,40 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from codepipeline_client import (
     ConfigurationError,
     ConflictException,
-    ConnectionFailedError,
     ParameterValidationError,
     PipelineExecutionNotFoundException,
     PipelineExecutionReference,
     PipelineNotFoundException,
     ResponseDecodeError,
     ThrottlingException,
-    WaitTimeoutError,
 )
 from codepipeline_client.testing import (
-    FakeClock,
     LocalCodePipeline,
     Shown,
     faults,
     make_action_execution,
     make_pipeline_execution,
 )
-from tests.clients import KINDS, opened
-
-Open = Callable[..., AbstractContextManager[Any]]
+from tests._http.peer import Peer, Script, Talk, relay
+from tests.clients import Open
 
 ID: Final = "00000000-0000-4000-8000-000000000001"
 UNKNOWN: Final = PipelineExecutionReference("web", ID)
 STARTED: Final = {"timeout": 600.0}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def service(local_codepipeline: LocalCodePipeline) -> LocalCodePipeline:
     local_codepipeline.put_execution(make_pipeline_execution())
     return local_codepipeline
-
-
-@pytest.fixture(params=KINDS)
-def open_client(request: pytest.FixtureRequest, service: LocalCodePipeline, codepipeline_clock: FakeClock) -> Open:
-    options = {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": service.credentials,
-        "clock": codepipeline_clock,
-    }
-
-    def open_client(**changes: Any) -> AbstractContextManager[Any]:
-        return opened(request.param, **{**options, **changes})
-
-    return open_client
 
 
 def starts(service: LocalCodePipeline) -> list[Any]:
@@ -87,15 +65,15 @@ def test_what_was_started_is_waited_for_though_it_is_not_found_at_first(
     assert (execution.status, execution.pipeline_execution_id) == ("Succeeded", started.pipeline_execution_id)
 
 
-@pytest.mark.parametrize("options", [{}, {"not_found_grace": 60.0}], ids=["default", "longer"])
+@pytest.mark.parametrize("grace", [{}, {"not_found_grace": 60.0}], ids=["default", "longer"])
 def test_the_grace_of_what_was_started_ends(
-    open_client: Open, service: LocalCodePipeline, options: dict[str, Any]
+    open_client: Open, service: LocalCodePipeline, grace: dict[str, Any]
 ) -> None:
     service.script_starts([Shown(None, seconds=50), "Succeeded"], pipeline_name="web")
     with open_client() as client:
         started = client.start_pipeline_execution(pipeline_name="web")
-        if options:
-            assert client.wait_for_pipeline_execution(started, **STARTED, **options).status == "Succeeded"
+        if grace:
+            assert client.wait_for_pipeline_execution(started, **STARTED, **grace).status == "Succeeded"
         else:
             with pytest.raises(PipelineExecutionNotFoundException):
                 client.wait_for_pipeline_execution(started, **STARTED)
@@ -169,40 +147,24 @@ def test_a_lost_response_starts_nothing_twice(
     assert sent == again
 
 
-@contextmanager
-def cutting(target: str, after: int) -> Generator[str]:
-    """Forward connections to *target*, but close the first when it has brought so many bytes. Yield the URL."""
-    url = httpx.URL(target)
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def cutting(target: str, after: int) -> Script:
+    """Pass connections on to *target*, but close the first when it has brought so many bytes."""
+    address = urlsplit(target)
 
-        def forward(source: socket.socket, sink: socket.socket) -> None:
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+    def script(talk: Talk) -> None:
+        if talk.number > 0:
+            relay(talk, (str(address.hostname), address.port or 80), b"")
+        while after > 0 and len(talk.line.recv(after, socket.MSG_PEEK)) < after:
+            pass
 
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                while after > 0 and len(connection.recv(after, socket.MSG_PEEK)) < after:
-                    pass
-            connection, _ = server.accept()
-            with connection, socket.create_connection((url.host, url.port or 80)) as inner:
-                back = threading.Thread(target=forward, args=(inner, connection))
-                back.start()
-                forward(connection, inner)
-                back.join()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        thread.join()
+    return script
 
 
 @pytest.mark.parametrize("after", [0, 1, 300], ids=["before", "first-byte", "headers"])
 def test_a_connection_lost_before_the_end_of_the_request_starts_once(
     open_client: Open, service: LocalCodePipeline, after: int
 ) -> None:
-    with cutting(service.endpoint_url, after) as url, open_client(endpoint_url=url) as client:
+    with Peer(cutting(service.endpoint_url, after)) as peer, open_client(endpoint_url=peer.url) as client:
         started = client.start_pipeline_execution(pipeline_name="web")
         ids = [each.pipeline_execution_id for each in client.iter_pipeline_executions(pipeline_name="web")]
     assert ids[:-1] == [started.pipeline_execution_id]
@@ -327,16 +289,3 @@ def test_an_action_of_which_nothing_is_told_fails_all_the_same(open_client: Open
     with open_client() as client:
         (failed,) = client.failed_actions(("web", ID))
     assert (failed.action_name, failed.error_message, failed.url) == ("Smoke", None, None)
-
-
-def test_one_that_does_not_end_times_out(open_client: Open, service: LocalCodePipeline) -> None:
-    service.script_starts(["InProgress"], pipeline_name="web")
-    with open_client() as client, pytest.raises(WaitTimeoutError, match="was still InProgress"):
-        client.wait_for_pipeline_execution(client.start_pipeline_execution(pipeline_name="web"), timeout=60)
-
-
-def test_no_server_means_no_execution(open_client: Open, service: LocalCodePipeline) -> None:
-    service.refuse_connections()
-    with open_client() as client, pytest.raises(ConnectionFailedError) as caught:
-        client.start_pipeline_execution(pipeline_name="web")
-    assert caught.value.attempts == 3

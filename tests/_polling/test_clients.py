@@ -32,8 +32,7 @@ from codepipeline_client import (
 )
 from codepipeline_client.clock import DEADLINE, Deadline
 from codepipeline_client.testing import FakeClock, IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
-from tests._polling.conftest import Open
-from tests.clients import opened
+from tests.clients import Open, opened
 
 RUNNING: Final = make_pipeline_execution(status="InProgress")
 NAMED: Final[dict[str, Any]] = {

@@ -8,7 +8,6 @@ import pytest
 from attrs import evolve
 
 from codepipeline_client import (
-    ActionExecutionDetail,
     CodePipelineClient,
     InvalidNextTokenException,
     PipelineExecutionNotFoundException,
@@ -17,6 +16,7 @@ from codepipeline_client import (
     SourceRevisionOverride,
     ValidationException,
 )
+from codepipeline_client.models import ErrorDetails
 from codepipeline_client.testing import (
     FakeClock,
     LocalCodePipeline,
@@ -24,6 +24,7 @@ from codepipeline_client.testing import (
     make_action_execution,
     make_pipeline_execution,
 )
+from tests.endpoint import options_for
 
 IDS: Final = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(5)]
 OLD, OTHER, NEW = (PipelineExecutionReference("web", each) for each in IDS[:3])
@@ -62,20 +63,6 @@ def test_a_summary_has_what_the_execution_has(
     assert (summary.last_update_time - summary.start_time).total_seconds() == 10
 
 
-def test_pages_follow_each_other(client: CodePipelineClient, service: LocalCodePipeline) -> None:
-    for execution_id in IDS:
-        service.put_execution(make_pipeline_execution(pipeline_execution_id=execution_id))
-    token: str | None = None
-    sizes: list[int] = []
-    found: list[str] = []
-    while token is not None or not sizes:
-        page = client.list_pipeline_executions(pipeline_name="web", max_results=2, next_token=token)
-        found += [each.pipeline_execution_id for each in page.pipeline_execution_summaries]
-        token = page.next_token
-        sizes.append(len(page.pipeline_execution_summaries))
-    assert (sizes, found) == ([2, 2, 1], IDS[::-1])
-
-
 @pytest.mark.parametrize(
     "token", ["x", "5", "x-pipelineExecutionSummaries", "0-actionExecutionDetails", "2-pipelineExecutionSummaries"]
 )
@@ -90,6 +77,7 @@ def test_pages_stay_the_same_when_an_execution_starts(client: CodePipelineClient
     for execution_id in IDS:
         service.put_execution(make_pipeline_execution(pipeline_execution_id=execution_id))
     page = client.list_pipeline_executions(pipeline_name="web", max_results=2)
+    assert [each.pipeline_execution_id for each in page.pipeline_execution_summaries] == IDS[:2:-1]
     client.start_pipeline_execution(pipeline_name="web")
     page = client.list_pipeline_executions(pipeline_name="web", next_token=page.next_token)
     assert [each.pipeline_execution_id for each in page.pipeline_execution_summaries] == IDS[2::-1]
@@ -146,6 +134,7 @@ def test_actions_are_listed_for_one_execution_or_all(client: CodePipelineClient,
         actions_of(client, pipeline_execution_id=IDS[3])
 
 
+@pytest.mark.usefixtures("codepipeline_clock")
 def test_what_is_started_runs_by_itself(client: CodePipelineClient, service: LocalCodePipeline) -> None:
     service.put_execution(make_pipeline_execution(status="Failed"))
     started = client.start_pipeline_execution(pipeline_name="web", variables={"stage": "live"})
@@ -162,11 +151,10 @@ def test_what_is_started_runs_by_itself(client: CodePipelineClient, service: Loc
 def test_starts_follow_a_script(client: CodePipelineClient, service: LocalCodePipeline) -> None:
     """The pipeline need not have had an execution before."""
     service.script_starts(["Failed"], pipeline_name="web", actions=[make_action_execution(status="Failed")])
-    assert client.latest_pipeline_execution(pipeline_name="web") is None
-    started = [client.start_pipeline_execution(pipeline_name="web") for _ in range(2)]
-    for each in started:
-        assert client.wait_for_pipeline_execution(each, timeout=60).status == "Failed"
-        (failed,) = client.failed_actions(each)
+    for _ in range(2):
+        started = client.start_pipeline_execution(pipeline_name="web")
+        assert client.wait_for_pipeline_execution(started, timeout=60).status == "Failed"
+        (failed,) = client.failed_actions(started)
         assert failed.action_name == "Compile"
     with pytest.raises(ValueError, match="a script needs at least one step"):
         service.script_starts([], pipeline_name="web")
@@ -183,16 +171,11 @@ def test_a_token_starts_once_and_only_with_the_same_input(
     assert len([*client.iter_pipeline_executions(pipeline_name="web")]) == 2
 
 
-def test_no_pipeline_is_made_by_a_start(client: CodePipelineClient) -> None:
-    with pytest.raises(PipelineNotFoundException):
-        client.start_pipeline_execution(pipeline_name="web")
-
-
 REVISION = SourceRevisionOverride(action_name="", revision_type="BRANCH", revision_value="x")
 
 
 @pytest.mark.parametrize(
-    ("method", "options", "words"),
+    ("method", "arguments", "words"),
     [
         pytest.param(
             "list_pipeline_executions",
@@ -221,20 +204,17 @@ REVISION = SourceRevisionOverride(action_name="", revision_type="BRANCH", revisi
     ],
 )
 def test_an_input_is_checked_like_the_service_does(
-    service: LocalCodePipeline, method: str, options: dict[str, Any], words: str
+    service: LocalCodePipeline, method: str, arguments: dict[str, Any], words: str
 ) -> None:
     service.put_execution(make_pipeline_execution())
-    settings: dict[str, Any] = {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": service.credentials,
-        "parameter_validation": False,
-    }
-    with CodePipelineClient(**settings) as lenient, pytest.raises(ValidationException, match=words):
-        getattr(lenient, method)(pipeline_name="web", **options)
+    options = options_for(service, parameter_validation=False)
+    with CodePipelineClient(**options) as lenient, pytest.raises(ValidationException, match=words):
+        getattr(lenient, method)(pipeline_name="web", **arguments)
 
 
-def test_all_is_forgotten_at_once(client: CodePipelineClient, service: LocalCodePipeline) -> None:
+def test_no_start_makes_a_pipeline_and_clear_forgets_those_that_there_are(
+    client: CodePipelineClient, service: LocalCodePipeline
+) -> None:
     service.script_starts(["Failed"], pipeline_name="web")
     service.clear()
     with pytest.raises(PipelineNotFoundException):
@@ -242,12 +222,6 @@ def test_all_is_forgotten_at_once(client: CodePipelineClient, service: LocalCode
 
 
 def test_an_action_without_an_error_has_no_details() -> None:
-    made = [make_action_execution(), make_action_execution(error_code="JobFailed")]
-    assert [error_of(each) for each in made] == [None, "JobFailed"]
-
-
-def error_of(action: ActionExecutionDetail) -> str | None:
-    assert action.output is not None
-    assert action.output.execution_result is not None
-    details = action.output.execution_result.error_details
-    return None if details is None else details.code
+    made: list[Any] = [make_action_execution(), make_action_execution(error_code="JobFailed")]
+    found = [each.output.execution_result.error_details for each in made]
+    assert found == [None, ErrorDetails(code="JobFailed")]
