@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hypothesis import HealthCheck, settings
 
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
 from tests.clients import KINDS, Open, opened
-from tests.endpoint import EXECUTION, options_for
+from tests.endpoint import EXECUTION, Ask, get, options_for
 
 # A shared machine pauses, and no example is to blame for that.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -85,9 +86,22 @@ def options(local_codepipeline: LocalCodePipeline, codepipeline_clock: FakeClock
 
 
 @pytest.fixture(params=KINDS)
-def open_client(request: pytest.FixtureRequest, options: dict[str, Any]) -> Open:
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of a client: a sync one, or one in the event loop of that name."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def ask(kind: str) -> Ask:
+    """Make one call with a new client, and close it."""
+    return partial(get, kind)
+
+
+@pytest.fixture
+def open_client(kind: str, options: dict[str, Any]) -> Open:
     def open_client(**changes: Any) -> AbstractContextManager[Any]:
-        return opened(request.param, **{**options, **changes})
+        return opened(kind, **{**options, **changes})
 
     return open_client
 

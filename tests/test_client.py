@@ -29,7 +29,6 @@ from codepipeline_client import (
     AsyncCodePipelineClient,
     CodePipelineClient,
     Credentials,
-    GetPipelineExecutionOutput,
     PipelineExecutionReference,
     errors,
 )
@@ -39,8 +38,8 @@ from codepipeline_client.clock import Clock, SystemClock
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults
 from tests import clients, endpoint
-from tests.clients import KINDS, opened
-from tests.endpoint import EXECUTION, INPUT, get, options_for
+from tests.clients import opened
+from tests.endpoint import EXECUTION, INPUT, Ask, get, options_for
 
 WANTED = INPUT
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
@@ -49,24 +48,11 @@ GOOD = httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
 MOCK = httpx.MockTransport(lambda _: GOOD)
 ON_THE_TRANSPORT = "configure proxy, verify and max_connections on the transport, not on the client"
 Client = CodePipelineClient | AsyncCodePipelineClient
-Ask = Callable[..., GetPipelineExecutionOutput]
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @pytest.fixture
 def make(kind: str) -> Callable[..., Client]:
     return CodePipelineClient if kind == "sync" else AsyncCodePipelineClient
-
-
-@pytest.fixture
-def ask(kind: str) -> Ask:
-    """Make one call with a new client, and close it."""
-    return partial(get, kind)
 
 
 # Calls
@@ -123,9 +109,9 @@ def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -
     assert received.headers["user-agent"].endswith(" app/my-gate")
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_calls_at_once_and_one_after_the_other_share_a_client(
-    service: LocalCodePipeline, backend: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.anyio
+async def test_calls_at_once_and_one_after_the_other_share_a_client(
+    service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The settings are read once, while all wait. Each call is an invocation of its own."""
     started, read = threading.Event(), list[ClientArguments]()
@@ -137,16 +123,13 @@ def test_calls_at_once_and_one_after_the_other_share_a_client(
 
     monkeypatch.setattr("codepipeline_client._call.base_client.resolve", slowly)
 
-    async def main() -> None:
-        async with AsyncCodePipelineClient(**options_for(service, connect_timeout=None, read_timeout=None)) as client:
-            async with anyio.create_task_group() as tasks:
-                for _ in range(50):
-                    tasks.start_soon(lambda: client.get_pipeline_execution(**WANTED))
-                await anyio.wait_all_tasks_blocked()
-                started.set()
-            await client.get_pipeline_execution(**WANTED)
-
-    anyio.run(main, backend=backend)
+    async with AsyncCodePipelineClient(**options_for(service, connect_timeout=None, read_timeout=None)) as client:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50):
+                tasks.start_soon(lambda: client.get_pipeline_execution(**WANTED))
+            await anyio.wait_all_tasks_blocked()
+            started.set()
+        await client.get_pipeline_execution(**WANTED)
     assert len(read) == 1
     assert [received.error_code for received in service.requests] == [None] * 51
     assert len({received.headers["amz-sdk-invocation-id"] for received in service.requests}) == 51
@@ -412,32 +395,28 @@ def test_a_users_own_transport_is_closed(ask: Ask, name: str) -> None:
     assert transport.closed == 1
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_closing_ends_a_call_over_a_transport_of_ones_own(backend: str) -> None:
+@pytest.mark.anyio
+async def test_closing_ends_a_call_over_a_transport_of_ones_own() -> None:
     """Which never responds, and heeds neither limits nor its own end."""
+    requested = anyio.Event()
 
-    async def main() -> None:
-        requested = anyio.Event()
+    async def respond(_: httpx.Request) -> httpx.Response:
+        requested.set()
+        await anyio.sleep_forever()
+        return GOOD
 
-        async def respond(_: httpx.Request) -> httpx.Response:
-            requested.set()
-            await anyio.sleep_forever()
-            return GOOD
+    async def call() -> None:
+        with pytest.raises(errors.ConnectionFailedError, match="the client was closed") as caught:
+            await client.get_pipeline_execution(**WANTED)
+        assert (caught.value.may_pass, caught.value.attempts) == (False, 1)
 
-        async def call() -> None:
-            with pytest.raises(errors.ConnectionFailedError, match="the client was closed") as caught:
-                await client.get_pipeline_execution(**WANTED)
-            assert (caught.value.may_pass, caught.value.attempts) == (False, 1)
-
-        options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "timeout": None}
-        client = AsyncCodePipelineClient(transport=httpx.MockTransport(respond), **options)
-        with anyio.fail_after(10):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(call)
-                await requested.wait()
-                await client.aclose()
-
-    anyio.run(main, backend=backend)
+    options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "timeout": None}
+    client = AsyncCodePipelineClient(transport=httpx.MockTransport(respond), **options)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            await requested.wait()
+            await client.aclose()
 
 
 def test_a_client_that_is_closed_during_its_first_call_sends_nothing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,9 +22,7 @@ from codepipeline_client import (
     ServiceError,
     errors,
 )
-from tests import endpoint
-from tests.endpoint import INPUT
-from tests.loops import LOOPS
+from tests.endpoint import INPUT, Ask
 
 URL = "https://codepipeline.eu-west-1.amazonaws.com/"
 CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret", session_token="token")
@@ -35,17 +34,10 @@ TWICE = b'{"pipelineExecution": {"status": "Failed", "status": "Stopped"}}'
 Call = Callable[[], GetPipelineExecutionOutput]
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def call(request: pytest.FixtureRequest) -> Call:
-    """Make one call to AWS's own address, and return the output or raise the error."""
-
-    def called() -> GetPipelineExecutionOutput:
-        (outcome,) = endpoint.call(LOOPS.get(request.param), **OPTIONS, retry_mode="off")
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    return called
+@pytest.fixture
+def call(ask: Ask) -> Call:
+    """Make one call to AWS's own address."""
+    return partial(ask, **OPTIONS, retry_mode="off")
 
 
 def test_the_request_has_this_body_and_these_headers(call: Call, respx_mock: respx.MockRouter) -> None:

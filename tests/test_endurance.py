@@ -94,7 +94,6 @@ def print_memory(kind: str, *endpoint: str) -> None:
         print(tracemalloc.get_traced_memory()[1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_bodies_without_end_cost_little_memory(service: LocalCodePipeline, kind: str) -> None:
     """By tracemalloc's peak, in a process without the service."""
     huge = (faults.GzipBomb(), faults.EndlessBody(), faults.OversizeBody())
@@ -103,7 +102,6 @@ def test_bodies_without_end_cost_little_memory(service: LocalCodePipeline, kind:
     assert len(service.requests) == 5 + 9
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_a_failed_call_keeps_nothing_of_the_response(service: LocalCodePipeline, kind: str) -> None:
     """Not in its error's frames, nor in a cycle of the error with them: the garbage collector may come late."""
     service.inject(faults.OversizeBody(), times=None)
@@ -434,7 +432,6 @@ def print_outcomes(kind: str, *endpoint: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
-@pytest.mark.parametrize("kind", KINDS)
 def test_too_few_file_descriptors_end_in_typed_errors_and_heal(service: LocalCodePipeline, kind: str) -> None:
     service.inject(faults.Delay(seconds=0.3), times=None)
     printed = in_process(print_outcomes, kind, service)

@@ -46,8 +46,8 @@ def service() -> Iterator[LocalCodePipeline]:
         yield endpoint
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
+@pytest.fixture
+def seen(kind: str) -> Callable[..., str]:
     """Make one call, and return everything that a log, a crash report or a queue could hold of it."""
 
     # Named as tests, whose variables are not looked at.
@@ -65,7 +65,7 @@ def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
                 kept.append(await client.get_pipeline_execution(**INPUT))
 
         try:
-            test_sync() if request.param == "sync" else anyio.run(test_async, backend=request.param)
+            test_sync() if kind == "sync" else anyio.run(test_async, backend=kind)
         except (CodePipelineError, TypeError) as error:
             kept += shown(error)
         assert kept

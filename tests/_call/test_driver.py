@@ -109,9 +109,9 @@ def ask_in(kind: str, transport: Any, **options: Any) -> Outcome:
         return error
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    return partial(ask_in, request.param)
+@pytest.fixture
+def ask(kind: str) -> Ask:
+    return partial(ask_in, kind)
 
 
 def good(_: httpx.Request) -> httpx.Response:
