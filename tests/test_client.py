@@ -37,7 +37,6 @@ from codepipeline_client._config.sources import Environment
 from codepipeline_client.clock import Clock, SystemClock
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults
-from tests import clients, endpoint
 from tests.clients import opened
 from tests.endpoint import EXECUTION, INPUT, Ask, get, options_for
 
@@ -260,19 +259,6 @@ def test_each_kind_wants_a_transport_of_its_kind(make: Callable[..., Client], ki
         make(transport=transport)
 
 
-def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
-    def refuse(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("no network here")
-
-    options = {"region_name": "a", "credentials": CREDENTIALS, "endpoint_url": "http://other.test"}
-    with (
-        pytest.warns(errors.InsecureEndpointWarning, match=r"http://other\.test unencrypted") as warned,
-        pytest.raises(ConnectionError),
-    ):
-        ask(**options, transport=httpx.MockTransport(refuse))
-    assert warned[0].filename in (endpoint.__file__, clients.__file__), "it points at the line that calls"
-
-
 def test_a_warning_that_is_an_error_stops_every_call(kind: str) -> None:
     """Nothing is sent, not by an iterator that is resumed either."""
     transport: Any = httpx.MockTransport(lambda _: pytest.fail("it was sent"))
@@ -370,6 +356,13 @@ def test_a_closed_client_says_so(kind: str, service: LocalCodePipeline) -> None:
             client.get_pipeline_execution(**WANTED)
         with pytest.raises(errors.ConfigurationError, match="closed"):
             getattr(client, enter)()
+        many = partial(client.wait_for_pipeline_executions, [PipelineExecutionReference(**WANTED)])
+        one = [
+            partial(each, **WANTED) for each in (client.wait_for_pipeline_execution, client.watch_pipeline_execution)
+        ]
+        for wait in (many, *one):
+            with pytest.raises(errors.ConfigurationError, match="is closed"):
+                wait(timeout=600)
 
 
 class Closing(httpx.MockTransport):

@@ -13,13 +13,9 @@ import respx
 
 from codepipeline_client import (
     CodePipelineClient,
-    ConnectionFailedError,
     Credentials,
     GetPipelineExecutionOutput,
     PipelineExecutionStatus,
-    RequestTimeoutError,
-    ResponseDecodeError,
-    ServiceError,
     errors,
 )
 from tests.endpoint import INPUT, Ask
@@ -63,7 +59,7 @@ def test_the_request_has_this_body_and_these_headers(call: Call, respx_mock: res
     ids=lambda error: error.__name__,
 )
 def test_each_documented_error_becomes_its_class(
-    call: Call, respx_mock: respx.MockRouter, error: type[ServiceError]
+    call: Call, respx_mock: respx.MockRouter, error: type[errors.ServiceError]
 ) -> None:
     body = {"__type": error.__name__, "message": "because"}
     respx_mock.post(URL).respond(400, json=body, headers={"x-amzn-RequestId": "r-1"})
@@ -77,11 +73,14 @@ def test_each_documented_error_becomes_its_class(
 @pytest.mark.parametrize(
     ("response", "error", "problem"),
     [
-        *((httpx.Response(status, headers=ELSEWHERE), ResponseDecodeError, "never followed") for status in REDIRECTS),
-        (httpx.Response(200, content=TWICE), ResponseDecodeError, "duplicate"),
-        (httpx.Response(206, content=SUCCEEDED), ResponseDecodeError, "a partial response"),
-        (httpx.ConnectError("refused"), ConnectionFailedError, "refused"),
-        (httpx.ReadTimeout("slow"), RequestTimeoutError, "read"),
+        *(
+            (httpx.Response(status, headers=ELSEWHERE), errors.ResponseDecodeError, "never followed")
+            for status in REDIRECTS
+        ),
+        (httpx.Response(200, content=TWICE), errors.ResponseDecodeError, "duplicate"),
+        (httpx.Response(206, content=SUCCEEDED), errors.ResponseDecodeError, "a partial response"),
+        (httpx.ConnectError("refused"), errors.ConnectionFailedError, "refused"),
+        (httpx.ReadTimeout("slow"), errors.RequestTimeoutError, "read"),
     ],
     ids=[*map(str, REDIRECTS), "twice", "partial", "refused", "slow"],
 )

@@ -8,16 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from codepipeline_client import (
-    ConfigurationError,
-    ConflictException,
-    ParameterValidationError,
-    PipelineExecutionNotFoundException,
-    PipelineExecutionReference,
-    PipelineNotFoundException,
-    ResponseDecodeError,
-    ThrottlingException,
-)
+from codepipeline_client import PipelineExecutionReference, errors
 from codepipeline_client.testing import (
     LocalCodePipeline,
     Shown,
@@ -75,7 +66,7 @@ def test_the_grace_of_what_was_started_ends(
         if grace:
             assert client.wait_for_pipeline_execution(started, **STARTED, **grace).status == "Succeeded"
         else:
-            with pytest.raises(PipelineExecutionNotFoundException):
+            with pytest.raises(errors.PipelineExecutionNotFoundException):
                 client.wait_for_pipeline_execution(started, **STARTED)
 
 
@@ -83,9 +74,9 @@ def test_other_executions_have_no_grace(open_client: Open, service: LocalCodePip
     with open_client() as client:
         started = client.start_pipeline_execution(pipeline_name="web")
         ended = {each.reference: each for each in client.wait_for_pipeline_executions([started, UNKNOWN], **STARTED)}
-        with pytest.raises(PipelineExecutionNotFoundException):
+        with pytest.raises(errors.PipelineExecutionNotFoundException):
             client.wait_for_pipeline_execution(UNKNOWN, **STARTED)
-    assert isinstance(ended[UNKNOWN].error, PipelineExecutionNotFoundException)
+    assert isinstance(ended[UNKNOWN].error, errors.PipelineExecutionNotFoundException)
     assert len(ended) == 2
 
 
@@ -103,12 +94,10 @@ def test_each_way_to_name_an_execution_is_taken(open_client: Open) -> None:
 @pytest.mark.parametrize(
     ("given", "named", "error", "words"),
     [
-        pytest.param((), {}, ParameterValidationError, "pipeline_name is required; .*_id is required", id="nothing"),
-        pytest.param((UNKNOWN,), {"pipeline_name": "web"}, ConfigurationError, "either an execution, or", id="both"),
-        pytest.param(
-            ("web",), {}, ConfigurationError, "execution must be a reference, .*: 'web' is not one", id="text"
-        ),
-        pytest.param((("web",),), {}, ConfigurationError, "execution must be a reference, ", id="half"),
+        pytest.param((), {}, errors.ParameterValidationError, "pipeline_name is required; .*_id is", id="nothing"),
+        pytest.param((UNKNOWN,), {"pipeline_name": "web"}, errors.ConfigurationError, "either an execution", id="both"),
+        pytest.param(("web",), {}, errors.ConfigurationError, "be a reference, .*: 'web' is not one", id="text"),
+        pytest.param((("web",),), {}, errors.ConfigurationError, "execution must be a reference, ", id="half"),
     ],
 )
 def test_an_execution_must_be_named_in_one_way(
@@ -184,14 +173,17 @@ def test_calls_have_tokens_of_their_own_unless_one_is_given(open_client: Open, s
 def test_a_refused_start_is_its_error(open_client: Open, service: LocalCodePipeline, code: str) -> None:
     """Throttling is retried, a conflict is not."""
     service.inject(faults.ErrorResponse(code=code), times=None)
-    with open_client() as client, pytest.raises((ConflictException, ThrottlingException)) as caught:
+    with open_client() as client, pytest.raises((errors.ConflictException, errors.ThrottlingException)) as caught:
         client.start_pipeline_execution(pipeline_name="web")
     assert caught.value.operation_name == "StartPipelineExecution"
     assert caught.value.attempts == (1 if code == "ConflictException" else 3)
 
 
 def test_a_bad_start_is_not_sent(open_client: Open, service: LocalCodePipeline) -> None:
-    with open_client() as client, pytest.raises(ParameterValidationError, match=r"variables\[0\]\.name must match"):
+    with (
+        open_client() as client,
+        pytest.raises(errors.ParameterValidationError, match=r"variables\[0\]\.name must"),
+    ):
         client.start_pipeline_execution(pipeline_name="web", variables={"a b": "c"})
     assert service.requests == ()
 
@@ -241,7 +233,7 @@ def test_an_empty_page_is_not_the_end(open_client: Open, service: LocalCodePipel
 def test_a_page_that_leads_to_itself_ends_the_list(open_client: Open, service: LocalCodePipeline) -> None:
     """As a defective emulator may have it: without an error, the iterator would request it for ever."""
     service.put_response(body=b'{"nextToken": "x"}', times=2)
-    with open_client() as client, pytest.raises(ResponseDecodeError, match="the list would never end"):
+    with open_client() as client, pytest.raises(errors.ResponseDecodeError, match="the list would never end"):
         next(client.iter_action_executions(pipeline_name="web"))
     assert len(service.requests) == 2
 
@@ -250,7 +242,7 @@ def test_a_pipeline_without_executions_has_no_latest_one(open_client: Open, serv
     service.script_starts(["Succeeded"], pipeline_name="empty")
     with open_client() as client:
         assert client.latest_pipeline_execution(pipeline_name="empty") is None
-        with pytest.raises(PipelineNotFoundException):
+        with pytest.raises(errors.PipelineNotFoundException):
             client.latest_pipeline_execution(pipeline_name="other")
 
 

@@ -7,15 +7,7 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 
-from codepipeline_client import (
-    CodePipelineClient,
-    InvalidNextTokenException,
-    PipelineExecutionNotFoundException,
-    PipelineExecutionReference,
-    PipelineNotFoundException,
-    SourceRevisionOverride,
-    ValidationException,
-)
+from codepipeline_client import CodePipelineClient, PipelineExecutionReference, SourceRevisionOverride, errors
 from codepipeline_client.models import ErrorDetails
 from codepipeline_client.testing import (
     FakeClock,
@@ -68,7 +60,7 @@ def test_a_summary_has_what_the_execution_has(
 )
 def test_a_token_of_no_page_is_refused(client: CodePipelineClient, service: LocalCodePipeline, token: str) -> None:
     service.put_execution(make_pipeline_execution())
-    with pytest.raises(InvalidNextTokenException):
+    with pytest.raises(errors.InvalidNextTokenException):
         client.list_pipeline_executions(pipeline_name="web", next_token=token)
 
 
@@ -130,7 +122,7 @@ def test_actions_are_listed_for_one_execution_or_all(client: CodePipelineClient,
     assert latest.action_execution_details == tuple(
         [evolve(made[number], pipeline_execution_id=IDS[0]) for number in (0, 1, 3)]
     )
-    with pytest.raises(PipelineExecutionNotFoundException):
+    with pytest.raises(errors.PipelineExecutionNotFoundException):
         actions_of(client, pipeline_execution_id=IDS[3])
 
 
@@ -166,7 +158,7 @@ def test_a_token_starts_once_and_only_with_the_same_input(
     service.put_execution(make_pipeline_execution())
     first, again = (client.start_pipeline_execution(pipeline_name="web", client_request_token="mine") for _ in range(2))
     assert first.pipeline_execution_id == again.pipeline_execution_id
-    with pytest.raises(ValidationException, match="'mine' was used for a start with other parameters"):
+    with pytest.raises(errors.ValidationException, match="'mine' was used for a start with other parameters"):
         client.start_pipeline_execution(pipeline_name="web", client_request_token="mine", variables={"x": "y"})
     assert len([*client.iter_pipeline_executions(pipeline_name="web")]) == 2
 
@@ -208,7 +200,7 @@ def test_an_input_is_checked_like_the_service_does(
 ) -> None:
     service.put_execution(make_pipeline_execution())
     options = options_for(service, parameter_validation=False)
-    with CodePipelineClient(**options) as lenient, pytest.raises(ValidationException, match=words):
+    with CodePipelineClient(**options) as lenient, pytest.raises(errors.ValidationException, match=words):
         getattr(lenient, method)(pipeline_name="web", **arguments)
 
 
@@ -217,7 +209,7 @@ def test_no_start_makes_a_pipeline_and_clear_forgets_those_that_there_are(
 ) -> None:
     service.script_starts(["Failed"], pipeline_name="web")
     service.clear()
-    with pytest.raises(PipelineNotFoundException):
+    with pytest.raises(errors.PipelineNotFoundException):
         client.start_pipeline_execution(pipeline_name="web")
 
 
