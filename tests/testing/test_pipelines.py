@@ -169,31 +169,12 @@ REVISION = SourceRevisionOverride(action_name="", revision_type="BRANCH", revisi
 @pytest.mark.parametrize(
     ("method", "arguments", "words"),
     [
-        pytest.param(
-            "list_pipeline_executions",
-            {"max_results": 101},
-            "Value '101' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to",
-            id="too-many",
-        ),
-        pytest.param(
-            "list_pipeline_executions",
-            {"succeeded_in_stage": "a b"},
-            r"'filter.succeededInStage.stageName' .* satisfy regular expression pattern: \[A-Z",
-            id="nested",
-        ),
-        pytest.param(
-            "list_action_executions",
-            {"max_results": 0, "pipeline_execution_id": "x"},
-            "2 validation errors detected: .*'filter.pipelineExecutionId'.* value greater than or equal to 1",
-            id="two",
-        ),
-        pytest.param(
-            "start_pipeline_execution",
-            {"source_revisions": [REVISION], "variables": {"x": ""}},
-            r"'sourceRevisions\.1\.member\.revisionType' .* satisfy enum value set: \[COMMIT_ID, ",
-            id="element",
-        ),
+        ("list_pipeline_executions", {"max_results": 101}, "Value '101' at 'maxResults' .* less than or equal to 100"),
+        ("list_pipeline_executions", {"succeeded_in_stage": "a b"}, r"'filter.succeededInStage.stageName' .*: \[A-Z"),
+        ("list_action_executions", {"max_results": 0, "pipeline_execution_id": "x"}, "^.*2 .*Id'.* or equal to 1$"),
+        ("start_pipeline_execution", {"source_revisions": [REVISION]}, r"'sourceRevisions\.1\.member\.revisionType' "),
     ],
+    ids=["too-many", "nested", "two", "element"],
 )
 def test_an_input_is_checked_like_the_service_does(
     service: LocalCodePipeline, method: str, arguments: dict[str, Any], words: str
@@ -204,7 +185,7 @@ def test_an_input_is_checked_like_the_service_does(
         getattr(lenient, method)(pipeline_name="web", **arguments)
 
 
-def test_no_start_makes_a_pipeline_and_clear_forgets_those_that_there_are(
+def test_a_start_makes_no_pipeline_and_clear_forgets_all(
     client: CodePipelineClient, service: LocalCodePipeline
 ) -> None:
     service.script_starts(["Failed"], pipeline_name="web")

@@ -184,18 +184,12 @@ def test_a_client_sees_an_execution_change(
     """From not found to a status that this release does not know, by polls and by the endpoint's clock."""
     paused = PipelineExecutionStatus("Paused")
     web = local_codepipeline.script_execution([None, Shown("InProgress", seconds=90), "Stopping", paused])
+    assert client(PipelineExecutionReference("api", ID)) == "PipelineNotFoundException"
     assert [client(web) for _ in range(2)] == ["PipelineExecutionNotFoundException", "InProgress"]
     codepipeline_clock.advance(89)
     assert client(web) == "InProgress"
     codepipeline_clock.advance(1)
     assert [client(web) for _ in range(3)] == ["Stopping", "Paused", "Paused"]
-
-
-def test_a_pipeline_exists_while_its_execution_does_not(local_codepipeline: LocalCodePipeline, client: Poll) -> None:
-    reference = local_codepipeline.script_execution([None, "Failed"], pipeline_name="api", pipeline_execution_id=ID)
-    assert reference == PipelineExecutionReference("api", ID)
-    assert client(PipelineExecutionReference("web", ID)) == "PipelineNotFoundException"
-    assert [client(reference) for _ in range(2)] == ["PipelineExecutionNotFoundException", "Failed"]
 
 
 @pytest.mark.parametrize(
