@@ -236,9 +236,8 @@ class ExecutionScript:
 def _only(name: str, given: str | None, found: set[str]) -> str:
     if given is None and len(found) > 1:
         several = " and ".join(map(repr, sorted(found)))
-        raise ValueError(
-            f"a script is about one execution, not about {name} {several}: pass {name}, or script each by itself"
-        )
+        advice = f"pass {name}, or script each by itself"
+        raise ValueError(f"a script is about one execution, not about {name} {several}: {advice}")
     return found.pop() if given is None else given
 
 
