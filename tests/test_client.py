@@ -23,6 +23,8 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+import respx
+from attrs import evolve
 
 import codepipeline_client
 from codepipeline_client import (
@@ -30,6 +32,7 @@ from codepipeline_client import (
     CodePipelineClient,
     Credentials,
     PipelineExecutionReference,
+    PipelineExecutionStatus,
     errors,
 )
 from codepipeline_client._config.settings import ClientArguments, Settings, resolve
@@ -79,33 +82,6 @@ def test_an_execution_has_the_region_that_it_was_read_from(
         "pipeline_execution": output.pipeline_execution.to_dict(),
         "response_metadata": {"request_id": None, "http_status_code": 200, "attempts": 1},
     }
-
-
-def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -> None:
-    credentials = Credentials(access_key_id="AKID", secret_access_key="s", session_token="token")
-    with LocalCodePipeline(credentials=credentials) as endpoint:
-        endpoint.put_execution(EXECUTION)
-        ask(**options_for(endpoint, user_agent_app_id="my-gate"))
-        host = endpoint.endpoint_url.removeprefix("http://")
-    (received,) = endpoint.requests
-    headers = dict(received.headers)
-    assert received.method == "POST"
-    assert received.path == "/"
-    signed = headers.pop("authorization").partition("SignedHeaders=")[2].partition(",")[0]
-    assert signed == "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
-    assert headers.pop("user-agent").startswith(f"codepipeline-client/{codepipeline_client.__version__} ua/2.1 os/")
-    assert len(headers.pop("amz-sdk-invocation-id")) == 36
-    assert headers.pop("x-amz-date").endswith("Z")
-    assert headers == {
-        "host": host,
-        "content-type": "application/x-amz-json-1.1",
-        "x-amz-target": "CodePipeline_20150709.GetPipelineExecution",
-        "x-amz-security-token": "token",
-        "amz-sdk-request": "attempt=1; max=3",
-        "accept-encoding": "identity",
-        "content-length": str(len(received.body)),
-    }
-    assert received.headers["user-agent"].endswith(" app/my-gate")
 
 
 @pytest.mark.anyio
@@ -342,6 +318,100 @@ def test_a_timeout_that_credentials_use_up_says_so(
         ask(region_name="eu-west-1", credentials=provider, endpoint_url="http://127.0.0.1:9", **options)
     over.set()
     assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
+
+
+# At the door, with respx: what goes out to AWS, and what each documented error becomes
+
+URL = "https://codepipeline.eu-west-1.amazonaws.com/"
+AT_AWS: dict[str, Any] = {"region_name": "eu-west-1", "credentials": evolve(CREDENTIALS, session_token="token")}
+REDIRECTS = (301, 302, 303, 307, 308)
+ELSEWHERE = {"Location": "https://elsewhere.test/"}
+SUCCEEDED = b'{"pipelineExecution": {"status": "Succeeded"}}'
+TWICE = b'{"pipelineExecution": {"status": "Failed", "status": "Stopped"}}'
+
+
+def test_the_request_has_this_body_and_these_headers(ask: Ask, respx_mock: respx.MockRouter) -> None:
+    """As AWS SDKs send them. The kit's endpoint checks the signature."""
+    route = respx_mock.post(URL).respond(200, content=SUCCEEDED)
+    output = ask(**AT_AWS, user_agent_app_id="my-gate")
+    assert output.pipeline_execution.status is PipelineExecutionStatus.SUCCEEDED
+    assert len(route.calls) == 1
+    request: httpx.Request = route.calls.last.request
+    assert json.loads(request.content) == {
+        "pipelineName": "web",
+        "pipelineExecutionId": EXECUTION.pipeline_execution_id,
+    }
+    headers = dict(request.headers)
+    signed = headers.pop("authorization").partition("SignedHeaders=")[2].partition(",")[0]
+    assert signed == "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
+    agent = headers.pop("user-agent")
+    assert agent.startswith(f"codepipeline-client/{codepipeline_client.__version__} ua/2.1 os/")
+    assert agent.endswith(" app/my-gate")
+    assert len(headers.pop("amz-sdk-invocation-id")) == 36
+    assert headers.pop("x-amz-date").endswith("Z")
+    assert headers == {
+        "host": "codepipeline.eu-west-1.amazonaws.com",
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": "CodePipeline_20150709.GetPipelineExecution",
+        "x-amz-security-token": "token",
+        "amz-sdk-request": "attempt=1; max=3",
+        "accept-encoding": "identity",
+        "content-length": str(len(request.content)),
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.ValidationException, errors.PipelineNotFoundException, errors.PipelineExecutionNotFoundException],
+    ids=lambda error: error.__name__,
+)
+def test_each_documented_error_becomes_its_class(
+    ask: Ask, respx_mock: respx.MockRouter, error: type[errors.ServiceError]
+) -> None:
+    body = {"__type": error.__name__, "message": "because"}
+    respx_mock.post(URL).respond(400, json=body, headers={"x-amzn-RequestId": "r-1"})
+    with pytest.raises(error) as caught:
+        ask(**AT_AWS, retry_mode="off")
+    found = caught.value
+    assert (found.code, found.message, found.request_id) == (error.__name__, "because", "r-1")
+    assert (found.http_status_code, found.operation_name) == (400, "GetPipelineExecution")
+
+
+@pytest.mark.parametrize(
+    ("response", "error", "problem"),
+    [
+        *(
+            (httpx.Response(status, headers=ELSEWHERE), errors.ResponseDecodeError, "never followed")
+            for status in REDIRECTS
+        ),
+        (httpx.Response(200, content=TWICE), errors.ResponseDecodeError, "duplicate"),
+        (httpx.Response(206, content=SUCCEEDED), errors.ResponseDecodeError, "a partial response"),
+        (httpx.ConnectError("refused"), errors.ConnectionFailedError, "refused"),
+        (httpx.ReadTimeout("slow"), errors.RequestTimeoutError, "read"),
+    ],
+    ids=[*map(str, REDIRECTS), "twice", "partial", "refused", "slow"],
+)
+def test_what_is_no_response_of_the_service_is_an_error(
+    ask: Ask,
+    respx_mock: respx.MockRouter,
+    response: httpx.Response | Exception,
+    error: type[Exception],
+    problem: str,
+) -> None:
+    """One request is sent: a redirect to another host is not followed."""
+    route = respx_mock.post(URL).mock(side_effect=[response])
+    with pytest.raises(error, match=problem):
+        ask(**AT_AWS, retry_mode="off")
+    assert len(route.calls) == 1
+
+
+def test_cookies_are_neither_kept_nor_sent(respx_mock: respx.MockRouter) -> None:
+    route = respx_mock.post(URL).respond(200, content=SUCCEEDED, headers={"Set-Cookie": "a=b"})
+    with CodePipelineClient(**AT_AWS) as client:
+        for _ in range(2):
+            client.get_pipeline_execution(**WANTED)
+    last: httpx.Request = route.calls.last.request
+    assert "cookie" not in last.headers
 
 
 # The end
