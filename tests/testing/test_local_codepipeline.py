@@ -171,6 +171,24 @@ def test_an_error_needs_the_status_of_an_error_and_a_count(endpoint: LocalCodePi
         endpoint.put_error("InternalFailure", times=0)
 
 
+@pytest.mark.parametrize(
+    ("status", "codes"),
+    [
+        (400, ["ThrottlingException", "ValidationException", "BrandNewException"]),
+        (401, ["NotAuthorized"]),
+        (403, ["AccessDeniedException", "ExpiredTokenException", "OptInRequired", "RequestTimeTooSkewed"]),
+        *((408, ["RequestTimeoutException"]), (409, ["ConflictException"]), (413, ["RequestEntityTooLargeException"])),
+        *((429, ["TooManyRequestsException"]), (500, ["InternalFailure"]), (503, ["ServiceUnavailable"])),
+    ],
+)
+def test_an_error_has_the_status_that_the_service_sends_with_it(
+    endpoint: LocalCodePipeline, connection: Connection, status: int, codes: list[str]
+) -> None:
+    for code in codes:
+        endpoint.put_error(code)
+    assert [connection.get_status() for _ in codes] == [status] * len(codes)
+
+
 def test_only_the_last_requests_are_kept() -> None:
     """The number of a request tells how many there were."""
     with LocalCodePipeline(now=lambda: NOW, max_requests=3) as endpoint, connected(endpoint) as connection:
