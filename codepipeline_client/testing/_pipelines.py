@@ -124,7 +124,8 @@ class Pipelines:
 
 
 def _filter(members: Mapping[str, Any], name: str) -> Any:
-    return (members.get("filter") or {}).get(name) or {}
+    chosen: Mapping[str, Any] = members.get("filter") or {}
+    return chosen.get(name) or {}
 
 
 def _newest(actions: Iterable[ActionExecutionDetail]) -> list[ActionExecutionDetail]:

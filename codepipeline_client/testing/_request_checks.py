@@ -164,8 +164,12 @@ def _compute_signature(
     for name in signed_headers:
         headers.add_header(name, request.headers.get(name, ""))
     signer = signer_class(SimpleNamespace(secret_key=credentials.secret_access_key), _SERVICE_NAME, region_name)
+
+    def headers_to_sign(_: object) -> HTTPMessage:
+        return headers
+
     # The request says what it signed; botocore's own choice leaves out headers that other SDKs sign.
-    signer.headers_to_sign = lambda _: headers
+    signer.headers_to_sign = headers_to_sign
     copy = request_class(method=request.method, url=f"http://localhost{request.path}", data=request.body)
     copy.context["timestamp"] = request.headers["x-amz-date"]
     # Not add_auth, which signs for the time of the machine, and logs.

@@ -97,7 +97,8 @@ def whole(shape: Any) -> Any:
             return {"x": "y"}
         case "string":
             return shape.metadata.get("enum", ["z"])[0]
-    return 7
+        case _:
+            return 7
 
 
 def plain(value: Any) -> Any:
@@ -288,23 +289,23 @@ def test_a_value_of_a_variable_is_not_shown() -> None:
     assert "hunter2" not in repr(StartPipelineExecutionInput(pipeline_name="web", variables={"PASSWORD": "hunter2"}))
 
 
+BAD_EXECUTIONS: Final[list[tuple[object, str]]] = [
+    (None, ": it is absent"),
+    ([], ": an object was expected"),
+    ({}, r"\.status: it is absent"),
+    ({"status": "Failed", "pipelineName": "x"}, r"\.pipelineName: .* about 'x', and 'web' was requested"),
+    ({"status": "Failed", "pipelineExecutionId": "x"}, rf"\..*Id: .* about 'x', and '{ID}' was requested"),
+    ({"status": "Failed", "artifactRevisions": [{"created": "x"}]}, r"\.artifactRevisions\[0\]\.created: a number of"),
+]
+
+
 @pytest.mark.parametrize(
     ("operation", "request_", "payload", "problem"),
     [
         pytest.param(GET_PIPELINE_EXECUTION, GET, {}, "pipelineExecution: it is absent", id="no-execution"),
         *(
             pytest.param(GET_PIPELINE_EXECUTION, GET, {"pipelineExecution": members}, f"pipelineExecution{problem}")
-            for members, problem in (
-                (None, ": it is absent"),
-                ([], ": an object was expected"),
-                ({}, r"\.status: it is absent"),
-                ({"status": "Failed", "pipelineName": "x"}, r"\.pipelineName: .* about 'x', and 'web' was requested"),
-                ({"status": "Failed", "pipelineExecutionId": "x"}, rf"\..*Id: .* about 'x', and '{ID}' was requested"),
-                (
-                    {"status": "Failed", "artifactRevisions": [{"created": "x"}]},
-                    r"\.artifactRevisions\[0\]\.created: a number of seconds si",
-                ),
-            )
+            for members, problem in BAD_EXECUTIONS
         ),
         pytest.param(START_PIPELINE_EXECUTION, START, {}, "pipelineExecutionId: it is absent", id="start"),
         pytest.param(
