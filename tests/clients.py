@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -13,6 +13,8 @@ from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient
 from tests.loops import LOOPS
 
 KINDS = ["sync", "asyncio", "trio"]
+Open = Callable[..., AbstractContextManager[Any]]
+"""Opens a client, which is called as the sync one. Its arguments are changes to the client's."""
 
 
 @frozen

@@ -9,6 +9,8 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from codepipeline_client.testing import LocalCodePipeline
-from tests.endpoint import EXECUTION
+from codepipeline_client.testing import FakeClock, LocalCodePipeline
+from tests.clients import KINDS, Open, opened
+from tests.endpoint import EXECUTION, Ask, get, options_for
 
 # A shared machine pauses, and no example is to blame for that.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -74,6 +77,33 @@ def service() -> Iterator[LocalCodePipeline]:
     with LocalCodePipeline() as endpoint:
         endpoint.put_execution(EXECUTION)
         yield endpoint
+
+
+@pytest.fixture
+def options(local_codepipeline: LocalCodePipeline, codepipeline_clock: FakeClock) -> dict[str, Any]:
+    """What a client of the kit's endpoint is made with, whose clock does not wait."""
+    return options_for(local_codepipeline, clock=codepipeline_clock)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of a client: a sync one, or one in the event loop of that name."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def ask(kind: str) -> Ask:
+    """Make one call with a new client, and close it."""
+    return partial(get, kind)
+
+
+@pytest.fixture
+def open_client(kind: str, options: dict[str, Any]) -> Open:
+    def open_client(**changes: Any) -> AbstractContextManager[Any]:
+        return opened(kind, **{**options, **changes})
+
+    return open_client
 
 
 @pytest.fixture

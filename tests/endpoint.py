@@ -20,6 +20,7 @@ INPUT: Final[dict[str, Any]] = {
     "pipeline_execution_id": EXECUTION.pipeline_execution_id,
 }
 Outcome = GetPipelineExecutionOutput | CodePipelineError
+Ask = Callable[..., GetPipelineExecutionOutput]
 
 
 class NoPauses(SystemClock):

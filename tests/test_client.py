@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
+import json
 import os
 import pickle
 import subprocess
@@ -22,14 +23,16 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+import respx
+from attrs import evolve
 
 import codepipeline_client
 from codepipeline_client import (
     AsyncCodePipelineClient,
     CodePipelineClient,
     Credentials,
-    GetPipelineExecutionOutput,
     PipelineExecutionReference,
+    PipelineExecutionStatus,
     errors,
 )
 from codepipeline_client._config.settings import ClientArguments, Settings, resolve
@@ -37,9 +40,8 @@ from codepipeline_client._config.sources import Environment
 from codepipeline_client.clock import Clock, SystemClock
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults
-from tests import clients, endpoint
-from tests.clients import KINDS, opened
-from tests.endpoint import EXECUTION, INPUT, get, options_for
+from tests.clients import opened
+from tests.endpoint import EXECUTION, INPUT, Ask, get, options_for
 
 WANTED = INPUT
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
@@ -48,24 +50,11 @@ GOOD = httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
 MOCK = httpx.MockTransport(lambda _: GOOD)
 ON_THE_TRANSPORT = "configure proxy, verify and max_connections on the transport, not on the client"
 Client = CodePipelineClient | AsyncCodePipelineClient
-Ask = Callable[..., GetPipelineExecutionOutput]
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @pytest.fixture
 def make(kind: str) -> Callable[..., Client]:
     return CodePipelineClient if kind == "sync" else AsyncCodePipelineClient
-
-
-@pytest.fixture
-def ask(kind: str) -> Ask:
-    """Make one call with a new client, and close it."""
-    return partial(get, kind)
 
 
 # Calls
@@ -79,36 +68,25 @@ def test_a_call_gets_the_execution(ask: Ask, service: LocalCodePipeline) -> None
     assert output.response_metadata.request_id == output.response_metadata.http_headers["x-amzn-requestid"]
 
 
-def test_a_call_sends_what_aws_sdks_send(ask: Ask, service: LocalCodePipeline) -> None:
-    credentials = Credentials(access_key_id="AKID", secret_access_key="s", session_token="token")
-    with LocalCodePipeline(credentials=credentials) as endpoint:
-        endpoint.put_execution(EXECUTION)
-        ask(**options_for(endpoint, user_agent_app_id="my-gate"))
-        host = endpoint.endpoint_url.removeprefix("http://")
-    (received,) = endpoint.requests
-    headers = dict(received.headers)
-    assert received.method == "POST"
-    assert received.path == "/"
-    signed = headers.pop("authorization").partition("SignedHeaders=")[2].partition(",")[0]
-    assert signed == "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
-    assert headers.pop("user-agent").startswith(f"codepipeline-client/{codepipeline_client.__version__} ua/2.1 os/")
-    assert len(headers.pop("amz-sdk-invocation-id")) == 36
-    assert headers.pop("x-amz-date").endswith("Z")
-    assert headers == {
-        "host": host,
-        "content-type": "application/x-amz-json-1.1",
-        "x-amz-target": "CodePipeline_20150709.GetPipelineExecution",
-        "x-amz-security-token": "token",
-        "amz-sdk-request": "attempt=1; max=3",
-        "accept-encoding": "identity",
-        "content-length": str(len(received.body)),
+@pytest.mark.parametrize("region_name", ["us-gov-west-1", None], ids=["argument", "environment"])
+def test_an_execution_has_the_region_that_it_was_read_from(
+    ask: Ask, region_name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The response itself does not tell the region, and is kept as it came. JSON takes all but the headers."""
+    monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
+    output = ask(region_name=region_name, credentials=CREDENTIALS, transport=MOCK)
+    assert output.pipeline_execution.region_name == "us-gov-west-1"
+    assert "//us-gov-west-1.console.amazonaws-us-gov.com/" in (output.pipeline_execution.console_url or "")
+    assert output.raw == GOOD.json()
+    assert json.loads(json.dumps(output.to_dict())) == {
+        "pipeline_execution": output.pipeline_execution.to_dict(),
+        "response_metadata": {"request_id": None, "http_status_code": 200, "attempts": 1},
     }
-    assert received.headers["user-agent"].endswith(" app/my-gate")
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_calls_at_once_and_one_after_the_other_share_a_client(
-    service: LocalCodePipeline, backend: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.anyio
+async def test_calls_at_once_and_one_after_the_other_share_a_client(
+    service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The settings are read once, while all wait. Each call is an invocation of its own."""
     started, read = threading.Event(), list[ClientArguments]()
@@ -120,16 +98,13 @@ def test_calls_at_once_and_one_after_the_other_share_a_client(
 
     monkeypatch.setattr("codepipeline_client._call.base_client.resolve", slowly)
 
-    async def main() -> None:
-        async with AsyncCodePipelineClient(**options_for(service, connect_timeout=None, read_timeout=None)) as client:
-            async with anyio.create_task_group() as tasks:
-                for _ in range(50):
-                    tasks.start_soon(lambda: client.get_pipeline_execution(**WANTED))
-                await anyio.wait_all_tasks_blocked()
-                started.set()
-            await client.get_pipeline_execution(**WANTED)
-
-    anyio.run(main, backend=backend)
+    async with AsyncCodePipelineClient(**options_for(service, connect_timeout=None, read_timeout=None)) as client:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50):
+                tasks.start_soon(lambda: client.get_pipeline_execution(**WANTED))
+            await anyio.wait_all_tasks_blocked()
+            started.set()
+        await client.get_pipeline_execution(**WANTED)
     assert len(read) == 1
     assert [received.error_code for received in service.requests] == [None] * 51
     assert len({received.headers["amz-sdk-invocation-id"] for received in service.requests}) == 51
@@ -201,12 +176,8 @@ def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[...
         pytest.param({"clock": object()}, "clock must have time", id="clock"),
         pytest.param({"parameter_validation": "no"}, "parameter_validation must be True or False", id="validation"),
         pytest.param({"max_connections": 0}, "max_connections must be a whole number of 1 or more, not 0", id="none"),
-        pytest.param(
-            {"max_connections": True}, "max_connections must be a whole number of 1 or more, not True", id="bool"
-        ),
-        pytest.param(
-            {"max_connections": 1.0}, r"max_connections must be a whole number of 1 or more, not 1\.0", id="float"
-        ),
+        pytest.param({"max_connections": True}, "must be a whole number of 1 or more, not True", id="bool"),
+        pytest.param({"max_connections": 1.0}, r"must be a whole number of 1 or more, not 1\.0", id="float"),
         pytest.param({"transport": object()}, "transport must be an httpx", id="transport"),
         pytest.param({"transport": MOCK, "proxy": "http://127.0.0.1:1"}, ON_THE_TRANSPORT, id="transport-and-proxy"),
         pytest.param({"transport": MOCK, "verify": "/ca.pem"}, ON_THE_TRANSPORT, id="transport-and-verify"),
@@ -258,19 +229,6 @@ def test_each_kind_wants_a_transport_of_its_kind(make: Callable[..., Client], ki
     wanted = "BaseTransport, not AsyncHTTP" if kind == "sync" else "AsyncBaseTransport, not HTTP"
     with pytest.raises(errors.ConfigurationError, match=rf"transport must be an httpx\.{wanted}Transport"):
         make(transport=transport)
-
-
-def test_plain_http_to_another_machine_is_warned_about(ask: Ask) -> None:
-    def refuse(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("no network here")
-
-    options = {"region_name": "a", "credentials": CREDENTIALS, "endpoint_url": "http://other.test"}
-    with (
-        pytest.warns(errors.InsecureEndpointWarning, match=r"http://other\.test unencrypted") as warned,
-        pytest.raises(ConnectionError),
-    ):
-        ask(**options, transport=httpx.MockTransport(refuse))
-    assert warned[0].filename in (endpoint.__file__, clients.__file__), "it points at the line that calls"
 
 
 def test_a_warning_that_is_an_error_stops_every_call(kind: str) -> None:
@@ -358,6 +316,97 @@ def test_a_timeout_that_credentials_use_up_says_so(
     assert (caught.value.limit, caught.value.attempts) == ("timeout", 0)
 
 
+# At the door, with respx: what goes out to AWS, and what each documented error becomes
+
+URL = "https://codepipeline.eu-west-1.amazonaws.com/"
+AT_AWS: dict[str, Any] = {"region_name": "eu-west-1", "credentials": evolve(CREDENTIALS, session_token="token")}
+REDIRECTS = (301, 302, 303, 307, 308)
+ELSEWHERE = {"Location": "https://elsewhere.test/"}
+SUCCEEDED = b'{"pipelineExecution": {"status": "Succeeded"}}'
+TWICE = b'{"pipelineExecution": {"status": "Failed", "status": "Stopped"}}'
+
+
+def test_the_request_has_this_body_and_these_headers(ask: Ask, respx_mock: respx.MockRouter) -> None:
+    """As AWS SDKs send them. The kit's endpoint checks the signature."""
+    route = respx_mock.post(URL).respond(200, content=SUCCEEDED)
+    output = ask(**AT_AWS, user_agent_app_id="my-gate")
+    assert output.pipeline_execution.status is PipelineExecutionStatus.SUCCEEDED
+    assert len(route.calls) == 1
+    request: httpx.Request = route.calls.last.request
+    assert json.loads(request.content) == {
+        "pipelineName": "web",
+        "pipelineExecutionId": EXECUTION.pipeline_execution_id,
+    }
+    headers = dict(request.headers)
+    signed = headers.pop("authorization").partition("SignedHeaders=")[2].partition(",")[0]
+    assert signed == "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
+    agent = headers.pop("user-agent")
+    assert agent.startswith(f"codepipeline-client/{codepipeline_client.__version__} ua/2.1 os/")
+    assert agent.endswith(" app/my-gate")
+    assert len(headers.pop("amz-sdk-invocation-id")) == 36
+    assert headers.pop("x-amz-date").endswith("Z")
+    assert headers == {
+        "host": "codepipeline.eu-west-1.amazonaws.com",
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": "CodePipeline_20150709.GetPipelineExecution",
+        "x-amz-security-token": "token",
+        "amz-sdk-request": "attempt=1; max=3",
+        "accept-encoding": "identity",
+        "content-length": str(len(request.content)),
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.ValidationException, errors.PipelineNotFoundException, errors.PipelineExecutionNotFoundException],
+    ids=lambda error: error.__name__,
+)
+def test_each_documented_error_becomes_its_class(
+    ask: Ask, respx_mock: respx.MockRouter, error: type[errors.ServiceError]
+) -> None:
+    body = {"__type": error.__name__, "message": "because"}
+    respx_mock.post(URL).respond(400, json=body, headers={"x-amzn-RequestId": "r-1"})
+    with pytest.raises(error) as caught:
+        ask(**AT_AWS, retry_mode="off")
+    found = caught.value
+    assert (found.code, found.message, found.request_id) == (error.__name__, "because", "r-1")
+    assert (found.http_status_code, found.operation_name) == (400, "GetPipelineExecution")
+
+
+@pytest.mark.parametrize(
+    ("response", "error", "problem"),
+    [
+        *((httpx.Response(each, headers=ELSEWHERE), errors.ResponseDecodeError, "followed") for each in REDIRECTS),
+        (httpx.Response(200, content=TWICE), errors.ResponseDecodeError, "duplicate"),
+        (httpx.Response(206, content=SUCCEEDED), errors.ResponseDecodeError, "a partial response"),
+        (httpx.ConnectError("refused"), errors.ConnectionFailedError, "refused"),
+        (httpx.ReadTimeout("slow"), errors.RequestTimeoutError, "read"),
+    ],
+    ids=[*map(str, REDIRECTS), "twice", "partial", "refused", "slow"],
+)
+def test_what_is_no_response_of_the_service_is_an_error(
+    ask: Ask,
+    respx_mock: respx.MockRouter,
+    response: httpx.Response | Exception,
+    error: type[Exception],
+    problem: str,
+) -> None:
+    """One request is sent: a redirect to another host is not followed."""
+    route = respx_mock.post(URL).mock(side_effect=[response])
+    with pytest.raises(error, match=problem):
+        ask(**AT_AWS, retry_mode="off")
+    assert len(route.calls) == 1
+
+
+def test_cookies_are_neither_kept_nor_sent(respx_mock: respx.MockRouter) -> None:
+    route = respx_mock.post(URL).respond(200, content=SUCCEEDED, headers={"Set-Cookie": "a=b"})
+    with CodePipelineClient(**AT_AWS) as client:
+        for _ in range(2):
+            client.get_pipeline_execution(**WANTED)
+    last: httpx.Request = route.calls.last.request
+    assert "cookie" not in last.headers
+
+
 # The end
 
 
@@ -370,6 +419,13 @@ def test_a_closed_client_says_so(kind: str, service: LocalCodePipeline) -> None:
             client.get_pipeline_execution(**WANTED)
         with pytest.raises(errors.ConfigurationError, match="closed"):
             getattr(client, enter)()
+        many = partial(client.wait_for_pipeline_executions, [PipelineExecutionReference(**WANTED)])
+        one = [
+            partial(each, **WANTED) for each in (client.wait_for_pipeline_execution, client.watch_pipeline_execution)
+        ]
+        for wait in (many, *one):
+            with pytest.raises(errors.ConfigurationError, match="is closed"):
+                wait(timeout=600)
 
 
 class Closing(httpx.MockTransport):
@@ -395,32 +451,28 @@ def test_a_users_own_transport_is_closed(ask: Ask, name: str) -> None:
     assert transport.closed == 1
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_closing_ends_a_call_over_a_transport_of_ones_own(backend: str) -> None:
+@pytest.mark.anyio
+async def test_closing_ends_a_call_over_a_transport_of_ones_own() -> None:
     """Which never responds, and heeds neither limits nor its own end."""
+    requested = anyio.Event()
 
-    async def main() -> None:
-        requested = anyio.Event()
+    async def respond(_: httpx.Request) -> httpx.Response:
+        requested.set()
+        await anyio.sleep_forever()
+        return GOOD
 
-        async def respond(_: httpx.Request) -> httpx.Response:
-            requested.set()
-            await anyio.sleep_forever()
-            return GOOD
+    async def call() -> None:
+        with pytest.raises(errors.ConnectionFailedError, match="the client was closed") as caught:
+            await client.get_pipeline_execution(**WANTED)
+        assert (caught.value.may_pass, caught.value.attempts) == (False, 1)
 
-        async def call() -> None:
-            with pytest.raises(errors.ConnectionFailedError, match="the client was closed") as caught:
-                await client.get_pipeline_execution(**WANTED)
-            assert (caught.value.may_pass, caught.value.attempts) == (False, 1)
-
-        options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "timeout": None}
-        client = AsyncCodePipelineClient(transport=httpx.MockTransport(respond), **options)
-        with anyio.fail_after(10):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(call)
-                await requested.wait()
-                await client.aclose()
-
-    anyio.run(main, backend=backend)
+    options: dict[str, Any] = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "timeout": None}
+    client = AsyncCodePipelineClient(transport=httpx.MockTransport(respond), **options)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            await requested.wait()
+            await client.aclose()
 
 
 def test_a_client_that_is_closed_during_its_first_call_sends_nothing(

@@ -29,15 +29,7 @@ from typing import Any, Final
 import anyio
 import pytest
 
-from codepipeline_client import (
-    AsyncCodePipelineClient,
-    CodePipelineClient,
-    CodePipelineError,
-    ConfigurationError,
-    ConnectionFailedError,
-    Credentials,
-    RequestTimeoutError,
-)
+from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials, errors
 from codepipeline_client._call import base_client, retry
 from codepipeline_client._http import TransportOptions
 from codepipeline_client._protocol.messages import Response
@@ -61,7 +53,7 @@ async def acalled(client: AsyncCodePipelineClient, execution: PipelineExecution 
     name, execution_id = execution.pipeline_name, execution.pipeline_execution_id
     try:
         return await client.get_pipeline_execution(pipeline_name=name, pipeline_execution_id=execution_id, **more)
-    except CodePipelineError as error:
+    except errors.CodePipelineError as error:
         return error
 
 
@@ -90,11 +82,10 @@ def print_memory(kind: str, *endpoint: str) -> None:
     with opened(kind, retry_mode="off", **options_of(*endpoint)) as client:
         assert all(succeeded(called(client), 1) for _ in range(5))
         tracemalloc.start()
-        assert all(isinstance(called(client), CodePipelineError) for _ in range(9))
+        assert all(isinstance(called(client), errors.CodePipelineError) for _ in range(9))
         print(tracemalloc.get_traced_memory()[1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_bodies_without_end_cost_little_memory(service: LocalCodePipeline, kind: str) -> None:
     """By tracemalloc's peak, in a process without the service."""
     huge = (faults.GzipBomb(), faults.EndlessBody(), faults.OversizeBody())
@@ -103,7 +94,6 @@ def test_bodies_without_end_cost_little_memory(service: LocalCodePipeline, kind:
     assert len(service.requests) == 5 + 9
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_a_failed_call_keeps_nothing_of_the_response(service: LocalCodePipeline, kind: str) -> None:
     """Not in its error's frames, nor in a cycle of the error with them: the garbage collector may come late."""
     service.inject(faults.OversizeBody(), times=None)
@@ -113,7 +103,7 @@ def test_a_failed_call_keeps_nothing_of_the_response(service: LocalCodePipeline,
     try:
         with opened(kind, **options_for(service, retry_mode="off")) as client:
             outcome = called(client)
-        assert isinstance(outcome, CodePipelineError)
+        assert isinstance(outcome, errors.CodePipelineError)
         assert not [each for each in gc.get_objects() if isinstance(each, Response) and id(each) not in known]
     finally:
         gc.enable()
@@ -148,8 +138,8 @@ def test_a_response_that_wears_out_the_parser_is_typed_soon(
         began = time.thread_time()
         outcome = called(client)
         took = time.thread_time() - began
-    assert isinstance(outcome, CodePipelineError)
-    assert not isinstance(outcome, RequestTimeoutError)
+    assert isinstance(outcome, errors.CodePipelineError)
+    assert not isinstance(outcome, errors.RequestTimeoutError)
     assert took < 1.0, "seconds of processor time of this thread"
 
 
@@ -169,7 +159,7 @@ async def test_cancelled_calls_take_no_connection_along(
             moment, disturbance = chance.uniform(0, 0.03), chance.choice(["", "", "cancelled", "timeout"])
             with anyio.move_on_after(moment if disturbance == "cancelled" else None) as scope:
                 outcome = await acalled(client, timeout=moment if disturbance == "timeout" else None)
-                if isinstance(outcome, RequestTimeoutError):
+                if isinstance(outcome, errors.RequestTimeoutError):
                     ends[outcome.limit] += 1
                 else:
                     assert succeeded(outcome, 1)
@@ -216,7 +206,7 @@ MAY_WARN_OF_FORKS: Final = pytest.mark.filterwarnings("ignore:.*multi-threaded.*
 
 
 def good(outcome: Outcome, execution: PipelineExecution) -> bool:
-    return not isinstance(outcome, CodePipelineError) and outcome.pipeline_execution == execution
+    return not isinstance(outcome, errors.CodePipelineError) and outcome.pipeline_execution == execution
 
 
 def in_child(action: Callable[[], bool]) -> bool:
@@ -254,7 +244,7 @@ def test_a_forked_child_makes_connections_of_its_own(service: LocalCodePipeline,
         is_good = all([good(await acalled(async_client, execution), execution) for _ in range(2)])
         if closes:
             await async_client.aclose()
-            return is_good and isinstance(await acalled(async_client, execution), ConfigurationError)
+            return is_good and isinstance(await acalled(async_client, execution), errors.ConfigurationError)
         return is_good
 
     def twice(execution: PipelineExecution, *, closes: bool = False) -> bool:
@@ -265,7 +255,7 @@ def test_a_forked_child_makes_connections_of_its_own(service: LocalCodePipeline,
         is_good = all(good(called(client, execution), execution) for _ in range(2))
         if closes:
             client.close()
-            return is_good and isinstance(called(client, execution), ConfigurationError)
+            return is_good and isinstance(called(client, execution), errors.ConfigurationError)
         return is_good
 
     with runner:
@@ -398,7 +388,7 @@ def test_closing_ends_calls_at_once(
             client.close()
         outcomes = [each.result(SOON) for each in pending]
     for outcome in outcomes:
-        assert isinstance(outcome, ConnectionFailedError), outcome
+        assert isinstance(outcome, errors.ConnectionFailedError), outcome
         assert "the client was closed" in str(outcome)
         assert not outcome.may_pass
         assert outcome.attempts == attempts
@@ -434,7 +424,6 @@ def print_outcomes(kind: str, *endpoint: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
-@pytest.mark.parametrize("kind", KINDS)
 def test_too_few_file_descriptors_end_in_typed_errors_and_heal(service: LocalCodePipeline, kind: str) -> None:
     service.inject(faults.Delay(seconds=0.3), times=None)
     printed = in_process(print_outcomes, kind, service)

@@ -12,11 +12,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import product
 from pathlib import Path
 from random import Random
 from textwrap import dedent
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import anyio
 import httpx
@@ -39,7 +40,7 @@ from codepipeline_client import (
     RequestTimeoutError,
 )
 from codepipeline_client.testing import LocalCodePipeline, faults
-from tests.endpoint import EXECUTION, INPUT, call, get, options_for
+from tests.endpoint import EXECUTION, INPUT, Ask, call, get, options_for
 from tests.loops import LOOPS
 
 pytest_plugins = ("pytester",)
@@ -57,25 +58,14 @@ cassettes: Final[Any] = vcr
 CANCELLED_CALLS: Final = int(os.environ.get("CANCELLED_CALLS", "400"))
 CONNECTIONS: Final = 8
 
-Ask: TypeAlias = Callable[..., GetPipelineExecutionOutput]
 unfinished = pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")
 """Trio tells of the generators of httpx and httpcore, which only they could close when a call is cut off."""
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def way(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
-def ask(way: str) -> Ask:
+def ask(kind: str) -> Ask:
     """Make one call with a new client."""
-
-    def go(**options: Any) -> GetPipelineExecutionOutput:
-        return get(way, **{**AWS, **options})
-
-    return go
+    return partial(get, kind, **AWS)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -87,7 +77,7 @@ async def until(holds: Callable[[], bool]) -> None:
 # respx
 
 
-def test_respx_sees_calls_in_a_function_that_it_decorates(ask: Ask) -> None:
+def test_respx_sees_calls_in_a_function_that_it_decorates_and_in_its_context(ask: Ask) -> None:
     @respx.mock
     def decorated() -> None:
         route = respx.post(URL).respond(json=BODY)
@@ -96,9 +86,6 @@ def test_respx_sees_calls_in_a_function_that_it_decorates(ask: Ask) -> None:
         assert str(sent.url) == URL
 
     decorated()
-
-
-def test_respx_sees_calls_in_its_context(ask: Ask) -> None:
     with respx.mock as router:
         route = router.post(URL).respond(json=BODY)
         assert ask().pipeline_execution.status.is_successful
@@ -106,7 +93,7 @@ def test_respx_sees_calls_in_its_context(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("mocked", [0, 1], ids=["before-its-first-call", "when-it-has-a-connection"])
-def test_respx_sees_calls_of_a_client_that_was_made_before(way: str, service: LocalCodePipeline, mocked: int) -> None:
+def test_respx_sees_calls_of_a_client_that_was_made_before(kind: str, service: LocalCodePipeline, mocked: int) -> None:
     """And the client goes back to its connections: it outlives many mocks, in a program whose tests share one."""
     router = respx.mock()
     router.post(f"{service.endpoint_url}/").respond(json={"pipelineExecution": {"status": "Stopped"}})
@@ -119,7 +106,7 @@ def test_respx_sees_calls_of_a_client_that_was_made_before(way: str, service: Lo
         elif number == mocked + 1:
             router.stop()
 
-    outcomes = call(LOOPS.get(way), 3, before=begin_or_end, **options_for(service))
+    outcomes = call(LOOPS.get(kind), 3, before=begin_or_end, **options_for(service))
     seen = [str(each.pipeline_execution.status) for each in outcomes if isinstance(each, GetPipelineExecutionOutput)]
     assert seen == ["Stopped" if number == mocked else "Succeeded" for number in range(3)]
     assert len(service.requests) == 2
@@ -274,9 +261,9 @@ def test_an_instrumented_sync_call_ends_in_time_when_it_had_to_wait_for_a_connec
 
 
 @unfinished
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
-    service: LocalCodePipeline, spans: InMemorySpanExporter, backend: str
+@pytest.mark.anyio
+async def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
+    service: LocalCodePipeline, spans: InMemorySpanExporter
 ) -> None:
     """
     Cancel some hundred calls at random moments, then use as many connections as there may be at once.
@@ -287,32 +274,28 @@ def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
     """
     random, cancelled = Random(7), 0
 
-    async def main() -> None:
-        nonlocal cancelled
-        async with AsyncCodePipelineClient(**options_for(service, max_connections=CONNECTIONS)) as client:
+    async with AsyncCodePipelineClient(**options_for(service, max_connections=CONNECTIONS)) as client:
 
-            async def cancel() -> None:
-                nonlocal cancelled
-                while cancelled < CANCELLED_CALLS:
-                    with anyio.move_on_after(random.uniform(0, 0.05)) as scope:
-                        await client.get_pipeline_execution(**INPUT)
-                    cancelled += scope.cancelled_caught
+        async def cancel() -> None:
+            nonlocal cancelled
+            while cancelled < CANCELLED_CALLS:
+                with anyio.move_on_after(random.uniform(0, 0.05)) as scope:
+                    await client.get_pipeline_execution(**INPUT)
+                cancelled += scope.cancelled_caught
 
-            async with anyio.create_task_group() as tasks:
-                for _ in range(4 * CONNECTIONS):
-                    tasks.start_soon(cancel)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4 * CONNECTIONS):
+                tasks.start_soon(cancel)
 
-            before = len(service.requests)
-            service.inject(faults.Hang(), times=CONNECTIONS)
-            async with anyio.create_task_group() as tasks:
-                for _ in range(CONNECTIONS):
-                    tasks.start_soon(lambda: client.get_pipeline_execution(**INPUT))
-                await until(lambda: len(service.requests) - before >= CONNECTIONS)
-                tasks.cancel_scope.cancel()
-            assert (await client.get_pipeline_execution(**INPUT)).pipeline_execution == EXECUTION
-        await until(lambda: service.open_connections == 0)
-
-    anyio.run(main, backend=backend)
+        before = len(service.requests)
+        service.inject(faults.Hang(), times=CONNECTIONS)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(CONNECTIONS):
+                tasks.start_soon(lambda: client.get_pipeline_execution(**INPUT))
+            await until(lambda: len(service.requests) - before >= CONNECTIONS)
+            tasks.cancel_scope.cancel()
+        assert (await client.get_pipeline_execution(**INPUT)).pipeline_execution == EXECUTION
+    await until(lambda: service.open_connections == 0)
     made = len(spans.get_finished_spans())
     print(f"{cancelled} calls were cancelled, {made} requests were traced, {service.accepted_connections} connections")
     assert made >= CONNECTIONS

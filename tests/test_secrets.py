@@ -46,9 +46,13 @@ def service() -> Iterator[LocalCodePipeline]:
         yield endpoint
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
-    """Make one call, and return everything that a log, a crash report or a queue could hold of it."""
+@pytest.fixture
+def seen(kind: str, logs: pytest.LogCaptureFixture) -> Callable[..., str]:
+    """
+    Make one call, and return everything that a crash report or a queue could hold of it.
+
+    No planted secret is in that, nor in the logs.
+    """
 
     # Named as tests, whose variables are not looked at.
     def test_call(**options: Any) -> str:
@@ -65,12 +69,14 @@ def seen(request: pytest.FixtureRequest) -> Callable[..., str]:
                 kept.append(await client.get_pipeline_execution(**INPUT))
 
         try:
-            test_sync() if request.param == "sync" else anyio.run(test_async, backend=request.param)
+            test_sync() if kind == "sync" else anyio.run(test_async, backend=kind)
         except (CodePipelineError, TypeError) as error:
             kept += shown(error)
         assert kept
         texts = [f"{thing!r} {thing} {pickle.dumps(thing, protocol=0).decode('latin-1')}" for thing in kept]
-        return "\n".join(texts)
+        text = "\n".join(texts)
+        assert secrets_in(text + logs.text) == []
+        return text
 
     return test_call
 
@@ -79,12 +85,9 @@ def secrets_in(text: str) -> list[str]:
     return [secret for secret in PLANTED if secret in text]
 
 
-def test_a_good_response_shows_no_secret(
-    seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture
-) -> None:
+def test_a_good_response_shows_no_secret(seen: Callable[..., str], service: LocalCodePipeline) -> None:
     text = seen(**options_for(service))
     assert "GetPipelineExecutionOutput" in text
-    assert secrets_in(text + logs.text) == []
 
 
 @pytest.mark.parametrize(
@@ -104,12 +107,11 @@ def test_a_good_response_shows_no_secret(
     ],
 )
 def test_a_bad_response_shows_no_secret(
-    seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture, plan: dict[str, Any]
+    seen: Callable[..., str], service: LocalCodePipeline, plan: dict[str, Any]
 ) -> None:
     service.put_response(**plan, times=3)
     text = seen(**options_for(service))
     assert "Error" in text or "Exception" in text
-    assert secrets_in(text + logs.text) == []
 
 
 @pytest.mark.parametrize(
@@ -117,20 +119,18 @@ def test_a_bad_response_shows_no_secret(
 )
 @pytest.mark.parametrize("status", [200, 302, 400])
 def test_a_header_that_quotes_shows_no_secret(
-    seen: Callable[..., str], service: LocalCodePipeline, logs: pytest.LogCaptureFixture, name: str, status: int
+    seen: Callable[..., str], service: LocalCodePipeline, name: str, status: int
 ) -> None:
     service.put_response(status_code=status, headers={name: TOKEN}, body=b"x", times=3)
     text = seen(**options_for(service))
     assert "Error" in text
-    assert secrets_in(text + logs.text) == []
 
 
-def test_a_failing_network_shows_no_secret(seen: Callable[..., str], logs: pytest.LogCaptureFixture) -> None:
+def test_a_failing_network_shows_no_secret(seen: Callable[..., str]) -> None:
     with LocalCodePipeline() as gone:
         url = gone.endpoint_url
     text = seen(region_name="eu-west-1", endpoint_url=url, credentials=CREDENTIALS)
     assert "ConnectionFailedError" in text
-    assert secrets_in(text + logs.text) == []
 
 
 def raise_from(cause: Exception) -> None:
@@ -157,7 +157,6 @@ def test_a_transport_that_blames_the_request_shows_no_secret(seen: Callable[...,
 
     text = seen(region_name="eu-west-1", credentials=CREDENTIALS, transport=httpx.MockTransport(fail), max_attempts=1)
     assert "ConnectionFailedError" in text or "RequestTimeoutError" in text
-    assert secrets_in(text) == []
 
 
 def test_a_long_token_that_is_quoted_is_masked_before_the_message_is_cut(seen: Callable[..., str]) -> None:
@@ -166,7 +165,6 @@ def test_a_long_token_that_is_quoted_is_masked_before_the_message_is_cut(seen: C
     transport = httpx.MockTransport(lambda _: httpx.Response(403, text=f"Bad token {token}!"))
     text = seen(region_name="eu-west-1", credentials=credentials, transport=transport)
     assert "Bad token [secret]" in text
-    assert secrets_in(text) == []
 
 
 def test_a_secret_of_an_emulator_alters_no_message_and_no_code(seen: Callable[..., str]) -> None:
@@ -184,7 +182,6 @@ def test_a_silent_service_shows_no_secret(seen: Callable[..., str], service: Loc
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         text = seen(**options_for(service, endpoint_url=url, read_timeout=0.05))
     assert "RequestTimeoutError" in text
-    assert secrets_in(text) == []
 
 
 @pytest.mark.parametrize(
@@ -201,12 +198,9 @@ def test_a_silent_service_shows_no_secret(seen: Callable[..., str], service: Loc
         pytest.param({"endpoint_url": f"https://user:{PASSWORD}@localhost:9"}, id="in-the-endpoint"),
     ],
 )
-def test_an_argument_shows_no_password(
-    seen: Callable[..., str], options: dict[str, Any], logs: pytest.LogCaptureFixture
-) -> None:
+def test_an_argument_shows_no_password(seen: Callable[..., str], options: dict[str, Any]) -> None:
     text = seen(**{"region_name": "eu-west-1", "credentials": CREDENTIALS, **options})
     assert "Error" in text
-    assert secrets_in(text + logs.text) == []
 
 
 def test_a_client_shows_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,11 +218,7 @@ def test_a_client_shows_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_environment_is_not_shown(
-    seen: Callable[..., str],
-    name: str,
-    value: str,
-    monkeypatch: pytest.MonkeyPatch,
-    logs: pytest.LogCaptureFixture,
+    seen: Callable[..., str], name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
@@ -236,4 +226,3 @@ def test_the_environment_is_not_shown(
     monkeypatch.setenv(name, value)
     text = seen(region_name="eu-west-1")
     assert "Error" in text
-    assert secrets_in(text + logs.text) == []

@@ -16,7 +16,7 @@ import trio
 
 from codepipeline_client._threads import ProcessLock, SharedFuture, new_queue, run_in_thread, wait
 from codepipeline_client.testing import LocalCodePipeline
-from tests.clients import KINDS, opened
+from tests.clients import opened
 from tests.endpoint import INPUT, options_for
 
 LIMIT = 10.0
@@ -148,7 +148,6 @@ def test_a_lock_is_held_by_one_thread_of_its_process(monkeypatch: pytest.MonkeyP
         assert run_in_thread(lambda: lock().acquire(blocking=False), name="child").result(LIMIT)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_no_thread_is_started_under_a_lock(
     kind: str, service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,14 +59,14 @@ class Recorder(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self.close()
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def send(request: pytest.FixtureRequest) -> Send:
+@pytest.fixture
+def send(kind: str) -> Send:
     """Send one request through a plain httpx client that signs, and return what went out."""
 
     def go(*, method: str = "POST", url: str, signing: dict[str, Any], **options: Any) -> httpx.Request:
         recorder = Recorder()
         signing = {"region_name": "eu-west-1", "credentials": CREDENTIALS, "now": NOW.timestamp, **signing}
-        if request.param == "sync":
+        if kind == "sync":
             with httpx.Client(transport=SigV4Transport(recorder, **signing)) as client:
                 client.request(method, url, **options)
         else:
@@ -75,7 +75,7 @@ def send(request: pytest.FixtureRequest) -> Send:
                 async with httpx.AsyncClient(transport=AsyncSigV4Transport(recorder, **signing)) as client:
                     await client.request(method, url, **options)
 
-            anyio.run(main, backend=request.param)
+            anyio.run(main, backend=kind)
         assert recorder.calls == ["enter", "exit"]
         (sent,) = recorder.requests
         return sent
@@ -213,7 +213,7 @@ def test_missing_credentials_are_an_error(send: Send) -> None:
         send(url="https://a.test", signing={"service_name": "sts", "credentials": None})
 
 
-@pytest.mark.parametrize("send", ["asyncio", "trio"], indirect=True)
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
 def test_credentials_come_from_an_async_provider(send: Send) -> None:
     async def provider() -> Credentials:
         await anyio.lowlevel.checkpoint()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from math import inf, nan
 from typing import Any
 
 import pytest
 
-from codepipeline_client import FollowedExecution, PipelineExecutionReference, PollReport, errors
+from codepipeline_client import FollowedExecution, PipelineExecutionReference, errors
 from codepipeline_client.testing import make_pipeline_execution
 from codepipeline_client.waiting import PollConfig
 from tests._polling.outcomes import config
@@ -48,11 +47,3 @@ def test_a_followed_execution_gives_its_result() -> None:
     with pytest.raises(errors.WaitTimeoutError) as caught:
         FollowedExecution(REFERENCE, EXECUTION, error).result()
     assert caught.value is error
-
-
-def test_values_compare_hash_and_pickle() -> None:
-    report = PollReport(reference=REFERENCE, number=1, seconds=0.1, execution=EXECUTION, failure=None, pause=2.0)
-    for value in (REFERENCE, FollowedExecution(REFERENCE, EXECUTION), report):
-        twin = pickle.loads(pickle.dumps(value))
-        assert twin == value
-        assert hash(twin) == hash(value)

@@ -6,7 +6,7 @@ A line that asserts a type fails the type check when the type changes, be it to 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, assert_type
 
@@ -16,16 +16,14 @@ from codepipeline_client import (
     CodePipelineClient,
     Credentials,
     ExecutionMode,
+    FollowedExecution,
     GetPipelineExecutionOutput,
-    ParameterValidationError,
-    ParameterViolation,
     PipelineExecution,
-    PipelineExecutionFailedError,
     PipelineExecutionStatus,
+    PollReport,
     ResponseMetadata,
-    ServiceError,
     TriggerType,
-    WaitTimeoutError,
+    errors,
 )
 
 
@@ -40,6 +38,19 @@ async def ask() -> None:
     assert_type(output.pipeline_execution, PipelineExecution)
     assert_type(output.response_metadata, ResponseMetadata)
     assert_type(output.response_metadata.http_headers, Mapping[str, str])
+
+
+async def follow(client: CodePipelineClient, async_client: AsyncCodePipelineClient, seen: PipelineExecution) -> None:
+    assert_type(client.wait_for_pipeline_execution(seen, timeout=1), PipelineExecution)
+    assert_type(client.watch_pipeline_execution(seen, timeout=None), Iterator[PipelineExecution])
+    client.wait_for_pipeline_execution(seen, timeout=1, on_poll=lambda report: assert_type(report, PollReport))
+    many = client.wait_for_pipeline_executions([seen, ("web", "…")], timeout=1.5)
+    assert_type(many, Iterator[FollowedExecution])
+    assert_type(next(many).result(), PipelineExecution)
+    assert_type(next(many).error, errors.CodePipelineError | None)
+    assert_type(await async_client.wait_for_pipeline_execution(seen, timeout=1), PipelineExecution)
+    assert_type(async_client.watch_pipeline_execution(seen, timeout=None), AsyncIterator[PipelineExecution])
+    assert_type(async_client.wait_for_pipeline_executions([seen], timeout=1.5), AsyncIterator[FollowedExecution])
 
 
 def read(execution: PipelineExecution) -> None:
@@ -74,14 +85,14 @@ def judge(execution: PipelineExecution) -> None:
 def catch(client: CodePipelineClient) -> None:
     try:
         client.get_pipeline_execution(pipeline_name="web", pipeline_execution_id="…")
-    except ParameterValidationError as error:
-        assert_type(error.violations, tuple[ParameterViolation, ...])
-    except ServiceError as error:
+    except errors.ParameterValidationError as error:
+        assert_type(error.violations, tuple[errors.ParameterViolation, ...])
+    except errors.ServiceError as error:
         assert_type(error.request_id, str | None)
         assert_type(error.fault, Literal["client", "server"])
-    except WaitTimeoutError as error:
+    except errors.WaitTimeoutError as error:
         assert_type(error.execution, PipelineExecution | None)
-    except PipelineExecutionFailedError as error:
+    except errors.PipelineExecutionFailedError as error:
         assert_type(error.execution, PipelineExecution)
 
 

@@ -1,12 +1,13 @@
 """
 The pipelines of an endpoint: their executions and actions, and what each operation responds with.
 
-Knows neither requests nor signatures. Not for several threads at once.
+Knows neither requests nor signatures. Several threads may use it at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from threading import RLock
 from typing import Any, Final
 from uuid import uuid4
 
@@ -14,10 +15,17 @@ import attrs
 
 from .._protocol.shapes import present, write
 from .._protocol.strict_json import JsonObject
-from ..models import ActionExecutionDetail, ExecutionTrigger, PipelineExecution, ResolvedPipelineVariable, TriggerType
-from ..waiting import PipelineExecutionReference
+from ..models import (
+    ActionExecutionDetail,
+    ActionExecutionStatus,
+    ExecutionTrigger,
+    PipelineExecution,
+    ResolvedPipelineVariable,
+    TriggerType,
+)
+from ..waiting import PipelineExecutionReference, reference_to
 from ._request_checks import load_model
-from .executions import ExecutionScript, ScriptStep, Shown, to_wire
+from .executions import ExecutionScript, ScriptStep
 from .messages import RequestRefusedError
 
 _STARTED: Final = ExecutionTrigger(
@@ -29,103 +37,124 @@ class Pipelines:
     """All pipelines, by name."""
 
     def __init__(self) -> None:
-        self.starts: dict[str, tuple[Iterable[ScriptStep], tuple[ActionExecutionDetail, ...]]] = {}
-        self.actions: dict[PipelineExecutionReference, tuple[ActionExecutionDetail, ...]] = {}
+        self.starts: dict[str, tuple[Iterable[ScriptStep], Iterable[ActionExecutionDetail]]] = {}
+        self._actions: dict[PipelineExecutionReference, list[ActionExecutionDetail]] = {}
         self._scripts: dict[str, dict[str, ExecutionScript]] = {}
         self._tokens: dict[str, tuple[Mapping[str, Any], str]] = {}
+        self._lock = RLock()
 
     def put_script(self, script: ExecutionScript) -> None:
         name, execution_id = attrs.astuple(script.reference)
-        self._scripts.setdefault(name, {})[execution_id] = script
+        with self._lock:
+            self._scripts.setdefault(name, {})[execution_id] = script
+
+    def put_actions(self, reference: PipelineExecutionReference, actions: Iterable[ActionExecutionDetail]) -> None:
+        execution_id = reference.pipeline_execution_id
+        self._actions[reference] = [attrs.evolve(each, pipeline_execution_id=execution_id) for each in actions]
 
     def respond(self, operation_name: str, members: Mapping[str, Any], now: float) -> JsonObject:
         """Return the output of an operation. Raises RequestRefusedError for what is not found or not possible."""
         name = members["name" if operation_name == "StartPipelineExecution" else "pipelineName"]
-        if name not in self._scripts and name not in self.starts:
-            message = f"The account does not have a pipeline with name '{name}'"
-            raise RequestRefusedError("PipelineNotFoundException", message)
-        match operation_name:
-            case "GetPipelineExecution":
-                return {"pipelineExecution": to_wire(self._seen(name, members["pipelineExecutionId"], now))}
-            case "ListPipelineExecutions":
-                return _page(members, "pipelineExecutionSummaries", self._summaries(name, members, now))
-            case "ListActionExecutions":
-                return _page(members, "actionExecutionDetails", self._action_executions(name, members, now))
-            case _:
-                return {"pipelineExecutionId": self._start(name, members, now)}
+        with self._lock:
+            if name not in self._scripts and name not in self.starts:
+                message = f"The account does not have a pipeline with name '{name}'"
+                raise RequestRefusedError("PipelineNotFoundException", message)
+            match operation_name:
+                case "GetPipelineExecution":
+                    execution = self._find(name, members["pipelineExecutionId"], now, is_poll=True)
+                    return {"pipelineExecution": write(execution)}
+                case "ListPipelineExecutions":
+                    return _page(members, "pipelineExecutionSummaries", self._summaries(name, members, now))
+                case "ListActionExecutions":
+                    return _page(members, "actionExecutionDetails", self._action_executions(name, members, now))
+                case _:
+                    return {"pipelineExecutionId": self._start(name, members, now)}
 
-    def _seen(self, name: str, execution_id: str, now: float, *, is_poll: bool = True) -> PipelineExecution:
+    def _find(self, name: str, execution_id: str, now: float, *, is_poll: bool = False) -> PipelineExecution:
         script = self._scripts.get(name, {}).get(execution_id)
-        execution = None
-        if script is not None:
-            execution = script.poll(now) if is_poll else script.peek(now)
-        if execution is None:
+        see = None if script is None else script.poll if is_poll else script.peek
+        if see is None or (execution := see(now)) is None:
             message = f"The pipeline '{name}' does not have an execution with id '{execution_id}'"
             raise RequestRefusedError("PipelineExecutionNotFoundException", message)
         return execution
 
+    def _found(self, name: str, now: float) -> list[tuple[PipelineExecution, ExecutionScript]]:
+        """Return the executions that a poll would find, newest first."""
+        scripts = reversed(self._scripts.get(name, {}).values())
+        return [(execution, script) for script in scripts if (execution := script.peek(now)) is not None]
+
     def _summaries(self, name: str, members: Mapping[str, Any], now: float) -> list[JsonObject]:
-        is_filtered = "succeededInStage" in (members.get("filter") or {})
-        return [
-            _summary(execution, script)
-            for script in reversed(self._scripts.get(name, {}).values())
-            if (execution := script.peek(now)) is not None
-            if not is_filtered or execution.status.is_successful
-        ]
+        stage = _filter(members, "succeededInStage").get("stageName")
+        found = self._found(name, now)
+        return [_summary(*each) for each in found if stage is None or self._has_succeeded(each[0], stage)]
+
+    def _has_succeeded(self, execution: PipelineExecution, stage: str) -> bool:
+        """Return whether a *stage* succeeded: by its actions, or by the execution if it has none."""
+        actions = self._actions.get(reference_to(execution), ())
+        newest = _newest(each for each in actions if each.stage_name == stage)
+        succeeded = [each.status == ActionExecutionStatus.SUCCEEDED for each in newest]
+        return all(succeeded or [execution.status.is_successful])
 
     def _action_executions(self, name: str, members: Mapping[str, Any], now: float) -> list[JsonObject]:
-        chosen: dict[str, Any] = members.get("filter") or {}
-        latest: dict[str, Any] = chosen.get("latestInPipelineExecution") or {}
-        ids = [*reversed(self._scripts.get(name, {}))]
-        if (execution_id := {**chosen, **latest}.get("pipelineExecutionId")) is not None:
-            self._seen(name, execution_id, now, is_poll=False)
-            ids = [execution_id]
-        details = [
-            attrs.evolve(each, pipeline_execution_id=which)
-            for which in ids
-            for each in self.actions.get(PipelineExecutionReference(name, which), ())
-        ]
-        if latest.get("startTimeRange") == "Latest":
-            newest: dict[object, ActionExecutionDetail] = {}
-            for each in details:
-                newest.setdefault((each.stage_name, each.action_name), each)
-            details = [*newest.values()]
-        return [write(each) for each in details]
+        latest = _filter(members, "latestInPipelineExecution")
+        executions = [execution for execution, _ in self._found(name, now)]
+        if execution_id := latest.get("pipelineExecutionId") or _filter(members, "pipelineExecutionId"):
+            executions = [self._find(name, execution_id, now)]
+        actions = [each for execution in executions for each in self._actions.get(reference_to(execution), ())]
+        return [write(each) for each in (_newest(actions) if latest.get("startTimeRange") == "Latest" else actions)]
 
     def _start(self, name: str, members: Mapping[str, Any], now: float) -> str:
         token = members.get("clientRequestToken") or str(uuid4())
-        first, execution_id = self._tokens.setdefault(token, (members, str(uuid4())))
+        if token not in self._tokens:
+            steps, actions = self.starts.get(name, (["InProgress", "Succeeded"], ()))
+            variables = tuple(
+                ResolvedPipelineVariable(name=each["name"], resolved_value=each["value"])
+                for each in members.get("variables") or ()
+            )
+            changes = {"trigger": _STARTED, **({"variables": variables} if variables else {})}
+            script = ExecutionScript(steps, name, str(uuid4()), now=now, **changes)
+            self.put_script(script)
+            self.put_actions(script.reference, actions)
+            self._tokens[token] = members, script.reference.pipeline_execution_id
+        first, execution_id = self._tokens[token]
         if first != members:
             message = f"The client request token '{token}' was used for a start with other parameters"
             raise RequestRefusedError("ValidationException", message)
-        if execution_id not in self._scripts.get(name, {}):
-            steps, actions = self.starts.get(name, ((Shown("InProgress", polls=1), "Succeeded"), ()))
-            given = {each["name"]: each["value"] for each in members.get("variables") or ()}
-            variables = [ResolvedPipelineVariable(name=each, resolved_value=value) for each, value in given.items()]
-            changes = {"trigger": _STARTED, **({"variables": tuple(variables)} if variables else {})}
-            script = ExecutionScript(steps, name, execution_id, now=now, **changes)
-            self.put_script(script)
-            self.actions[script.reference] = actions
         return execution_id
 
 
+def _filter(members: Mapping[str, Any], name: str) -> Any:
+    chosen: Mapping[str, Any] = members.get("filter") or {}
+    return chosen.get(name) or {}
+
+
+def _newest(actions: Iterable[ActionExecutionDetail]) -> list[ActionExecutionDetail]:
+    """Return the first of each action."""
+    newest: dict[object, ActionExecutionDetail] = {}
+    for each in actions:
+        newest.setdefault((each.stage_name, each.action_name), each)
+    return [*newest.values()]
+
+
 def _page(members: Mapping[str, Any], name: str, elements: list[JsonObject]) -> JsonObject:
-    offset, _, of = (members.get("nextToken") or f"0-{name}").partition("-")
-    if of != name or not offset.isdecimal():
+    """Return a page. Its token counts the elements after it: newer ones come in front, and change no later page."""
+    left, _, of = (members.get("nextToken") or f"{len(elements)}-{name}").partition("-")
+    if of != name or not left.isdecimal() or int(left) > len(elements):
         raise RequestRefusedError("InvalidNextTokenException", "The next token is not valid")
-    end = int(offset) + (members.get("maxResults") or 100)
-    token = f"{end}-{name}" if end < len(elements) else None
-    return {name: elements[int(offset) : end], **present(nextToken=token)}
+    start = len(elements) - int(left)
+    end = start + (members.get("maxResults") or 100)
+    token = f"{len(elements) - end}-{name}" if end < len(elements) else None
+    return {name: elements[start:end], **present(nextToken=token)}
 
 
 def _summary(execution: PipelineExecution, script: ExecutionScript) -> JsonObject:
-    members: Mapping[str, Any] = to_wire(execution)
-    made = [{**each, "actionName": each.get("name")} for each in members.get("artifactRevisions", ())]
-    revisions = [_of_shape("SourceRevision", each) for each in made]
+    members: Mapping[str, Any] = write(execution)
+    made = members.get("artifactRevisions", ())
+    revisions = [_of_shape("SourceRevision", {**each, "actionName": each.get("name")}) for each in made]
     stopped = {"reason": execution.status_summary} if execution.status in ("Stopped", "Stopping") else None
     times = {"startTime": script.started, "lastUpdateTime": script.began}
-    found = {**members, **times, "sourceRevisions": revisions, "stopTrigger": stopped}
-    return _of_shape("PipelineExecutionSummary", found)
+    others = {"sourceRevisions": revisions, "stopTrigger": stopped}
+    return _of_shape("PipelineExecutionSummary", {**members, **times, **others})
 
 
 def _of_shape(name: str, members: Mapping[str, Any]) -> JsonObject:

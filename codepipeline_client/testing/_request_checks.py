@@ -70,9 +70,8 @@ def check_signature(
     signed_at = _parse_time(timestamp)
     given = scope[0], request.headers.get("x-amz-security-token", "")
     if given != (credentials.access_key_id, credentials.session_token or ""):
-        raise RequestRefusedError(
-            "UnrecognizedClientException", "The security token included in the request is invalid."
-        )
+        message = "The security token included in the request is invalid."
+        raise RequestRefusedError("UnrecognizedClientException", message)
     _check_scope(scope, region_name, timestamp)
     earliest, latest = now - _TOLERANCE, now + _TOLERANCE
     if signed_at < earliest:
@@ -203,7 +202,7 @@ def _broken_rules(rules: dict[str, Any], value: Any) -> Iterator[str]:
         yield f"satisfy regular expression pattern: {pattern}"
     if value not in values:
         yield f"satisfy enum value set: [{', '.join(values)}]"
-    if not isinstance(value, int | float):
+    if not isinstance(value, int):
         value, what = len(value), "length"
     if value > rules.get("max", value):
         yield f"have {what} less than or equal to {rules['max']}"

@@ -15,7 +15,6 @@ import attrs
 from attrs.validators import ge, gt, instance_of, lt, optional
 
 from .._protocol.shapes import write
-from .._protocol.strict_json import JsonObject
 from ..models import (
     ActionExecutionDetail,
     ActionExecutionOutput,
@@ -161,11 +160,6 @@ def make_action_execution(
     )
 
 
-def to_wire(execution: PipelineExecution) -> JsonObject:
-    """Return an execution as the JSON object of the service. Raises ValueError for a naive datetime."""
-    return write(attrs.evolve(execution, region_name=None))
-
-
 @attrs.frozen
 class Shown:
     """A step of `LocalCodePipeline.script_execution` that lasts for a number of *polls* or *seconds*."""
@@ -209,7 +203,7 @@ class ExecutionScript:
             _only("pipeline_execution_id", execution_id, {each.pipeline_execution_id for each in executions}),
         )
         """Which execution the script is about."""
-        changes |= attrs.asdict(self.reference)
+        changes |= {**attrs.asdict(self.reference), "region_name": None}
         self._steps = [(_resolve(step.execution, changes), step) for step in reversed(shown)]
         self._polls = 0
         self.started: Final = now
@@ -242,9 +236,8 @@ class ExecutionScript:
 def _only(name: str, given: str | None, found: set[str]) -> str:
     if given is None and len(found) > 1:
         several = " and ".join(map(repr, sorted(found)))
-        raise ValueError(
-            f"a script is about one execution, not about {name} {several}: pass {name}, or script each by itself"
-        )
+        advice = f"pass {name}, or script each by itself"
+        raise ValueError(f"a script is about one execution, not about {name} {several}: {advice}")
     return found.pop() if given is None else given
 
 
@@ -254,8 +247,9 @@ def _resolve(given: object, changes: Mapping[str, Any]) -> PipelineExecution | N
     execution = make_pipeline_execution(status=given) if isinstance(given, str) else given
     if not isinstance(execution, PipelineExecution):
         raise TypeError(f"{given!r} is not a step: give an execution, a status, None, or Shown of one of them")
-    to_wire(execution)  # raises here, and not later in a thread of the endpoint
-    return attrs.evolve(execution, **changes)
+    changed = attrs.evolve(execution, **changes)
+    write(changed)  # raises here, and not later in a thread of the endpoint
+    return changed
 
 
 def _trigger(given: ExecutionTrigger | ExecutionTriggerFields) -> ExecutionTrigger:

@@ -13,14 +13,13 @@ from contextlib import suppress
 from functools import partial
 from itertools import repeat
 from threading import Lock
-from typing import Any, Final, Self
+from typing import Final, Self
 from uuid import uuid4
 
 import attrs
 
 from .._config.arguments import count_of
 from .._protocol.sigv4 import Credentials
-from .._protocol.strict_json import JsonObject
 from ..errors import ConfigurationError
 from ..models import ActionExecutionDetail, PipelineExecution
 from ..waiting import ExecutionLike, PipelineExecutionReference, reference_to
@@ -132,8 +131,7 @@ class LocalCodePipeline(LoopbackServer):
         reference. Raises ValueError if the steps name several executions, or a status that the service does not have.
         """
         script = ExecutionScript(steps, pipeline_name, pipeline_execution_id, now=self._now())
-        with self._lock:
-            self._pipelines.put_script(script)
+        self._pipelines.put_script(script)
         return script.reference
 
     def script_starts(
@@ -146,13 +144,11 @@ class LocalCodePipeline(LoopbackServer):
         """
         starts = (tuple(steps), tuple(actions))
         ExecutionScript(starts[0], pipeline_name, str(uuid4()), now=0.0)  # raises for steps that cannot be
-        with self._lock:
-            self._pipelines.starts[pipeline_name] = starts
+        self._pipelines.starts[pipeline_name] = starts
 
     def put_action_executions(self, execution: ExecutionLike, actions: Iterable[ActionExecutionDetail]) -> None:
         """List *actions* for an execution from now on, newest first. `make_action_execution` makes them."""
-        with self._lock:
-            self._pipelines.actions[reference_to(execution)] = tuple(actions)
+        self._pipelines.put_actions(reference_to(execution), actions)
 
     def put_response(
         self,
@@ -269,14 +265,11 @@ class LocalCodePipeline(LoopbackServer):
             with self._lock:
                 if self._responses:
                     return self._responses.popleft()()
-            output = self._output_of(operation_name, check_input(operation_name, request.input))
+            members = check_input(operation_name, request.input)
+            output = self._pipelines.respond(operation_name, members, self._now())
         except RequestRefusedError as refused:
             return messages.error_response(refused.code, refused.message)
         return messages.json_response(200, output)
-
-    def _output_of(self, operation_name: str, members: Mapping[str, Any]) -> JsonObject:
-        with self._lock:
-            return self._pipelines.respond(operation_name, members, self._now())
 
 
 def _check_fault(fault: object) -> Fault:

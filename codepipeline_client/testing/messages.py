@@ -21,6 +21,7 @@ from uuid import uuid4
 from attrs import define, evolve, field, frozen
 
 from .._protocol.strict_json import JsonObject, is_object, read_object
+from ..errors import SERVICE_ERRORS, ServiceError
 from . import faults
 from .faults import Fault
 
@@ -31,17 +32,14 @@ _HTTP_STATUSES: Final[Mapping[str, int]] = {
     **dict.fromkeys(["AccessDeniedException", "OptInRequired", "UnrecognizedClientException"], 403),
     **dict.fromkeys(["ExpiredTokenException", "InvalidClientTokenId", "MissingAuthenticationTokenException"], 403),
     **dict.fromkeys(["IncompleteSignature", "InvalidSignatureException", "SignatureDoesNotMatch"], 403),
-    **dict.fromkeys(["InternalFailure", "InternalServerError"], 500),
-    "ConflictException": 409,
     "NotAuthorized": 401,
     "RequestEntityTooLargeException": 413,
     "RequestTimeTooSkewed": 403,
     "RequestTimeoutException": 408,
-    "ServiceUnavailable": 503,
     "TooManyRequestsException": 429,
     "UnknownOperationException": 404,
 }
-"""The HTTP status that the service sends with an error code: 400 with all others."""
+"""The HTTP status that the service sends with an error code, where that is not the status of the error's class."""
 _SPACES: Final = b" " * (1 << 16)
 """JSON may be followed by spaces."""
 _HEADER_SIZE: Final = 1000
@@ -114,7 +112,8 @@ def json_response(status_code: int, document: Mapping[str, object], error_code: 
 
 def error_response(code: str, message: str, status_code: int | None = None) -> ServiceResponse:
     """Return an error response, by default with the HTTP status of its *code*."""
-    status_code = _HTTP_STATUSES.get(code, 400) if status_code is None else status_code
+    if status_code is None:
+        status_code = _HTTP_STATUSES.get(code, SERVICE_ERRORS.get(code, ServiceError).http_status_code)
     return json_response(status_code, {"__type": code, "message": message}, code)
 
 

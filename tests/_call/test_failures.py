@@ -14,7 +14,7 @@ import pytest
 from codepipeline_client import CodePipelineError, ConnectionFailedError, Credentials, RequestTimeoutError
 from tests._credentials.support import shown
 from tests._http.peer import AUTHORITY, Peer, Talk, server_context
-from tests.endpoint import get
+from tests.endpoint import Ask
 
 TOKEN: Final = "a-session-token-of-more-than-sixteen-letters"
 PASSWORD: Final = "a-password-of-a-proxy"
@@ -26,19 +26,13 @@ OPTIONS: Final[dict[str, Any]] = {
 Fail = Callable[..., CodePipelineError]
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def way(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
-def fail(way: str) -> Fail:
+def fail(ask: Ask) -> Fail:
     """Return the error of a call."""
 
     def go(**options: Any) -> CodePipelineError:
         with pytest.raises(CodePipelineError) as caught:
-            get(way, **OPTIONS, **options)
+            ask(**OPTIONS, **options)
         return caught.value
 
     return go
@@ -118,13 +112,13 @@ def test_a_proxy_that_is_silent_is_named(fail: Fail) -> None:
 )
 @pytest.mark.parametrize("is_own", [False, True], ids=["default", "own-transport"])
 def test_a_malformed_response_that_quotes_the_session_token_is_not_quoted(
-    fail: Fail, way: str, response: bytes, is_own: bool
+    fail: Fail, kind: str, response: bytes, is_own: bool
 ) -> None:
     def script(talk: Talk) -> None:
         talk.read(b"}")
         talk.write(response % TOKEN.encode())
 
-    own: dict[str, Any] = {"transport": httpx.HTTPTransport() if way == "sync" else httpx.AsyncHTTPTransport()}
+    own: dict[str, Any] = {"transport": httpx.HTTPTransport() if kind == "sync" else httpx.AsyncHTTPTransport()}
     with Peer(script) as peer:
         error = fail(endpoint_url=peer.url, **(own if is_own else {}))
     assert TOKEN not in "".join(shown(error))

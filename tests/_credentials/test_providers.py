@@ -457,8 +457,8 @@ def test_errors_of_botocore_keep_what_can_be_read_and_lose_what_they_hold(raised
     assert vars(cause)["code"] == 7
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_only_the_fetch_is_kept_out_of_the_logs(backend: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.anyio
+async def test_only_the_fetch_is_kept_out_of_the_logs(caplog: pytest.LogCaptureFixture) -> None:
     """What the program itself logs through botocore is logged."""
     caplog.set_level(1)
     log = logging.getLogger("botocore.credentials")
@@ -469,13 +469,10 @@ def test_only_the_fetch_is_kept_out_of_the_logs(backend: str, caplog: pytest.Log
         logging.getLogger("mine").info("fetched")
         return credentials()
 
-    async def main() -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(cache_of(provider, allow_async=True).get_async)
-            await anyio.lowlevel.checkpoint()
-            log.warning("beside it")
-
-    anyio.run(main, backend=backend)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(cache_of(provider, allow_async=True).get_async)
+        await anyio.lowlevel.checkpoint()
+        log.warning("beside it")
     log.warning("afterwards")
     assert all(text in caplog.text for text in ("fetched", "beside it", "afterwards"))
     assert TOKEN not in logged(caplog)

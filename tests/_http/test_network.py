@@ -78,7 +78,6 @@ def test_a_certificate_is_trusted_or_ends_the_call(
             assert re.search(words, str(failure))
             assert isinstance(failure, ConnectionFailedError)
             assert not failure.may_pass
-        sender.close()
     assert peer.requests == ([0] if words is None else [])
 
 
@@ -98,7 +97,6 @@ def test_a_context_is_used_as_it_is(make: Make, monkeypatch: pytest.MonkeyPatch,
     with Peer(tunnels, server_context()) as proxy, Peer(script, serving) as peer:
         sender = make(verify=context, proxy=proxy.url if way == "https-proxy" else None)
         assert sender.ask(peer.url) == b"ok"
-        sender.close()
     assert chosen == ["own"]
 
 
@@ -132,7 +130,6 @@ def test_the_ca_files_are_read_once_and_only_for_tls(make: Make, ca_file: str, m
         for url, count in ((plain.url, 0), (secure.url, 1), (plain.url, 1), (secure.url, 1)):
             assert sender.ask(url) == b"ok"
             assert read.call_count == count
-        sender.close()
 
 
 def test_the_ca_files_are_waited_for_no_longer_than_the_connect_timeout(
@@ -187,7 +184,6 @@ def test_a_proxy_gets_the_whole_address_and_the_password_of_its_own(
     with Peer(polite, server_context() if tls_to_proxy else None) as proxy:
         sender = make(verify=ca_file, proxy=proxy.url.replace("//", "//me:p%40ss@"))
         assert sender.ask("http://codepipeline.test/a?b") == b"ok"
-        sender.close()
     (request,) = proxy.heads
     assert request.startswith(b"POST http://codepipeline.test/a?b HTTP/1.1\r\nHost: codepipeline.test\r\n")
     assert b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(b"me:p@ss") in request
@@ -198,7 +194,6 @@ def test_tls_goes_through_a_proxy_in_a_tunnel_that_is_kept(make: Make, ca_file: 
     with Peer(tunnels, server_context() if tls_to_proxy else None) as proxy, Peer(polite, server_context()) as peer:
         sender = make(verify=ca_file, proxy=proxy.url.replace("//", "//me:pass@"))
         assert [sender.ask(peer.url) for _ in range(3)] == [b"ok"] * 3
-        sender.close()
     (request,) = proxy.heads
     assert request.startswith(b"CONNECT localhost:%d HTTP/1.1\r\n" % peer.port)
     assert b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(b"me:pass") in request
@@ -216,14 +211,12 @@ def test_headers_of_a_reply_to_connect_do_not_count(make: Make, ca_file: str, he
     with Peer(proxies) as proxy, Peer(polite, server_context()) as peer:
         sender = make(verify=ca_file, proxy=proxy.url)
         assert sender.ask(peer.url) == b"ok"
-        sender.close()
 
 
 def test_a_tunnel_that_is_no_good_is_replaced(make: Make, ca_file: str) -> None:
     with Peer(tunnels) as proxy, Peer(breaks_on_the_second, server_context()) as peer:
         sender = make(verify=ca_file, proxy=proxy.url)
         assert [sender.ask(peer.url) for _ in range(2)] == [b"ok"] * 2
-        sender.close()
     assert peer.requests == [0, 0, 1]
 
 

@@ -59,7 +59,6 @@ def test_calls_go_through_it_and_keep_their_connection(make: Make, scheme: str, 
     with Peer(polite) as peer, Peer(proxy_to(peer.port, password)) as proxy:
         sender = make(proxy=socks(proxy, scheme, "me:open@" if password else ""))
         assert [sender.ask(ELSEWHERE) for _ in range(3)] == [b"ok"] * 3
-        sender.close()
     assert proxy.heads == [b"codepipeline.example" + (8080).to_bytes(2)]
     assert peer.requests == [0, 0, 0]
 
@@ -106,7 +105,6 @@ def test_a_call_ends_in_time(make: Make) -> None:
         with pytest.raises(httpx.ReadTimeout):
             sender.ask(ELSEWHERE, 0.2)
         assert 0.19 < time.monotonic() - began < 1.5, "the upper bound leaves room for a busy machine"
-        sender.close()
 
 
 def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

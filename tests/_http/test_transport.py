@@ -150,7 +150,6 @@ def test_a_connection_that_is_no_good_is_replaced_unnoticed(
             assert sender.ask(peer.url) == b"ok"
             if script is closes_after_one or (script is ends_tls and not secure):
                 assert peer.wait_closed(number + 1)
-        sender.close()
     assert peer.requests == requests
 
 
@@ -173,7 +172,6 @@ def test_what_comes_with_a_response_never_reaches_the_next_request(
     sender = make(verify=ca_file)
     with Peer(script, server_context() if secure else None) as peer:
         assert [sender.ask(peer.url)[-2:] for _ in range(3)] == [b"aa", b"ok", b"ok"]
-        sender.close()
     assert peer.requests == [0, 1, 2]
 
 
@@ -188,7 +186,6 @@ def test_a_response_that_was_not_requested_is_not_given_to_the_next_call(sender:
         assert sender.ask(peer.url) == b"ok"
         talks[0].write(OK.replace(b"ok", b"no"))
         assert sender.ask(peer.url) == b"ok"
-        sender.close()
     assert peer.requests == [0, 1]
 
 
@@ -205,14 +202,12 @@ def test_a_response_that_was_not_requested_is_not_given_to_the_next_call(sender:
 def test_a_whole_response_leaves_its_connection_to_the_next_call(sender: Sender, response: bytes, body: bytes) -> None:
     with Peer(responds(*[response] * 3)) as peer:
         assert [sender.ask(peer.url) for _ in range(3)] == [body] * 3
-        sender.close()
     assert peer.requests == [0, 0, 0]
 
 
 def test_nothing_of_an_interim_response_is_in_the_final_one(sender: Sender) -> None:
     with Peer(responds(INTERIM + b"HTTP/1.1 418 Very Well\r\nA: 1\r\na: 2\r\nContent-Length: 0\r\n\r\n")) as peer:
         response = sender.send(peer.url)
-        sender.close()
     assert response.status_code == 418
     assert response.headers.raw == [(b"A", b"1"), (b"a", b"2"), (b"Content-Length", b"0")]
 
@@ -300,7 +295,6 @@ def test_a_broken_response_is_a_failure_and_its_connection_is_closed(
             sender.ask(peer.url)
         assert peer.wait_closed(1)
         assert sender.ask(peer.url) == b"ok"
-        sender.close()
     assert peer.requests == [0, 1]
 
 
@@ -396,7 +390,6 @@ def test_one_byte_after_the_other_does_not_pass_the_deadline(
             sender.ask(url, 0.2)
         # uvloop counts in milliseconds. A busy machine is late; test_faults has the bound that counts.
         assert 0.19 <= time.monotonic() - began < 1.5
-        sender.close()
 
 
 def test_a_handshake_takes_what_a_slow_proxy_has_left_of_the_time(
@@ -420,10 +413,8 @@ def test_a_handshake_takes_what_a_slow_proxy_has_left_of_the_time(
 
 
 def test_a_server_that_takes_nothing_ends_the_request_in_time(sender: Sender) -> None:
-    with Peer(lambda talk: talk.peer.end.wait(10)) as peer:
-        with pytest.raises((httpx.WriteTimeout, httpx.ReadTimeout)):
-            sender.send(peer.url, content=b"x" * 30_000_000, write=0.1, read=0.1)
-        sender.close()
+    with Peer(lambda talk: talk.peer.end.wait(10)) as peer, pytest.raises((httpx.WriteTimeout, httpx.ReadTimeout)):
+        sender.send(peer.url, content=b"x" * 30_000_000, write=0.1, read=0.1)
 
 
 def test_a_silent_server_gets_a_request_once_over_an_idle_connection_too() -> None:

@@ -13,7 +13,7 @@ import httpx
 
 from codepipeline_client import PipelineExecutionReference, PollReport
 from codepipeline_client.testing import FakeClock, faults
-from tests._polling.conftest import Open
+from tests.clients import Open
 
 NUMBER: Final = 1000
 LIMIT: Final = 20.0

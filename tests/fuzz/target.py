@@ -18,13 +18,7 @@ from math import ceil
 from typing import Any, Final
 from unittest.mock import patch
 
-from codepipeline_client import (
-    CodePipelineClient,
-    Credentials,
-    GetPipelineExecutionOutput,
-    RequestTimeoutError,
-    ServiceError,
-)
+from codepipeline_client import CodePipelineClient, Credentials, GetPipelineExecutionOutput, errors
 from codepipeline_client._http.connection import Connection
 
 from ..endpoint import INPUT, Outcome, outcome_of
@@ -52,11 +46,11 @@ def describe(outcome: Outcome) -> str:
         assert outcome.response_metadata.attempts == 1
         text = repr(outcome.pipeline_execution)
     else:
-        assert not isinstance(outcome, RequestTimeoutError), "all was sent, and the connection closed"
+        assert not isinstance(outcome, errors.RequestTimeoutError), "all was sent, and the connection closed"
         assert outcome.attempts == 1
         text = f"{type(outcome).__name__}: {outcome}"
         assert TOKEN not in text
-        if isinstance(outcome, ServiceError):
+        if isinstance(outcome, errors.ServiceError):
             text += f" {outcome.code} {outcome.message} {outcome.request_id}"
     text.encode()
     pickle.loads(pickle.dumps(outcome))

@@ -16,12 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client import (
+    ExecutionMode,
     ExecutionType,
+    GetPipelineExecutionInput,
+    PipelineExecutionStatus,
     PipelineVariable,
     ResponseDecodeError,
     ResponseMetadata,
     SourceRevisionOverride,
     SourceRevisionType,
+    TriggerType,
 )
 from codepipeline_client._protocol.awsjson import decode, encode
 from codepipeline_client._protocol.messages import Response
@@ -29,6 +33,7 @@ from codepipeline_client._protocol.shapes import OperationInput
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.models import ActionCategory, ActionExecutionStatus, ActionOwner
 from codepipeline_client.operations import (
+    GET_PIPELINE_EXECUTION,
     LIST_ACTION_EXECUTIONS,
     LIST_PIPELINE_EXECUTIONS,
     START_PIPELINE_EXECUTION,
@@ -46,12 +51,15 @@ serialize: Any = import_module("botocore.serialize")
 MODEL = model.ServiceModel(loaders.Loader().load_service_model("codepipeline", "service-2"), "codepipeline")
 METADATA = ResponseMetadata(request_id=None, http_status_code=200, http_headers={}, attempts=1)
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
+GET = GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id=ID)
 LIST = ListPipelineExecutionsInput(pipeline_name="web")
 START = StartPipelineExecutionInput(pipeline_name="web")
 ACTIONS = ListActionExecutionsInput(pipeline_name="web")
 
+NEEDED = {"pipelineExecution", "pipelineExecutionId", "status"}
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 ROWS = [
+    pytest.param(GET_PIPELINE_EXECUTION, GET, id="get"),
     pytest.param(LIST_PIPELINE_EXECUTIONS, LIST, id="list"),
     pytest.param(START_PIPELINE_EXECUTION, START, id="start"),
     pytest.param(LIST_ACTION_EXECUTIONS, ACTIONS, id="actions"),
@@ -60,11 +68,14 @@ ROWS = [
 
 def values_of(shape: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for what the service may send as *shape*. No member is promised, so any may be absent."""
+    if shape.name == "PipelineExecutionId":
+        return st.uuids().map(str)
     match shape.type_name:
         case "structure":
             members = {name: st.none() | values_of(member) for name, member in shape.members.items()}
-            needed = {name: values_of(shape.members[name]) for name in {"pipelineExecutionId", "status"} & {*members}}
-            return st.fixed_dictionaries(needed, optional={k: v for k, v in members.items() if k not in needed})
+            needed = {name: values_of(shape.members[name]) for name in NEEDED & {*members}}
+            others = {name: values for name, values in members.items() if name not in needed}
+            return st.fixed_dictionaries(needed, optional={**others, "unheardOf": st.lists(st.integers())})
         case "list":
             return st.lists(values_of(shape.member), max_size=2)
         case "map":
@@ -76,6 +87,21 @@ def values_of(shape: Any) -> st.SearchStrategy[Any]:
         case _:
             assert shape.type_name == "string"
     return st.sampled_from(shape.metadata.get("enum", [""])) | TEXTS
+
+
+def whole(shape: Any) -> Any:
+    """Return a value of a *shape* that has every member."""
+    match shape.type_name:
+        case "structure":
+            return {name: whole(member) for name, member in shape.members.items()}
+        case "list":
+            return [whole(shape.member)]
+        case "map":
+            return {"x": "y"}
+        case "string":
+            return ID if shape.name == "PipelineExecutionId" else shape.metadata.get("enum", ["z"])[0]
+        case _:
+            return 7
 
 
 def plain(value: Any) -> Any:
@@ -103,7 +129,8 @@ def test_a_response_has_the_values_that_botocore_reads(
     operation: Operation[Any, Any], request_: Any, data: st.DataObject
 ) -> None:
     shape = MODEL.operation_model(operation.name).output_shape
-    payload = data.draw(values_of(shape))
+    payload = data.draw(values_of(shape) | st.just(whole(shape)))
+    payload.get("pipelineExecution", {}).update(pipelineName="web", pipelineExecutionId=ID)  # as requested
     body = json.dumps(payload).encode()
     theirs = parsers.create_parser("json").parse({"body": body, "headers": {}, "status_code": 200}, shape)
     output = read(operation, request_, payload)
@@ -115,29 +142,22 @@ def test_a_response_has_the_values_that_botocore_reads(
     assert (output.raw, output.response_metadata) == (payload, METADATA)
 
 
-@pytest.mark.parametrize(
-    "operation_name",
-    ["GetPipelineExecution", "ListPipelineExecutions", "StartPipelineExecution", "ListActionExecutions"],
-)
-def test_each_documented_error_has_a_class_of_its_own(operation_name: str) -> None:
-    documented = {shape.name for shape in MODEL.operation_model(operation_name).error_shapes}
+@pytest.mark.parametrize(("operation", "_"), ROWS)
+def test_each_documented_error_has_a_class_of_its_own(operation: Operation[Any, Any], _: object) -> None:
+    documented = {shape.name for shape in MODEL.operation_model(operation.name).error_shapes}
     assert documented
     assert documented <= SERVICE_ERRORS.keys()
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    "enum",
     [
-        (ActionCategory, "ActionCategory"),
-        (ActionExecutionStatus, "ActionExecutionStatus"),
-        (ActionOwner, "ActionOwner"),
-        (ExecutionType, "ExecutionType"),
-        (SourceRevisionType, "SourceRevisionType"),
-        (StartTimeRange, "StartTimeRange"),
+        *(ActionCategory, ActionExecutionStatus, ActionOwner, ExecutionMode, ExecutionType),
+        *(PipelineExecutionStatus, SourceRevisionType, StartTimeRange, TriggerType),
     ],
 )
-def test_the_values_of_an_enum_are_the_models(ours: Any, theirs: str) -> None:
-    assert sorted(ours) == sorted(MODEL.shape_for(theirs).metadata["enum"])
+def test_the_values_of_an_enum_are_the_models(enum: Any) -> None:
+    assert sorted(enum) == sorted(MODEL.shape_for(enum.__name__).metadata["enum"])
 
 
 VARIABLES = st.lists(st.builds(PipelineVariable, name=TEXTS, value=TEXTS), max_size=2)
@@ -145,80 +165,60 @@ REVISIONS = st.builds(
     SourceRevisionOverride, action_name=TEXTS, revision_type=st.sampled_from(SourceRevisionType), revision_value=TEXTS
 )
 PAGE = {"pipeline_name": TEXTS, "max_results": st.none() | st.integers(), "next_token": st.none() | TEXTS}
-JsonObject = dict[str, Any]
+GETS = st.builds(GetPipelineExecutionInput, pipeline_name=TEXTS, pipeline_execution_id=TEXTS)
+LISTS = st.builds(ListPipelineExecutionsInput, **PAGE, succeeded_in_stage=st.none() | TEXTS)
+STARTS = st.builds(
+    StartPipelineExecutionInput,
+    pipeline_name=TEXTS,
+    variables=VARIABLES,
+    source_revisions=st.lists(REVISIONS, max_size=2),
+    client_request_token=st.none() | TEXTS,
+)
+ALL_ACTIONS = st.builds(ListActionExecutionsInput, **PAGE, pipeline_execution_id=st.none() | TEXTS)
+LATEST = st.builds(
+    ListActionExecutionsInput, **PAGE, pipeline_execution_id=TEXTS, start_time_range=st.sampled_from(StartTimeRange)
+)
+IN_STAGE = {"succeededInStage": "filter.succeededInStage.stageName"}
+OF_ONE = {"pipelineExecutionId": "filter.pipelineExecutionId"}
+LATEST_OF_ONE = {
+    "pipelineExecutionId": "filter.latestInPipelineExecution.pipelineExecutionId",
+    "startTimeRange": "filter.latestInPipelineExecution.startTimeRange",
+}
 
 
-def in_stage(sent: JsonObject) -> JsonObject:
-    return {"filter": {"succeededInStage": {"stageName": sent.pop("succeededInStage")}}}
+def placed(members: dict[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    """Return *members* where botocore wants them."""
+    found: dict[str, Any] = {}
+    for name, value in members.items():
+        *way, last = paths.get(name, name).split(".")
+        inner = found
+        for each in way:
+            inner = inner.setdefault(each, {})
+        inner[last] = value
+    return found
 
 
-def named(sent: JsonObject) -> JsonObject:
-    return {"name": sent.pop("pipelineName")}
-
-
-def of_execution(sent: JsonObject) -> JsonObject:
-    return {"filter": {"pipelineExecutionId": sent.pop("pipelineExecutionId")}}
-
-
-def latest_of_execution(sent: JsonObject) -> JsonObject:
-    since = {"startTimeRange": sent.pop("startTimeRange")}
-    return {"filter": {"latestInPipelineExecution": {**of_execution(sent)["filter"], **since}}}
-
-
-INPUTS = [
-    pytest.param(
-        LIST_PIPELINE_EXECUTIONS,
-        st.builds(ListPipelineExecutionsInput, **PAGE, succeeded_in_stage=st.none() | TEXTS),
-        in_stage,
-        id="list",
-    ),
-    pytest.param(
-        START_PIPELINE_EXECUTION,
-        st.builds(
-            StartPipelineExecutionInput,
-            pipeline_name=TEXTS,
-            variables=VARIABLES,
-            source_revisions=st.lists(REVISIONS, max_size=2),
-            client_request_token=st.none() | TEXTS,
-        ),
-        named,
-        id="start",
-    ),
-    pytest.param(
-        LIST_ACTION_EXECUTIONS,
-        st.builds(ListActionExecutionsInput, **PAGE, pipeline_execution_id=st.none() | TEXTS),
-        of_execution,
-        id="actions",
-    ),
-    pytest.param(
-        LIST_ACTION_EXECUTIONS,
-        st.builds(
-            ListActionExecutionsInput,
-            **PAGE,
-            pipeline_execution_id=TEXTS,
-            start_time_range=st.sampled_from(StartTimeRange),
-        ),
-        latest_of_execution,
-        id="latest-actions",
-    ),
-]
-
-
-@pytest.mark.parametrize(("operation", "inputs", "changed"), INPUTS)
+@pytest.mark.parametrize(
+    ("operation", "inputs", "paths"),
+    [
+        pytest.param(GET_PIPELINE_EXECUTION, GETS, {}, id="get"),
+        pytest.param(LIST_PIPELINE_EXECUTIONS, LISTS, IN_STAGE, id="list"),
+        pytest.param(START_PIPELINE_EXECUTION, STARTS, {"pipelineName": "name"}, id="start"),
+        pytest.param(LIST_ACTION_EXECUTIONS, ALL_ACTIONS, OF_ONE, id="actions"),
+        pytest.param(LIST_ACTION_EXECUTIONS, LATEST, LATEST_OF_ONE, id="latest-actions"),
+    ],
+)
 @given(st.data())
 def test_the_request_is_what_botocore_sends(
-    operation: Operation[Any, Any], inputs: st.SearchStrategy[Any], changed: Callable[[Any], Any], data: st.DataObject
+    operation: Operation[Any, Any], inputs: st.SearchStrategy[Any], paths: Mapping[str, str], data: st.DataObject
 ) -> None:
     request = data.draw(inputs)
-    sent = plain(attrs.asdict(request))
-    with suppress(KeyError):  # an optional one is absent
-        sent |= changed(sent)
-    theirs = serialize.create_serializer("json", include_validation=False).serialize_to_request(
-        sent, MODEL.operation_model(operation.name)
-    )
+    sent = placed(plain(attrs.asdict(request)), paths)
+    serializer = serialize.create_serializer("json", include_validation=False)
+    theirs = serializer.serialize_to_request(sent, MODEL.operation_model(operation.name))
     headers, body = encode(operation.name, request.to_wire())
     assert json.loads(body) == json.loads(theirs["body"])
-    assert dict(headers) == theirs["headers"]
+    assert (dict(headers), theirs["method"]) == (theirs["headers"], "POST")
 
 
 EDGES = st.text(st.sampled_from("aZ0.@-_/ é\n"), max_size=4) | st.integers(0, 2200).map(lambda length: "x" * length)
@@ -324,39 +324,51 @@ def test_the_latest_actions_are_those_of_one_execution() -> None:
     assert (violation.parameter, violation.rule) == ("pipeline_execution_id", "is required")
 
 
-def test_each_start_has_a_token_of_its_own() -> None:
-    others = {StartPipelineExecutionInput(pipeline_name="web").client_request_token for _ in range(3)}
-    assert len({*others, START.client_request_token}) == 4
-
-
 def test_a_value_of_a_variable_is_not_shown() -> None:
     """It may be a secret."""
     assert "hunter2" not in repr(StartPipelineExecutionInput(pipeline_name="web", variables={"PASSWORD": "hunter2"}))
 
 
+BAD_EXECUTIONS: Final[list[tuple[object, str]]] = [
+    (None, ": it is absent"),
+    ([], ": an object was expected"),
+    ({}, r"\.status: it is absent"),
+    ({"status": "Failed", "pipelineName": "x"}, r"\.pipelineName: .* about 'x', and 'web' was requested"),
+    ({"status": "Failed", "pipelineExecutionId": "x"}, rf"\..*Id: .* about 'x', and '{ID}' was requested"),
+    ({"status": "Failed", "artifactRevisions": [{"created": "x"}]}, r"\.artifactRevisions\[0\]\.created: a number of"),
+]
+
+
 @pytest.mark.parametrize(
     ("operation", "request_", "payload", "problem"),
     [
-        (START_PIPELINE_EXECUTION, START, {}, "pipelineExecutionId: it is absent"),
-        (START_PIPELINE_EXECUTION, START, {"pipelineExecutionId": ""}, "pipelineExecutionId: it must be a UUID"),
-        (
+        pytest.param(GET_PIPELINE_EXECUTION, GET, {}, "pipelineExecution: it is absent", id="no-execution"),
+        *(
+            pytest.param(GET_PIPELINE_EXECUTION, GET, {"pipelineExecution": members}, f"pipelineExecution{problem}")
+            for members, problem in BAD_EXECUTIONS
+        ),
+        pytest.param(START_PIPELINE_EXECUTION, START, {}, "pipelineExecutionId: it is absent", id="start"),
+        pytest.param(START_PIPELINE_EXECUTION, START, {"pipelineExecutionId": ""}, "it must be a UUID", id="empty-id"),
+        pytest.param(
             LIST_PIPELINE_EXECUTIONS,
             LIST,
             {"pipelineExecutionSummaries": [{"status": "Failed"}]},
             r"pipelineExecutionSummaries\[0\]\.pipelineExecutionId: it is absent",
+            id="list",
         ),
-        (
+        pytest.param(
             LIST_ACTION_EXECUTIONS,
             ACTIONS,
             {"actionExecutionDetails": [{"input": {"configuration": {"x": 1}}}]},
             r"actionExecutionDetails\[0\]\.input\.configuration\.x: a string was expected, not a number",
+            id="actions",
         ),
     ],
-    ids=["start", "empty-id", "list", "actions"],
 )
 def test_a_response_of_another_shape_is_not_trusted(
     operation: Operation[Any, Any], request_: Any, payload: object, problem: str
 ) -> None:
+    """Nor one to another request."""
     with pytest.raises(ResponseDecodeError, match=problem):
         read(operation, request_, payload)
 
@@ -371,3 +383,17 @@ def test_action_executions_are_of_the_execution_that_was_requested() -> None:
     )
     with pytest.raises(ResponseDecodeError, match=words):
         read(LIST_ACTION_EXECUTIONS, request, {"actionExecutionDetails": [{"pipelineExecutionId": "other"}]})
+
+
+SCALARS = st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+NAMES = st.sampled_from(["status", "created", "trigger", "variables", "artifactRevisions", "name"])
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=8
+)
+
+
+@given(JSON)
+def test_no_shape_of_json_raises_anything_raw(payload: object) -> None:
+    with suppress(ResponseDecodeError):
+        found = read(GET_PIPELINE_EXECUTION, GET, {"pipelineExecution": payload})
+        assert isinstance(found.pipeline_execution.status, PipelineExecutionStatus)

@@ -29,6 +29,11 @@ EXECUTION: Final = make_pipeline_execution(
     rollback_metadata={"rollback_target_pipeline_execution_id": "11111111-89ab-4cde-8f01-23456789abcd"},
 )
 ABSENT_ID: Final = "ffffffff-89ab-4cde-8f01-23456789abcd"
+GET: Final = "get_pipeline_execution"
+
+
+def execution_of(name: str, execution_id: str = ABSENT_ID) -> Mapping[str, object]:
+    return {"pipelineName": name, "pipelineExecutionId": execution_id}
 
 
 @pytest.fixture(params=["boto3", "aiobotocore", "awscli"])
@@ -62,23 +67,12 @@ def call(
     return call_peer
 
 
-@pytest.fixture
-def get(call: Call) -> Call:
-    """Get an execution."""
-
-    def get_by_peer(name: str, execution_id: str, **changes: str) -> Mapping[str, Any]:
-        names = {"pipelineName": name, "pipelineExecutionId": execution_id}
-        return call("get_pipeline_execution", names, **changes)
-
-    return get_by_peer
-
-
-def test_peers_get_the_execution_whole(get: Call, local_codepipeline: LocalCodePipeline) -> None:
+def test_peers_get_the_execution_whole(call: Call, local_codepipeline: LocalCodePipeline) -> None:
     """Each member that was put there comes out under its name on the wire, and it took one request."""
     assert EXECUTION.trigger
     (revision,) = EXECUTION.artifact_revisions
     assert revision.created
-    response = get("web", EXECUTION.pipeline_execution_id)["pipelineExecution"]
+    response = call(GET, execution_of("web", EXECUTION.pipeline_execution_id))["pipelineExecution"]
     assert response == {
         "pipelineName": "web",
         "pipelineExecutionId": EXECUTION.pipeline_execution_id,
@@ -107,27 +101,6 @@ def test_peers_get_the_execution_whole(get: Call, local_codepipeline: LocalCodeP
     assert [request.status_code for request in local_codepipeline.requests] == [200]
 
 
-@pytest.mark.parametrize(
-    ("name", "execution_id", "changes", "code"),
-    [
-        ("other", ABSENT_ID, {}, "PipelineNotFoundException"),
-        ("web", ABSENT_ID, {}, "PipelineExecutionNotFoundException"),
-        ("we b", ABSENT_ID, {}, "ValidationException"),
-        ("web", "first", {}, "ValidationException"),
-        ("web", ABSENT_ID, {"AWS_SECRET_ACCESS_KEY": "guessed"}, "InvalidSignatureException"),
-        ("web", ABSENT_ID, {"AWS_ACCESS_KEY_ID": "AKIASTRANGER"}, "UnrecognizedClientException"),
-        ("web", ABSENT_ID, {"AWS_DEFAULT_REGION": "eu-north-1"}, "InvalidSignatureException"),
-    ],
-)
-def test_peers_get_the_services_own_error_codes(
-    get: Call, name: str, execution_id: str, changes: Mapping[str, str], code: str
-) -> None:
-    """A program tested against the endpoint takes the branches that it takes against the service."""
-    error = get(name, execution_id, **changes)["Error"]
-    assert error["Code"] == code
-    assert error["Message"]
-
-
 def test_peers_start_once_list_and_see_why_it_failed(call: Call, local_codepipeline: LocalCodePipeline) -> None:
     """The AWS CLI and the SDKs send a token of their own unless they are given one."""
     failed = make_action_execution(status="Failed", error_code="JobFailed", error_message="1 of 24 checks")
@@ -147,27 +120,30 @@ def test_peers_start_once_list_and_see_why_it_failed(call: Call, local_codepipel
 
 
 @pytest.mark.parametrize(
-    ("method", "arguments", "code"),
+    ("method", "arguments", "changes", "code"),
     [
-        pytest.param("start_pipeline_execution", {"name": "other"}, "PipelineNotFoundException", id="start"),
-        pytest.param(
-            "start_pipeline_execution", {"name": "web", "clientRequestToken": "a b"}, "ValidationException", id="token"
-        ),
-        pytest.param(
-            "list_pipeline_executions",
-            {"pipelineName": "web", "nextToken": "x"},
-            "InvalidNextTokenException",
-            id="next-token",
-        ),
-        pytest.param(
+        (GET, execution_of("other"), {}, "PipelineNotFoundException"),
+        (GET, execution_of("web"), {}, "PipelineExecutionNotFoundException"),
+        (GET, execution_of("we b"), {}, "ValidationException"),
+        (GET, execution_of("web", "first"), {}, "ValidationException"),
+        (GET, execution_of("web"), {"AWS_SECRET_ACCESS_KEY": "guessed"}, "InvalidSignatureException"),
+        (GET, execution_of("web"), {"AWS_ACCESS_KEY_ID": "AKIASTRANGER"}, "UnrecognizedClientException"),
+        (GET, execution_of("web"), {"AWS_DEFAULT_REGION": "eu-north-1"}, "InvalidSignatureException"),
+        ("start_pipeline_execution", {"name": "other"}, {}, "PipelineNotFoundException"),
+        ("start_pipeline_execution", {"name": "web", "clientRequestToken": "a b"}, {}, "ValidationException"),
+        ("list_pipeline_executions", {"pipelineName": "web", "nextToken": "x"}, {}, "InvalidNextTokenException"),
+        (
             "list_action_executions",
             {"pipelineName": "web", "filter": {"pipelineExecutionId": ABSENT_ID}},
+            {},
             "PipelineExecutionNotFoundException",
-            id="absent-execution",
         ),
     ],
 )
-def test_peers_get_the_error_codes_of_the_other_operations(
-    call: Call, method: str, arguments: Mapping[str, object], code: str
+def test_peers_get_the_services_own_error_codes(
+    call: Call, method: str, arguments: Mapping[str, object], changes: Mapping[str, str], code: str
 ) -> None:
-    assert call(method, arguments)["Error"]["Code"] == code
+    """A program tested against the endpoint takes the branches that it takes against the service."""
+    error = call(method, arguments, **changes)["Error"]
+    assert error["Code"] == code
+    assert error["Message"]

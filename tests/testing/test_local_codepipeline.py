@@ -9,19 +9,20 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import attrs
 import pytest
 
 from codepipeline_client._protocol.sigv4 import Credentials
 from codepipeline_client.errors import ConfigurationError
 from codepipeline_client.models import PipelineExecution, TriggerType
 from codepipeline_client.testing import LocalCodePipeline, ReceivedRequest, make_pipeline_execution
+from tests.operations.test_service_model import plain
 from tests.testing.endpoint_client import (
     BODY,
     DATE,
@@ -36,20 +37,6 @@ from tests.testing.endpoint_client import (
 )
 
 TEMPORARY: Final = Credentials(access_key_id="AKIDEXAMPLE", secret_access_key="secret+key", session_token="token")
-ABSENT_ID: Final = "00000000-0000-0000-0000-000000000000"
-Get = Callable[..., dict[str, object]]
-
-
-@contextmanager
-def botocore_client(endpoint: LocalCodePipeline, **changed: str) -> Generator[Get]:
-    """GetPipelineExecution of a botocore client that has the endpoint's environment, and tries once."""
-    once = import_module("botocore.config").Config(retries={"total_max_attempts": 1}, parameter_validation=False)
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in {**endpoint.environ, **changed}.items():
-            environment.setenv(name, value)
-        client = import_module("botocore.session").Session().create_client("codepipeline", config=once)
-        yield client.get_pipeline_execution
-        client.close()
 
 
 def input_for(execution: PipelineExecution) -> dict[str, str]:
@@ -80,55 +67,14 @@ def test_botocore_gets_every_member_that_it_knows() -> None:
         rollback_metadata={"rollback_target_pipeline_execution_id": "target"},
     )
     account = LocalCodePipeline(region_name="eu-north-1", credentials=TEMPORARY)
-    with account as endpoint, botocore_client(endpoint) as get_by_botocore:
+    with account as endpoint, pytest.MonkeyPatch.context() as environment:
         endpoint.put_execution(execution)
-        output = get_by_botocore(**input_for(execution))
-    assert output["pipelineExecution"] == {
-        **input_for(execution),
-        "pipelineVersion": 1,
-        "status": "Stopped",
-        "statusSummary": "by hand",
-        "artifactRevisions": [
-            {
-                "name": "Source",
-                "revisionId": "abc",
-                "revisionChangeIdentifier": "1427298921.3976923",
-                "revisionSummary": "Summary, with ünïcode",
-                "created": datetime(2015, 3, 25, 15, 53, 57, 768977, tzinfo=UTC),
-                "revisionUrl": "",
-            }
-        ],
-        "variables": [{"name": "A", "resolvedValue": "1"}],
-        "trigger": {"triggerType": "NotListed", "triggerDetail": "detail"},
-        "executionMode": "SUPERSEDED",
-        "executionType": "STANDARD",
-        "rollbackMetadata": {"rollbackTargetPipelineExecutionId": "target"},
-    }
-
-
-@pytest.mark.parametrize(
-    ("changed", "wanted", "code"),
-    [
-        pytest.param({}, {"pipelineName": "api"}, "PipelineNotFoundException", id="pipeline"),
-        pytest.param({}, {"pipelineExecutionId": ABSENT_ID}, "PipelineExecutionNotFoundException", id="execution"),
-        pytest.param({}, {"pipelineName": "a b"}, "ValidationException", id="validation"),
-        pytest.param({}, {"pipelineName": 5}, "SerializationException", id="serialization"),
-        pytest.param({"AWS_SECRET_ACCESS_KEY": "x"}, {}, "InvalidSignatureException", id="wrong-secret"),
-        pytest.param({"AWS_SESSION_TOKEN": "x"}, {}, "UnrecognizedClientException", id="wrong-token"),
-    ],
-)
-def test_botocore_raises_what_it_raises_with_the_service(
-    changed: dict[str, str], wanted: dict[str, object], code: str
-) -> None:
-    """The class of an error of the operation has the name of its code."""
-    client_error: type[Exception] = import_module("botocore.exceptions").ClientError
-    with LocalCodePipeline() as endpoint, botocore_client(endpoint, **changed) as get_by_botocore:
-        endpoint.put_execution(EXECUTION)
-        with pytest.raises(client_error, match=rf"\({code}\)") as raised:
-            get_by_botocore(**{**input_for(EXECUTION), **wanted})
-        is_modeled = code.endswith("NotFoundException") or code == "ValidationException"
-        assert type(raised.value).__name__ == (code if is_modeled else "ClientError")
-        assert endpoint.requests[-1].error_code == code
+        for name, value in endpoint.environ.items():
+            environment.setenv(name, value)
+        client = import_module("botocore.session").Session().create_client("codepipeline")
+        output = client.get_pipeline_execution(**input_for(execution))
+        client.close()
+    assert plain(output["pipelineExecution"]) == plain(attrs.asdict(execution))
 
 
 # What a test puts there, and what it sees
@@ -223,6 +169,24 @@ def test_an_error_needs_the_status_of_an_error_and_a_count(endpoint: LocalCodePi
             endpoint.put_error("InternalFailure", status_code=status_code)
     with pytest.raises(ValueError, match="times must be 1 or more, not 0"):
         endpoint.put_error("InternalFailure", times=0)
+
+
+@pytest.mark.parametrize(
+    ("status", "codes"),
+    [
+        (400, ["ThrottlingException", "ValidationException", "BrandNewException"]),
+        (401, ["NotAuthorized"]),
+        (403, ["AccessDeniedException", "ExpiredTokenException", "OptInRequired", "RequestTimeTooSkewed"]),
+        *((408, ["RequestTimeoutException"]), (409, ["ConflictException"]), (413, ["RequestEntityTooLargeException"])),
+        *((429, ["TooManyRequestsException"]), (500, ["InternalFailure"]), (503, ["ServiceUnavailable"])),
+    ],
+)
+def test_an_error_has_the_status_that_the_service_sends_with_it(
+    endpoint: LocalCodePipeline, connection: Connection, status: int, codes: list[str]
+) -> None:
+    for code in codes:
+        endpoint.put_error(code)
+    assert [connection.get_status() for _ in codes] == [status] * len(codes)
 
 
 def test_only_the_last_requests_are_kept() -> None:

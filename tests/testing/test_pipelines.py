@@ -7,16 +7,8 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 
-from codepipeline_client import (
-    ActionExecutionDetail,
-    CodePipelineClient,
-    InvalidNextTokenException,
-    PipelineExecutionNotFoundException,
-    PipelineExecutionReference,
-    PipelineNotFoundException,
-    SourceRevisionOverride,
-    ValidationException,
-)
+from codepipeline_client import CodePipelineClient, PipelineExecutionReference, SourceRevisionOverride, errors
+from codepipeline_client.models import ErrorDetails
 from codepipeline_client.testing import (
     FakeClock,
     LocalCodePipeline,
@@ -24,6 +16,7 @@ from codepipeline_client.testing import (
     make_action_execution,
     make_pipeline_execution,
 )
+from tests.endpoint import options_for
 
 IDS: Final = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(5)]
 OLD, OTHER, NEW = (PipelineExecutionReference("web", each) for each in IDS[:3])
@@ -62,32 +55,51 @@ def test_a_summary_has_what_the_execution_has(
     assert (summary.last_update_time - summary.start_time).total_seconds() == 10
 
 
-def test_pages_follow_each_other(client: CodePipelineClient, service: LocalCodePipeline) -> None:
-    for execution_id in IDS:
-        service.put_execution(make_pipeline_execution(pipeline_execution_id=execution_id))
-    token: str | None = None
-    sizes: list[int] = []
-    found: list[str] = []
-    while token is not None or not sizes:
-        page = client.list_pipeline_executions(pipeline_name="web", max_results=2, next_token=token)
-        found += [each.pipeline_execution_id for each in page.pipeline_execution_summaries]
-        token = page.next_token
-        sizes.append(len(page.pipeline_execution_summaries))
-    assert (sizes, found) == ([2, 2, 1], IDS[::-1])
-
-
-@pytest.mark.parametrize("token", ["x", "5", "x-pipelineExecutionSummaries", "0-actionExecutionDetails"])
+@pytest.mark.parametrize(
+    "token", ["x", "5", "x-pipelineExecutionSummaries", "0-actionExecutionDetails", "2-pipelineExecutionSummaries"]
+)
 def test_a_token_of_no_page_is_refused(client: CodePipelineClient, service: LocalCodePipeline, token: str) -> None:
     service.put_execution(make_pipeline_execution())
-    with pytest.raises(InvalidNextTokenException):
+    with pytest.raises(errors.InvalidNextTokenException):
         client.list_pipeline_executions(pipeline_name="web", next_token=token)
 
 
-def test_only_what_succeeded_has_succeeded_in_a_stage(client: CodePipelineClient, service: LocalCodePipeline) -> None:
-    for execution_id, status in zip(IDS, ["Succeeded", "Failed"], strict=False):
-        service.put_execution(make_pipeline_execution(pipeline_execution_id=execution_id, status=status))
-    page = client.list_pipeline_executions(pipeline_name="web", succeeded_in_stage="Deploy")
-    assert [each.status for each in page.pipeline_execution_summaries] == ["Succeeded"]
+def test_pages_stay_the_same_when_an_execution_starts(client: CodePipelineClient, service: LocalCodePipeline) -> None:
+    """Newer ones come in front, so no execution is listed twice, and none is left out."""
+    for execution_id in IDS:
+        service.put_execution(make_pipeline_execution(pipeline_execution_id=execution_id))
+    page = client.list_pipeline_executions(pipeline_name="web", max_results=2)
+    assert [each.pipeline_execution_id for each in page.pipeline_execution_summaries] == IDS[:2:-1]
+    client.start_pipeline_execution(pipeline_name="web")
+    page = client.list_pipeline_executions(pipeline_name="web", next_token=page.next_token)
+    assert [each.pipeline_execution_id for each in page.pipeline_execution_summaries] == IDS[2::-1]
+
+
+@pytest.mark.parametrize(
+    ("status", "actions", "is_listed"),
+    [
+        pytest.param("Succeeded", [], True, id="succeeded"),
+        pytest.param("Failed", [], False, id="failed"),
+        pytest.param("Failed", [("Test", "Unit", "Failed"), ("Build", "Compile", "Succeeded")], True, id="later-stage"),
+        pytest.param("Failed", [("Build", "Lint", "Failed"), ("Build", "Compile", "Succeeded")], False, id="in-part"),
+        pytest.param("Failed", [("Build", "Lint", "Succeeded"), ("Build", "Lint", "Failed")], True, id="at-last"),
+        pytest.param("Failed", [("Test", "Unit", "Failed")], False, id="of-another-stage"),
+    ],
+)
+def test_an_execution_succeeded_in_a_stage_if_the_actions_did(
+    client: CodePipelineClient,
+    service: LocalCodePipeline,
+    status: str,
+    actions: list[tuple[str, str, str]],
+    is_listed: bool,
+) -> None:
+    """The newest of each. An execution of which no action is known counts as a whole."""
+    execution = make_pipeline_execution(status=status)
+    service.put_execution(execution)
+    made = [make_action_execution(stage_name=each[0], action_name=each[1], status=each[2]) for each in actions]
+    service.put_action_executions(execution, made)
+    page = client.list_pipeline_executions(pipeline_name="web", succeeded_in_stage="Build")
+    assert len(page.pipeline_execution_summaries) == is_listed
 
 
 def actions_of(client: CodePipelineClient, **options: Any) -> list[str | None]:
@@ -101,6 +113,8 @@ def test_actions_are_listed_for_one_execution_or_all(client: CodePipelineClient,
     made = [make_action_execution(action_name=name, status="Failed", summary=str(n)) for n, name in enumerate(names)]
     service.put_action_executions(OLD, made)
     service.put_action_executions(NEW, [make_action_execution(action_name="Lint")])
+    absent = service.script_execution([None], pipeline_execution_id=IDS[3])
+    service.put_action_executions(absent, made)
     assert actions_of(client) == ["Lint", *names]
     assert actions_of(client, pipeline_execution_id=IDS[0]) == names
     assert actions_of(client, pipeline_execution_id=IDS[1]) == []
@@ -108,10 +122,11 @@ def test_actions_are_listed_for_one_execution_or_all(client: CodePipelineClient,
     assert latest.action_execution_details == tuple(
         [evolve(made[number], pipeline_execution_id=IDS[0]) for number in (0, 1, 3)]
     )
-    with pytest.raises(PipelineExecutionNotFoundException):
-        actions_of(client, pipeline_execution_id=IDS[4])
+    with pytest.raises(errors.PipelineExecutionNotFoundException):
+        actions_of(client, pipeline_execution_id=IDS[3])
 
 
+@pytest.mark.usefixtures("codepipeline_clock")
 def test_what_is_started_runs_by_itself(client: CodePipelineClient, service: LocalCodePipeline) -> None:
     service.put_execution(make_pipeline_execution(status="Failed"))
     started = client.start_pipeline_execution(pipeline_name="web", variables={"stage": "live"})
@@ -120,19 +135,15 @@ def test_what_is_started_runs_by_itself(client: CodePipelineClient, service: Loc
     assert execution.variable_values == {"stage": "live"}
     assert execution.trigger is not None
     assert execution.trigger.trigger_type == "StartPipelineExecution"
-    latest = client.latest_pipeline_execution(pipeline_name="web")
-    assert latest is not None
-    assert latest.pipeline_execution_id == started.pipeline_execution_id
 
 
 def test_starts_follow_a_script(client: CodePipelineClient, service: LocalCodePipeline) -> None:
     """The pipeline need not have had an execution before."""
     service.script_starts(["Failed"], pipeline_name="web", actions=[make_action_execution(status="Failed")])
-    assert client.latest_pipeline_execution(pipeline_name="web") is None
-    started = [client.start_pipeline_execution(pipeline_name="web") for _ in range(2)]
-    for each in started:
-        assert client.wait_for_pipeline_execution(each, timeout=60).status == "Failed"
-        (failed,) = client.failed_actions(each)
+    for _ in range(2):
+        started = client.start_pipeline_execution(pipeline_name="web")
+        assert client.wait_for_pipeline_execution(started, timeout=60).status == "Failed"
+        (failed,) = client.failed_actions(started)
         assert failed.action_name == "Compile"
     with pytest.raises(ValueError, match="a script needs at least one step"):
         service.script_starts([], pipeline_name="web")
@@ -144,76 +155,43 @@ def test_a_token_starts_once_and_only_with_the_same_input(
     service.put_execution(make_pipeline_execution())
     first, again = (client.start_pipeline_execution(pipeline_name="web", client_request_token="mine") for _ in range(2))
     assert first.pipeline_execution_id == again.pipeline_execution_id
-    with pytest.raises(ValidationException, match="'mine' was used for a start with other parameters"):
+    with pytest.raises(errors.ValidationException, match="'mine' was used for a start with other parameters"):
         client.start_pipeline_execution(pipeline_name="web", client_request_token="mine", variables={"x": "y"})
     assert len([*client.iter_pipeline_executions(pipeline_name="web")]) == 2
-
-
-def test_no_pipeline_is_made_by_a_start(client: CodePipelineClient) -> None:
-    with pytest.raises(PipelineNotFoundException):
-        client.start_pipeline_execution(pipeline_name="web")
 
 
 REVISION = SourceRevisionOverride(action_name="", revision_type="BRANCH", revision_value="x")
 
 
 @pytest.mark.parametrize(
-    ("method", "options", "words"),
+    ("method", "arguments", "words"),
     [
-        pytest.param(
-            "list_pipeline_executions",
-            {"max_results": 101},
-            "Value '101' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to",
-            id="too-many",
-        ),
-        pytest.param(
-            "list_pipeline_executions",
-            {"succeeded_in_stage": "a b"},
-            r"'filter.succeededInStage.stageName' .* satisfy regular expression pattern: \[A-Z",
-            id="nested",
-        ),
-        pytest.param(
-            "list_action_executions",
-            {"max_results": 0, "pipeline_execution_id": "x"},
-            "2 validation errors detected: .*'filter.pipelineExecutionId'.* value greater than or equal to 1",
-            id="two",
-        ),
-        pytest.param(
-            "start_pipeline_execution",
-            {"source_revisions": [REVISION], "variables": {"x": ""}},
-            r"'sourceRevisions\.1\.member\.revisionType' .* satisfy enum value set: \[COMMIT_ID, ",
-            id="element",
-        ),
+        ("list_pipeline_executions", {"max_results": 101}, "Value '101' at 'maxResults' .* less than or equal to 100"),
+        ("list_pipeline_executions", {"succeeded_in_stage": "a b"}, r"'filter.succeededInStage.stageName' .*: \[A-Z"),
+        ("list_action_executions", {"max_results": 0, "pipeline_execution_id": "x"}, "^.*2 .*Id'.* or equal to 1$"),
+        ("start_pipeline_execution", {"source_revisions": [REVISION]}, r"'sourceRevisions\.1\.member\.revisionType' "),
     ],
+    ids=["too-many", "nested", "two", "element"],
 )
 def test_an_input_is_checked_like_the_service_does(
-    service: LocalCodePipeline, method: str, options: dict[str, Any], words: str
+    service: LocalCodePipeline, method: str, arguments: dict[str, Any], words: str
 ) -> None:
     service.put_execution(make_pipeline_execution())
-    settings: dict[str, Any] = {
-        "region_name": service.region_name,
-        "endpoint_url": service.endpoint_url,
-        "credentials": service.credentials,
-        "parameter_validation": False,
-    }
-    with CodePipelineClient(**settings) as lenient, pytest.raises(ValidationException, match=words):
-        getattr(lenient, method)(pipeline_name="web", **options)
+    options = options_for(service, parameter_validation=False)
+    with CodePipelineClient(**options) as lenient, pytest.raises(errors.ValidationException, match=words):
+        getattr(lenient, method)(pipeline_name="web", **arguments)
 
 
-def test_all_is_forgotten_at_once(client: CodePipelineClient, service: LocalCodePipeline) -> None:
+def test_a_start_makes_no_pipeline_and_clear_forgets_all(
+    client: CodePipelineClient, service: LocalCodePipeline
+) -> None:
     service.script_starts(["Failed"], pipeline_name="web")
     service.clear()
-    with pytest.raises(PipelineNotFoundException):
+    with pytest.raises(errors.PipelineNotFoundException):
         client.start_pipeline_execution(pipeline_name="web")
 
 
 def test_an_action_without_an_error_has_no_details() -> None:
-    made = [make_action_execution(), make_action_execution(error_code="JobFailed")]
-    assert [error_of(each) for each in made] == [None, "JobFailed"]
-
-
-def error_of(action: ActionExecutionDetail) -> str | None:
-    assert action.output is not None
-    assert action.output.execution_result is not None
-    details = action.output.execution_result.error_details
-    return None if details is None else details.code
+    made: list[Any] = [make_action_execution(), make_action_execution(error_code="JobFailed")]
+    found = [each.output.execution_result.error_details for each in made]
+    assert found == [None, ErrorDetails(code="JobFailed")]

@@ -11,12 +11,7 @@ from typing import Any, Final
 import anyio
 import pytest
 
-from codepipeline_client import (
-    AsyncCodePipelineClient,
-    CodePipelineClient,
-    PipelineExecution,
-    PipelineNotFoundException,
-)
+from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, PipelineExecution, errors
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, make_pipeline_execution
 
 pytest_plugins = ("pytester",)
@@ -53,7 +48,7 @@ def test_the_clients_use_the_endpoint(
     local_codepipeline: LocalCodePipeline,
 ) -> None:
     """And its time is the machine's."""
-    with pytest.raises(PipelineNotFoundException):
+    with pytest.raises(errors.PipelineNotFoundException):
         codepipeline_client.get_pipeline_execution(**INPUT)
     local_codepipeline.put_execution(EXECUTION)
     assert get_by_each(codepipeline_client, async_codepipeline_client) == [EXECUTION] * 2

@@ -184,18 +184,12 @@ def test_a_client_sees_an_execution_change(
     """From not found to a status that this release does not know, by polls and by the endpoint's clock."""
     paused = PipelineExecutionStatus("Paused")
     web = local_codepipeline.script_execution([None, Shown("InProgress", seconds=90), "Stopping", paused])
+    assert client(PipelineExecutionReference("api", ID)) == "PipelineNotFoundException"
     assert [client(web) for _ in range(2)] == ["PipelineExecutionNotFoundException", "InProgress"]
     codepipeline_clock.advance(89)
     assert client(web) == "InProgress"
     codepipeline_clock.advance(1)
     assert [client(web) for _ in range(3)] == ["Stopping", "Paused", "Paused"]
-
-
-def test_a_pipeline_exists_while_its_execution_does_not(local_codepipeline: LocalCodePipeline, client: Poll) -> None:
-    reference = local_codepipeline.script_execution([None, "Failed"], pipeline_name="api", pipeline_execution_id=ID)
-    assert reference == PipelineExecutionReference("api", ID)
-    assert client(PipelineExecutionReference("web", ID)) == "PipelineNotFoundException"
-    assert [client(reference) for _ in range(2)] == ["PipelineExecutionNotFoundException", "Failed"]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +254,8 @@ def test_threads_lose_no_poll(request: pytest.FixtureRequest) -> None:
     statuses = [PipelineExecutionStatus(f"{number}") for number in range(10_000)]
     web = endpoint.script_execution(statuses)
     names = {"pipelineName": web.pipeline_name, "pipelineExecutionId": web.pipeline_execution_id}
-    poll: Any = partial(endpoint._output_of, "GetPipelineExecution", names)  # pyright: ignore[reportPrivateUsage]
+    pipelines = endpoint._pipelines  # pyright: ignore[reportPrivateUsage]
+    poll: Any = partial(pipelines.respond, "GetPipelineExecution", names, START)
 
     def poll_often(_: int) -> list[str]:
         all_threads.wait(10)
