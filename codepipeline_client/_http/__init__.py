@@ -1,8 +1,4 @@
-"""
-The engine: httpx transports over httptools, sockets and anyio, with a pool that survives cancelled calls.
-
-Knows HTTP/1.1, TLS and proxies, and whether a request may be sent again. Knows nothing of AWS or signatures.
-"""
+"""The engine: httpx transports over httptools, sockets and anyio. Knows HTTP, TLS and proxies, and nothing of AWS."""
 
 from .network import TransportOptions
 from .transport import AsyncPooledTransport, PooledTransport

@@ -17,20 +17,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import httpx
-from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSAttribute, TLSStream
 
 from .._threads import LONGEST_WAIT, SharedFuture, wait
 from ..clock import DEADLINE, Deadline
-from .network import BaseConnection, Resolver
+from .network import BaseConnection, Resolver, T
 from .pool import Lease
 from .response import MAX_OVERHEAD, ResponseParser
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from anyio.abc import ByteStream
 
 _READ_SIZE: Final = 64 * 1024
 _ASYNC_READ_SIZE: Final = 256 * 1024
@@ -144,6 +143,9 @@ class AsyncConnection(BaseConnection):
 
     async def open(self, context: ssl.SSLContext | None, resolver: Resolver, timer: StepTimer) -> None:
         """Connect. Raises OSError, BrokenResourceError, EndOfStream or ProxyError."""
+        from anyio.abc import SocketAttribute  # here, since the start of a program without tasks should not wait
+        from anyio.streams.tls import TLSAttribute, TLSStream
+
         remaining = [*await wait(resolver.find(*self._peer))]
         while True:
             _, (host, port) = remaining.pop(0)
