@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -220,6 +221,16 @@ def test_the_elements_of_all_pages_come_in_order(open_client: Open, service: Loc
         assert len(service.requests) == 5, "only the first page"
 
 
+def test_a_page_is_continued_by_its_token(open_client: Open, service: LocalCodePipeline) -> None:
+    service.put_execution(make_pipeline_execution(pipeline_execution_id=ID))
+    with open_client() as client:
+        first = client.list_pipeline_executions(pipeline_name="web", max_results=1)
+        last = client.list_pipeline_executions(pipeline_name="web", max_results=1, next_token=first.next_token)
+    ids = [each.pipeline_execution_id for page in (first, last) for each in page.pipeline_execution_summaries]
+    assert ids == [ID, make_pipeline_execution().pipeline_execution_id]
+    assert last.next_token is None
+
+
 def test_after_an_error_the_same_page_comes(open_client: Open, service: LocalCodePipeline) -> None:
     service.inject(faults.ErrorResponse(code="AccessDeniedException"))
     with open_client() as client:
@@ -288,6 +299,7 @@ def test_each_failed_run_of_an_action_is_told_newest_first(open_client: Open, se
     with open_client() as client:
         failed = client.failed_actions(make_pipeline_execution())
         page = client.list_action_executions(pipeline_name="web", max_results=3)
+    assert json.loads(json.dumps(page.action_execution_details[0].to_dict()))["output"]["execution_result"]
     assert [each.status for each in page.action_execution_details] == ["Failed"] * 3
     assert page.next_token is not None
     told = [(each.action_name, each.attempt, each.error_code, each.error_message, each.url) for each in failed]

@@ -14,7 +14,6 @@ import click
 from .._protocol.user_agent import __version__
 from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError, ResponseDecodeError, TransportError
-from ..models.executions import json_members
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
 from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, info_option
 from .output import as_json, as_text, complain, explain, prepare_streams, say, summary_line, timestamp, width
@@ -189,7 +188,7 @@ def list_executions(client: FollowingClient, /, *, in_json: bool, limit: int, **
     A line for each: its id, status, start, trigger and revisions, or as json all that is known of it.
     """
     for each in islice(client.iter_pipeline_executions(**options), limit):
-        if not say(json.dumps(json_members(each)) if in_json else summary_line(each)):
+        if not say(json.dumps(each.to_dict()) if in_json else summary_line(each)):
             break
     return ExitCode.SUCCEEDED
 
