@@ -13,8 +13,7 @@ from . import operations, waiting
 from ._call.base_client import BaseAsyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.batch import BatchScheduler
-from ._polling.drivers import AsyncBatchIterator, AsyncWatch, BatchContext, WaitContext
-from ._polling.pages import AsyncListIterator
+from ._polling.drivers import AsyncBatchIterator, AsyncListIterator, AsyncWatch, BatchContext, WaitContext
 from ._polling.schedule import PollSchedule
 from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
 from .models.history import failures_of

@@ -13,8 +13,7 @@ from . import operations, waiting
 from ._call.base_client import BaseSyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.batch import BatchScheduler
-from ._polling.drivers import BatchContext, BatchIterator, WaitContext, Watch
-from ._polling.pages import ListIterator
+from ._polling.drivers import BatchContext, BatchIterator, ListIterator, WaitContext, Watch
 from ._polling.schedule import PollSchedule
 from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
 from .models.history import failures_of

@@ -1,5 +1,5 @@
 """
-Poll one execution or many: in threads for the sync client, in tasks for the async one.
+Poll one execution or many, and iterate over lists: in threads for the sync client, in tasks for the async one.
 
 When to poll is decided in `schedule`, and which of many is polled next in `batch`.
 """
@@ -9,20 +9,21 @@ from __future__ import annotations
 import queue
 from abc import abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from threading import RLock
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import anyio
+from attrs import evolve
 
 from .. import _threads
 from .._call.reports import LOGGER
 from .._config.arguments import plain_function
 from ..clock import ClosableClock
-from ..errors import CodePipelineError, ConfigurationError
+from ..errors import CodePipelineError, ConfigurationError, ResponseDecodeError
 from ..models import PipelineExecution
 from ..operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
 from ..waiting import FollowedExecution, OnPoll, PollReport
@@ -295,3 +296,41 @@ class AsyncBatchIterator(AsyncSharedIterator[FollowedExecution]):
         self._has_results = anyio.Event()
         while self._results:
             self._batch.record(*self._results.popleft())
+
+
+class _Pages(Generic[T]):
+    def __init__(self, call: Callable[[Any], Any], request: Any, elements_of: Callable[[Any], Iterable[T]]) -> None:
+        super().__init__()
+        self._call, self._elements_of = call, elements_of
+        self._request: Any = request
+        """Requests the next page. None after the last one."""
+        self._elements = deque[T]()
+        self._tokens = set[str | None]()
+
+    def _turn(self, page: Any) -> None:
+        if page.next_token in self._tokens:
+            raise ResponseDecodeError("a page has the next token of an earlier one, so the list would never end")
+        self._elements.extend(self._elements_of(page))
+        self._tokens.add(page.next_token)
+        # botocore, too, takes an empty token for none
+        self._request = evolve(self._request, next_token=page.next_token) if page.next_token else None
+
+
+class ListIterator(_Pages[T], SharedIterator[T]):
+    """Yields the elements of all pages. After an error, iterate further to request the same page again."""
+
+    def advance(self) -> T:
+        while not self._elements:
+            if self._request is None:
+                raise StopIteration
+            self._turn(self._call(self._request))
+        return self._elements.popleft()
+
+
+class AsyncListIterator(_Pages[T], AsyncSharedIterator[T]):
+    async def advance(self) -> T:
+        while not self._elements:
+            if self._request is None:
+                raise StopAsyncIteration
+            self._turn(await self._call(self._request))
+        return self._elements.popleft()
