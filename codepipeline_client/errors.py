@@ -21,7 +21,7 @@ CodePipelineError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import frozen
@@ -286,9 +286,7 @@ class ValidationError(ServiceError):
     """The input fails the constraints of the service."""
 
 
-SERVICE_ERRORS: Final[Mapping[str, type[ServiceError]]] = {
-    error.__name__: error for error in ServiceError.__subclasses__()
-}
+SERVICE_ERRORS: Final = {error.__name__: error for error in ServiceError.__subclasses__()}
 """The class for each error code."""
 
 THROTTLING_CODES: Final = frozenset(
