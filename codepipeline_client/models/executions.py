@@ -215,7 +215,8 @@ class PipelineExecution:
             newer = "" if self.status.is_known else ", a status newer than this release,"
             problem = f"is {status}{newer} and has not finished{reason}; wait for it with wait_for_pipeline_execution"
         where = f"; see {self.console_url}" if self.console_url else ""
-        kind = _OUTCOME_ERRORS.get(self.status, errors.PipelineExecutionOutcomeError)
+        base = errors.PipelineExecutionOutcomeError
+        kind: type[errors.PipelineExecutionOutcomeError] = getattr(errors, f"PipelineExecution{self.status}Error", base)
         raise kind(f"{self._description} {problem}{where}", execution=self)
 
     def to_dict(self) -> dict[str, object]:
@@ -268,14 +269,6 @@ def json_members(value: AttrsInstance) -> dict[str, object]:
         return member.value if isinstance(member, OpenEnum) else member
 
     return asdict(value, value_serializer=plain)
-
-
-_OUTCOME_ERRORS: Final[Mapping[PipelineExecutionStatus, type[errors.PipelineExecutionOutcomeError]]] = {
-    PipelineExecutionStatus.CANCELLED: errors.PipelineExecutionCancelledError,
-    PipelineExecutionStatus.FAILED: errors.PipelineExecutionFailedError,
-    PipelineExecutionStatus.STOPPED: errors.PipelineExecutionStoppedError,
-    PipelineExecutionStatus.SUPERSEDED: errors.PipelineExecutionSupersededError,
-}
 
 
 def _statuses(ok: object) -> list[PipelineExecutionStatus]:
