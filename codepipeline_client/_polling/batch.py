@@ -52,7 +52,13 @@ class BatchScheduler:
         max_in_flight: int = 32,
     ) -> None:
         """Begin to follow each of *executions* once. Raises ConfigurationError for an unusable argument."""
-        configs, rate = _configs(executions, config), _checked_rate(max_calls_per_second)
+        if not isinstance(cast("object", executions), Iterable):
+            raise ConfigurationError(f"executions must be an iterable, not {type(executions).__name__}")
+        configs: dict[PipelineExecutionReference, PollConfig] = {}
+        for each in executions:
+            reference, own = reference_to(each), config.for_execution(each)
+            configs[reference] = configs.get(reference, own) if own is config else own
+        rate = _checked_rate(max_calls_per_second)
         margin = max(1.0, len(configs) / rate)  # so that each has a last poll
         self.ended: deque[FollowedExecution] = deque()
         """The executions that have ended. The driver takes them."""
@@ -134,17 +140,6 @@ class BatchScheduler:
             self._end(schedule, error_of(schedule))
         self.in_flight.clear()
         self._queue.clear()
-
-
-def _configs(executions: Iterable[ExecutionLike], config: PollConfig) -> dict[PipelineExecutionReference, PollConfig]:
-    """Return the configuration of each execution, once. Raises ConfigurationError for what identifies none."""
-    configs: dict[PipelineExecutionReference, PollConfig] = {}
-    if not isinstance(cast("object", executions), Iterable):
-        raise ConfigurationError(f"executions must be an iterable, not {type(executions).__name__}")
-    for each in executions:
-        reference, own = reference_to(each), config.for_execution(each)
-        configs[reference] = configs.get(reference, own) if own is config else own
-    return configs
 
 
 def _checked_rate(value: object) -> float:
