@@ -35,11 +35,7 @@ class PollSchedule:
         chance: Callable[[], float],
         margin: float = 1.0,
     ) -> None:
-        """
-        *chance* returns a random number from 0 up to 1.
-
-        The last poll is made *margin* seconds before the end of the time, or a tenth of the time if that is less.
-        """
+        """Make the last poll *margin* seconds before the end of the time, or a tenth of the time if that is less."""
         self.reference = reference
         self.request = GetPipelineExecutionInput(
             pipeline_name=reference.pipeline_name, pipeline_execution_id=reference.pipeline_execution_id
