@@ -72,7 +72,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         ResponseDecodeError, CredentialsError or ConfigurationError.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
-        watch = self._watch(waiting.identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+        watch = self._watch(waiting.reference_to(execution, pipeline_name, pipeline_execution_id), config, on_poll)
         while not (seen := await watch.advance()).status.is_terminal:
             pass
         return seen
@@ -99,7 +99,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         or a closed client. Other errors of `wait_for_pipeline_execution` are raised while iterating.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
-        return self._watch(waiting.identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+        return self._watch(waiting.reference_to(execution, pipeline_name, pipeline_execution_id), config, on_poll)
 
     def wait_for_pipeline_executions(
         self,

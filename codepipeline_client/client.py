@@ -103,7 +103,7 @@ class CodePipelineClient(BaseSyncClient):
             ConfigurationError: An argument or a setting is unusable, or the client was closed.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
-        watch = self._watch(waiting.identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+        watch = self._watch(waiting.reference_to(execution, pipeline_name, pipeline_execution_id), config, on_poll)
         while not (seen := watch.advance()).status.is_terminal:
             pass
         return seen
@@ -137,7 +137,7 @@ class CodePipelineClient(BaseSyncClient):
                 while iterating.
         """
         config = PollConfig(timeout, poll_interval, max_poll_interval, not_found_grace).for_execution(execution)
-        return self._watch(waiting.identified(execution, pipeline_name, pipeline_execution_id), config, on_poll)
+        return self._watch(waiting.reference_to(execution, pipeline_name, pipeline_execution_id), config, on_poll)
 
     def wait_for_pipeline_executions(
         self,

@@ -11,13 +11,11 @@ from typing import Final, TypeAlias, cast
 
 from attrs import evolve, field, frozen
 
-from ._config.arguments import NOT_GIVEN, NotGiven, Timeout, interval_of, seconds_of
+from ._config.arguments import NOT_GIVEN, Timeout, interval_of, seconds_of
 from .errors import CodePipelineError, ConfigurationError
 from .models import PipelineExecution, PipelineExecutionSummary
 from .operations.get_pipeline_execution import GetPipelineExecutionOutput
 from .operations.start_pipeline_execution import StartPipelineExecutionOutput
-
-__all__ = ["ExecutionLike", "FollowedExecution", "OnPoll", "PipelineExecutionReference", "PollConfig", "PollReport"]
 
 
 @frozen
@@ -35,18 +33,20 @@ _Named: TypeAlias = (
 )
 ExecutionLike: TypeAlias = _Named | GetPipelineExecutionOutput | tuple[str, str]
 """What identifies an execution. A tuple is the pipeline's name and the execution's id."""
-_KINDS: Final = (
-    "what a start, a list or get_pipeline_execution returned, a reference, or a tuple of a pipeline's name and an "
-    "execution's id"
-)
 
 STARTED_GRACE: Final = 30.0
 """Seconds in which an execution that was just started may not be found."""
 
 
-def reference_to(execution: object) -> PipelineExecutionReference:
-    """Return a reference to an execution. Raises ConfigurationError for what identifies none."""
+def reference_to(
+    execution: object, pipeline_name: str | None = None, pipeline_execution_id: str | None = None
+) -> PipelineExecutionReference:
+    """Return a reference to an execution, or to that of the names. Raises ConfigurationError for unusable arguments."""
     kind = type(execution).__name__
+    if execution is NOT_GIVEN:  # a name that is None is refused as a parameter
+        return PipelineExecutionReference(cast("str", pipeline_name), cast("str", pipeline_execution_id))
+    if (pipeline_name, pipeline_execution_id) != (None, None):
+        raise ConfigurationError("give either an execution, or pipeline_name and pipeline_execution_id")
     if isinstance(execution, GetPipelineExecutionOutput):
         execution = execution.pipeline_execution
     if isinstance(execution, _Named):
@@ -56,18 +56,10 @@ def reference_to(execution: object) -> PipelineExecutionReference:
         return PipelineExecutionReference(*cast("list[str]", parts))
     if execution is None:
         raise ConfigurationError("an execution is None: does the pipeline have one?")
-    raise ConfigurationError(f"an execution must be {_KINDS}, not {kind}")
-
-
-def identified(
-    execution: ExecutionLike | NotGiven, pipeline_name: str | None, pipeline_execution_id: str | None
-) -> PipelineExecutionReference:
-    """Return a reference to the execution, or to that of the names. Raises ConfigurationError for both."""
-    if execution is NOT_GIVEN:  # a name that is None is refused as a parameter
-        return PipelineExecutionReference(cast("str", pipeline_name), cast("str", pipeline_execution_id))
-    if (pipeline_name, pipeline_execution_id) != (None, None):
-        raise ConfigurationError("give either an execution, or pipeline_name and pipeline_execution_id")
-    return reference_to(execution)
+    raise ConfigurationError(
+        "an execution must be what a start, a list or get_pipeline_execution returned, a reference, or a tuple of "
+        f"a pipeline's name and an execution's id, not {kind}"
+    )
 
 
 def _limit(timeout: Timeout) -> float | None:

@@ -49,7 +49,7 @@ def test_what_was_started_is_waited_for_though_it_is_not_found_at_first(
     with open_client() as client:
         started = client.start_pipeline_execution(pipeline_name="web")
         if way == "one":
-            execution = client.wait_for_pipeline_execution(started, **STARTED)
+            execution = client.wait_for_pipeline_execution(started, timeout=None)
         elif way == "watch":
             *_, execution = client.watch_pipeline_execution(started, **STARTED)
         else:
