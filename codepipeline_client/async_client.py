@@ -239,7 +239,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         which = asdict(waiting.reference_to(execution))
         self._check(operations.GET_PIPELINE_EXECUTION, GetPipelineExecutionInput(**which))
         details = self.iter_action_executions(**which, max_results=25, timeout=timeout)
-        return failures_of([each async for each in details])
+        return tuple(failures_of([each async for each in details]))
 
     async def aclose(self) -> None:
         """

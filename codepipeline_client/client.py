@@ -313,7 +313,7 @@ class CodePipelineClient(BaseSyncClient):
         """
         which = asdict(waiting.reference_to(execution))
         self._check(operations.GET_PIPELINE_EXECUTION, GetPipelineExecutionInput(**which))
-        return failures_of([*self.iter_action_executions(**which, max_results=25, timeout=timeout)])
+        return tuple(failures_of([*self.iter_action_executions(**which, max_results=25, timeout=timeout)]))
 
     def close(self) -> None:
         """

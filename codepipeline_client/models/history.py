@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_Types.html
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -244,15 +244,14 @@ class FailedAction:
 _LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def failures_of(details: Sequence[ActionExecutionDetail]) -> tuple[FailedAction, ...]:
-    """Return the failed ones of all action executions of one execution, newest first."""
-    failed: list[FailedAction] = []
+def failures_of(details: Sequence[ActionExecutionDetail]) -> Iterator[FailedAction]:
+    """Yield the failed ones of all action executions of one execution, newest first."""
     runs = Counter([(each.stage_name, each.action_name) for each in details])
     for each in sorted(details, key=lambda each: each.start_time or _LONG_AGO, reverse=True):
         if each.status == ActionExecutionStatus.FAILED:
             result = (each.output and each.output.execution_result) or ActionExecutionResult()
             error = result.error_details or ErrorDetails()
-            one = FailedAction(
+            yield FailedAction(
                 stage_name=each.stage_name,
                 action_name=each.action_name,
                 attempt=runs[each.stage_name, each.action_name],
@@ -263,6 +262,4 @@ def failures_of(details: Sequence[ActionExecutionDetail]) -> tuple[FailedAction,
                 start_time=each.start_time,
                 end_time=each.last_update_time,
             )
-            failed.append(one)
         runs[each.stage_name, each.action_name] -= 1
-    return tuple(failed)

@@ -61,7 +61,7 @@ def test_watch_shows_each_change_as_it_comes(account: Account, output_format: st
     ]
     if output_format == "json":
         *changes, end = [evolve(each, region_name="us-east-1") for each in (BARE, RUNNING, FAILED)]
-        lines = [*map(as_json, changes), as_json(end, **json_members(Ending(failures_of([SMOKE]), 5.0)))]
+        lines = [*map(as_json, changes), as_json(end, **json_members(Ending(tuple(failures_of([SMOKE])), 5.0)))]
     assert ended.stdout.splitlines() == lines
 
 
