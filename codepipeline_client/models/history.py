@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 from attrs import field, frozen
 
@@ -241,13 +240,10 @@ class FailedAction:
         return json_members(self)
 
 
-_LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
-
-
 def failures_of(details: Sequence[ActionExecutionDetail]) -> Iterator[FailedAction]:
     """Yield the failed ones of all action executions of one execution, newest first."""
     runs = Counter([(each.stage_name, each.action_name) for each in details])
-    for each in sorted(details, key=lambda each: each.start_time or _LONG_AGO, reverse=True):
+    for each in sorted(details, key=lambda each: each.start_time or datetime.min.replace(tzinfo=UTC), reverse=True):
         if each.status == ActionExecutionStatus.FAILED:
             result = (each.output and each.output.execution_result) or ActionExecutionResult()
             error = result.error_details or ErrorDetails()
