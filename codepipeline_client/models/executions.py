@@ -1,9 +1,4 @@
-"""
-An execution and its parts, as frozen attrs classes.
-
-No wire name and no client is known here. How a revision is read, and what a notebook shows, is in the modules beside
-this one.
-"""
+"""An execution and its parts, as frozen attrs classes. No wire name and no client is known here."""
 
 from __future__ import annotations
 
