@@ -1,8 +1,4 @@
-"""
-The values of a wait: which executions, how often to poll, and the results of polls and waits.
-
-`_polling` has the rules.
-"""
+"""The values of a wait: which executions, how often to poll, and the results. `_polling` has the rules."""
 
 from __future__ import annotations
 
