@@ -29,11 +29,7 @@ class PollSchedule:
     """The polls of one execution. Call `record` after each: the wait is over when its report has no pause."""
 
     def __init__(
-        self,
-        reference: PipelineExecutionReference,
-        config: PollConfig,
-        chance: Callable[[], float],
-        margin: float = 1.0,
+        self, reference: PipelineExecutionReference, config: PollConfig, chance: Callable[[], float], margin: float = 1
     ) -> None:
         """Make the last poll *margin* seconds before the end of the time, or a tenth of the time if that is less."""
         self.reference = reference
