@@ -13,6 +13,8 @@ from .models import PipelineExecution, PipelineExecutionSummary
 from .operations.get_pipeline_execution import GetPipelineExecutionOutput
 from .operations.start_pipeline_execution import StartPipelineExecutionOutput
 
+__all__ = ["ExecutionLike", "FollowedExecution", "OnPoll", "PipelineExecutionReference", "PollConfig", "PollReport"]
+
 
 @frozen
 class PipelineExecutionReference:
@@ -38,6 +40,7 @@ def reference_to(
     execution: object, pipeline_name: str | None = None, pipeline_execution_id: str | None = None
 ) -> PipelineExecutionReference:
     """Return a reference to an execution, or to that of the names. Raises ConfigurationError for unusable arguments."""
+    kind = type(execution).__name__
     if execution is NOT_GIVEN:  # a name that is None is refused as a parameter
         return PipelineExecutionReference(cast("str", pipeline_name), cast("str", pipeline_execution_id))
     if (pipeline_name, pipeline_execution_id) != (None, None):
@@ -53,7 +56,7 @@ def reference_to(
         raise ConfigurationError("an execution is None: does the pipeline have one?")
     raise ConfigurationError(
         "an execution must be what a start, a list or get_pipeline_execution returned, a reference, or a tuple of "
-        f"a pipeline's name and an execution's id, not {type(execution).__name__}"
+        f"a pipeline's name and an execution's id, not {kind}"
     )
 
 
