@@ -34,8 +34,8 @@ class SharedFuture(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._outcomes: list[tuple[T] | BaseException] = []
-        """The first one counts."""
+        self._outcomes: list[T | BaseException] = []
+        """Results and exceptions. The first one counts."""
         self.wakers = set[Callable[[], object]]()
         """What wakes the threads and tasks that wait now."""
 
@@ -46,13 +46,11 @@ class SharedFuture(Generic[T]):
     def has_failed(self) -> bool:
         return isinstance(self._outcomes[0], BaseException)
 
-    def settle(self, result: T) -> None:
-        """Set the result, unless the future is done."""
-        self._settle((result,))
-
-    def settle_with(self, error: BaseException) -> None:
-        """Set the exception, unless the future is done."""
-        self._settle(error)
+    def settle(self, outcome: T | BaseException) -> None:
+        """Set the result or the exception, unless the future is done."""
+        self._outcomes.append(outcome)
+        for wake in tuple(self.wakers):
+            wake()
 
     def result(self, timeout: float | None = None) -> T:
         """Wait in this thread, and return the result or raise the exception. Raises TimeoutError."""
@@ -75,12 +73,7 @@ class SharedFuture(Generic[T]):
         outcome = self._outcomes[0]
         if isinstance(outcome, BaseException):
             raise copy.copy(outcome) from outcome.__cause__
-        return outcome[0]
-
-    def _settle(self, outcome: tuple[T] | BaseException) -> None:
-        self._outcomes.append(outcome)
-        for wake in tuple(self.wakers):
-            wake()
+        return outcome
 
 
 def run_in_thread(work: Callable[[], T], *, name: str) -> SharedFuture[T]:
@@ -91,7 +84,7 @@ def run_in_thread(work: Callable[[], T], *, name: str) -> SharedFuture[T]:
         try:
             future.settle(work())
         except BaseException as error:  # noqa: BLE001 - raised again in `outcome`
-            future.settle_with(error)
+            future.settle(error)
 
     Thread(target=run, name=name, daemon=True).start()
     return future

@@ -49,7 +49,7 @@ def test_the_first_outcome_counts_and_is_waited_for_in_time() -> None:
         future.result(0.01)
     threading.Timer(0.01, future.settle, ["value"]).start()
     assert future.result() == "value"
-    future.settle_with(ValueError())
+    future.settle(ValueError())
     assert future.result(0) == "value"
     assert not future.wakers
 

@@ -115,7 +115,7 @@ class CachedCredentials:
             self._is_closed = True
             refreshes = [refresh for (pid, _), refresh in self._refreshes.items() if pid == os.getpid()]
         for refresh in refreshes:
-            refresh.outcome.settle_with(CredentialsError(_CLOSED))
+            refresh.outcome.settle(CredentialsError(_CLOSED))
 
     def _find(self, stale: Credentials | None, loop: EventLoopToken | None) -> Credentials | _Refresh:
         """Return the credentials, or a refresh to wait for."""
@@ -160,7 +160,7 @@ class CachedCredentials:
                 found = self._keep(fetched)
             refresh.outcome.settle(found)
         except BaseException as error:  # noqa: BLE001 - callers wait for the outcome
-            refresh.outcome.settle_with(error.with_traceback(None))
+            refresh.outcome.settle(error.with_traceback(None))
 
     def _keep(self, fetched: object) -> Credentials:
         """Put what was fetched into the cache. If it is unusable, the cached credentials are used until they expire."""
