@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Self
 
-import anyio
 import httpx
 
 from ._credentials.cache import CachedCredentials
@@ -21,12 +20,10 @@ from ._credentials.providers import AsyncCredentialsLike, CredentialsLike
 from ._protocol.messages import Attempt
 from ._protocol.sigv4 import Credentials, replaced, sign
 from .clock import DEADLINE
-from .errors import ConfigurationError, RequestTimeoutError
+from .errors import ConfigurationError
 
 ATTEMPT: Final = "codepipeline_client.attempt"
 """Request extension: the `Attempt` of the request, which records when it was sent and with which credentials."""
-
-_LATE: Final = "no credentials were available in time"
 
 
 class SigV4Transport(httpx.BaseTransport):
@@ -60,7 +57,7 @@ class SigV4Transport(httpx.BaseTransport):
         """Sign *request* in place, and send it. A streamed body is read first, since its hash is signed."""
         request.read()
         signer = self._signer
-        signer.sign(request, signer.fresh(request) or signer.get(request))
+        signer.sign(request, signer.fresh(request) or signer.credentials.get(*_needed(request)))
         return self._transport.handle_request(request)
 
     def close(self) -> None:
@@ -102,7 +99,7 @@ class AsyncSigV4Transport(httpx.AsyncBaseTransport):
         else:
             await request.aread()
         signer = self._signer
-        signer.sign(request, signer.fresh(request) or await signer.get_async(request))
+        signer.sign(request, signer.fresh(request) or await signer.credentials.get_async(*_needed(request)))
         return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -137,29 +134,14 @@ class _RequestSigner:
                 raise ConfigurationError(f"{argument} must be letters, digits and hyphens, not {value!r}")
         self._service_name = service_name
         self._region_name = region_name
-        self._credentials = credentials
+        self.credentials = credentials
         self._now = now
         self._replaced = frozenset([name.encode() for name in replaced(service_name)])
 
     def fresh(self, request: httpx.Request) -> Credentials | None:
         """Return the cached credentials. None if the caller has to wait for a refresh."""
         attempt: Attempt | None = request.extensions.get(ATTEMPT)
-        return self._credentials.fresh() if attempt is None or attempt.stale is None else None
-
-    def get(self, request: httpx.Request) -> Credentials:
-        """Wait for credentials in this thread, until the deadline of the call at most."""
-        stale, seconds = _needed(request)
-        try:
-            return self._credentials.get(stale=stale, timeout=seconds)
-        except TimeoutError:
-            raise RequestTimeoutError(_LATE) from None
-
-    async def get_async(self, request: httpx.Request) -> Credentials:
-        """Wait for credentials in this task, until the deadline of the call at most."""
-        stale, seconds = _needed(request)
-        with anyio.move_on_after(seconds):
-            return await self._credentials.get_async(stale=stale)
-        raise RequestTimeoutError(_LATE)
+        return self.credentials.fresh() if attempt is None or attempt.stale is None else None
 
     def sign(self, request: httpx.Request, credentials: Credentials) -> None:
         """Add the signature to the headers of *request*, and record that it is sent now."""

@@ -16,6 +16,7 @@ from math import inf
 from time import monotonic
 from typing import Final, NamedTuple, cast
 
+from anyio import fail_after
 from anyio.lowlevel import EventLoopToken, current_token
 from attrs import Factory, define, evolve
 
@@ -89,7 +90,7 @@ class CachedCredentials:
         cached = self._cached
         return cached.credentials if cached and cached.are_fresh(self._now()) else None
 
-    def get(self, *, stale: Credentials | None = None, timeout: float | None = None) -> Credentials:
+    def get(self, stale: Credentials | None = None, timeout: float | None = None) -> Credentials:
         """
         Return credentials to sign with, for threads. Waits for a refresh if one is due, *timeout* seconds at most.
 
@@ -101,11 +102,11 @@ class CachedCredentials:
                 found = found.outcome.result(timeout)
         return self._unless_stale(found, stale)
 
-    async def get_async(self, *, stale: Credentials | None = None) -> Credentials:
-        """Return credentials to sign with, for tasks on asyncio or trio. As `get`, but the caller limits the time."""
+    async def get_async(self, stale: Credentials | None = None, timeout: float | None = None) -> Credentials:
+        """Return the same, for tasks on asyncio or trio."""
         found = self._find(stale, current_token() if self._provider.is_custom else None)
         if isinstance(found, _Refresh):
-            with _restored_echo(had_echo=found.had_echo):
+            with _restored_echo(had_echo=found.had_echo), fail_after(timeout):
                 found = await wait(found.outcome)
         return self._unless_stale(found, stale)
 
