@@ -7,7 +7,7 @@ output. The driver does the waiting; here is no I/O, and no clock but those in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from time import gmtime, strftime
@@ -80,7 +80,7 @@ def exchange(
         response: Response | None = None
         try:
             response = yield attempt
-            skew.notice_date(response)
+            skew.has_seen_date |= "date" in response.headers
             members = awsjson.decode(operation.name, response)
             metadata = ResponseMetadata(
                 request_id=response.request_id,
@@ -120,7 +120,7 @@ def exchange(
 def _progress(defaults: CallDefaults, number: int, delay: float) -> str:
     """Return what the attempt of that *number*, which starts after *delay* seconds, says of itself to the service."""
     value = f"attempt={number}; max={max(number, defaults.retry.max_attempts)}"
-    if number == 1 or not defaults.skew.has_seen_date:
+    if number == 1 or not (defaults.skew.has_seen_date and defaults.skew.is_corrected):
         return value
     ends = gmtime(defaults.lifetime() + delay + defaults.skew.seconds)
     return f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
@@ -160,33 +160,22 @@ class Skew:
         self.has_seen_date = False
         """From the first Date on, retries say until when they may last."""
 
-    def notice_date(self, response: Response) -> None:
-        if self.is_corrected and "date" in response.headers:
-            self.has_seen_date = True
-
     def learn(self, attempt: Attempt, response: Response) -> bool:
-        """Correct the skew by a refusal that it may explain. Return whether it was wrong."""
-        if not self.is_corrected or attempt.sent_at is None:
+        """
+        Correct the skew by the Date of a refusal that it may explain. Return whether it was wrong.
+
+        Nothing is learnt without a Date, from a cache, or after 15 minutes.
+        """
+        headers, received, sent = response.headers, response.received, attempt.sent_at
+        if not self.is_corrected or "age" in headers or sent is None or not 0 <= received - sent < _TOO_SLOW:
             return False
-        seconds = skew_of(response.headers, sent=attempt.sent_at, received=response.received)
-        if seconds is None or abs(seconds - attempt.skew) <= _TOLERATED:
+        try:
+            moment = parsedate_to_datetime(headers.get("date", ""))
+            seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+        except (ValueError, OverflowError):
             return False
-        self.seconds = seconds
+        ahead = seconds - (sent + received) / 2
+        if not 0 <= seconds < _YEAR_3000 or abs(ahead - attempt.skew) <= _TOLERATED:
+            return False
+        self.seconds = ahead
         return True
-
-
-def skew_of(headers: Mapping[str, str], *, sent: float, received: float) -> float | None:
-    """
-    Return how far the service's clock is ahead, by the Date of its response. *sent* and *received* are local times.
-
-    None for a response without Date, from a cache, or after 15 minutes. All times are in seconds since the epoch.
-    """
-    date = headers.get("date")
-    if date is None or "age" in headers or not 0 <= received - sent < _TOO_SLOW:
-        return None
-    try:
-        moment = parsedate_to_datetime(date)
-        seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-    except (ValueError, OverflowError):
-        return None
-    return seconds - (sent + received) / 2 if 0 <= seconds < _YEAR_3000 else None
