@@ -20,7 +20,7 @@ import httpx
 
 from .._config.arguments import NotGiven, RetryMode, Timeout, count_of, plain_function, seconds_of
 from .._config.settings import ClientArguments, check, resolve
-from .._config.sources import Environment
+from .._config.sources import Environment, SecretText
 from .._credentials.cache import CachedCredentials
 from .._credentials.providers import AsyncCredentialsLike, CredentialsLike
 from .._http import AsyncPooledTransport, PooledTransport, TransportOptions
@@ -32,7 +32,7 @@ from ..errors import ConfigurationError, ParameterValidationError
 from ..operations import InputT, Operation, OutputT
 from ..transport import AsyncSigV4Transport, SigV4Transport
 from .driver import Call, ClientRuntime, TransportT, closed, drive, drive_async
-from .exchange import Skew
+from .exchange import CallDefaults, Skew
 from .reports import OnAttempt
 from .retry import RetryPolicy
 
@@ -117,10 +117,10 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         self._arguments = arguments = ClientArguments(
             region_name=region_name,
             profile_name=profile_name,
-            endpoint_url=endpoint_url,
+            endpoint_url=None if endpoint_url is None else SecretText(endpoint_url),
             use_fips_endpoint=use_fips_endpoint,
             use_dualstack_endpoint=use_dualstack_endpoint,
-            proxy=proxy,
+            proxy=None if proxy is None else SecretText(proxy),
             trust_env=trust_env,
             verify=verify,
             has_transport=transport is not None,
@@ -187,17 +187,19 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         )
         proxy = options.proxy
         self._runtime = runtime = ClientRuntime(
-            url=url.copy_with(raw_path=url.raw_path),  # "/" is written out, so that the exact URL of a mock matches
-            headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
-            retry=RetryPolicy(
-                settings.retry_mode,
-                max_attempts=settings.max_attempts,
-                chance=random.random,
-                monotonic=self._clock.monotonic,
+            defaults=CallDefaults(
+                headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
+                retry=RetryPolicy(
+                    settings.retry_mode,
+                    max_attempts=settings.max_attempts,
+                    chance=random.random,
+                    monotonic=self._clock.monotonic,
+                ),
+                skew=Skew(is_corrected=settings.correct_clock_skew),
+                lifetime=lambda: self._clock.time() + (self._read_timeout or 0.0),
+                region_name=settings.region_name,
             ),
-            skew=Skew(is_corrected=settings.correct_clock_skew),
-            lifetime=lambda: self._clock.time() + (self._read_timeout or 0.0),
-            region_name=settings.region_name,
+            url=url.copy_with(raw_path=url.raw_path),  # "/" is written out, so that the exact URL of a mock matches
             transport=self._signing_transport(
                 self._pooled_transport(options) if self._transport is None else self._transport,
                 service_name="codepipeline",

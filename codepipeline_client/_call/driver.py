@@ -16,7 +16,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
 import httpx
-from attrs import frozen
 
 from .. import errors
 from .._http.response import MAX_BODY, read_body, read_body_async
@@ -34,10 +33,10 @@ Outcome = Response | errors.CodePipelineError
 """What came of a request."""
 
 
-@frozen(kw_only=True, eq=False)
-class ClientRuntime(CallDefaults, Generic[TransportT]):
+class ClientRuntime(NamedTuple, Generic[TransportT]):
     """What the calls of one client share."""
 
+    defaults: CallDefaults
     url: httpx.URL
     transport: TransportT
     """Signs and sends."""
@@ -78,7 +77,7 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
                 stacklevel=7 if self.is_poll else 5,
             )
         monotonic, invocation_id = runtime.clock.monotonic, str(uuid4())
-        attempts = exchange(self.operation, self.operation_input, runtime, invocation_id, is_poll=self.is_poll)
+        attempts = exchange(self.operation, self.operation_input, runtime.defaults, invocation_id, is_poll=self.is_poll)
         with closing(attempts):
             attempt = next(attempts)
             while True:

@@ -11,9 +11,7 @@ from collections.abc import Callable, Generator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from time import gmtime, strftime
-from typing import Final
-
-from attrs import frozen
+from typing import Final, NamedTuple
 
 from .._protocol import awsjson
 from .._protocol.messages import Attempt, Headers, Response
@@ -33,8 +31,7 @@ SKEW_CODES: Final = frozenset(
 Exchange = Generator[Attempt, Response, OutputT]
 
 
-@frozen(kw_only=True, eq=False)
-class CallDefaults:
+class CallDefaults(NamedTuple):
     """What the exchanges of a client have in common."""
 
     headers: Headers

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from attrs import evolve, field, frozen
-
 from ..errors import ConfigurationError
 
 T = TypeVar("T")
@@ -29,16 +27,15 @@ class SecretText(str):
         return "'***'"
 
 
-@frozen(eq=False)
 class ResolvedSetting(Generic[T]):
     """The value of a setting, and where it was found."""
 
-    value: T = field(repr=False)
-    origin: str = ""
-    """What a message says of where it was found. Empty for an argument of the client, and for the default."""
+    def __init__(self, value: T, origin: str = "") -> None:
+        self.value = value
+        self.origin = origin
+        """What a message says of where it was found. Empty for an argument of the client, and for the default."""
 
 
-@frozen(eq=False)
 class Environment:
     """
     The environment variables of one moment, and a profile. No mapping: debuggers show what is in those.
@@ -46,10 +43,11 @@ class Environment:
     A *place* is the name of a variable in upper case, or a key of the profile in lower case.
     """
 
-    variables: Mapping[str, str] = field(repr=False)
-    profile_name: str = "default"
-    profiles: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
-    services: Mapping[str, Section] = field(factory=dict[str, Section], repr=False)
+    def __init__(self, variables: Mapping[str, str], profile_name: str = "default") -> None:
+        self.variables = variables
+        self.profile_name = profile_name
+        self.profiles: Mapping[str, Section] = {}
+        self.services: Mapping[str, Section] = {}
 
     def text(self, given: str | None, *places: str) -> ResolvedSetting[str | None]:
         """Return the argument, the first text in one of the *places*, or None. An empty variable is not set."""
@@ -103,7 +101,8 @@ class Environment:
         named = self.text(profile_name, "AWS_DEFAULT_PROFILE", "AWS_PROFILE")
         config_file = self.variables.get("AWS_CONFIG_FILE") or "~/.aws/config"
         credentials_file = self.variables.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
-        found = self._with_files(config_file, credentials_file, named.value or "default")
+        found = Environment(self.variables, named.value or "default")
+        found._read(config_file, credentials_file)
         if named.value is not None and named.value not in found.profiles:
             known = ", ".join(map(repr, found.profiles)) or "no profiles"
             raise ConfigurationError(
@@ -112,12 +111,12 @@ class Environment:
             )
         return found
 
-    def _with_files(self, config_file: str, credentials_file: str, profile_name: str) -> Environment:
+    def _read(self, config_file: str, credentials_file: str) -> None:
         config, credentials = _parse("load_config", config_file), _parse("raw_config_parse", credentials_file)
         profiles: Mapping[str, Section] = config.get("profiles", {})
         names = sorted({*profiles, *credentials})
-        merged = {name: {**profiles.get(name, {}), **credentials.get(name, {})} for name in names}
-        return evolve(self, profile_name=profile_name, profiles=merged, services=config.get("services", {}))
+        self.profiles = {name: {**profiles.get(name, {}), **credentials.get(name, {})} for name in names}
+        self.services = config.get("services", {})
 
 
 def _parse(reader: str, path: str) -> Mapping[str, Any]:

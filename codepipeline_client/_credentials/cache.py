@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, cast
 
 from anyio import fail_after
 from anyio.lowlevel import EventLoopToken, current_token
-from attrs import Factory, define, evolve
+from attrs import evolve
 
 from .._protocol.sigv4 import Credentials
 from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
@@ -49,16 +49,17 @@ class FetchedCredentials(NamedTuple):
         return left >= _ADVISORY_WINDOW or (left > 0 and 0 <= now - self.tried < _RETRY_INTERVAL)
 
 
-@define(eq=False)
-class _Refresh:
+class _Refresh(SharedFuture[Credentials]):
     """A refresh in progress."""
 
-    loop: EventLoopToken | None
     started: float
-    had_echo: bool
-    patience: float = 1.0
+    patience = 1.0
     """Seconds after which it is started again, if an exception of a signal handler kept it from running or it hangs."""
-    outcome: SharedFuture[Credentials] = Factory(SharedFuture[Credentials])
+
+    def __init__(self, loop: EventLoopToken | None) -> None:
+        super().__init__()
+        self.loop = loop
+        self.had_echo = _has_echo()
 
 
 class CachedCredentials:
@@ -99,7 +100,7 @@ class CachedCredentials:
         found = self._find(stale, None)
         if isinstance(found, _Refresh):
             with _restored_echo(had_echo=found.had_echo):
-                found = found.outcome.result(timeout)
+                found = found.result(timeout)
         return self._unless_stale(found, stale)
 
     async def get_async(self, stale: Credentials | None = None, timeout: float | None = None) -> Credentials:
@@ -107,7 +108,7 @@ class CachedCredentials:
         found = self._find(stale, current_token() if self._provider.is_custom else None)
         if isinstance(found, _Refresh):
             with _restored_echo(had_echo=found.had_echo), fail_after(timeout):
-                found = await wait(found.outcome)
+                found = await wait(found)
         return self._unless_stale(found, stale)
 
     def close(self) -> None:
@@ -116,7 +117,7 @@ class CachedCredentials:
             self._is_closed = True
             refreshes = [refresh for (pid, _), refresh in self._refreshes.items() if pid == os.getpid()]
         for refresh in refreshes:
-            refresh.outcome.settle(CredentialsError(_CLOSED))
+            refresh.settle(CredentialsError(_CLOSED))
 
     def _find(self, stale: Credentials | None, loop: EventLoopToken | None) -> Credentials | _Refresh:
         """Return the credentials, or a refresh to wait for."""
@@ -144,10 +145,10 @@ class CachedCredentials:
     def _join(self, loop: EventLoopToken | None) -> tuple[_Refresh, bool]:
         """Return the refresh to wait for, and whether the caller must start it: it is new, or it hangs."""
         key, now = (os.getpid(), loop), monotonic()
-        self._refreshes = {each: known for each, known in list(self._refreshes.items()) if not known.outcome.done()}
+        self._refreshes = {each: known for each, known in list(self._refreshes.items()) if not known.done()}
         refresh = self._refreshes.get(key)
         if refresh is None:
-            refresh = self._refreshes[key] = _Refresh(loop, now, _has_echo())
+            refresh = self._refreshes[key] = _Refresh(loop)
         elif now - refresh.started < refresh.patience:
             return refresh, False
         refresh.started = now
@@ -159,9 +160,9 @@ class CachedCredentials:
             fetched = fetch(refresh.loop)
             with self._lock():
                 found = self._keep(fetched)
-            refresh.outcome.settle(found)
+            refresh.settle(found)
         except BaseException as error:  # noqa: BLE001 - callers wait for the outcome
-            refresh.outcome.settle(error.with_traceback(None))
+            refresh.settle(error.with_traceback(None))
 
     def _keep(self, fetched: object) -> Credentials:
         """Put what was fetched into the cache. If it is unusable, the cached credentials are used until they expire."""

@@ -14,11 +14,10 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, TypeAlias, cast, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 from anyio import get_cancelled_exc_class
 from anyio.lowlevel import EventLoopToken
-from attrs import frozen
 
 from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError, CredentialsError
@@ -48,8 +47,7 @@ AsyncCredentialsLike: TypeAlias = CredentialsLike | AsyncCredentialsProvider
 """What an async client takes as its credentials."""
 
 
-@frozen(kw_only=True)
-class Provider:
+class Provider(NamedTuple):
     """Where credentials come from."""
 
     name: str

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from codepipeline_client._config.arguments import plain_function
 from codepipeline_client._config.settings import ClientArguments, Settings, check
 from codepipeline_client._config.settings import resolve as resolve_settings
-from codepipeline_client._config.sources import Environment
+from codepipeline_client._config.sources import Environment, ResolvedSetting
 from codepipeline_client.errors import ConfigurationError
 
 botocore_config = import_module("botocore.configprovider")
@@ -482,8 +482,7 @@ def test_a_bad_proxy_is_explained_without_its_password(form: str) -> None:
 
 
 def test_what_may_hold_a_password_is_not_in_a_repr() -> None:
-    arguments = ClientArguments(region_name="eu-west-1", endpoint_url=f"https://{PLANTED}", proxy=f"http://{PLANTED}@b")
-    settings = resolve(arguments, {"AWS_SECRET_ACCESS_KEY": PLANTED})
+    environ = {"HTTPS_PROXY": f"http://{PLANTED}@b", "AWS_SECRET_ACCESS_KEY": PLANTED}
+    settings = resolve(ClientArguments(region_name="eu-west-1"), environ)
     assert settings.proxy_url == f"http://{PLANTED}@b"
-    assert PLANTED not in repr([arguments, arguments.endpoint_url, arguments.proxy, settings.proxy_url])
-    assert PLANTED not in repr(Environment({"AWS_SECRET_ACCESS_KEY": PLANTED}))
+    assert PLANTED not in repr([settings, Environment(environ), ResolvedSetting(PLANTED)])
