@@ -11,7 +11,6 @@ import sys
 import warnings
 from collections.abc import Generator
 from contextlib import closing
-from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
@@ -19,7 +18,7 @@ import httpx
 
 from .. import errors
 from .._http.response import MAX_BODY, read_body, read_body_async
-from .._protocol.messages import Attempt, Response, redact
+from .._protocol.messages import Attempt, Response
 from .._protocol.sigv4 import Credentials
 from ..clock import DEADLINE, ClosableClock, Deadline
 from ..operations import IDEMPOTENT, InputT, Operation, OutputT
@@ -31,6 +30,8 @@ from .reports import LOGGER, AttemptReport, OnAttempt, announce
 TransportT = TypeVar("TransportT")
 Outcome = Response | errors.CodePipelineError
 """What came of a request."""
+Following = Attempt | errors.CodePipelineError | None
+"""What the call makes of it: another attempt, its error, or None for its output."""
 
 
 class ClientRuntime(NamedTuple, Generic[TransportT]):
@@ -97,8 +98,7 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
                 except errors.CodePipelineError as failure:
                     self._report(runtime, attempt, outcome, failure, seconds)
                     raise
-                pause = following.delay if self.deadline.left() > following.delay else None
-                self._report(runtime, attempt, outcome, following.after, seconds, pause)
+                self._report(runtime, attempt, outcome, following, seconds)
                 attempt = following
 
     def _ended(self, runtime: ClientRuntime[Any], *, before: float = 0.0) -> errors.CodePipelineError | None:
@@ -145,20 +145,18 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         )
 
     def _report(
-        self,
-        runtime: ClientRuntime[Any],
-        attempt: Attempt,
-        outcome: Outcome,
-        failure: errors.CodePipelineError | None,
-        seconds: float,
-        pause: float | None = None,
+        self, runtime: ClientRuntime[Any], attempt: Attempt, outcome: Outcome, following: Following, seconds: float
     ) -> None:
-        """Report an attempt: *outcome* is what came of the request, *failure* what the call makes of that."""
+        """Report an attempt: *outcome* is what came of the request, *following* what the call makes of that."""
         on_attempt = runtime.on_attempt
         if attempt.sent_at is None or (on_attempt is None and not LOGGER.isEnabledFor(logging.INFO)):
             return
         response = outcome if isinstance(outcome, Response) else None
         request_id = response.request_id if response else None
+        if isinstance(following, Attempt):
+            failure, pause = following.after, following.delay if following.delay < self.deadline.left() else None
+        else:
+            failure, pause = following, None
         code = None if failure is None else type(failure).__name__
         report = AttemptReport(
             operation_name=self.operation.name,
@@ -228,7 +226,7 @@ def send(request: httpx.Request, runtime: ClientRuntime[httpx.BaseTransport]) ->
     except errors.CodePipelineError as error:
         return error
     except FAILURES as error:
-        return _failure(error, request, runtime, before)
+        return translated(error, runtime.host, before, proxy=runtime.proxy, attempt=request.extensions[ATTEMPT])
 
 
 async def send_async(request: httpx.Request, runtime: ClientRuntime[httpx.AsyncBaseTransport]) -> Outcome:
@@ -239,15 +237,7 @@ async def send_async(request: httpx.Request, runtime: ClientRuntime[httpx.AsyncB
     except errors.CodePipelineError as error:
         return error
     except FAILURES as error:
-        return _failure(error, request, runtime, before)
-
-
-def _failure(
-    error: Exception, request: httpx.Request, runtime: ClientRuntime[TransportT], before: BaseException | None
-) -> errors.TransportError:
-    attempt: Attempt = request.extensions[ATTEMPT]
-    hide = partial(redact, credentials=attempt.credentials)
-    return translated(error, runtime.host, before, proxy=runtime.proxy, hide=hide)
+        return translated(error, runtime.host, before, proxy=runtime.proxy, attempt=request.extensions[ATTEMPT])
 
 
 def _response(

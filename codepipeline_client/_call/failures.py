@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -17,6 +18,7 @@ import anyio
 import httpx
 
 from .._http.pool import PoolClosed
+from .._protocol.messages import Attempt, redact
 from ..errors import ConnectionFailedError, RequestTimeoutError, TransportError
 
 FAILURES: Final = (
@@ -39,8 +41,8 @@ _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
     (TimeoutError, "read_timeout", "{host} was silent for longer than read_timeout"),
     (httpx.ProxyError, None, "the proxy{proxy} on the way to {host} failed: {reason}"),
     (httpx.ConnectError, None, "no connection to {host}{through} could be made: {reason}"),
+    (Exception, None, "no valid and complete response came from {host}: {reason}"),
 )
-_OTHER: Final = (Exception, None, "no valid and complete response came from {host}: {reason}")
 
 # OpenSSL's names. All come from servers that speak another TLS than we do, or none.
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
@@ -70,16 +72,18 @@ _UNKNOWN_HOST: Final = frozenset(getattr(socket, name, socket.EAI_NONAME) for na
 
 
 def translated(
-    error: Exception, host: str, before: BaseException | None, *, proxy: str = "", hide: Callable[[str], str] = str
+    error: Exception, host: str, before: BaseException | None, *, proxy: str = "", attempt: Attempt | None = None
 ) -> TransportError:
     """
     Return *error* as one of ours; its cause is the same without the request and all frames.
 
-    *before* is what the caller was handling when it called: no part of this. *hide* removes secrets from a text.
+    *before* is what the caller was handling when it called: no part of this. Secrets of the *attempt* are hidden.
     """
-    root = _root(error, before)
+    hide = partial(redact, credentials=None if attempt is None else attempt.credentials)
+    # The error of the system or of TLS that it was made from may be the only one with words.
+    root = next((each for each in reversed(_chain(error, before)) if isinstance(each, OSError)), error)
     said, causes = hide(_unquoted(error)), hide(str(root)) if root is not error else ""
-    kind, limit, words = next((row for row in _TABLE if isinstance(error, row[0])), _OTHER)
+    kind, limit, words = next(row for row in _TABLE if isinstance(error, row[0]))
     named, through = (f" {proxy}", f" through the proxy {proxy}") if proxy else ("", "")
     message = words.format(host=host, proxy=named, through=through, reason=_reason(root, said, causes))
     if limit is not None:
@@ -107,11 +111,6 @@ def may_pass(error: BaseException) -> bool:
         or (isinstance(each, socket.gaierror) and each.errno in _UNKNOWN_HOST)
         for each in _chain(error, None)
     )
-
-
-def _root(error: Exception, before: BaseException | None) -> BaseException:
-    """Return the error of the system or of TLS that *error* was made from: it may be the only one with words."""
-    return next((each for each in reversed(_chain(error, before)) if isinstance(each, OSError)), error)
 
 
 def _chain(error: BaseException, before: BaseException | None) -> list[BaseException]:
