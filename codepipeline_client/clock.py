@@ -13,6 +13,7 @@ import anyio
 from anyio.lowlevel import current_token
 
 from ._threads import SharedFuture, call_soon
+from .errors import ConfigurationError
 
 T = TypeVar("T")
 
@@ -69,7 +70,10 @@ class Deadline:
 class ClosableClock:
     """A client's clock, whose sleeps end when the client is closed. Threads, event loops and processes may share it."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: object) -> None:
+        if not isinstance(clock, Clock):
+            lacking = type(clock).__name__
+            raise ConfigurationError(f"clock must have time, monotonic, sleep and sleep_async; {lacking} lacks some")
         self.time: Final = clock.time
         self.monotonic: Final = clock.monotonic
         self.is_closed: bool = False

@@ -130,7 +130,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         )
         del proxy, endpoint_url  # a traceback may show local variables, and these may hold passwords
         try:
-            self._clock = ClosableClock(_clock(SystemClock() if clock is None else clock))
+            self._clock = ClosableClock(SystemClock() if clock is None else clock)
             self._credentials = CachedCredentials(
                 credentials,
                 profile_name=profile_name,
@@ -306,14 +306,6 @@ def _login(proxy: httpx.Proxy | None) -> Credentials | None:
         return None
     sent = b64encode(b":".join(proxy.raw_auth)).decode()
     return Credentials(access_key_id="", secret_access_key=proxy.raw_auth[1].decode(), session_token=sent)
-
-
-def _clock(given: object) -> Clock:
-    if not isinstance(given, Clock):
-        raise ConfigurationError(
-            f"clock must have time, monotonic, sleep and sleep_async; {type(given).__name__} lacks some"
-        )
-    return given
 
 
 def own_init(kind: type[T]) -> type[T]:
