@@ -75,7 +75,11 @@ def proxy_variable(scheme: str, host: str, environ: Mapping[str, str]) -> str | 
 def parse_proxy(proxy: str, called: str) -> str:
     """Return a proxy's URL, with http as the scheme that it may lack. A ConfigurationError says what it is *called*."""
     url = SecretText(proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}")
-    if not (re.fullmatch("[!-~]+", url) and _is_proxy(url)):
+    try:  # the parts are in no variable: a traceback might show them
+        is_proxy = urlsplit(url).scheme in _PROXY_SCHEMES and bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:
+        is_proxy = False
+    if not (is_proxy and re.fullmatch("[!-~]+", url)):
         raise ConfigurationError(
             f"{called} cannot be used: the URL of a proxy is expected, such as http://proxy.example:3128 "
             "(the value is not shown)"
@@ -133,14 +137,6 @@ def _redact(url: str) -> str:
 
 def _named(features: Mapping[str, str]) -> str:
     return " and ".join(name + origin for name, origin in features.items())
-
-
-def _is_proxy(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in _PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _variable(kind: str, environ: Mapping[str, str]) -> str | None:
