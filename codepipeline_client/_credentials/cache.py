@@ -52,7 +52,7 @@ class FetchedCredentials(NamedTuple):
 class _Refresh(SharedFuture[Credentials]):
     """A refresh in progress."""
 
-    started: float
+    started = -inf
     patience = 1.0
     """Seconds after which it is started again, if an exception of a signal handler kept it from running or it hangs."""
 
@@ -133,7 +133,12 @@ class CachedCredentials:
                 return self._keep(immediate)
             if self._is_closed:
                 raise CredentialsError(_CLOSED)
-            refresh, must_start = self._join(loop)
+            self._refreshes = {each: known for each, known in list(self._refreshes.items()) if not known.done()}
+            key, moment = (os.getpid(), loop), monotonic()
+            refresh = self._refreshes[key] = self._refreshes.get(key) or _Refresh(loop)
+            must_start = moment - refresh.started >= refresh.patience  # it is new, or it hangs
+            if must_start:
+                refresh.started = moment
         if must_start:  # without the lock: under gevent, to start a thread is to switch to one that may want the lock
             try:
                 run_in_thread(lambda: self._run(refresh, self._provider.fetch), name="codepipeline_client-credentials")
@@ -141,18 +146,6 @@ class CachedCredentials:
                 failure = CredentialsError(f"no thread could be started to fetch credentials: {error}")
                 self._run(refresh, lambda _: failure)
         return cached.credentials if cached and cached.expires - now >= _MANDATORY_WINDOW else refresh
-
-    def _join(self, loop: EventLoopToken | None) -> tuple[_Refresh, bool]:
-        """Return the refresh to wait for, and whether the caller must start it: it is new, or it hangs."""
-        key, now = (os.getpid(), loop), monotonic()
-        self._refreshes = {each: known for each, known in list(self._refreshes.items()) if not known.done()}
-        refresh = self._refreshes.get(key)
-        if refresh is None:
-            refresh = self._refreshes[key] = _Refresh(loop)
-        elif now - refresh.started < refresh.patience:
-            return refresh, False
-        refresh.started = now
-        return refresh, True
 
     def _run(self, refresh: _Refresh, fetch: Callable[[EventLoopToken | None], object]) -> None:
         refresh.patience = max(_PATIENCE, 2 * refresh.patience)  # since each start costs a thread
