@@ -41,8 +41,8 @@ _TABLE: Final[tuple[tuple[type[Exception], str | None, str], ...]] = (
     (TimeoutError, "read_timeout", "{host} was silent for longer than read_timeout"),
     (httpx.ProxyError, None, "the proxy{proxy} on the way to {host} failed: {reason}"),
     (httpx.ConnectError, None, "no connection to {host}{through} could be made: {reason}"),
-    (Exception, None, "no valid and complete response came from {host}: {reason}"),
 )
+_OTHER: Final = (Exception, None, "no valid and complete response came from {host}: {reason}")
 
 # OpenSSL's names. All come from servers that speak another TLS than we do, or none.
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
@@ -83,7 +83,7 @@ def translated(
     # The error of the system or of TLS that it was made from may be the only one with words.
     root = next((each for each in reversed(_chain(error, before)) if isinstance(each, OSError)), error)
     said, causes = hide(_unquoted(error)), hide(str(root)) if root is not error else ""
-    kind, limit, words = next(row for row in _TABLE if isinstance(error, row[0]))
+    kind, limit, words = next((row for row in _TABLE if isinstance(error, row[0])), _OTHER)
     named, through = (f" {proxy}", f" through the proxy {proxy}") if proxy else ("", "")
     message = words.format(host=host, proxy=named, through=through, reason=_reason(root, said, causes))
     if limit is not None:

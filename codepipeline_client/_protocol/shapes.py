@@ -71,10 +71,6 @@ def _execution_id(value: str) -> str | None:
     return None if is_uuid else f"must be a UUID in lower case, {_UUID}, not {cut(value)!r}"
 
 
-def _page_size(value: int) -> str | None:
-    return None if 1 <= value <= 100 else f"must be from 1 to 100, not {value}"
-
-
 def list_of(kind: type[object]) -> Metadata:
     """Return the rule for a tuple of elements of a *kind*. What breaks it may be a secret, and is not shown."""
 
@@ -101,7 +97,9 @@ def cut(value: str) -> str:
 NAME: Final = text(100, ".@-_")
 NEXT_TOKEN: Final = text(2048)
 EXECUTION_ID: Final = _rule(str, "a string", _execution_id)
-PAGE_SIZE: Final = _rule(int, "an integer", _page_size)
+PAGE_SIZE: Final = _rule(
+    int, "an integer", lambda size: None if 1 <= size <= 100 else f"must be from 1 to 100, not {size}"
+)
 
 
 class _Member(NamedTuple):
