@@ -7,7 +7,6 @@ Creating a client reads no file: the first call reads the settings, once for all
 from __future__ import annotations
 
 import os
-import random
 import ssl
 from base64 import b64encode
 from collections.abc import Callable
@@ -189,12 +188,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         self._runtime = runtime = ClientRuntime(
             defaults=CallDefaults(
                 headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
-                retry=RetryPolicy(
-                    settings.retry_mode,
-                    max_attempts=settings.max_attempts,
-                    chance=random.random,
-                    monotonic=self._clock.monotonic,
-                ),
+                retry=RetryPolicy(settings.retry_mode, settings.max_attempts, self._clock.monotonic),
                 skew=Skew(is_corrected=settings.correct_clock_skew),
                 lifetime=lambda: self._clock.time() + (self._read_timeout or 0.0),
                 region_name=settings.region_name,

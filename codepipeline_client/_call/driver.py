@@ -124,7 +124,6 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
         return error
 
     def late(self, reason: str = "") -> errors.RequestTimeoutError:
-        """Return the error of a call that has used up its time."""
         limit = f"its timeout of {self.deadline.seconds} seconds"
         return errors.RequestTimeoutError(f"{self.operation.name} did not end within {limit}{reason}")
 

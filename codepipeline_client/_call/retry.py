@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import random
 from typing import Final, NamedTuple
 
 from .. import errors
@@ -92,7 +93,7 @@ class RetryPolicy:
     FULL_QUOTA: Final = 500
 
     def __init__(
-        self, mode: RetryMode, *, max_attempts: int, chance: Callable[[], float], monotonic: Callable[[], float]
+        self, mode: RetryMode, max_attempts: int, monotonic: Callable[[], float], chance: Callable[[], float] = random
     ) -> None:
         self.max_attempts = 1 if mode == "off" else max_attempts
         self.chance = chance

@@ -102,6 +102,7 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
     uses_tls = "https" in (endpoint.url.scheme, urlsplit(proxy_url or "").scheme)
     app_id = environ.text(arguments.user_agent_app_id, "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
     standard, modes = _RETRY_MODES["standard"], "standard, adaptive or off"
+    attempts = environ.value("max_attempts", arguments.max_attempts, 3, _count, "a whole number from 1 to 9999")
     return Settings(
         region_name=region.value,
         endpoint=endpoint,
@@ -110,9 +111,7 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
         ca_file=_ca_file(arguments, environ) if uses_tls else None,
         user_agent_app_id=app_id.value or None,
         retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, _retry_mode, modes).value,
-        max_attempts=environ.value(
-            "max_attempts", arguments.max_attempts, 3, _count, "a whole number from 1 to 9999"
-        ).value,
+        max_attempts=attempts.value,
         correct_clock_skew=not environ.switch("disable_clock_skew_correction").value,
     )
 

@@ -120,7 +120,6 @@ class CachedCredentials:
             refresh.settle(CredentialsError(_CLOSED))
 
     def _find(self, stale: Credentials | None, loop: EventLoopToken | None) -> Credentials | _Refresh:
-        """Return the credentials, or a refresh to wait for."""
         with self._lock():
             cached = self._cached
             if cached and stale and _sign_alike(cached.credentials, stale):

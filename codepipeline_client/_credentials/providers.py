@@ -181,7 +181,6 @@ def _set_variables(*names: str) -> list[str]:
 
 
 def _from_botocore(source: BotocoreCredentials, now: Callable[[], float]) -> Credentials:
-    """Return the credentials of a botocore object, and when they expire."""
     frozen: Any = source.get_frozen_credentials()
     refresh_needed: Callable[..., bool] | None = getattr(source, "refresh_needed", None)
     left = _FOR_EVER
