@@ -88,14 +88,13 @@ def exchange(
             output = operation.from_wire(members, operation_input, metadata, defaults.region_name)
         except CodePipelineError as error:
             failure = error
-        except GeneratorExit:
-            if attempt.sent_at is None:
-                policy.unsent()
-            raise
         else:
             policy.succeeded(taken)
             return output
-        _raise_if_final(failure, attempt, policy)
+        finally:
+            if attempt.sent_at is None:
+                policy.unsent()
+        _raise_if_final(failure, attempt)
         code = failure.code if isinstance(failure, ServiceError) else None
         if may_refresh and attempt.credentials is not None and code in _EXPIRED:
             may_refresh = False  # once in a call
@@ -123,11 +122,10 @@ def _progress(defaults: CallDefaults, number: int, delay: float) -> str:
     return f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
 
 
-def _raise_if_final(failure: CodePipelineError, attempt: Attempt, policy: RetryPolicy) -> None:
+def _raise_if_final(failure: CodePipelineError, attempt: Attempt) -> None:
     """Raise the failure of an attempt that was not sent, or that the end of the call's time has broken off."""
     failure.attempts = attempt.number
     if attempt.sent_at is None:
-        policy.unsent()
         failure.attempts -= 1
         if attempt.stale is not None and attempt.after is not None and isinstance(failure, CredentialsError):
             raise attempt.after from failure
