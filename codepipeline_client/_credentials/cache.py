@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from math import inf
 from time import monotonic
@@ -50,7 +49,7 @@ class FetchedCredentials(NamedTuple):
 
 
 class _Refresh(SharedFuture[Credentials]):
-    """A refresh in progress."""
+    """A refresh in progress. Waits for it are in a ``with`` statement."""
 
     started = -inf
     patience = 1.0
@@ -59,7 +58,15 @@ class _Refresh(SharedFuture[Credentials]):
     def __init__(self, loop: EventLoopToken | None) -> None:
         super().__init__()
         self.loop = loop
-        self.had_echo = _has_echo()
+        self._had_echo = _has_echo()
+
+    def __enter__(self) -> None:
+        """Begin to wait."""
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Turn the echo on again when a wait fails: a source that asks for an MFA code has turned it off."""
+        if self._had_echo and exc_info[0] is not None:  # a timeout, Ctrl-C, a cancellation
+            _has_echo(turn_on=True)
 
 
 class CachedCredentials:
@@ -99,7 +106,7 @@ class CachedCredentials:
         """
         found = self._find(stale, None)
         if isinstance(found, _Refresh):
-            with _restored_echo(had_echo=found.had_echo):
+            with found:
                 found = found.result(timeout)
         return self._unless_stale(found, stale)
 
@@ -107,7 +114,7 @@ class CachedCredentials:
         """Return the same, for tasks on asyncio or trio."""
         found = self._find(stale, current_token() if self._provider.is_custom else None)
         if isinstance(found, _Refresh):
-            with _restored_echo(had_echo=found.had_echo), fail_after(timeout):
+            with found, fail_after(timeout):
                 found = await wait(found)
         return self._unless_stale(found, stale)
 
@@ -206,17 +213,6 @@ def _validated(fetched: object, name: str, now: float) -> FetchedCredentials | C
 def _sign_alike(credentials: Credentials, others: Credentials) -> bool:
     """Return whether they differ at most in the expiry: a source may tell another one each time."""
     return evolve(credentials, expires_at=None) == evolve(others, expires_at=None)
-
-
-@contextmanager
-def _restored_echo(*, had_echo: bool) -> Generator[None]:
-    """Turn the echo on again when a wait fails: a source that asks for an MFA code has turned it off."""
-    try:
-        yield
-    except BaseException:  # a timeout, Ctrl-C, a cancellation
-        if had_echo:
-            _has_echo(turn_on=True)
-        raise
 
 
 def _has_echo(*, turn_on: bool = False) -> bool:
