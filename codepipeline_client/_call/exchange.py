@@ -65,8 +65,12 @@ def exchange(
     delay = policy.reserve()
     while True:
         number += 1
+        progress = f"attempt={number}; max={max(number, policy.max_attempts)}"
+        if number > 1 and skew.is_corrected and skew.has_seen_date:
+            ends = gmtime(defaults.lifetime() + delay + skew.seconds)
+            progress = f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {progress}"
         attempt = Attempt(
-            headers=(*headers, ("amz-sdk-request", _progress(defaults, number, delay))),
+            headers=(*headers, ("amz-sdk-request", progress)),
             body=body,
             number=number,
             delay=delay,
@@ -111,15 +115,6 @@ def exchange(
             if retry is None:
                 raise failure
             stale, (delay, taken) = None, retry
-
-
-def _progress(defaults: CallDefaults, number: int, delay: float) -> str:
-    """Return what the attempt of that *number*, which starts after *delay* seconds, says of itself to the service."""
-    value = f"attempt={number}; max={max(number, defaults.retry.max_attempts)}"
-    if number == 1 or not (defaults.skew.has_seen_date and defaults.skew.is_corrected):
-        return value
-    ends = gmtime(defaults.lifetime() + delay + defaults.skew.seconds)
-    return f"ttl={strftime('%Y%m%dT%H%M%SZ', ends)}; {value}"
 
 
 def _raise_if_final(failure: CodePipelineError, attempt: Attempt) -> None:
