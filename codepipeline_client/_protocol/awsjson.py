@@ -99,9 +99,8 @@ class Members(NamedTuple):
 
     def strings(self, name: str) -> dict[str, str]:
         """Return a map of strings. Null values are left out."""
-        values = self.structure(name)
-        present = [key for key, value in values.raw.items() if value is not None]
-        return {replace_surrogates(key): values.string(key) for key in present}
+        members = self.structure(name)
+        return {replace_surrogates(key): members.string(key) for key, value in members.raw.items() if value is not None}
 
     def refuse(self, name: str, problem: str) -> NoReturn:
         """Raise a ResponseDecodeError about the member *name*."""
