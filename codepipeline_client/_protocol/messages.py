@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from ..errors import CodePipelineError
 from .sigv4 import Credentials
@@ -27,7 +27,7 @@ _CHARACTER: Final = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|&#?\w{2,8};|\\u[0-9A-Fa-
 """One character: escaped for a URL, HTML or JSON, or as it is."""
 
 
-@frozen(kw_only=True, eq=False)
+@define(kw_only=True, eq=False)
 class Response:
     """One HTTP response, read to its end or to the size limit. Its repr shows the status alone."""
 
