@@ -19,7 +19,7 @@ import httpx
 
 from .._config.arguments import NotGiven, RetryMode, Timeout, count_of, plain_function, seconds_of
 from .._config.settings import ClientArguments, check, resolve
-from .._config.sources import Environment, SecretText
+from .._config.sources import Environment
 from .._credentials.cache import CachedCredentials
 from .._credentials.providers import AsyncCredentialsLike, CredentialsLike
 from .._http import AsyncPooledTransport, PooledTransport, TransportOptions
@@ -116,10 +116,10 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         self._arguments = arguments = ClientArguments(
             region_name=region_name,
             profile_name=profile_name,
-            endpoint_url=None if endpoint_url is None else SecretText(endpoint_url),
+            endpoint_url=endpoint_url,
             use_fips_endpoint=use_fips_endpoint,
             use_dualstack_endpoint=use_dualstack_endpoint,
-            proxy=None if proxy is None else SecretText(proxy),
+            proxy=proxy,
             trust_env=trust_env,
             verify=verify,
             has_transport=transport is not None,

@@ -11,8 +11,11 @@ import re
 import ssl
 from collections.abc import Mapping
 from types import UnionType
-from typing import Final, NamedTuple, get_args, get_type_hints
+from typing import Final, get_args, get_type_hints
 from urllib.parse import urlsplit
+
+from attrs import field, frozen
+from attrs.converters import optional
 
 from ..errors import ConfigurationError
 from . import endpoint as endpoints
@@ -24,15 +27,16 @@ from .sources import Environment, SecretText
 _RETRY_MODES: Final[Mapping[str, RetryMode]] = {**{mode: mode for mode in get_args(RetryMode)}, "legacy": "standard"}
 
 
-class ClientArguments(NamedTuple):
+@frozen(kw_only=True, eq=False)
+class ClientArguments:
     """The arguments of a client that can be set elsewhere too. None is an argument that was not given."""
 
     region_name: str | None = None
     profile_name: str | None = None
-    endpoint_url: str | None = None
+    endpoint_url: str | None = field(default=None, repr=False, converter=optional(SecretText))
     use_fips_endpoint: bool | None = None
     use_dualstack_endpoint: bool | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False, converter=optional(SecretText))
     trust_env: bool = True
     """False to ignore proxies and CA files of the environment. Its other variables still count."""
     verify: bool | str | ssl.SSLContext = True
@@ -46,12 +50,13 @@ class ClientArguments(NamedTuple):
 _TYPES: Final[Mapping[str, type[object] | UnionType]] = get_type_hints(ClientArguments)
 
 
-class Settings(NamedTuple):
+@frozen(kw_only=True, eq=False)
+class Settings:
     """The resolved settings of a client."""
 
     region_name: str
     endpoint: Endpoint
-    proxy_url: str | None
+    proxy_url: str | None = field(repr=False)
     """Begins with its scheme, and may hold a password."""
     proxy_origin: str | None
     """The variable or the argument that names the proxy."""
@@ -67,10 +72,7 @@ def check(arguments: ClientArguments) -> None:
     for name, expected in _TYPES.items():
         # The value is in no variable: a traceback might show it.
         if name != "retry_mode" and not isinstance(getattr(arguments, name), expected):
-            types, kind = (
-                ClientArguments.__annotations__[name].__forward_arg__,
-                getattr(arguments, name).__class__.__name__,
-            )
+            types, kind = ClientArguments.__annotations__[name], getattr(arguments, name).__class__.__name__
             raise ConfigurationError(f"{name} must be {types.replace(' | ', ' or ')}, not {kind}")
     if arguments.verify is False:
         raise ConfigurationError("verify=False is not supported: give the path of the CA file to trust")

@@ -482,7 +482,8 @@ def test_a_bad_proxy_is_explained_without_its_password(form: str) -> None:
 
 
 def test_what_may_hold_a_password_is_not_in_a_repr() -> None:
-    environ = {"HTTPS_PROXY": f"http://{PLANTED}@b", "AWS_SECRET_ACCESS_KEY": PLANTED}
-    settings = resolve(ClientArguments(region_name="eu-west-1"), environ)
+    arguments = ClientArguments(region_name="eu-west-1", endpoint_url=f"https://{PLANTED}", proxy=f"http://{PLANTED}@b")
+    settings = resolve(arguments, {"AWS_SECRET_ACCESS_KEY": PLANTED})
     assert settings.proxy_url == f"http://{PLANTED}@b"
-    assert PLANTED not in repr([settings, Environment(environ), ResolvedSetting(PLANTED)])
+    assert PLANTED not in repr([arguments, arguments.endpoint_url, arguments.proxy, settings.proxy_url])
+    assert PLANTED not in repr([Environment({"AWS_SECRET_ACCESS_KEY": PLANTED}), ResolvedSetting(PLANTED)])
