@@ -160,6 +160,16 @@ def make_action_execution(
     )
 
 
+def check_actions(actions: Iterable[Any]) -> tuple[ActionExecutionDetail, ...]:
+    """Return *actions*. Raises here, in the test, for what could not be sent later in a thread of the endpoint."""
+    checked = tuple(actions)
+    for each in checked:
+        if not isinstance(each, ActionExecutionDetail):
+            raise TypeError(f"{each!r} is not an action execution: give what make_action_execution returns")
+        write(each)
+    return checked
+
+
 @attrs.frozen
 class Shown:
     """A step of `LocalCodePipeline.script_execution` that lasts for a number of *polls* or *seconds*."""

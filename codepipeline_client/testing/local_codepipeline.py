@@ -27,7 +27,7 @@ from . import messages
 from ._pipelines import Pipelines
 from ._request_checks import check_input, check_signature, load_botocore, load_model, operation_of
 from ._server import LoopbackServer
-from .executions import ExecutionScript, ScriptStep
+from .executions import ExecutionScript, ScriptStep, check_actions
 from .faults import ClockSkew, Fault
 from .messages import IncomingRequest, ReceivedRequest, RequestRefusedError, ServiceResponse
 
@@ -141,14 +141,19 @@ class LocalCodePipeline(LoopbackServer):
         Let each execution that is started from now on change as `script_execution` says, and have these *actions*.
 
         The pipeline exists from now on. Without this, a started execution is InProgress for one poll, then Succeeded.
+        Raises the errors of `script_execution` and `put_action_executions`.
         """
-        starts = (tuple(steps), tuple(actions))
+        starts = (tuple(steps), check_actions(actions))
         ExecutionScript(starts[0], pipeline_name, str(uuid4()), now=0.0)  # raises for steps that cannot be
         self._pipelines.starts[pipeline_name] = starts
 
     def put_action_executions(self, execution: ExecutionLike, actions: Iterable[ActionExecutionDetail]) -> None:
-        """List *actions* for an execution from now on, newest first. `make_action_execution` makes them."""
-        self._pipelines.put_actions(reference_to(execution), actions)
+        """
+        List *actions* for an execution from now on, newest first. `make_action_execution` makes them.
+
+        Raises TypeError for one that is no `ActionExecutionDetail`, and ValueError for a time without a time zone.
+        """
+        self._pipelines.put_actions(reference_to(execution), check_actions(actions))
 
     def put_response(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import pytest
@@ -124,6 +125,34 @@ def test_actions_are_listed_for_one_execution_or_all(client: CodePipelineClient,
     )
     with pytest.raises(errors.PipelineExecutionNotFoundException):
         actions_of(client, pipeline_execution_id=IDS[3])
+
+
+NAIVE: Final = datetime(2026, 1, 2)  # noqa: DTZ001 - the mistake
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "words"),
+    [
+        pytest.param("Smoke", TypeError, "^'Smoke' is not an action execution: give what make_action_", id="text"),
+        pytest.param(None, TypeError, "None is not an action execution", id="none"),
+        pytest.param(make_action_execution(start_time=NAIVE), ValueError, "^start_time .* a time zone", id="start"),
+        pytest.param(make_action_execution(last_update_time=NAIVE), ValueError, "^last_update_time .* zone", id="end"),
+    ],
+)
+def test_an_action_that_cannot_be_sent_is_refused_where_it_is_put(
+    client: CodePipelineClient, service: LocalCodePipeline, action: Any, kind: type[Exception], words: str
+) -> None:
+    """Nothing of it is put there: what was there before stays."""
+    execution = service.put_execution(make_pipeline_execution())
+    service.put_action_executions(execution, [make_action_execution(action_name="Lint")])
+    actions = [make_action_execution(), action]
+    with pytest.raises(kind, match=words):
+        service.put_action_executions(execution, actions)
+    with pytest.raises(kind, match=words):
+        service.script_starts(["Failed"], pipeline_name="new", actions=actions)
+    assert actions_of(client) == ["Lint"]
+    with pytest.raises(errors.PipelineNotFoundException):
+        client.start_pipeline_execution(pipeline_name="new")
 
 
 @pytest.mark.usefixtures("codepipeline_clock")
