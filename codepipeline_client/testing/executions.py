@@ -142,12 +142,23 @@ def make_action_execution(
     error_message: str | None = None,
     url: str | None = None,
     summary: str | None = None,
+    log_stream_arn: str | None = None,
     start_time: datetime | None = _REVISION.created,
     last_update_time: datetime | None = _REVISION.created,
 ) -> ActionExecutionDetail:
-    """Return an action execution that succeeded, except for what is given: *url* and *summary* are its provider's."""
+    """
+    Return an action execution that succeeded, except for what is given: *url* and *summary* are its provider's.
+
+    The status can be passed as a string. Raises ValueError for one that the service does not send today; pass a future
+    status as ``ActionExecutionStatus("Paused")``.
+    """
     error = ErrorDetails(code=error_code, message=error_message) if error_code or error_message else None
-    result = ActionExecutionResult(external_execution_summary=summary, external_execution_url=url, error_details=error)
+    result = ActionExecutionResult(
+        external_execution_summary=summary,
+        external_execution_url=url,
+        error_details=error,
+        log_stream_arn=log_stream_arn,
+    )
     return ActionExecutionDetail(
         action_execution_id=str(uuid4()),
         pipeline_version=1,

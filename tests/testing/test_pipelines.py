@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
-from attrs import evolve
+from attrs import asdict, evolve
 
 from codepipeline_client import CodePipelineClient, PipelineExecutionReference, SourceRevisionOverride, errors
-from codepipeline_client.models import ErrorDetails
+from codepipeline_client.models import ActionExecutionStatus, ErrorDetails
 from codepipeline_client.testing import (
     FakeClock,
     LocalCodePipeline,
@@ -218,6 +218,25 @@ def test_a_start_makes_no_pipeline_and_clear_forgets_all(
     service.clear()
     with pytest.raises(errors.PipelineNotFoundException):
         client.start_pipeline_execution(pipeline_name="web")
+
+
+def test_each_field_of_a_failed_action_may_be_given(client: CodePipelineClient, service: LocalCodePipeline) -> None:
+    given = {"stage_name": "Test", "action_name": "Unit", "error_code": "JobFailed", "error_message": "1 of 24"}
+    given |= {"url": "https://ci.example/1", "log_stream_arn": "arn:aws:logs:us-east-1:111122223333:log-group:ci"}
+    times = {"start_time": datetime(2026, 1, 2, tzinfo=UTC), "last_update_time": datetime(2026, 1, 3, tzinfo=UTC)}
+    made: Any = make_action_execution
+    execution = service.put_execution(make_pipeline_execution())
+    service.put_action_executions(execution, [made(status="Failed", **given, **times)])
+    (failed,) = client.failed_actions(execution)
+    expected = {**given, "attempt": 1, "start_time": times["start_time"], "end_time": times["last_update_time"]}
+    assert asdict(failed) == expected
+
+
+def test_a_misspelt_status_of_an_action_is_refused() -> None:
+    """One of the future is not."""
+    with pytest.raises(ValueError, match=r"'Succeded' is not one of InProgress, Abandoned, .* pass ActionExecution"):
+        make_action_execution(status="Succeded")
+    assert make_action_execution(status=ActionExecutionStatus("Paused")).status == "Paused"
 
 
 def test_an_action_without_an_error_has_no_details() -> None:
