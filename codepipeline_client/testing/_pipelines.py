@@ -13,23 +13,16 @@ from uuid import uuid4
 
 import attrs
 
+from .. import models
 from .._protocol.shapes import present, write
 from .._protocol.strict_json import JsonObject
-from ..models import (
-    ActionExecutionDetail,
-    ActionExecutionStatus,
-    ExecutionTrigger,
-    PipelineExecution,
-    ResolvedPipelineVariable,
-    TriggerType,
-)
-from ..waiting import PipelineExecutionReference, reference_to
+from ..waiting import ExecutionLike, PipelineExecutionReference, reference_to
 from ._request_checks import load_model
 from .executions import ExecutionScript, ScriptStep
 from .messages import RequestRefusedError
 
-_STARTED: Final = ExecutionTrigger(
-    trigger_type=TriggerType.START_PIPELINE_EXECUTION, trigger_detail="arn:aws:iam::111122223333:user/alex"
+_STARTED: Final = models.ExecutionTrigger(
+    trigger_type=models.TriggerType.START_PIPELINE_EXECUTION, trigger_detail="arn:aws:iam::111122223333:user/alex"
 )
 
 
@@ -37,8 +30,8 @@ class Pipelines:
     """All pipelines, by name."""
 
     def __init__(self) -> None:
-        self.starts: dict[str, tuple[Iterable[ScriptStep], Iterable[ActionExecutionDetail]]] = {}
-        self._actions: dict[PipelineExecutionReference, list[ActionExecutionDetail]] = {}
+        self.starts: dict[str, tuple[Iterable[ScriptStep], Iterable[models.ActionExecutionDetail]]] = {}
+        self._actions: dict[PipelineExecutionReference, list[models.ActionExecutionDetail]] = {}
         self._scripts: dict[str, dict[str, ExecutionScript]] = {}
         self._tokens: dict[str, tuple[Mapping[str, Any], str]] = {}
         self._lock = RLock()
@@ -48,7 +41,8 @@ class Pipelines:
         with self._lock:
             self._scripts.setdefault(name, {})[execution_id] = script
 
-    def put_actions(self, reference: PipelineExecutionReference, actions: Iterable[ActionExecutionDetail]) -> None:
+    def put_actions(self, execution: ExecutionLike, actions: Iterable[models.ActionExecutionDetail]) -> None:
+        reference = reference_to(execution)
         execution_id = reference.pipeline_execution_id
         self._actions[reference] = [attrs.evolve(each, pipeline_execution_id=execution_id) for each in actions]
 
@@ -70,7 +64,7 @@ class Pipelines:
                 case _:
                     return {"pipelineExecutionId": self._start(name, members, now)}
 
-    def _find(self, name: str, execution_id: str, now: float, *, is_poll: bool = False) -> PipelineExecution:
+    def _find(self, name: str, execution_id: str, now: float, *, is_poll: bool = False) -> models.PipelineExecution:
         script = self._scripts.get(name, {}).get(execution_id)
         see = None if script is None else script.poll if is_poll else script.peek
         if see is None or (execution := see(now)) is None:
@@ -78,7 +72,7 @@ class Pipelines:
             raise RequestRefusedError("PipelineExecutionNotFoundException", message)
         return execution
 
-    def _found(self, name: str, now: float) -> list[tuple[PipelineExecution, ExecutionScript]]:
+    def _found(self, name: str, now: float) -> list[tuple[models.PipelineExecution, ExecutionScript]]:
         """Return the executions that a poll would find, newest first."""
         scripts = reversed(self._scripts.get(name, {}).values())
         return [(execution, script) for script in scripts if (execution := script.peek(now)) is not None]
@@ -88,11 +82,11 @@ class Pipelines:
         found = self._found(name, now)
         return [_summary(*each) for each in found if stage is None or self._has_succeeded(each[0], stage)]
 
-    def _has_succeeded(self, execution: PipelineExecution, stage: str) -> bool:
+    def _has_succeeded(self, execution: models.PipelineExecution, stage: str) -> bool:
         """Return whether a *stage* succeeded: by its actions, or by the execution if it has none."""
         actions = self._actions.get(reference_to(execution), ())
         newest = _newest(each for each in actions if each.stage_name == stage)
-        succeeded = [each.status == ActionExecutionStatus.SUCCEEDED for each in newest]
+        succeeded = [each.status == models.ActionExecutionStatus.SUCCEEDED for each in newest]
         return all(succeeded or [execution.status.is_successful])
 
     def _action_executions(self, name: str, members: Mapping[str, Any], now: float) -> list[JsonObject]:
@@ -108,7 +102,7 @@ class Pipelines:
         if token not in self._tokens:
             steps, actions = self.starts.get(name, (["InProgress", "Succeeded"], ()))
             variables = tuple(
-                ResolvedPipelineVariable(name=each["name"], resolved_value=each["value"])
+                models.ResolvedPipelineVariable(name=each["name"], resolved_value=each["value"])
                 for each in members.get("variables") or ()
             )
             changes = {"trigger": _STARTED, **({"variables": variables} if variables else {})}
@@ -128,9 +122,9 @@ def _filter(members: Mapping[str, Any], name: str) -> Any:
     return chosen.get(name) or {}
 
 
-def _newest(actions: Iterable[ActionExecutionDetail]) -> list[ActionExecutionDetail]:
+def _newest(actions: Iterable[models.ActionExecutionDetail]) -> list[models.ActionExecutionDetail]:
     """Return the first of each action."""
-    newest: dict[object, ActionExecutionDetail] = {}
+    newest: dict[object, models.ActionExecutionDetail] = {}
     for each in actions:
         newest.setdefault((each.stage_name, each.action_name), each)
     return [*newest.values()]
@@ -147,7 +141,7 @@ def _page(members: Mapping[str, Any], name: str, elements: list[JsonObject]) -> 
     return {name: elements[start:end], **present(nextToken=token)}
 
 
-def _summary(execution: PipelineExecution, script: ExecutionScript) -> JsonObject:
+def _summary(execution: models.PipelineExecution, script: ExecutionScript) -> JsonObject:
     members: Mapping[str, Any] = write(execution)
     made = members.get("artifactRevisions", ())
     revisions = [_of_shape("SourceRevision", {**each, "actionName": each.get("name")}) for each in made]

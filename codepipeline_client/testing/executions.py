@@ -14,30 +14,14 @@ from uuid import uuid4
 import attrs
 from attrs.validators import ge, gt, instance_of, lt, optional
 
+from .. import models
 from .._protocol.shapes import write
-from ..models import (
-    ActionExecutionDetail,
-    ActionExecutionOutput,
-    ActionExecutionResult,
-    ActionExecutionStatus,
-    ArtifactRevision,
-    ErrorDetails,
-    ExecutionMode,
-    ExecutionTrigger,
-    ExecutionType,
-    OpenEnum,
-    PipelineExecution,
-    PipelineExecutionStatus,
-    PipelineRollbackMetadata,
-    ResolvedPipelineVariable,
-    TriggerType,
-)
 from ..waiting import PipelineExecutionReference
 
 _CLOCK_ERROR: Final = 1e-5
 """Sums of seconds since the epoch, as floats, are off by less than this."""
-EnumT = TypeVar("EnumT", bound=OpenEnum)
-PartT = TypeVar("PartT", ArtifactRevision, ExecutionTrigger, PipelineRollbackMetadata, ResolvedPipelineVariable)
+EnumT = TypeVar("EnumT", bound=models.OpenEnum)
+PartT = TypeVar("PartT", bound=attrs.AttrsInstance)
 
 
 class ArtifactRevisionFields(TypedDict, total=False):
@@ -61,7 +45,7 @@ class ResolvedPipelineVariableFields(TypedDict, total=False):
 class ExecutionTriggerFields(TypedDict, total=False):
     """The fields of an `ExecutionTrigger`. One that is left out is None."""
 
-    trigger_type: TriggerType | str | None
+    trigger_type: models.TriggerType | str | None
     trigger_detail: str | None
 
 
@@ -71,7 +55,7 @@ class PipelineRollbackMetadataFields(TypedDict, total=False):
     rollback_target_pipeline_execution_id: str | None
 
 
-_REVISION: Final = ArtifactRevision(
+_REVISION: Final = models.ArtifactRevision(
     name="SourceArtifact",
     revision_id="5f2c9d1e8b7a60413c2d4e6f8091a2b3c4d5e6f7",
     revision_change_identifier="2026-01-02T03:04:05Z",
@@ -79,8 +63,8 @@ _REVISION: Final = ArtifactRevision(
     created=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     revision_url="https://github.com/example/web/commit/5f2c9d1e8b7a60413c2d4e6f8091a2b3c4d5e6f7",
 )
-_TRIGGER: Final = ExecutionTrigger(
-    trigger_type=TriggerType.WEBHOOK_V2,
+_TRIGGER: Final = models.ExecutionTrigger(
+    trigger_type=models.TriggerType.WEBHOOK_V2,
     trigger_detail="arn:aws:codeconnections:us-east-1:111122223333:connection/0f4c2b6a-9d1e-4a35-8c7b-5e6f70819203",
 )
 
@@ -89,37 +73,39 @@ def make_pipeline_execution(
     *,
     pipeline_name: str = "web",
     pipeline_execution_id: str = "7f3a1c52-9b0e-4d68-a1f4-2c6e8d0b9a31",
-    status: PipelineExecutionStatus | str = PipelineExecutionStatus.SUCCEEDED,
+    status: models.PipelineExecutionStatus | str = "Succeeded",
     pipeline_version: int | None = 1,
     status_summary: str | None = None,
-    artifact_revisions: Iterable[ArtifactRevision | ArtifactRevisionFields] = (_REVISION,),
-    variables: Iterable[ResolvedPipelineVariable | ResolvedPipelineVariableFields] = (),
-    trigger: ExecutionTrigger | ExecutionTriggerFields | None = _TRIGGER,
-    execution_mode: ExecutionMode | str | None = ExecutionMode.SUPERSEDED,
-    execution_type: ExecutionType | str | None = ExecutionType.STANDARD,
-    rollback_metadata: PipelineRollbackMetadata | PipelineRollbackMetadataFields | None = None,
+    artifact_revisions: Iterable[models.ArtifactRevision | ArtifactRevisionFields] = (_REVISION,),
+    variables: Iterable[models.ResolvedPipelineVariable | ResolvedPipelineVariableFields] = (),
+    trigger: models.ExecutionTrigger | ExecutionTriggerFields | None = _TRIGGER,
+    execution_mode: models.ExecutionMode | str | None = "SUPERSEDED",
+    execution_type: models.ExecutionType | str | None = "STANDARD",
+    rollback_metadata: models.PipelineRollbackMetadata | PipelineRollbackMetadataFields | None = None,
     region_name: str | None = None,
     **unknown: Never,
-) -> PipelineExecution:
+) -> models.PipelineExecution:
     """
     Return an execution that succeeded, with one source revision, except for the fields that are given.
 
     Enums can be passed as strings, and nested objects as dicts. Raises TypeError for an unknown field, and ValueError
     for a string that the service does not send today; pass a future status as ``PipelineExecutionStatus("Paused")``.
     """
-    _check_fields(PipelineExecution, unknown)
-    return PipelineExecution(
+    _check_fields(models.PipelineExecution, **unknown)
+    return models.PipelineExecution(
         pipeline_name=pipeline_name,
         pipeline_execution_id=pipeline_execution_id,
-        status=known(PipelineExecutionStatus, status),
+        status=known(models.PipelineExecutionStatus, status),
         pipeline_version=pipeline_version,
         status_summary=status_summary,
-        artifact_revisions=tuple(_part(ArtifactRevision, each) for each in artifact_revisions),
-        variables=tuple(_part(ResolvedPipelineVariable, each) for each in variables),
+        artifact_revisions=tuple(_part(models.ArtifactRevision, each) for each in artifact_revisions),
+        variables=tuple(_part(models.ResolvedPipelineVariable, each) for each in variables),
         trigger=None if trigger is None else _trigger(trigger),
-        execution_mode=None if execution_mode is None else known(ExecutionMode, execution_mode),
-        execution_type=None if execution_type is None else known(ExecutionType, execution_type),
-        rollback_metadata=None if rollback_metadata is None else _part(PipelineRollbackMetadata, rollback_metadata),
+        execution_mode=None if execution_mode is None else known(models.ExecutionMode, execution_mode),
+        execution_type=None if execution_type is None else known(models.ExecutionType, execution_type),
+        rollback_metadata=None
+        if rollback_metadata is None
+        else _part(models.PipelineRollbackMetadata, rollback_metadata),
         region_name=region_name,
     )
 
@@ -137,7 +123,7 @@ def make_action_execution(
     *,
     stage_name: str = "Build",
     action_name: str = "Compile",
-    status: ActionExecutionStatus | str = ActionExecutionStatus.SUCCEEDED,
+    status: models.ActionExecutionStatus | str = "Succeeded",
     error_code: str | None = None,
     error_message: str | None = None,
     url: str | None = None,
@@ -145,37 +131,37 @@ def make_action_execution(
     log_stream_arn: str | None = None,
     start_time: datetime | None = _REVISION.created,
     last_update_time: datetime | None = _REVISION.created,
-) -> ActionExecutionDetail:
+) -> models.ActionExecutionDetail:
     """
     Return an action execution that succeeded, except for what is given: *url* and *summary* are its provider's.
 
     The status can be passed as a string. Raises ValueError for one that the service does not send today; pass a future
     status as ``ActionExecutionStatus("Paused")``.
     """
-    error = ErrorDetails(code=error_code, message=error_message) if error_code or error_message else None
-    result = ActionExecutionResult(
+    error = models.ErrorDetails(code=error_code, message=error_message) if error_code or error_message else None
+    result = models.ActionExecutionResult(
         external_execution_summary=summary,
         external_execution_url=url,
         error_details=error,
         log_stream_arn=log_stream_arn,
     )
-    return ActionExecutionDetail(
+    return models.ActionExecutionDetail(
         action_execution_id=str(uuid4()),
         pipeline_version=1,
         stage_name=stage_name,
         action_name=action_name,
-        status=known(ActionExecutionStatus, status),
+        status=known(models.ActionExecutionStatus, status),
         start_time=start_time,
         last_update_time=last_update_time,
-        output=ActionExecutionOutput(execution_result=result),
+        output=models.ActionExecutionOutput(execution_result=result),
     )
 
 
-def check_actions(actions: Iterable[Any]) -> tuple[ActionExecutionDetail, ...]:
+def check_actions(actions: Iterable[Any]) -> tuple[models.ActionExecutionDetail, ...]:
     """Return *actions*. Raises here, in the test, for what could not be sent later in a thread of the endpoint."""
     checked = tuple(actions)
     for each in checked:
-        if not isinstance(each, ActionExecutionDetail):
+        if not isinstance(each, models.ActionExecutionDetail):
             raise TypeError(f"{each!r} is not an action execution: give what make_action_execution returns")
         write(each)
     return checked
@@ -185,7 +171,7 @@ def check_actions(actions: Iterable[Any]) -> tuple[ActionExecutionDetail, ...]:
 class Shown:
     """A step of `LocalCodePipeline.script_execution` that lasts for a number of *polls* or *seconds*."""
 
-    execution: PipelineExecution | str | None
+    execution: models.PipelineExecution | str | None
     """What a poll sees: an execution, or its status alone. None while the execution is not found."""
     polls: int | None = attrs.field(default=None, kw_only=True, validator=optional([instance_of(int), ge(1)]))
     """How many polls see it, from 1. None for a step that lasts for seconds."""
@@ -197,7 +183,7 @@ class Shown:
             raise ValueError("Shown lasts for either polls or seconds: give one of them")
 
 
-ScriptStep: TypeAlias = Shown | PipelineExecution | str | None
+ScriptStep: TypeAlias = Shown | models.PipelineExecution | str | None
 """A step of a script: what one poll sees, or what is `Shown` for longer."""
 
 
@@ -217,7 +203,7 @@ class ExecutionScript:
         shown = [step if isinstance(step, Shown) else Shown(step, polls=1) for step in steps]
         if not shown:
             raise ValueError("a script needs at least one step")
-        executions = [step.execution for step in shown if isinstance(step.execution, PipelineExecution)]
+        executions = [step.execution for step in shown if isinstance(step.execution, models.PipelineExecution)]
         executions = executions or [make_pipeline_execution()]
         self.reference: Final = PipelineExecutionReference(
             _only("pipeline_name", name, {each.pipeline_name for each in executions}),
@@ -231,7 +217,7 @@ class ExecutionScript:
         self.began = now
         """When the current step began."""
 
-    def poll(self, now: float) -> PipelineExecution | None:
+    def poll(self, now: float) -> models.PipelineExecution | None:
         """Return what a poll sees *now*, in seconds since the epoch, and count the poll. None for not found."""
         execution = self.peek(now)
         self._polls += 1
@@ -239,7 +225,7 @@ class ExecutionScript:
             self._end_step(now)
         return execution
 
-    def peek(self, now: float) -> PipelineExecution | None:
+    def peek(self, now: float) -> models.PipelineExecution | None:
         """Return what a poll would see *now*."""
         execution, step = self._steps[-1]
         while len(self._steps) > 1 and step.seconds is not None and now + _CLOCK_ERROR >= self.began + step.seconds:
@@ -262,31 +248,31 @@ def _only(name: str, given: str | None, found: set[str]) -> str:
     return found.pop() if given is None else given
 
 
-def _resolve(given: object, changes: Mapping[str, Any]) -> PipelineExecution | None:
+def _resolve(given: object, changes: Mapping[str, Any]) -> models.PipelineExecution | None:
     if given is None:
         return None
     execution = make_pipeline_execution(status=given) if isinstance(given, str) else given
-    if not isinstance(execution, PipelineExecution):
+    if not isinstance(execution, models.PipelineExecution):
         raise TypeError(f"{given!r} is not a step: give an execution, a status, None, or Shown of one of them")
     changed = attrs.evolve(execution, **changes)
     write(changed)  # raises here, and not later in a thread of the endpoint
     return changed
 
 
-def _trigger(given: ExecutionTrigger | ExecutionTriggerFields) -> ExecutionTrigger:
-    trigger = _part(ExecutionTrigger, given)
+def _trigger(given: models.ExecutionTrigger | ExecutionTriggerFields) -> models.ExecutionTrigger:
+    trigger = _part(models.ExecutionTrigger, given)
     kind = trigger.trigger_type
-    return trigger if kind is None else attrs.evolve(trigger, trigger_type=known(TriggerType, kind))
+    return trigger if kind is None else attrs.evolve(trigger, trigger_type=known(models.TriggerType, kind))
 
 
 def _part(model: type[PartT], given: PartT | Mapping[str, Any]) -> PartT:
     if not isinstance(given, Mapping):
         return given
-    _check_fields(model, given)
+    _check_fields(model, **given)
     return model(**given)
 
 
-def _check_fields(model: type[attrs.AttrsInstance], given: Mapping[str, object]) -> None:
+def _check_fields(model: type[attrs.AttrsInstance], /, **given: object) -> None:
     fields = [field.name for field in attrs.fields(model)]
     unknown = [name for name in given if name not in fields]
     if unknown:

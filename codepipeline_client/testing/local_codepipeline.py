@@ -22,7 +22,7 @@ from .._config.arguments import count_of
 from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError
 from ..models import ActionExecutionDetail, PipelineExecution
-from ..waiting import ExecutionLike, PipelineExecutionReference, reference_to
+from ..waiting import ExecutionLike, PipelineExecutionReference
 from . import messages
 from ._pipelines import Pipelines
 from ._request_checks import check_input, check_signature, load_botocore, load_model, operation_of
@@ -153,7 +153,7 @@ class LocalCodePipeline(LoopbackServer):
 
         Raises TypeError for one that is no `ActionExecutionDetail`, and ValueError for a time without a time zone.
         """
-        self._pipelines.put_actions(reference_to(execution), check_actions(actions))
+        self._pipelines.put_actions(execution, check_actions(actions))
 
     def put_response(
         self,
