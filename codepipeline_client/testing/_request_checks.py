@@ -57,11 +57,7 @@ def operation_of(request: IncomingRequest) -> str:
 def check_signature(
     request: IncomingRequest, credentials: Credentials, region_name: str, *, now: float, skew_code: str
 ) -> None:
-    """
-    Raise RequestRefusedError unless *request* was signed with *credentials*, for the region, within 5 minutes of *now*.
-
-    *skew_code* is the error code for a signature of another time.
-    """
+    """Raise RequestRefusedError unless *request* was signed for the region: with *skew_code* if at another time."""
     parameters = _parse_authorization(request.headers)
     timestamp = request.headers["x-amz-date"]
     scope = parameters["Credential"].split("/")
@@ -103,14 +99,10 @@ def check_input(operation_name: str, members: Mapping[str, Any] | None) -> Mappi
 
 @cache
 def load_model() -> Any:
-    """Return botocore's model of the service, which has no types. The first call is slow."""
+    """Return botocore's model of the service, which has no types. The first call is slow: it imports the signer too."""
+    import_module("botocore.auth")
     loader = import_module("botocore.loaders").Loader()
     return import_module("botocore.model").ServiceModel(loader.load_service_model("codepipeline", "service-2"))
-
-
-def load_botocore() -> tuple[Any, Any]:
-    """Return the classes of botocore's signer and of its requests, which have no types. The first import is slow."""
-    return import_module("botocore.auth").SigV4Auth, import_module("botocore.awsrequest").AWSRequest
 
 
 def _parse_authorization(headers: Mapping[str, str]) -> dict[str, str]:
@@ -159,18 +151,18 @@ def _check_scope(scope: list[str], region_name: str, timestamp: str) -> None:
 def _compute_signature(
     request: IncomingRequest, signed_headers: list[str], credentials: Credentials, region_name: str
 ) -> str:
-    signer_class, request_class = load_botocore()
+    auth, awsrequest = import_module("botocore.auth"), import_module("botocore.awsrequest")
     headers = HTTPMessage()
     for name in signed_headers:
         headers.add_header(name, request.headers.get(name, ""))
-    signer = signer_class(SimpleNamespace(secret_key=credentials.secret_access_key), _SERVICE_NAME, region_name)
+    signer = auth.SigV4Auth(SimpleNamespace(secret_key=credentials.secret_access_key), _SERVICE_NAME, region_name)
 
     def headers_to_sign(_: object) -> HTTPMessage:
         return headers
 
     # The request says what it signed; botocore's own choice leaves out headers that other SDKs sign.
     signer.headers_to_sign = headers_to_sign
-    copy = request_class(method=request.method, url=f"http://localhost{request.path}", data=request.body)
+    copy = awsrequest.AWSRequest(method=request.method, url=f"http://localhost{request.path}", data=request.body)
     copy.context["timestamp"] = request.headers["x-amz-date"]
     # Not add_auth, which signs for the time of the machine, and logs.
     result: str = signer.signature(signer.string_to_sign(copy, signer.canonical_request(copy)), copy)

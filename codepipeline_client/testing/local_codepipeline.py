@@ -25,7 +25,7 @@ from ..models import ActionExecutionDetail, PipelineExecution
 from ..waiting import ExecutionLike, PipelineExecutionReference
 from . import messages
 from ._pipelines import Pipelines
-from ._request_checks import check_input, check_signature, load_botocore, load_model, operation_of
+from ._request_checks import check_input, check_signature, load_model, operation_of
 from ._server import LoopbackServer
 from .executions import ExecutionScript, ScriptStep, check_actions
 from .faults import ClockSkew, Fault
@@ -79,8 +79,7 @@ class LocalCodePipeline(LoopbackServer):
 
     def __enter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
-        load_botocore()  # now, so that the first response takes no longer than the others
-        load_model()
+        load_model()  # now, so that the first response takes no longer than the others
         return super().__enter__()
 
     def __repr__(self) -> str:
