@@ -45,12 +45,7 @@ def check_loopback(host: str) -> str:
 
 
 class LoopbackServer:
-    """
-    Listens while it is used as a context manager, and counts its connections. Safe for threads.
-
-    It holds a duplicate of each connection's socket that does not block, to look for the other side's end and to shut
-    the connection down.
-    """
+    """Listens while it is used as a context manager, and counts its connections. Safe for threads."""
 
     def __init__(self, host: str, port: int, respond: RequestHandler, now: Callable[[], float]) -> None:
         self._respond: Final = respond
@@ -62,6 +57,7 @@ class LoopbackServer:
         self._threads: list[Thread] = []
         self._accepted = 0
         self._connections: dict[socket.socket, socket.socket] = {}
+        """Each with a duplicate that does not block, to see the other side's end and to shut the connection down."""
         self._connections_lock = Lock()
 
     def __enter__(self) -> Self:
