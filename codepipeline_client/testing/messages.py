@@ -164,10 +164,10 @@ def replace_response(fault: Fault | None) -> ServiceResponse | None:
             response = error_response(code, fault.message)
         case faults.ServerError(body=None):
             return ServiceResponse(status_code=fault.status_code)
-        case faults.ServerError(body=str(body)):
-            return _text_response(fault.status_code, "text/plain", body)
-        case faults.HtmlBody():
-            return _text_response(fault.status_code, "text/html", fault.body)
+        case faults.ServerError(body=str(body)) | faults.HtmlBody(body=body):
+            kind = "html" if isinstance(fault, faults.HtmlBody) else "plain"
+            headers = (("Content-Type", f"text/{kind}; charset=utf-8"),)
+            return ServiceResponse(status_code=fault.status_code, headers=headers, body=body.encode())
         case faults.Redirect():
             return ServiceResponse(status_code=fault.status_code, headers=(("Location", fault.location),))
         case _:
@@ -261,11 +261,6 @@ def _add_headers(response: ServiceResponse, *headers: tuple[str, str]) -> Servic
 def _reframe(response: ServiceResponse, *headers: tuple[str, str]) -> ServiceResponse:
     kept = (header for header in response.headers if header[0].lower() not in _FRAMING_HEADERS)
     return evolve(response, headers=(*kept, *headers))
-
-
-def _text_response(status_code: int, content_type: str, body: str) -> ServiceResponse:
-    headers = (("Content-Type", f"{content_type}; charset=utf-8"),)
-    return ServiceResponse(status_code=status_code, headers=headers, body=body.encode())
 
 
 def _replace_members(body: bytes, members: Mapping[str, object]) -> bytes:
