@@ -234,8 +234,15 @@ class LocalCodePipeline(LoopbackServer):
             self._responses.extend(repeat(make, times))
 
     def _respond_to_request(self, request: IncomingRequest) -> ServiceResponse:
-        """Return the response to *request*, which gets its number here."""
-        numbered, fault = self._take_fault(request)
+        """Return the response to *request*, which gets its number here. Rules are called in that order."""
+        with self._rule_lock:
+            with self._lock:  # released before a rule is called, since the rule may inject faults
+                self._request_count += 1
+                numbered = attrs.evolve(request, number=self._request_count)
+                injected = self._faults.popleft() if self._faults else None
+                rules = () if injected else tuple(self._rules)
+            chosen = (fault for rule in rules if (fault := rule(numbered)) is not None)
+            fault = injected or next(map(_check_fault, chosen), None)
         skew = fault if isinstance(fault, ClockSkew) else ClockSkew(seconds=0)
         now = self._now() + skew.seconds
         response = messages.replace_response(fault) or self._respond_as_service(numbered, now, skew.error_code)
@@ -245,21 +252,6 @@ class LocalCodePipeline(LoopbackServer):
         with self._lock:
             self._requests.append(ReceivedRequest(**received))
         return response
-
-    def _take_fault(self, request: IncomingRequest) -> tuple[IncomingRequest, Fault | None]:
-        """Number *request*, and choose its fault. Rules are called one at a time, in the order of the numbers."""
-        with self._rule_lock:
-            with self._lock:  # released before a rule is called, since the rule may inject faults
-                self._request_count += 1
-                numbered = attrs.evolve(request, number=self._request_count)
-                if self._faults:
-                    return numbered, self._faults.popleft()
-                rules = tuple(self._rules)
-            for rule in rules:
-                fault = rule(numbered)
-                if fault is not None:
-                    return numbered, _check_fault(fault)
-            return numbered, None
 
     def _respond_as_service(self, request: IncomingRequest, now: float, skew_code: str) -> ServiceResponse:
         """Respond as the service. A request that is not valid or not signed uses up no prepared response."""
