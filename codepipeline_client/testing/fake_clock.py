@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf, isfinite
 from threading import Lock
 from typing import Final
 
@@ -24,7 +24,9 @@ class FakeClock:
         Signatures contain this time, so give it to the endpoint as well: ``LocalCodePipeline(now=clock.time)``.
         """
         self._lock: Final = Lock()
-        self._start: Final = _finite("start", start)
+        if not isfinite(start):
+            raise ValueError(f"start must be a finite number of seconds, not {start}")
+        self._start: Final = start
         self._elapsed = 0.0
         self._slept: list[float] = []
 
@@ -60,14 +62,9 @@ class FakeClock:
         self.sleep(seconds)
 
     def _move(self, name: str, seconds: float, *slept: float) -> None:
-        if _finite(name, seconds) < 0:
-            raise ValueError(f"{name} must be 0 seconds or more, not {seconds}: time does not run backwards")
+        if not 0 <= seconds < inf:
+            words = "must be a finite number of seconds, 0 or more"
+            raise ValueError(f"{name} {words}, not {seconds}: time does not run backwards")
         with self._lock:
             self._elapsed += seconds
             self._slept += slept
-
-
-def _finite(name: str, seconds: float) -> float:
-    if not isfinite(seconds):
-        raise ValueError(f"{name} must be a finite number of seconds, not {seconds}")
-    return seconds
