@@ -27,8 +27,6 @@ _STARTED: Final = models.ExecutionTrigger(
 
 
 class Pipelines:
-    """All pipelines, by name."""
-
     def __init__(self) -> None:
         self.starts: dict[str, tuple[Iterable[ScriptStep], Iterable[models.ActionExecutionDetail]]] = {}
         self._actions: dict[PipelineExecutionReference, list[models.ActionExecutionDetail]] = {}

@@ -250,17 +250,12 @@ class ServerConnection(BaseHTTPRequestHandler):
                     self.connection.close()
 
     def _pause(self, seconds: float) -> None:
-        """
-        Wait, and raise ConnectionAbortedError as soon as the other side closes the connection.
-
-        That is seen only behind what the other side has sent. No client sends its next request before it has the
-        response, so this is not kept, and the connection ends after the response.
-        """
+        """Wait, and raise ConnectionAbortedError as soon as the other side closes the connection."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.connection.settimeout(min(left, _LONGEST_WAIT))
             with suppress(TimeoutError):
                 if not self.connection.recv(1 << 16):
                     raise ConnectionAbortedError("the other side closed the connection")
-                self.close_connection = True
+                self.close_connection = True  # what was sent is not kept: clients wait for the response
         self.connection.settimeout(_LONGEST_WAIT)

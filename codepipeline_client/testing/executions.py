@@ -209,7 +209,6 @@ class ExecutionScript:
             _only("pipeline_name", name, {each.pipeline_name for each in executions}),
             _only("pipeline_execution_id", execution_id, {each.pipeline_execution_id for each in executions}),
         )
-        """Which execution the script is about."""
         changes |= {**attrs.asdict(self.reference), "region_name": None}
         self._steps = [(_resolve(step.execution, changes), step) for step in reversed(shown)]
         self._polls = 0
