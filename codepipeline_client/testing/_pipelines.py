@@ -64,8 +64,7 @@ class Pipelines:
 
     def _find(self, name: str, execution_id: str, now: float, *, is_poll: bool = False) -> models.PipelineExecution:
         script = self._scripts.get(name, {}).get(execution_id)
-        see = None if script is None else script.poll if is_poll else script.peek
-        if see is None or (execution := see(now)) is None:
+        if script is None or (execution := script.poll(now, counts=is_poll)) is None:
             message = f"The pipeline '{name}' does not have an execution with id '{execution_id}'"
             raise RequestRefusedError("PipelineExecutionNotFoundException", message)
         return execution
@@ -73,7 +72,7 @@ class Pipelines:
     def _found(self, name: str, now: float) -> list[tuple[models.PipelineExecution, ExecutionScript]]:
         """Return the executions that a poll would find, newest first."""
         scripts = reversed(self._scripts.get(name, {}).values())
-        return [(execution, script) for script in scripts if (execution := script.peek(now)) is not None]
+        return [(execution, script) for script in scripts if (execution := script.poll(now, counts=False))]
 
     def _summaries(self, name: str, members: Mapping[str, Any], now: float) -> list[JsonObject]:
         stage = _filter(members, "succeededInStage").get("stageName")

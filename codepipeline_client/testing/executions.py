@@ -216,20 +216,15 @@ class ExecutionScript:
         self.began = now
         """When the current step began."""
 
-    def poll(self, now: float) -> models.PipelineExecution | None:
-        """Return what a poll sees *now*, in seconds since the epoch, and count the poll. None for not found."""
-        execution = self.peek(now)
-        self._polls += 1
-        if len(self._steps) > 1 and self._polls == self._steps[-1][1].polls:
-            self._end_step(now)
-        return execution
-
-    def peek(self, now: float) -> models.PipelineExecution | None:
-        """Return what a poll would see *now*."""
+    def poll(self, now: float, *, counts: bool = True) -> models.PipelineExecution | None:
+        """Return what a poll sees *now*, in seconds since the epoch: None for not found. Count it if it *counts*."""
         execution, step = self._steps[-1]
         while len(self._steps) > 1 and step.seconds is not None and now + _CLOCK_ERROR >= self.began + step.seconds:
             self._end_step(self.began + step.seconds)
             execution, step = self._steps[-1]
+        self._polls += counts
+        if counts and len(self._steps) > 1 and self._polls == step.polls:
+            self._end_step(now)
         return execution
 
     def _end_step(self, moment: float) -> None:
