@@ -23,8 +23,9 @@ from typing import Final, Self, TypeAlias, cast
 
 from attrs import evolve
 
+from .._protocol.strict_json import read_object
 from ..errors import ConfigurationError
-from .messages import IncomingRequest, ServiceResponse, decode, error_response, render_head, send_steps
+from .messages import IncomingRequest, ServiceResponse, error_response, render_head, send_steps
 
 RequestHandler: TypeAlias = Callable[[IncomingRequest], ServiceResponse]
 
@@ -214,6 +215,7 @@ class ServerConnection(BaseHTTPRequestHandler):
         body = self.rfile.read(int(length))
         if len(body) < int(length):
             return None  # the other side has ended the connection
+        document = read_object(body)
         request = IncomingRequest(
             number=0,  # the request handler counts
             connection_number=self._number,
@@ -221,7 +223,7 @@ class ServerConnection(BaseHTTPRequestHandler):
             path=self.path,
             headers={name.lower(): ",".join(self.headers.get_all(name, [])) for name in self.headers},
             body=body,
-            input=decode(body),
+            input=None if isinstance(document, str) else document,
         )
         return self._send(self._respond(request))
 

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from attrs import define, evolve, field, frozen
 
-from .._protocol.strict_json import JsonObject, is_object, read_object
+from .._protocol.strict_json import is_object, read_object
 from ..errors import SERVICE_ERRORS, ServiceError
 from . import faults
 from .faults import Fault
@@ -107,7 +107,7 @@ class RequestRefusedError(Exception):
 def json_response(status_code: int, document: Mapping[str, object], error_code: str | None = None) -> ServiceResponse:
     """Return a response in the form of the AWS JSON protocol."""
     headers = (("x-amzn-RequestId", str(uuid4())), ("Content-Type", "application/x-amz-json-1.1"))
-    return ServiceResponse(status_code=status_code, headers=headers, body=encode(document), error_code=error_code)
+    return ServiceResponse(status_code=status_code, headers=headers, body=_encode(document), error_code=error_code)
 
 
 def error_response(code: str, message: str, status_code: int | None = None) -> ServiceResponse:
@@ -265,8 +265,9 @@ def _reframe(response: ServiceResponse, *headers: tuple[str, str]) -> ServiceRes
 
 def _replace_members(body: bytes, members: Mapping[str, object]) -> bytes:
     """Return *body* with other *members* in its execution. A body without an execution stays as it is."""
-    execution = (decode(body) or {}).get("pipelineExecution")
-    return encode({"pipelineExecution": {**execution, **members}}) if is_object(execution) else body
+    document = read_object(body)
+    execution = None if isinstance(document, str) else document.get("pipelineExecution")
+    return _encode({"pipelineExecution": {**execution, **members}}) if is_object(execution) else body
 
 
 @lru_cache(maxsize=4)
@@ -277,12 +278,5 @@ def _compress(body: bytes, size: int) -> bytes:
     return b"".join(pieces) + compressor.flush()
 
 
-def decode(body: bytes) -> JsonObject | None:
-    """Return the JSON object in *body*. None when it is anything else."""
-    document = read_object(body)
-    return None if isinstance(document, str) else document
-
-
-def encode(document: Mapping[str, object]) -> bytes:
-    """Return *document* as the service writes it."""
+def _encode(document: Mapping[str, object]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
