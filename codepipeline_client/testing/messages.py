@@ -158,10 +158,8 @@ def replace_response(fault: Fault | None) -> ServiceResponse | None:
     match fault:
         case faults.ErrorResponse():
             response = error_response(fault.code, fault.message, fault.status_code)
-        case faults.Throttling(code=None):
-            response = ServiceResponse(status_code=429)
-        case faults.Throttling(code=str(code)):
-            response = error_response(code, fault.message)
+        case faults.Throttling(code=code):
+            response = ServiceResponse(status_code=429) if code is None else error_response(code, fault.message)
         case faults.ServerError(body=None):
             return ServiceResponse(status_code=fault.status_code)
         case faults.ServerError(body=str(body)) | faults.HtmlBody(body=body):
