@@ -90,8 +90,7 @@ def check_input(operation_name: str, members: Mapping[str, Any] | None) -> Mappi
     """Return the *members* of an input. Raises RequestRefusedError for what botocore's service model does not allow."""
     if members is None:
         raise RequestRefusedError("SerializationException", "The body is not a JSON object")
-    violations = [*_violations(load_model().operation_model(operation_name).input_shape, members, "")]
-    if violations:
+    if violations := [*_violations(load_model().operation_model(operation_name).input_shape, members, "")]:
         count = "1 validation error" if len(violations) == 1 else f"{len(violations)} validation errors"
         raise RequestRefusedError("ValidationException", f"{count} detected: {'; '.join(violations)}")
     return members
@@ -143,8 +142,7 @@ def _check_scope(scope: list[str], region_name: str, timestamp: str) -> None:
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
         f"'{day}' != '{timestamp[:8]}', from '{timestamp}'.": day == timestamp[:8],
     }
-    wrong = [message for message, is_satisfied in rules.items() if not is_satisfied]
-    if wrong:
+    if wrong := [message for message, is_satisfied in rules.items() if not is_satisfied]:
         raise _invalid(" ".join(wrong))
 
 

@@ -37,11 +37,10 @@ _LONGEST_WAIT: Final = 1e6
 
 def check_loopback(host: str) -> str:
     """Return the address of *host*. Raises ConfigurationError unless it is a loopback address."""
-    if host == "localhost":
-        return "127.0.0.1"
+    address = "127.0.0.1" if host == "localhost" else host
     with suppress(ValueError):  # a name: localhost is the only one that certainly is this machine
-        if ip_address(host).is_loopback:
-            return host
+        if ip_address(address).is_loopback:
+            return address
     raise ConfigurationError(f"host {host!r} is not a loopback address: give '127.0.0.1', '::1' or 'localhost'")
 
 

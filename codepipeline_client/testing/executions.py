@@ -135,8 +135,7 @@ def make_action_execution(
     """
     Return an action execution that succeeded, except for what is given: *url* and *summary* are its provider's.
 
-    The status can be passed as a string. Raises ValueError for one that the service does not send today; pass a future
-    status as ``ActionExecutionStatus("Paused")``.
+    Raises ValueError for a status that the service does not send today, unless it is an `ActionExecutionStatus`.
     """
     error = models.ErrorDetails(code=error_code, message=error_message) if error_code or error_message else None
     result = models.ActionExecutionResult(
@@ -268,6 +267,5 @@ def _part(model: type[PartT], given: PartT | Mapping[str, Any]) -> PartT:
 
 def _check_fields(model: type[attrs.AttrsInstance], /, **given: object) -> None:
     fields = [field.name for field in attrs.fields(model)]
-    unknown = [name for name in given if name not in fields]
-    if unknown:
+    if unknown := [name for name in given if name not in fields]:
         raise TypeError(f"{model.__name__} has no field {', '.join(unknown)}: its fields are {', '.join(fields)}")

@@ -262,10 +262,9 @@ class LocalCodePipeline(LoopbackServer):
                 if self._responses:
                     return self._responses.popleft()()
             members = check_input(operation_name, request.input)
-            output = self._pipelines.respond(operation_name, members, self._now())
+            return messages.json_response(200, self._pipelines.respond(operation_name, members, self._now()))
         except RequestRefusedError as refused:
             return messages.error_response(refused.code, refused.message)
-        return messages.json_response(200, output)
 
 
 def _check_fault(fault: object) -> Fault:
