@@ -15,7 +15,7 @@ from math import inf
 from time import monotonic
 from typing import Final, NamedTuple, cast
 
-from anyio import fail_after
+import anyio
 from anyio.lowlevel import EventLoopToken, current_token
 from attrs import evolve
 
@@ -114,7 +114,7 @@ class CachedCredentials:
         """Return the same, for tasks on asyncio or trio."""
         found = self._find(stale, current_token() if self._provider.is_custom else None)
         if isinstance(found, _Refresh):
-            with found, fail_after(timeout):
+            with found, anyio.fail_after(timeout):
                 found = await wait(found)
         return self._unless_stale(found, stale)
 
