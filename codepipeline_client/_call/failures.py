@@ -66,7 +66,7 @@ _CERTIFICATE_HINTS: Final = (
     ({9, 10}, ": check its dates, and the clock of this machine"),
     ({*range(80, 95)}, f": {_STRICT}"),
 )
-_REFUSAL: Final = re.compile(r"4(?!08|29)\d\d|Invalid username/password|Requested .* from proxy server")
+_REFUSAL: Final = r"4(?!08|29)\d\d|Invalid username/password|Requested .* from proxy server"
 """What a proxy would respond again, such as to a wrong password: an HTTP status, or httpx's words for a SOCKS proxy."""
 _UNKNOWN_HOST: Final = frozenset(getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA"))
 
@@ -89,7 +89,7 @@ def translated(
     if limit is not None:
         failure: TransportError = RequestTimeoutError(f"{message}: {said}" if said else message, limit=limit)
     else:
-        is_refusal = kind is httpx.ProxyError and _REFUSAL.match(str(error)) is not None
+        is_refusal = kind is httpx.ProxyError and re.match(_REFUSAL, str(error)) is not None
         failure = ConnectionFailedError(f"{message}; check its URL and password" if is_refusal else message)
         failure.may_pass = may_pass(root) and not is_refusal
     if not isinstance(error, httpx.HTTPError):

@@ -23,7 +23,7 @@ Headers = tuple[tuple[str, str], ...]
 _SHORTEST: Final = 16
 """A part of a secret that has fewer characters is not masked: it may be any word of a message."""
 
-_CHARACTER: Final = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|&#?\w{2,8};|\\u[0-9A-Fa-f]{4}|\\?.", re.DOTALL)
+_CHARACTER: Final = r"(?s)%(?:25)*[0-9A-Fa-f]{2}|&#?\w{2,8};|\\u[0-9A-Fa-f]{4}|\\?."
 """One character: escaped for a URL, HTML or JSON, or as it is."""
 
 
@@ -84,7 +84,7 @@ def redact(text: str, credentials: Credentials | None) -> str:
     pieces: Sequence[str] = text
     plain, parts = text, _parts(credentials)
     if re.search(r"[%&\\]", text):
-        pieces = _CHARACTER.findall(text)
+        pieces = re.findall(_CHARACTER, text)
         plain = "".join(map(_unescaped, pieces))
     found = [start for start in range(len(plain) - _SHORTEST + 1) if plain[start : start + _SHORTEST] in parts]
     if not found:
