@@ -237,7 +237,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         For arguments and errors, see `CodePipelineClient.failed_actions`.
         """
         which = asdict(waiting.reference_to(execution))
-        self._check(operations.GET_PIPELINE_EXECUTION, GetPipelineExecutionInput(**which))
+        self._check(operations.LIST_ACTION_EXECUTIONS.name, GetPipelineExecutionInput(**which))
         details = self.iter_action_executions(**which, max_results=25, timeout=timeout)
         return tuple(failures_of([each async for each in details]))
 
@@ -259,7 +259,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
         schedule = PollSchedule(reference, config, random.random)
-        self._check(operations.GET_PIPELINE_EXECUTION, schedule.request)
+        self._check(operations.GET_PIPELINE_EXECUTION.name, schedule.request)
         return AsyncWatch(self._poll, schedule, WaitContext(self._clock, on_poll))
 
     async def _poll(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:

@@ -312,8 +312,9 @@ class CodePipelineClient(BaseSyncClient):
         *execution* is as for `wait_for_pipeline_execution`, *timeout* and the errors as for `iter_action_executions`.
         """
         which = asdict(waiting.reference_to(execution))
-        self._check(operations.GET_PIPELINE_EXECUTION, GetPipelineExecutionInput(**which))
-        return tuple(failures_of([*self.iter_action_executions(**which, max_results=25, timeout=timeout)]))
+        self._check(operations.LIST_ACTION_EXECUTIONS.name, GetPipelineExecutionInput(**which))
+        details = self.iter_action_executions(**which, max_results=25, timeout=timeout)  # 100 may be too long to read
+        return tuple(failures_of([*details]))
 
     def close(self) -> None:
         """
@@ -333,7 +334,7 @@ class CodePipelineClient(BaseSyncClient):
 
     def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
         schedule = PollSchedule(reference, config, random.random)
-        self._check(operations.GET_PIPELINE_EXECUTION, schedule.request)
+        self._check(operations.GET_PIPELINE_EXECUTION.name, schedule.request)
         return Watch(self._poll, schedule, WaitContext(self._clock, on_poll))
 
     def _poll(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:

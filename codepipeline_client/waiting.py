@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, TypeAlias, cast
 
 from attrs import evolve, field, frozen
@@ -50,13 +50,16 @@ def reference_to(
     if isinstance(execution, _Named):
         return PipelineExecutionReference(execution.pipeline_name, execution.pipeline_execution_id)
     parts: list[object] = [*cast("list[object]", execution)] if isinstance(execution, tuple | list) else []
-    if len(parts) == 2 and all(isinstance(each, str | None) for each in parts):  # None is refused as a parameter
+    if len(parts) == 2 and all(isinstance(each, Hashable) for each in parts):  # each is checked as a parameter
         return PipelineExecutionReference(*cast("list[str]", parts))
     if execution is None:
-        raise ConfigurationError("an execution is None: does the pipeline have one?")
+        words = (
+            "None was passed as an execution: latest_pipeline_execution returns it for a pipeline without executions"
+        )
+        raise ConfigurationError(words)
     raise ConfigurationError(
         "an execution must be what a start, a list or get_pipeline_execution returned, a reference, or a tuple of "
-        f"a pipeline's name and an execution's id, not {kind}"
+        f"a pipeline's name and an execution's id, not {repr(parts)[:100] if parts else kind}"
     )
 
 

@@ -107,11 +107,9 @@ def test_each_way_to_name_an_execution_is_taken(open_client: Open) -> None:
             ("web",), {}, errors.ConfigurationError, "an execution must be what a start, .*, not str", id="text"
         ),
         pytest.param(
-            (("web",),), {}, errors.ConfigurationError, "an execution must be what a start, .* not tuple", id="half"
+            (("web",),), {}, errors.ConfigurationError, "an execution must be what a start, .* not .'web'", id="half"
         ),
-        pytest.param(
-            (None,), {}, errors.ConfigurationError, "an execution is None: does the pipeline have one", id="none"
-        ),
+        pytest.param((None,), {}, errors.ConfigurationError, "None was passed as an execution: latest_", id="none"),
     ],
 )
 def test_an_execution_must_be_named_in_one_way(

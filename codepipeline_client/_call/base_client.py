@@ -23,6 +23,7 @@ from .._config.sources import Environment
 from .._credentials.cache import CachedCredentials
 from .._credentials.providers import AsyncCredentialsLike, CredentialsLike
 from .._http import AsyncPooledTransport, PooledTransport, TransportOptions
+from .._protocol.shapes import OperationInput
 from .._protocol.sigv4 import Credentials
 from .._protocol.user_agent import user_agent
 from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
@@ -217,18 +218,18 @@ class BaseClient(Generic[TransportT, CredentialsT]):
         self, operation: Operation[InputT, OutputT], request: InputT, timeout: Timeout | NotGiven, is_poll: bool
     ) -> Call[InputT, OutputT]:
         """Return a call, if it is valid. A poll may take as long as a call, but no longer than its *timeout*."""
-        self._check(operation, request)
+        self._check(operation.name, request)
         seconds = self._timeout if isinstance(timeout, NotGiven) else seconds_of("timeout", timeout)
         if is_poll and self._timeout is not None:
             seconds = self._timeout if seconds is None else min(seconds, self._timeout)
         return Call(operation, request, Deadline(seconds, self._clock.monotonic), is_poll)
 
-    def _check(self, operation: Operation[InputT, OutputT], request: InputT) -> None:
+    def _check(self, operation_name: str, request: OperationInput) -> None:
         """Raise for a closed client or an invalid input, before anything is read or sent."""
         self._check_open()
         violations = request.violations(self._parameter_validation)
         if violations:
-            raise ParameterValidationError(operation.name, violations)
+            raise ParameterValidationError(operation_name, violations)
 
     def _check_open(self) -> None:
         if self._clock.is_closed:

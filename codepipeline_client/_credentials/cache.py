@@ -106,7 +106,7 @@ class CachedCredentials:
         """
         found = self._find(stale, None)
         if isinstance(found, _Refresh):
-            with found:
+            with found:  # which turns the echo on again if the wait fails
                 found = found.result(timeout)
         return self._unless_stale(found, stale)
 

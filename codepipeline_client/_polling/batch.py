@@ -57,7 +57,7 @@ class BatchScheduler:
         configs: dict[PipelineExecutionReference, PollConfig] = {}
         for each in executions:
             reference, own = reference_to(each), config.for_execution(each)
-            configs[reference] = configs.get(reference, own) if own is config else own
+            configs[reference] = configs.get(reference, own) if own is config else own  # the grace of a start stays
         rate = _checked_rate(max_calls_per_second)
         margin = max(1.0, len(configs) / rate)  # so that each has a last poll
         self.ended: deque[FollowedExecution] = deque()

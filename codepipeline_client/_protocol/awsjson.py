@@ -94,7 +94,7 @@ class Members(NamedTuple):
         if not is_list(value):
             self._refuse_kind(name, "a list", value)
         if len(value) > _MAX_ELEMENTS:
-            self.refuse(name, f"{len(value)} elements are more than any execution has")
+            self.refuse(name, f"{len(value)} elements are more than any response has")
         return [self._nested(f"{name}[{place}]", each) for place, each in enumerate(value) if each is not None]
 
     def strings(self, name: str) -> dict[str, str]:
@@ -130,7 +130,7 @@ def _payload(response: Response) -> JsonObject | str:
     if response.status_code == 206:
         return "it is a partial response, which was not requested"
     if not response.is_whole:
-        return "it is larger than any that the service sends"
+        return "it has more than 2 MiB: of a list, request smaller pages with max_results"
     if encoding.lower() not in ("", "identity"):
         return f"it has Content-Encoding {encoding!r}, which was not requested"
     payload = read_object(response.body)

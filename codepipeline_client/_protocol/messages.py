@@ -60,7 +60,8 @@ class Attempt:
     """One request to send, at once or after a pause. The transport that signs it records how."""
 
     headers: Headers
-    body: bytes
+    body: bytes = field(repr=False)
+    """May have values of pipeline variables, which may be secret."""
     number: int
     """From 1."""
     delay: float = 0.0

@@ -17,7 +17,7 @@ from functools import cache
 from string import ascii_letters, digits
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, cast
 
-from attrs import NOTHING, AttrsInstance, field, fields, frozen, has
+from attrs import NOTHING, AttrsInstance, fields, has
 
 from ..errors import ParameterViolation
 from ..models import OpenEnum, ResponseMetadata
@@ -129,14 +129,10 @@ class OperationInput:
 InputT = TypeVar("InputT", bound=OperationInput)
 
 
-@frozen(kw_only=True)
 class OperationOutput(Generic[InputT]):
-    """The output of an operation."""
+    """The output of an operation. Its subclasses are attrs classes."""
 
-    response_metadata: ResponseMetadata
-    """Request id, HTTP status and headers, attempts."""
-    raw: JsonObject = field(hash=False, repr=False)
-    """The decoded JSON, for a member that is newer than this release. Read it, do not change it."""
+    __slots__ = ()
 
     @classmethod
     def from_wire(cls, members: Members, request: InputT, metadata: ResponseMetadata, region_name: str | None) -> Self:
@@ -218,7 +214,7 @@ def _reader(annotation: str, names: Mapping[str, Any]) -> _Reader:
         return _SCALARS[name]
     kind: Any = names.get(name.removeprefix("tuple[").removesuffix(", ...]"))
     if name.startswith("tuple["):
-        return lambda members, name: tuple([read(kind, each) for each in members.structures(name)])
+        return lambda members, wire: tuple([read(kind, each) for each in members.structures(wire)])
     if has(kind):
-        return lambda members, name: read(kind, members.structure(name))
-    return lambda members, name: kind(members.string(name))
+        return lambda members, wire: read(kind, members.structure(wire))
+    return lambda members, wire: kind(members.string(wire))

@@ -28,7 +28,7 @@ def read_object(body: bytes) -> JsonObject | str:
     """Return the JSON object in *body*, or the problem with it. Raises nothing, since json's errors hold the body."""
     brackets = body.count(b"[") + body.count(b"{")
     if brackets > _MAX_CONTAINERS:
-        return "its JSON has more lists and objects than any execution"
+        return "its JSON has more lists and objects than any response of the service"
     try:
         decoded: object = _DECODER.decode(body.decode())
         # Deeper values can be decoded, but neither copied nor pickled. Only a body with many brackets can be that deep.

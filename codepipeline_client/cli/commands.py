@@ -136,7 +136,7 @@ def wait(client: FollowingClient, /, **options: Any) -> ExitCode:
 @commands.command(
     params=EXECUTION_OPTIONS + WAIT_OPTIONS,
     epilog="""\
-codepipeline-client watch web ID
+codepipeline-client watch web
 codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execution.status""",
 )
 @_with_client
@@ -145,7 +145,8 @@ def watch(client: FollowingClient, /, **options: Any) -> ExitCode:
     Show each change of an execution of a pipeline until it has finished.
 
     Like wait, but each change goes to stdout at once: as a line of text, or with --output json as the
-    whole execution on one line. Stops early when nothing reads stdout any more.
+    whole execution on one line. The failed actions and the duration follow the last change, and are in its JSON.
+    Stops early when nothing reads stdout any more.
     """
     return watch_to_end(client, **options)
 

@@ -40,10 +40,13 @@ class ExitCode(IntEnum):
     CANCELLED = 13, "The execution was Cancelled."
     SUPERSEDED = 14, "The execution was Superseded."
     TIMED_OUT = 15, "For a wait: not finished within --timeout. The execution continues."
-    NOT_FOUND = 20, "There is no such pipeline or execution."
+    NOT_FOUND = 20, "There is no such pipeline or execution, or no execution yet."
     DENIED = 21, "The credentials do not allow the call."
     SETTINGS = 22, "Region, profile, endpoint, credentials or clock are missing or wrong."
-    NO_RESPONSE = 23, "No usable response: a network or service failure, or throttling."
+    NO_RESPONSE = (
+        23,
+        "No usable response: a network or service failure, throttling. For start: a busy pipeline.",
+    )
     INTERRUPTED = 130, "Ctrl-C. The execution continues."
     TERMINATED = 143, "For a wait: SIGTERM. The execution continues."
 
@@ -55,7 +58,7 @@ def of_status(status: PipelineExecutionStatus, ok: Container[str] = ()) -> ExitC
     return ExitCode[status.name] if status.is_terminal else ExitCode.NOT_TERMINAL
 
 
-_IDS: Final = "start prints an id, list has those of a pipeline, and without one it is the latest execution"
+_IDS: Final = "start prints an id, list shows those of a pipeline, and without an id the latest execution is used"
 _PERMISSION: Final = "you need the permission codepipeline:{}; try another --profile"
 _CREDENTIALS: Final = "check the credentials (or try another --profile), the region and this machine's clock"
 _NO_CREDENTIALS: Final = "name a profile with --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, Thread
 from typing import Final, TextIO
 
@@ -52,7 +52,8 @@ class LiveView:
         thread, self._thread = self._thread, None
         if thread is not None:
             self._is_over.set()
-            thread.join(_PATIENCE)
+            with suppress(RuntimeError):  # an interrupt has come before it was started
+                thread.join(_PATIENCE)
 
     def polled(self, report: PollReport) -> None:
         """Show the result of the poll."""

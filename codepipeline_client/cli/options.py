@@ -95,7 +95,10 @@ def _completions(_context: click.Context, _option: click.Parameter, begun: str) 
 def _variables(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     if wrong := [each for each in given if "=" not in each]:
         raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
-    return dict(each.split("=", 1) for each in given)
+    found = dict(each.split("=", 1) for each in given)
+    if len(found) < len(given):
+        raise click.BadParameter("each name can be given once")
+    return found
 
 
 class _StderrHandler(logging.Handler):

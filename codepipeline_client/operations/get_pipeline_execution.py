@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from .._protocol.shapes import EXECUTION_ID, NAME, OperationInput, OperationOutput
 from .._protocol.strict_json import JsonObject
-from ..models import PipelineExecution
+from ..models import PipelineExecution, ResponseMetadata
 
 
 @frozen(kw_only=True)
@@ -33,6 +33,10 @@ class GetPipelineExecutionOutput(OperationOutput[GetPipelineExecutionInput]):
 
     pipeline_execution: PipelineExecution
     """The execution that was requested."""
+    response_metadata: ResponseMetadata
+    """Request id, HTTP status and headers, attempts."""
+    raw: JsonObject = field(hash=False, repr=False)
+    """The decoded JSON, for a member that is newer than this release. Read it, do not change it."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the execution and the metadata as `json.dumps` takes them, see `PipelineExecution.to_dict`."""

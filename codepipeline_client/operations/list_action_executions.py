@@ -11,7 +11,7 @@ from attrs import field, frozen
 from .._protocol.shapes import EXECUTION_ID, NAME, NEXT_TOKEN, PAGE_SIZE, OperationInput, OperationOutput, one_of
 from .._protocol.strict_json import JsonObject
 from ..errors import ParameterViolation
-from ..models import ActionExecutionDetail, OpenEnum
+from ..models import ActionExecutionDetail, OpenEnum, ResponseMetadata
 
 
 class StartTimeRange(OpenEnum):
@@ -67,3 +67,7 @@ class ListActionExecutionsOutput(OperationOutput[ListActionExecutionsInput]):
     """The action executions, newest first."""
     next_token: str | None = None
     """Continues the list. None on the last page."""
+    response_metadata: ResponseMetadata
+    """Request id, HTTP status and headers, attempts."""
+    raw: JsonObject = field(hash=False, repr=False)
+    """The decoded JSON, for a member that is newer than this release. Read it, do not change it."""

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from .._protocol.shapes import NAME, NEXT_TOKEN, PAGE_SIZE, OperationInput, OperationOutput
 from .._protocol.strict_json import JsonObject
-from ..models import PipelineExecutionSummary
+from ..models import PipelineExecutionSummary, ResponseMetadata
 
 
 @frozen
@@ -41,3 +41,7 @@ class ListPipelineExecutionsOutput(OperationOutput[ListPipelineExecutionsInput])
     """The executions, newest first."""
     next_token: str | None = None
     """Continues the list. None on the last page."""
+    response_metadata: ResponseMetadata
+    """Request id, HTTP status and headers, attempts."""
+    raw: JsonObject = field(hash=False, repr=False)
+    """The decoded JSON, for a member that is newer than this release. Read it, do not change it."""

@@ -14,7 +14,8 @@ from uuid import uuid4
 from attrs import field, frozen
 
 from .._protocol.shapes import EXECUTION_ID, NAME, OperationInput, OperationOutput, list_of, one_of, text
-from ..models import OpenEnum
+from .._protocol.strict_json import JsonObject
+from ..models import OpenEnum, ResponseMetadata
 
 
 class SourceRevisionType(OpenEnum):
@@ -63,7 +64,7 @@ def _variables(given: Any) -> tuple[Any, ...]:
 
 def _elements(given: Any) -> tuple[Any, ...]:
     is_one = isinstance(cast("object", given), str | bytes | Mapping) or not isinstance(cast("object", given), Iterable)
-    return (given,) if is_one else tuple(given)  # one is refused by the rule
+    return (given,) if is_one else tuple(given)  # the rule refuses what is no element
 
 
 def _token(given: str | None) -> str:
@@ -96,3 +97,7 @@ class StartPipelineExecutionOutput(OperationOutput[StartPipelineExecutionInput])
     """The pipeline's name, from the request."""
     pipeline_execution_id: str = field(metadata=EXECUTION_ID)
     """The new execution's id, a UUID in lower case."""
+    response_metadata: ResponseMetadata
+    """Request id, HTTP status and headers, attempts."""
+    raw: JsonObject = field(hash=False, repr=False)
+    """The decoded JSON, for a member that is newer than this release. Read it, do not change it."""

@@ -63,8 +63,7 @@ class FakeClock:
 
     def _move(self, name: str, seconds: float, *slept: float) -> None:
         if not 0 <= seconds < inf:
-            words = "must be a finite number of seconds, 0 or more"
-            raise ValueError(f"{name} {words}, not {seconds}: time does not run backwards")
+            raise ValueError(f"{name} must be a finite number of seconds, 0 or more, not {seconds}")
         with self._lock:
             self._elapsed += seconds
             self._slept += slept

@@ -120,7 +120,7 @@ class LocalCodePipeline(LoopbackServer):
         """
         Let an execution change from step to step while it is polled, in place of one with the same pipeline and id.
 
-        A step is an execution, a status such as ``"InProgress"``, or None for "not found". It lasts for one request, or
+        A step is an execution, a status such as ``"InProgress"``, or None for "not found". It lasts for one poll, or
         for as long as `Shown` says; the last step lasts forever. The first step begins now, by the endpoint's time,
         and each other step when the one before it ends. The time of a step passes whether or not anyone polls.
         A request that gets another response (an error, or one from `put_response`) does not count as a poll; one whose

@@ -246,7 +246,7 @@ def untrusted() -> ssl.SSLCertVerificationError:
 
 
 IRELAND: Final = ("get", *WEB, "--region", "eu-west-1")
-ABOUT_IDS: Final = "start prints an id, list has those of a pipeline, and without one it is the latest execution"
+ABOUT_IDS: Final = "start prints an id, list shows those of a pipeline, and without an id the latest execution is used"
 
 
 @pytest.mark.parametrize(
