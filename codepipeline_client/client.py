@@ -250,7 +250,8 @@ class CodePipelineClient(BaseSyncClient):
 
         Raises ConflictException if the pipeline is busy, ConcurrentPipelineExecutionsLimitExceededException if it has
         too many executions in progress, and the other errors of `get_pipeline_execution`. After a TransportError, a
-        ResponseDecodeError or a ServiceError whose fault is the server's, the execution may have started.
+        ResponseDecodeError, a ServiceError whose fault is the server's, or more than one attempt, the execution may
+        have started.
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html
         """

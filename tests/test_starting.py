@@ -261,8 +261,9 @@ def test_pages_that_lead_back_end_the_list(open_client: Open, service: LocalCode
     """As a defective emulator may have it: without an error, the iterator would request them for ever."""
     for token in tokens:
         service.put_response(body=b'{"nextToken": "%s"}' % token.encode())
-    with open_client() as client, pytest.raises(errors.ResponseDecodeError, match="the list would never end"):
+    with open_client() as client, pytest.raises(errors.ResponseDecodeError, match="the list would never end") as caught:
         next(client.iter_action_executions(pipeline_name="web"))
+    assert (caught.value.attempts, caught.value.request_id) == (1, None)
     assert len(service.requests) == len(tokens)
 
 

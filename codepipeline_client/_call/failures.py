@@ -117,7 +117,7 @@ def _chain(error: BaseException, before: BaseException | None) -> list[BaseExcep
     """Return *error* and what it was made from, each once: a mock may raise an error from itself."""
     chain = [error]
     inner = error.__cause__ or error.__context__  # some libraries cut causes, and contexts remain
-    while inner is not None and inner is not before and inner not in chain:
+    while inner is not None and all(inner is not each for each in (before, *chain)):
         chain.append(inner)
         inner = inner.__cause__ or inner.__context__
     return chain

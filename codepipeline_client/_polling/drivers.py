@@ -24,7 +24,7 @@ from .._call.reports import LOGGER
 from .._config.arguments import plain_function
 from ..clock import ClosableClock
 from ..errors import CodePipelineError, ConfigurationError, ResponseDecodeError
-from ..models import PipelineExecution
+from ..models import PipelineExecution, ResponseMetadata
 from ..operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
 from ..waiting import FollowedExecution, OnPoll, PollReport
 from .batch import BatchScheduler, Poll
@@ -309,7 +309,11 @@ class _Pages(Generic[T]):
 
     def _turn(self, page: Any) -> None:
         if page.next_token in self._tokens:
-            raise ResponseDecodeError("a page has the next token of an earlier one, so the list would never end")
+            facts: ResponseMetadata = page.response_metadata
+            words = "a page has the next token of an earlier one, so the list would never end"
+            error = ResponseDecodeError(words, request_id=facts.request_id)
+            error.attempts = facts.attempts
+            raise error
         self._elements.extend(self._elements_of(page))
         self._tokens.add(page.next_token)
         # botocore, too, takes an empty token for none

@@ -202,7 +202,7 @@ def _members(kind: Any) -> tuple[_Member, ...]:
         first, *others = each.name.split("_")
         name = _IRREGULAR.get(each.name) or first + "".join([word.capitalize() for word in others])
         name, rule = each.metadata.get("name", name), each.metadata.get("rule")
-        reader = _reader(cast("str", each.type), names)  # no annotation is evaluated
+        reader = _reader(str(getattr(each.type, "__name__", each.type)), names)  # no annotation is evaluated
         members.append(_Member(each.name, name, reader, each.default is NOTHING, rule))
     return tuple(members)
 

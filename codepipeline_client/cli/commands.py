@@ -168,7 +168,8 @@ def start(client: FollowingClient, /, *, variables: dict[str, str], waits: bool,
     try:
         started = client.start_pipeline_execution(pipeline_name=name, variables=variables)
     except BaseException as error:
-        if isinstance(error, _UNCLEAR) or getattr(error, "fault", None) == "server":
+        was_repeated = getattr(error, "attempts", 0) > 1
+        if was_repeated or isinstance(error, _UNCLEAR) or getattr(error, "fault", None) == "server":
             complain(f"the execution may have started: see {PROGRAM} list {name}")
         raise
     execution_id = started.pipeline_execution_id

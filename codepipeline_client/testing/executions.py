@@ -6,6 +6,7 @@ Pure: the time of each poll is an argument.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Never, TypeAlias, TypedDict, TypeVar
@@ -162,7 +163,7 @@ def check_actions(actions: Iterable[Any]) -> tuple[models.ActionExecutionDetail,
     for each in checked:
         if not isinstance(each, models.ActionExecutionDetail):
             raise TypeError(f"{each!r} is not an action execution: give what make_action_execution returns")
-        write(each)
+        json.dumps(write(each))
     return checked
 
 
@@ -248,7 +249,7 @@ def _resolve(given: object, changes: Mapping[str, Any]) -> models.PipelineExecut
     if not isinstance(execution, models.PipelineExecution):
         raise TypeError(f"{given!r} is not a step: give an execution, a status, None, or Shown of one of them")
     changed = attrs.evolve(execution, **changes)
-    write(changed)  # raises here, and not later in a thread of the endpoint
+    json.dumps(write(changed))  # raises here, and not later in a thread of the endpoint
     return changed
 
 

@@ -142,7 +142,7 @@ class LocalCodePipeline(LoopbackServer):
         The pipeline exists from now on. Without this, a started execution is InProgress for one poll, then Succeeded.
         Raises the errors of `script_execution` and `put_action_executions`.
         """
-        starts = (tuple(steps), check_actions(actions))
+        starts = (steps if isinstance(steps, str) else tuple(steps), check_actions(actions))
         ExecutionScript(starts[0], pipeline_name, str(uuid4()), now=0.0)  # raises for steps that cannot be
         self._pipelines.starts[pipeline_name] = starts
 

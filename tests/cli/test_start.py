@@ -242,3 +242,15 @@ def test_a_start_that_may_have_happened_says_so(account: Account, fault: Fault |
     assert ended.code == code
     words = "codepipeline-client: the execution may have started: see codepipeline-client list web"
     assert ended.stderr.splitlines()[0] == words
+
+
+def test_a_start_whose_retry_is_refused_may_have_happened_all_the_same(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    account.service.put_execution(DONE)
+    account.service.inject(faults.CloseBeforeAnswer())
+    account.service.inject(faults.ErrorResponse(code="AccessDeniedException"))
+    ended = account.run("start", "web")
+    assert ended.code == ExitCode.DENIED
+    assert "the execution may have started" in ended.stderr

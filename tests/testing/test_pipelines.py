@@ -6,9 +6,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
-from attrs import asdict, evolve
+from attrs import asdict, evolve, field, make_class
 
-from codepipeline_client import CodePipelineClient, PipelineExecutionReference, SourceRevisionOverride, errors
+from codepipeline_client import (
+    CodePipelineClient,
+    PipelineExecution,
+    PipelineExecutionReference,
+    SourceRevisionOverride,
+    errors,
+)
 from codepipeline_client.models import ActionExecutionStatus, ErrorDetails
 from codepipeline_client.testing import (
     FakeClock,
@@ -127,6 +133,7 @@ def test_actions_are_listed_for_one_execution_or_all(client: CodePipelineClient,
         actions_of(client, pipeline_execution_id=IDS[3])
 
 
+ODD: Final[Any] = object()
 NAIVE: Final = datetime(2026, 1, 2)  # noqa: DTZ001 - the mistake
 
 
@@ -137,6 +144,7 @@ NAIVE: Final = datetime(2026, 1, 2)  # noqa: DTZ001 - the mistake
         pytest.param(None, TypeError, "None is not an action execution", id="none"),
         pytest.param(make_action_execution(start_time=NAIVE), ValueError, "^start_time .* a time zone", id="start"),
         pytest.param(make_action_execution(last_update_time=NAIVE), ValueError, "^last_update_time .* zone", id="end"),
+        pytest.param(make_action_execution(summary=ODD), TypeError, "not JSON serializable", id="odd"),
     ],
 )
 def test_an_action_that_cannot_be_sent_is_refused_where_it_is_put(
@@ -243,3 +251,20 @@ def test_an_action_without_an_error_has_no_details() -> None:
     made: list[Any] = [make_action_execution(), make_action_execution(error_code="JobFailed")]
     found = [each.output.execution_result.error_details for each in made]
     assert found == [None, ErrorDetails(code="JobFailed")]
+
+
+def test_steps_that_are_one_text_are_refused(service: LocalCodePipeline) -> None:
+    with pytest.raises(ValueError, match=r"give \['Succeeded'\] for one"):
+        service.script_starts("Succeeded", pipeline_name="web")
+
+
+def test_a_subclass_of_an_execution_is_served(client: CodePipelineClient, service: LocalCodePipeline) -> None:
+    """With fields of its own, whose annotations may be evaluated."""
+    own = {"own": field(type=int, default=7)}
+    kind: Any = make_class("Own", own, bases=(PipelineExecution,), frozen=True, kw_only=True)
+    mine = kind(**asdict(make_pipeline_execution(), recurse=False))
+    service.put_execution(mine)
+    execution = client.get_pipeline_execution(
+        pipeline_name=mine.pipeline_name, pipeline_execution_id=mine.pipeline_execution_id
+    ).pipeline_execution
+    assert execution.status == mine.status
