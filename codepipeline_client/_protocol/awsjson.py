@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Final, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from ..errors import SERVICE_ERRORS, ResponseDecodeError, ServiceError, printable
 from .messages import Headers, Response
@@ -59,7 +59,7 @@ class Members(NamedTuple):
     response: Response
     raw: JsonObject
     path: str = ""
-    known: Mapping[str, object] = MappingProxyType({})
+    known: Mapping[str, Any] = MappingProxyType({})
     """Values of fields that are not read, here and in nested objects, see `shapes`."""
 
     def string(self, name: str) -> str:

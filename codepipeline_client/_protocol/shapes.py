@@ -32,8 +32,9 @@ _Reader = Callable[[Members, str], object]
 _IDENTITY: Final = ("pipeline_name", "pipeline_execution_id")
 """What a response may omit if the request has it. It may not be about something else."""
 _IRREGULAR: Final = {"log_stream_arn": "logStreamARN"}
+_STRING: Final[_Reader] = Members.string
 _SCALARS: Final[Mapping[str, _Reader]] = {
-    "str": Members.string,
+    "str": _STRING,
     "int": Members.integer,
     "datetime": Members.timestamp,
     "Mapping[str, str]": Members.strings,
@@ -139,7 +140,7 @@ class OperationOutput(Generic[InputT]):
         """Read a region's response. Raises ResponseDecodeError when it is not a response to the *request*."""
         requested = {name: value for name in _IDENTITY if (value := getattr(request, name, None)) is not None}
         known = {**requested, "response_metadata": metadata, "raw": members.raw, "region_name": region_name}
-        return read(cls, members._replace(known=known))
+        return read(cls, Members(members.operation_name, members.response, members.raw, known=known))
 
 
 def _violations(instance: AttrsInstance, strict: bool, path: str) -> Iterator[ParameterViolation]:
@@ -154,21 +155,24 @@ def _violations(instance: AttrsInstance, strict: bool, path: str) -> Iterator[Pa
 
 def read(kind: Callable[..., T], members: Members) -> T:
     """Return an instance of *kind*. Raises ResponseDecodeError for a member that is wrong, or absent and required."""
-    values: dict[str, object] = {}
-    known, raw = members.known, members.raw
-    for parameter, name, reader, is_required, rule in _members(kind):
+    values: dict[str, Any] = {}
+    raw, (readers, known, required) = members.raw, _readers(kind)
+    for parameter, name, reader in readers:
         value = raw.get(name)
-        if parameter in known:
-            values[parameter] = requested = known[parameter]
-            if parameter in _IDENTITY and value not in (None, requested):
-                found = cut(str(reader(members, name)))
-                members.refuse(name, f"the response is about {found!r}, and {cut(str(requested))!r} was requested")
+        if reader is _STRING and isinstance(value, str) and value.isascii():  # as most are
+            values[parameter] = value
         elif value is not None:
             values[parameter] = reader(members, name)
-            if rule is not None and (broken := rule(values[parameter], True)):
-                members.refuse(name, f"it {broken}")
-        elif is_required:
+    for parameter, name in known:
+        if (value := members.known.get(parameter)) is not None:
+            if parameter in values and (found := values[parameter]) != value:
+                members.refuse(name, f"the response is about {cut(found)!r}, and {cut(value)!r} was requested")
+            values[parameter] = value
+    for parameter, name, rule in required:
+        if parameter not in values:
             members.refuse(name, "it is absent")
+        if rule is not None and (broken := rule(values[parameter], True)):
+            members.refuse(name, f"it {broken}")
     return kind(**values)
 
 
@@ -193,6 +197,15 @@ def _written(value: Any, member: _Member) -> object:
     if isinstance(value, OpenEnum):
         return value.value
     return write(value) if hasattr(value, "__attrs_attrs__") else value
+
+
+@cache
+def _readers(kind: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return how to read members, which are known besides, and which are required: apart, since a call waits for it."""
+    members, known = _members(kind), (*_IDENTITY, "response_metadata", "raw", "region_name")
+    readers = [(each.field, each.name, each.read) for each in members if each.field not in known[2:]]
+    required = [(each.field, each.name, each.rule) for each in members if each.is_required]
+    return readers, [(each.field, each.name) for each in members if each.field in known], required
 
 
 @cache
