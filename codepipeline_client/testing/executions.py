@@ -212,8 +212,8 @@ class ExecutionScript:
         changes |= {**attrs.asdict(self.reference), "region_name": None}
         self._steps = [(_resolve(step.execution, changes), step) for step in reversed(shown)]
         self._polls = 0
-        self.started: Final = now
-        self.began = now
+        self.started: Final[float] = now
+        self.began: float = now
         """When the current step began."""
 
     def poll(self, now: float, *, counts: bool = True) -> models.PipelineExecution | None:
