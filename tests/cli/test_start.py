@@ -254,3 +254,10 @@ def test_a_start_whose_retry_is_refused_may_have_happened_all_the_same(
     ended = account.run("start", "web")
     assert ended.code == ExitCode.DENIED
     assert "the execution may have started" in ended.stderr
+
+
+def test_a_variable_is_given_once(account: Account) -> None:
+    """Which of two values should count?"""
+    ended = account.run("start", "web", "--variable", "A=1", "--variable", "A=2")
+    assert (ended.code, account.service.requests) == (2, ())
+    assert "each name can be given once" in ended.complaint[0]
