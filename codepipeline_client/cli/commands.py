@@ -7,20 +7,17 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from .._protocol.user_agent import __version__
 from ..clock import Clock, SystemClock
-from ..errors import CodePipelineError, ResponseDecodeError, TransportError
+from ..errors import CodePipelineError, ServiceError
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
 from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, info_option
 from .output import as_json, as_text, complain, explain, prepare_streams, say, summary_line, timestamp, width
 from .progress import FollowingClient, wait_to_end, watch_to_end
-
-_UNCLEAR: Final = (KeyboardInterrupt, TransportError, ResponseDecodeError)
-"""What may end a start that has happened."""
 
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
@@ -167,9 +164,10 @@ def start(client: FollowingClient, /, *, variables: dict[str, str], waits: bool,
     name = options["pipeline_name"]
     try:
         started = client.start_pipeline_execution(pipeline_name=name, variables=variables)
-    except BaseException as error:
-        was_repeated = getattr(error, "attempts", 0) > 1
-        if was_repeated or isinstance(error, _UNCLEAR) or getattr(error, "fault", None) == "server":
+    except (CodePipelineError, KeyboardInterrupt) as error:
+        attempts = 1 if isinstance(error, KeyboardInterrupt) else error.attempts
+        is_refused = isinstance(error, ServiceError) and error.fault == "client"
+        if attempts > 1 or (attempts == 1 and not is_refused):
             complain(f"the execution may have started: see {PROGRAM} list {name}")
         raise
     execution_id = started.pipeline_execution_id

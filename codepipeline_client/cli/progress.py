@@ -97,8 +97,8 @@ def watch_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], *
                 if not output.say(text):
                     break
                 if is_last and not in_json:
-                    for line in output.as_table(output.ending_rows(_ending_of(client, execution))).splitlines():
-                        output.say(line)
+                    for row in output.as_table(output.ending_rows(_ending_of(client, execution))).splitlines():
+                        output.say(row)
     return code
 
 

@@ -254,7 +254,7 @@ def test_threads_lose_no_poll(request: pytest.FixtureRequest) -> None:
     statuses = [PipelineExecutionStatus(f"{number}") for number in range(10_000)]
     web = endpoint.script_execution(statuses)
     names = {"pipelineName": web.pipeline_name, "pipelineExecutionId": web.pipeline_execution_id}
-    pipelines = endpoint._pipelines  # pyright: ignore[reportPrivateUsage]
+    pipelines = endpoint._pipelines  # pyright: ignore[reportPrivateUsage] - there is no public way without requests
     poll: Any = partial(pipelines.respond, "GetPipelineExecution", names, START)
 
     def poll_often(_: int) -> list[str]:
