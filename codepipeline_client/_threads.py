@@ -18,7 +18,6 @@ from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
 import anyio
-from anyio.lowlevel import EventLoopToken, current_token
 
 T = TypeVar("T")
 
@@ -97,7 +96,7 @@ async def wait(future: SharedFuture[T]) -> T:
     A cancelled wait does not cancel the future. The event loop may end before the future is done.
     """
     if not future.done():
-        event, token = anyio.Event(), current_token()
+        event, token = anyio.Event(), anyio.lowlevel.current_token()
         wake = partial(call_soon, token, event.set)
         future.wakers.add(wake)
         try:
@@ -113,7 +112,7 @@ def new_queue() -> queue.SimpleQueue[Any]:
     return queue.SimpleQueue()
 
 
-def call_soon(token: EventLoopToken, action: Callable[[], object]) -> None:
+def call_soon(token: anyio.lowlevel.EventLoopToken, action: Callable[[], object]) -> None:
     """Run *action* soon in the event loop of *token*, from any thread. Do nothing if that loop is closed."""
     loop: Any = token.native_token  # asyncio's or trio's
     # anyio.from_thread waits for the loop, which is a deadlock when the loop's own thread calls it.

@@ -10,7 +10,6 @@ from math import inf
 from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import anyio
-from anyio.lowlevel import current_token
 
 from ._threads import SharedFuture, call_soon
 from .errors import ConfigurationError
@@ -100,7 +99,7 @@ class ClosableClock:
     async def wait(self, work: Awaitable[T], seconds: float) -> T | None:
         """Wait in this task for *work*. Return None when it takes longer than *seconds*, or the client is closed."""
         with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
-            cancel = partial(call_soon, current_token(), scope.cancel)
+            cancel = partial(call_soon, anyio.lowlevel.current_token(), scope.cancel)
             self._closed.wakers.add(cancel)
             try:
                 if self.is_closed:

@@ -16,7 +16,6 @@ from time import monotonic
 from typing import Final, NamedTuple, cast
 
 import anyio
-from anyio.lowlevel import EventLoopToken, current_token
 from attrs import evolve
 
 from .._protocol.sigv4 import Credentials
@@ -55,7 +54,7 @@ class _Refresh(SharedFuture[Credentials]):
     patience = 1.0
     """Seconds after which it is started again, if an exception of a signal handler kept it from running or it hangs."""
 
-    def __init__(self, loop: EventLoopToken | None) -> None:
+    def __init__(self, loop: anyio.lowlevel.EventLoopToken | None) -> None:
         super().__init__()
         self.loop = loop
         self._had_echo = _has_echo()
@@ -89,7 +88,7 @@ class CachedCredentials:
         self._now: Final = now
         self._lock: Final = ProcessLock()
         self._cached: FetchedCredentials | None = None
-        self._refreshes: dict[tuple[int, EventLoopToken | None], _Refresh] = {}
+        self._refreshes: dict[tuple[int, anyio.lowlevel.EventLoopToken | None], _Refresh] = {}
         """By process, since a forked child has none of its parent's threads, and by event loop for async providers."""
         self._is_closed = False
 
@@ -112,7 +111,7 @@ class CachedCredentials:
 
     async def get_async(self, stale: Credentials | None = None, timeout: float | None = None) -> Credentials:
         """Return the same, for tasks on asyncio or trio."""
-        found = self._find(stale, current_token() if self._provider.is_custom else None)
+        found = self._find(stale, anyio.lowlevel.current_token() if self._provider.is_custom else None)
         if isinstance(found, _Refresh):
             with found, anyio.fail_after(timeout):
                 found = await wait(found)
@@ -126,7 +125,7 @@ class CachedCredentials:
         for refresh in refreshes:
             refresh.settle(CredentialsError(_CLOSED))
 
-    def _find(self, stale: Credentials | None, loop: EventLoopToken | None) -> Credentials | _Refresh:
+    def _find(self, stale: Credentials | None, loop: anyio.lowlevel.EventLoopToken | None) -> Credentials | _Refresh:
         with self._lock():
             cached = self._cached
             if cached and stale and _sign_alike(cached.credentials, stale):
@@ -153,7 +152,7 @@ class CachedCredentials:
                 self._run(refresh, lambda _: failure)
         return cached.credentials if cached and cached.expires - now >= _MANDATORY_WINDOW else refresh
 
-    def _run(self, refresh: _Refresh, fetch: Callable[[EventLoopToken | None], object]) -> None:
+    def _run(self, refresh: _Refresh, fetch: Callable[[anyio.lowlevel.EventLoopToken | None], object]) -> None:
         refresh.patience = max(_PATIENCE, 2 * refresh.patience)  # since each start costs a thread
         try:
             fetched = fetch(refresh.loop)

@@ -16,8 +16,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
-from anyio import get_cancelled_exc_class
-from anyio.lowlevel import EventLoopToken
+import anyio
 
 from .._protocol.sigv4 import Credentials
 from ..errors import ConfigurationError, CredentialsError
@@ -58,7 +57,7 @@ class Provider(NamedTuple):
     is_custom: bool = False
     """Whether *call* is the user's own function, which may return something to await."""
 
-    def fetch(self, loop: EventLoopToken | None) -> object:
+    def fetch(self, loop: anyio.lowlevel.EventLoopToken | None) -> object:
         """Fetch in this thread, or await on *loop*. Failures are returned: raised, their frames would hold secrets."""
         _suppress_botocore_logs()
         fetched: object = None
@@ -83,7 +82,7 @@ class Provider(NamedTuple):
 async def _awaited(fetched: Awaitable[object]) -> object:
     try:
         return await fetched
-    except get_cancelled_exc_class():  # returned, since asyncio would log what is raised
+    except anyio.get_cancelled_exc_class():  # returned, since asyncio would log what is raised
         return CredentialsError("the event loop ended while credentials were being fetched")
 
 

@@ -45,7 +45,7 @@ def _proxy(url: str) -> httpx.Proxy:
     return proxy
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, repr=False, eq=False)
 class TransportOptions:
     """What all connections of a transport have in common."""
 

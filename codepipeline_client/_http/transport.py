@@ -17,7 +17,6 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import anyio
 import httpx
-from anyio.lowlevel import EventLoopToken, current_token
 
 from .._threads import call_soon, wait
 from ..operations import IDEMPOTENT
@@ -106,7 +105,9 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         self._options = options
         self._is_closed = False
         self._resolver = Resolver(options)
-        self._loops: dict[tuple[int, object], tuple[_AsyncPool, EventLoopToken, AsyncGenerator[None]]] = {}
+        self._loops: dict[
+            tuple[int, object], tuple[_AsyncPool, anyio.lowlevel.EventLoopToken, AsyncGenerator[None]]
+        ] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
@@ -140,7 +141,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close all connections. Requests that are in flight fail, and so do later ones."""
         self._is_closed = True
-        here = os.getpid(), current_token().native_token
+        here = os.getpid(), anyio.lowlevel.current_token().native_token
         for key, (pool, token, end) in tuple(self._loops.items()):
             if key == here:
                 with suppress(RuntimeError):  # the event loop ends, and is at it already
@@ -150,7 +151,7 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
 
     async def _here(self) -> _AsyncPool:
         """Return the pool of this event loop. Those of loops that have ended are forgotten."""
-        token = current_token()
+        token = anyio.lowlevel.current_token()
         key = os.getpid(), token.native_token
         here = self._loops.get(key)
         if here is not None and (self._is_closed or not here[0].is_closed):
