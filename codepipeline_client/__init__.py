@@ -5,6 +5,9 @@ Every public name of the package is here, except the parts of what lists return,
 test kit, which is in `testing`.
 """
 
+from typing import TYPE_CHECKING
+
+from . import models, operations
 from ._call.reports import AttemptReport, OnAttempt
 from ._credentials.providers import AsyncCredentialsLike, AsyncCredentialsProvider, CredentialsLike, CredentialsProvider
 from ._protocol.sigv4 import Credentials
@@ -63,13 +66,10 @@ from .errors import (
     printable,
 )
 from .models import (
-    ActionExecutionDetail,
-    ActionExecutionStatus,
     ArtifactRevision,
     ExecutionMode,
     ExecutionTrigger,
     ExecutionType,
-    FailedAction,
     PipelineExecution,
     PipelineExecutionStatus,
     PipelineExecutionSummary,
@@ -79,7 +79,6 @@ from .models import (
     TriggerType,
 )
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
-from .operations.list_action_executions import ListActionExecutionsInput, ListActionExecutionsOutput, StartTimeRange
 from .operations.list_pipeline_executions import ListPipelineExecutionsInput, ListPipelineExecutionsOutput
 from .operations.start_pipeline_execution import (
     PipelineVariable,
@@ -90,6 +89,24 @@ from .operations.start_pipeline_execution import (
 )
 from .transport import AsyncSigV4Transport, SigV4Transport
 from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollReport
+
+if TYPE_CHECKING:
+    from .models import ActionExecutionDetail, ActionExecutionStatus, FailedAction
+    from .operations.list_action_executions import (
+        ListActionExecutionsInput,
+        ListActionExecutionsOutput,
+        StartTimeRange,
+    )
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return {**vars(models.actions), **vars(operations.list_action_executions)}[name]
+
+    def __dir__() -> list[str]:
+        return [*{*globals(), *__all__}]
+
 
 __all__ = [
     "AccessDeniedException",

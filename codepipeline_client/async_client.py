@@ -9,16 +9,14 @@ from typing import Self
 
 from attrs import asdict
 
-from . import operations, waiting
+from . import models, operations, waiting
 from ._call.base_client import BaseAsyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.batch import BatchScheduler
 from ._polling.drivers import AsyncBatchIterator, AsyncListIterator, AsyncWatch, BatchContext, WaitContext
 from ._polling.schedule import PollSchedule
-from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
-from .models.history import failures_of
+from .models import PipelineExecution, PipelineExecutionSummary
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
-from .operations.list_action_executions import ListActionExecutionsInput, ListActionExecutionsOutput
 from .operations.list_pipeline_executions import ListPipelineExecutionsInput, ListPipelineExecutionsOutput
 from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
 
@@ -199,13 +197,13 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         max_results: int | None = None,
         next_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> ListActionExecutionsOutput:
+    ) -> operations.list_action_executions.ListActionExecutionsOutput:
         """
         Return a page of a pipeline's action executions, newest first; `iter_action_executions` yields all.
 
         For arguments and errors, see `CodePipelineClient.list_action_executions`.
         """
-        request = ListActionExecutionsInput(
+        request = operations.list_action_executions.ListActionExecutionsInput(
             pipeline_name, pipeline_execution_id, start_time_range, max_results, next_token
         )
         return await self._call(operations.LIST_ACTION_EXECUTIONS, request, timeout)
@@ -218,19 +216,21 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         start_time_range: operations.list_action_executions.StartTimeRange | str | None = None,
         max_results: int | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> AsyncIterator[ActionExecutionDetail]:
+    ) -> AsyncIterator[models.ActionExecutionDetail]:
         """
         Yield a pipeline's action executions, newest first, as `iter_pipeline_executions` yields executions.
 
         For arguments and errors, see `CodePipelineClient.iter_action_executions`.
         """
-        request = ListActionExecutionsInput(pipeline_name, pipeline_execution_id, start_time_range, max_results)
+        request = operations.list_action_executions.ListActionExecutionsInput(
+            pipeline_name, pipeline_execution_id, start_time_range, max_results
+        )
         call = partial(self._call, operations.LIST_ACTION_EXECUTIONS, timeout=timeout)
         return AsyncListIterator(call, request, lambda page: page.action_execution_details)
 
     async def failed_actions(
         self, execution: ExecutionLike, *, timeout: Timeout | NotGiven = NOT_GIVEN
-    ) -> tuple[FailedAction, ...]:
+    ) -> tuple[models.FailedAction, ...]:
         """
         Return why an execution failed: each run of an action that failed, newest first. Empty if none has.
 
@@ -239,7 +239,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         which = asdict(waiting.reference_to(execution))
         self._check(operations.LIST_ACTION_EXECUTIONS.name, GetPipelineExecutionInput(**which))
         details = self.iter_action_executions(**which, max_results=25, timeout=timeout)
-        return tuple(failures_of([each async for each in details]))
+        return tuple(models.actions.failures_of([each async for each in details]))
 
     async def aclose(self) -> None:
         """

@@ -9,16 +9,14 @@ from typing import Self
 
 from attrs import asdict
 
-from . import operations, waiting
+from . import models, operations, waiting
 from ._call.base_client import BaseSyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.batch import BatchScheduler
 from ._polling.drivers import BatchContext, BatchIterator, ListIterator, WaitContext, Watch
 from ._polling.schedule import PollSchedule
-from .models import ActionExecutionDetail, FailedAction, PipelineExecution, PipelineExecutionSummary
-from .models.history import failures_of
+from .models import PipelineExecution, PipelineExecutionSummary
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
-from .operations.list_action_executions import ListActionExecutionsInput, ListActionExecutionsOutput
 from .operations.list_pipeline_executions import ListPipelineExecutionsInput, ListPipelineExecutionsOutput
 from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecutionReference, PollConfig
 
@@ -269,7 +267,7 @@ class CodePipelineClient(BaseSyncClient):
         max_results: int | None = None,
         next_token: str | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> ListActionExecutionsOutput:
+    ) -> operations.list_action_executions.ListActionExecutionsOutput:
         """
         Return a page of a pipeline's action executions, newest first; `iter_action_executions` yields all.
 
@@ -281,7 +279,7 @@ class CodePipelineClient(BaseSyncClient):
 
         https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html
         """
-        request = ListActionExecutionsInput(
+        request = operations.list_action_executions.ListActionExecutionsInput(
             pipeline_name, pipeline_execution_id, start_time_range, max_results, next_token
         )
         return self._call(operations.LIST_ACTION_EXECUTIONS, request, timeout)
@@ -294,19 +292,21 @@ class CodePipelineClient(BaseSyncClient):
         start_time_range: operations.list_action_executions.StartTimeRange | str | None = None,
         max_results: int | None = None,
         timeout: Timeout | NotGiven = NOT_GIVEN,
-    ) -> Iterator[ActionExecutionDetail]:
+    ) -> Iterator[models.ActionExecutionDetail]:
         """
         Yield a pipeline's action executions, newest first, as `iter_pipeline_executions` yields executions.
 
         The arguments and errors are those of `list_action_executions`.
         """
-        request = ListActionExecutionsInput(pipeline_name, pipeline_execution_id, start_time_range, max_results)
+        request = operations.list_action_executions.ListActionExecutionsInput(
+            pipeline_name, pipeline_execution_id, start_time_range, max_results
+        )
         call = partial(self._call, operations.LIST_ACTION_EXECUTIONS, timeout=timeout)
         return ListIterator(call, request, lambda page: page.action_execution_details)
 
     def failed_actions(
         self, execution: ExecutionLike, *, timeout: Timeout | NotGiven = NOT_GIVEN
-    ) -> tuple[FailedAction, ...]:
+    ) -> tuple[models.FailedAction, ...]:
         """
         Return why an execution failed: each run of an action that failed, newest first. Empty if none has.
 
@@ -315,7 +315,7 @@ class CodePipelineClient(BaseSyncClient):
         which = asdict(waiting.reference_to(execution))
         self._check(operations.LIST_ACTION_EXECUTIONS.name, GetPipelineExecutionInput(**which))
         details = self.iter_action_executions(**which, max_results=25, timeout=timeout)  # 100 may be too long to read
-        return tuple(failures_of([*details]))
+        return tuple(models.actions.failures_of([*details]))
 
     def close(self) -> None:
         """

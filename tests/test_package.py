@@ -7,6 +7,7 @@ import pickle
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import get_type_hints
 
@@ -39,6 +40,18 @@ def test_an_import_loads_neither_botocore_nor_what_only_the_command_line_needs()
     )
     assert "codepipeline_client" in ours
     assert (ours - of_httpx) & {"botocore", "boto3", "click", "pytest", "rich", "trio"} == set()
+
+
+def test_the_classes_of_action_executions_are_imported_with_the_first_that_is_used() -> None:
+    """They are a twentieth of a start, and few programs need them."""
+    program = """
+        import sys, codepipeline_client as package
+        lazy = "codepipeline_client.models.actions"
+        print({*package.__all__, "models"} <= {*dir(package)}, lazy in sys.modules)
+        print(package.FailedAction.__module__ == lazy, lazy in sys.modules)
+        print(*(hasattr(each, "Unknown") for each in (package, package.models, package.operations)))
+    """
+    assert printed_by(textwrap.dedent(program)).split() == ["True", "False", "True", "True", *["False"] * 3]
 
 
 def test_a_public_module_is_there_without_an_import_of_its_own() -> None:

@@ -21,7 +21,12 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
         pytest.param(codepipeline_client, {*codepipeline_client.__all__} - {"__version__"}, id="package"),
         pytest.param(
             models,
-            {name for name, each in vars(models).items() if getattr(each, "__module__", "") == models.history.__name__}
+            {
+                each.__name__
+                for module in (models.actions, models.executions)
+                for each in vars(module).values()
+                if isinstance(each, type) and each.__module__ == module.__name__
+            }
             - {*codepipeline_client.__all__},
             id="parts",
         ),

@@ -1,18 +1,30 @@
 """
 The operations that the clients offer: one row each, and nothing else about them.
 
-A new operation is a new file here, a row below, and one short method on each client.
+A new operation is a new file here, a row below, and one short method on each client. ListActionExecutions is imported
+when it is first used, see `models`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Generic, NamedTuple, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from .._protocol.awsjson import Members
 from .._protocol.shapes import InputT as InputT
 from ..models import ResponseMetadata
-from . import get_pipeline_execution, list_action_executions, list_pipeline_executions, start_pipeline_execution
+from . import get_pipeline_execution, list_pipeline_executions, start_pipeline_execution
+
+if TYPE_CHECKING:
+    from . import list_action_executions
+else:
+
+    def __getattr__(name: str) -> object:
+        if name == "list_action_executions":
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 OutputT = TypeVar("OutputT")
 
@@ -38,6 +50,17 @@ class Operation(NamedTuple, Generic[InputT, OutputT]):
         return self.is_read_only or self.has_token
 
 
+def _read_action_executions(
+    members: Members,
+    request: list_action_executions.ListActionExecutionsInput,
+    metadata: ResponseMetadata,
+    region_name: str | None,
+) -> list_action_executions.ListActionExecutionsOutput:
+    from .list_action_executions import ListActionExecutionsOutput
+
+    return ListActionExecutionsOutput.from_wire(members, request, metadata, region_name)
+
+
 GET_PIPELINE_EXECUTION: Final = Operation(
     "GetPipelineExecution", get_pipeline_execution.GetPipelineExecutionOutput.from_wire, is_read_only=True
 )
@@ -47,6 +70,4 @@ LIST_PIPELINE_EXECUTIONS: Final = Operation(
 START_PIPELINE_EXECUTION: Final = Operation(
     "StartPipelineExecution", start_pipeline_execution.StartPipelineExecutionOutput.from_wire, has_token=True
 )
-LIST_ACTION_EXECUTIONS: Final = Operation(
-    "ListActionExecutions", list_action_executions.ListActionExecutionsOutput.from_wire, is_read_only=True
-)
+LIST_ACTION_EXECUTIONS: Final = Operation("ListActionExecutions", _read_action_executions, is_read_only=True)

@@ -11,7 +11,8 @@ from attrs import field, frozen
 from .._protocol.shapes import EXECUTION_ID, NAME, NEXT_TOKEN, PAGE_SIZE, OperationInput, OperationOutput, one_of
 from .._protocol.strict_json import JsonObject
 from ..errors import ParameterViolation
-from ..models import ActionExecutionDetail, OpenEnum, ResponseMetadata
+from ..models import OpenEnum, ResponseMetadata
+from ..models.actions import ActionExecutionDetail
 
 
 class StartTimeRange(OpenEnum):

@@ -12,8 +12,8 @@ from attrs import evolve
 from codepipeline_client import ArtifactRevision, CodePipelineError, ExecutionTrigger, ServiceError, TriggerType, errors
 from codepipeline_client.cli.exit_codes import ExitCode
 from codepipeline_client.cli.output import Ending, as_json, elapsed, failure_words, remaining
+from codepipeline_client.models.actions import failures_of
 from codepipeline_client.models.executions import json_members
-from codepipeline_client.models.history import failures_of
 from codepipeline_client.testing import Shown, faults, make_action_execution, make_pipeline_execution
 from tests.cli.terminal import DONE, WEB, Account, made
 

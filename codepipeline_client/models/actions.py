@@ -1,8 +1,7 @@
 """
-What lists have: summaries of executions, and action executions, which say what one action read, did and wrote.
+What an action execution read, did and wrote, and why it failed. No wire name is known here.
 
-No wire name is known here.
-https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_Types.html
+https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionExecutionDetail.html
 """
 
 from __future__ import annotations
@@ -13,63 +12,8 @@ from datetime import UTC, datetime
 
 from attrs import field, frozen
 
-from .enums import ExecutionMode, ExecutionType, OpenEnum, PipelineExecutionStatus
-from .executions import ExecutionTrigger, PipelineRollbackMetadata, json_members
-
-
-@frozen(kw_only=True)
-class SourceRevision:
-    """The source revision that one source action gave to an execution."""
-
-    action_name: str | None = None
-    """The source action. None when the service did not say."""
-    revision_id: str | None = None
-    """The provider's id: a commit hash, an S3 version. None when the provider gave none."""
-    revision_summary: str | None = None
-    """A commit message, or an S3 object's metadata. None when absent."""
-    revision_url: str | None = None
-    """The revision's page. None when absent."""
-
-
-@frozen(kw_only=True)
-class StopExecutionTrigger:
-    """Why an execution was stopped: the reason that was given. None when none was."""
-
-    reason: str | None = None
-
-
-@frozen(kw_only=True)
-class PipelineExecutionSummary:
-    """One execution in a list of executions."""
-
-    pipeline_name: str
-    """The pipeline that runs, from the request."""
-    pipeline_execution_id: str
-    """The execution's id, a UUID in lower case."""
-    status: PipelineExecutionStatus
-    """How far it has come."""
-    status_summary: str | None = None
-    """Why the status is as it is. None when there is no reason."""
-    start_time: datetime | None = None
-    """When it started: aware, in UTC. None when the service did not say."""
-    last_update_time: datetime | None = None
-    """When it last changed: aware, in UTC. None when the service did not say."""
-    source_revisions: tuple[SourceRevision, ...] = ()
-    """The source revisions that went into it. Empty while no source action has run."""
-    trigger: ExecutionTrigger | None = None
-    """Why it started. None when the service did not say."""
-    stop_trigger: StopExecutionTrigger | None = None
-    """Why it was stopped. None unless it was."""
-    execution_mode: ExecutionMode | None = None
-    """What it does about other executions. None when the service did not say."""
-    execution_type: ExecutionType | None = None
-    """Standard or a rollback. None when the service did not say."""
-    rollback_metadata: PipelineRollbackMetadata | None = None
-    """Where it rolls back to. None unless it is a rollback."""
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the fields as a dict for `json.dumps`, with the times in ISO 8601 and UTC."""
-        return json_members(self)
+from .enums import OpenEnum
+from .executions import json_members
 
 
 class ActionExecutionStatus(OpenEnum):
