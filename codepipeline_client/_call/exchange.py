@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 from time import gmtime, strftime
 from typing import Final, NamedTuple
 
@@ -82,14 +83,14 @@ def exchange(
         try:
             response = yield attempt
             skew.has_seen_date |= "date" in response.headers
-            members = awsjson.decode(operation.name, response)
             metadata = ResponseMetadata(
                 request_id=response.request_id,
                 http_status_code=response.status_code,
                 http_headers=response.headers,
                 attempts=number,
             )
-            output = operation.from_wire(members, operation_input, metadata, defaults.region_name)
+            read = partial(operation.from_wire, operation_input, metadata, defaults.region_name)
+            output = awsjson.decode(operation.name, response, read)
         except CodePipelineError as error:
             failure = error
         else:

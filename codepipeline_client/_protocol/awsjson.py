@@ -8,25 +8,20 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from ..errors import SERVICE_ERRORS, ResponseDecodeError, ServiceError, printable
 from .messages import Headers, Response
-from .strict_json import JsonObject, is_list, is_object, kind_of, read_object, replace_surrogates
+from .shapes import MalformedMemberError
+from .strict_json import JsonObject, read_object, replace_surrogates
 
 _PREFIX: Final = "CodePipeline_20150709."
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EXCERPT_CHARACTERS: Final = 120
 _EXCERPT_BYTES: Final = 4096
 _MAX_PROBLEM: Final = 600
 _MAX_CODE: Final = 128
 _MAX_MESSAGE: Final = 16_384
-_MAX_ELEMENTS: Final = 10_000
-"""The longest list that is read: far more than a pipeline may have of anything."""
 
 _write: Final = json.JSONEncoder(separators=(",", ":")).encode
 T = TypeVar("T")
@@ -38,87 +33,21 @@ def encode(operation_name: str, payload: JsonObject) -> tuple[Headers, bytes]:
     return headers, _write(payload).encode()
 
 
-def decode(operation_name: str, response: Response) -> Members:
-    """Return a successful response's payload. Raises ServiceError, or ResponseDecodeError if it cannot be trusted."""
+def decode(operation_name: str, response: Response, read: Callable[[JsonObject], T]) -> T:
+    """
+    Return what *read* makes of a successful response's payload.
+
+    Raises ServiceError, or ResponseDecodeError if the response cannot be trusted, or *read* refuses a member.
+    """
     if response.status_code >= 400:
         raise _service_error(operation_name, response)
     payload = _payload(response)
-    if isinstance(payload, str):
-        raise _distrust(operation_name, response, payload)
-    return Members(operation_name, response, payload)
-
-
-class Members(NamedTuple):
-    """
-    One JSON object of a response, read member by member.
-
-    One that is null, absent or of a wrong type raises a ResponseDecodeError that names its path.
-    """
-
-    operation_name: str
-    response: Response
-    raw: JsonObject
-    path: str = ""
-    known: Mapping[str, Any] = MappingProxyType({})
-    """Values of fields that are not read, here and in nested objects, see `shapes`."""
-
-    def string(self, name: str) -> str:
-        """Return a string. A lone surrogate, which a truncated string may end with, becomes U+FFFD."""
-        value = self.raw.get(name)
-        if isinstance(value, str) and value.isascii():  # as nearly always
-            return value
-        return replace_surrogates(self._member(name, str, "a string"))
-
-    def integer(self, name: str) -> int:
-        return self._member(name, int, "an integer")
-
-    def timestamp(self, name: str) -> datetime:
-        """Return seconds since the epoch as an aware datetime in UTC. ISO 8601 is read too, since moto writes it."""
-        text = self.raw.get(name)
-        if isinstance(text, str):
-            with suppress(ValueError, OverflowError):
-                if (moment := datetime.fromisoformat(text)).tzinfo is not None:
-                    return moment.astimezone(UTC)
-        seconds = self._member(name, (int, float), "a number of seconds since 1970")
+    if not isinstance(payload, str):
         try:
-            return _EPOCH + timedelta(seconds=seconds)
-        except OverflowError:
-            self.refuse(name, "the time, in seconds since 1970, is out of range")
-
-    def structure(self, name: str) -> Members:
-        return self._nested(name, self.raw.get(name))
-
-    def structures(self, name: str) -> list[Members]:
-        """Return a list of objects. Null elements are left out."""
-        value = self.raw.get(name)
-        if not is_list(value):
-            self._refuse_kind(name, "a list", value)
-        if len(value) > _MAX_ELEMENTS:
-            self.refuse(name, f"{len(value)} elements are more than any response has")
-        return [self._nested(f"{name}[{place}]", each) for place, each in enumerate(value) if each is not None]
-
-    def strings(self, name: str) -> dict[str, str]:
-        """Return a map of strings. Null values are left out."""
-        members = self.structure(name)
-        return {replace_surrogates(key): members.string(key) for key, value in members.raw.items() if value is not None}
-
-    def refuse(self, name: str, problem: str) -> NoReturn:
-        """Raise a ResponseDecodeError about the member *name*."""
-        raise _distrust(self.operation_name, self.response, f"{self.path}{name}: {problem}")
-
-    def _refuse_kind(self, name: str, expected: str, value: object) -> NoReturn:
-        self.refuse(name, "it is absent" if value is None else f"{expected} was expected, not {kind_of(value)}")
-
-    def _member(self, name: str, kind: type[T] | tuple[type[T], ...], expected: str) -> T:
-        value = self.raw.get(name)
-        if not isinstance(value, kind) or isinstance(value, bool):  # a boolean is an int to Python
-            self._refuse_kind(name, expected, value)
-        return value
-
-    def _nested(self, name: str, value: object) -> Members:
-        if not is_object(value):
-            self._refuse_kind(name, "an object", value)
-        return Members(self.operation_name, self.response, value, f"{self.path}{name}.", self.known)
+            return read(payload)
+        except MalformedMemberError as error:
+            payload = str(error)
+    raise _distrust(operation_name, response, payload)
 
 
 def _payload(response: Response) -> JsonObject | str:

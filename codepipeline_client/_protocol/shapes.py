@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
-from functools import cache
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from string import ascii_letters, digits
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, cast
 
@@ -21,24 +22,21 @@ from attrs import NOTHING, AttrsInstance, fields, has
 
 from ..errors import ParameterViolation
 from ..models import OpenEnum, ResponseMetadata
-from .awsjson import Members
-from .strict_json import JsonObject
+from .strict_json import JsonObject, is_list, is_object, kind_of, replace_surrogates
 
 Rule = Callable[[Any, bool], str | None]
 Metadata = Mapping[str, Rule]
 T = TypeVar("T")
-_Reader = Callable[[Members, str], object]
+Known = Mapping[str, Any]
+"""Values of fields that are not read, here and in nested objects."""
+_Reader = Callable[[Any, Known], object]
 
 _IDENTITY: Final = ("pipeline_name", "pipeline_execution_id")
 """What a response may omit if the request has it. It may not be about something else."""
 _IRREGULAR: Final = {"log_stream_arn": "logStreamARN"}
-_STRING: Final[_Reader] = Members.string
-_SCALARS: Final[Mapping[str, _Reader]] = {
-    "str": _STRING,
-    "int": Members.integer,
-    "datetime": Members.timestamp,
-    "Mapping[str, str]": Members.strings,
-}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_ELEMENTS: Final = 10_000
+"""The longest list that is read: far more than a pipeline may have of anything."""
 _UUID: Final = "-".join([f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12)])
 
 
@@ -136,11 +134,10 @@ class OperationOutput(Generic[InputT]):
     __slots__ = ()
 
     @classmethod
-    def from_wire(cls, members: Members, request: InputT, metadata: ResponseMetadata, region_name: str | None) -> Self:
-        """Read a region's response. Raises ResponseDecodeError when it is not a response to the *request*."""
+    def from_wire(cls, request: InputT, metadata: ResponseMetadata, region_name: str | None, raw: JsonObject) -> Self:
+        """Read a region's response. Raises MalformedMemberError when it is not a response to the *request*."""
         requested = {name: value for name in _IDENTITY if (value := getattr(request, name, None)) is not None}
-        known = {**requested, "response_metadata": metadata, "raw": members.raw, "region_name": region_name}
-        return read(cls, Members(members.operation_name, members.response, members.raw, known=known))
+        return read(cls, raw, {**requested, "response_metadata": metadata, "raw": raw, "region_name": region_name})
 
 
 def _violations(instance: AttrsInstance, strict: bool, path: str) -> Iterator[ParameterViolation]:
@@ -153,27 +150,124 @@ def _violations(instance: AttrsInstance, strict: bool, path: str) -> Iterator[Pa
                 yield from _violations(each, strict, f"{where}[{index}].")
 
 
-def read(kind: Callable[..., T], members: Members) -> T:
-    """Return an instance of *kind*. Raises ResponseDecodeError for a member that is wrong, or absent and required."""
+class MalformedMemberError(Exception):
+    """A member of a response that is wrong, or absent and required."""
+
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(problem)
+        self._path = path
+
+    def enter(self, name: str) -> None:
+        """Note that the member is in the one of this *name*, or in this element of a list."""
+        self._path = name + ("." if self._path[:1] not in ("", "[") else "") + self._path
+
+    def __str__(self) -> str:
+        return f"{self._path}: {self.args[0]}"
+
+
+def read(kind: Callable[..., T], raw: object, known: Known) -> T:
+    """Return an instance of *kind*. Raises MalformedMemberError for a member that is wrong, or absent and required."""
+    if not is_object(raw):
+        raise _unexpected("an object", raw)
     values: dict[str, Any] = {}
-    raw, (readers, known, required) = members.raw, _readers(kind)
+    readers, given, required = _readers(kind)
     for parameter, name, reader in readers:
         value = raw.get(name)
-        if reader is _STRING and isinstance(value, str) and value.isascii():  # as most are
+        if reader is _string and isinstance(value, str) and value.isascii():  # as most are
             values[parameter] = value
         elif value is not None:
-            values[parameter] = reader(members, name)
-    for parameter, name in known:
-        if (value := members.known.get(parameter)) is not None:
-            if parameter in values and (found := values[parameter]) != value:
-                members.refuse(name, f"the response is about {cut(found)!r}, and {cut(value)!r} was requested")
-            values[parameter] = value
+            try:
+                values[parameter] = reader(value, known)
+            except MalformedMemberError as error:
+                error.enter(name)
+                raise
+    if given or required:
+        _complete(values, known, given, required)
+    return kind(**values)
+
+
+def _complete(
+    values: dict[str, Any], known: Known, given: list[tuple[str, str]], required: list[tuple[str, str, Rule | None]]
+) -> None:
+    """Add the *known* values of the fields that may be *given*, and check those that are *required*."""
+    for parameter, name in given:
+        if parameter in known and (found := values.setdefault(parameter, known[parameter])) != known[parameter]:
+            problem = f"the response is about {cut(str(found))!r}, and {cut(known[parameter])!r} was requested"
+            raise MalformedMemberError(problem, name)
     for parameter, name, rule in required:
         if parameter not in values:
-            members.refuse(name, "it is absent")
+            raise MalformedMemberError("it is absent", name)
         if rule is not None and (broken := rule(values[parameter], True)):
-            members.refuse(name, f"it {broken}")
-    return kind(**values)
+            raise MalformedMemberError(f"it {broken}", name)
+
+
+def _unexpected(expected: str, value: object) -> MalformedMemberError:
+    return MalformedMemberError(f"{expected} was expected, not {kind_of(value)}")
+
+
+def _string(value: object, _known: Known) -> str:
+    """Return a string. A lone surrogate, which a truncated string may end with, becomes U+FFFD."""
+    if not isinstance(value, str):
+        raise _unexpected("a string", value)
+    return value if value.isascii() else replace_surrogates(value)
+
+
+def _integer(value: object, _known: Known) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):  # a boolean is an int to Python
+        raise _unexpected("an integer", value)
+    return value
+
+
+def _timestamp(value: object, _known: Known) -> datetime:
+    """Return seconds since the epoch as an aware datetime in UTC. ISO 8601 is read too, since moto writes it."""
+    if isinstance(value, str):
+        with suppress(ValueError, OverflowError):
+            if (moment := datetime.fromisoformat(value)).tzinfo is not None:
+                return moment.astimezone(UTC)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise _unexpected("a number of seconds since 1970", value)
+    try:
+        return _EPOCH + timedelta(seconds=value)
+    except OverflowError:
+        raise MalformedMemberError("the time, in seconds since 1970, is out of range") from None
+
+
+def _strings(value: object, known: Known) -> dict[str, str]:
+    """Return a map of strings. Null values are left out."""
+    if not is_object(value):
+        raise _unexpected("an object", value)
+    found: dict[str, str] = {}
+    for key, each in value.items():
+        try:
+            found.update({} if each is None else {replace_surrogates(key): _string(each, known)})
+        except MalformedMemberError as error:
+            error.enter(key)
+            raise
+    return found
+
+
+def _structures(kind: Callable[..., T], value: object, known: Known) -> tuple[T, ...]:
+    """Return a list of instances of *kind*. Null elements are left out."""
+    if not is_list(value):
+        raise _unexpected("a list", value)
+    if len(value) > _MAX_ELEMENTS:
+        raise MalformedMemberError(f"{len(value)} elements are more than any response has")
+    found: list[T] = []
+    for place, each in enumerate(value):
+        try:
+            found += [] if each is None else [read(kind, each, known)]
+        except MalformedMemberError as error:
+            error.enter(f"[{place}]")
+            raise
+    return tuple(found)
+
+
+_SCALARS: Final[Mapping[str, _Reader]] = {
+    "str": _string,
+    "int": _integer,
+    "datetime": _timestamp,
+    "Mapping[str, str]": _strings,
+}
 
 
 def write(instance: AttrsInstance) -> JsonObject:
@@ -187,7 +281,7 @@ def present(**members: object) -> JsonObject:
 
 
 def _written(value: Any, member: _Member) -> object:
-    if member.read is Members.timestamp and value is not None:
+    if member.read is _timestamp and value is not None:
         if not isinstance(value, datetime) or value.utcoffset() is None:
             words = "is sent in seconds since 1970: give a datetime with a time zone"
             raise ValueError(f"{member.field} {words}, not {value!r}")
@@ -227,7 +321,7 @@ def _reader(annotation: str, names: Mapping[str, Any]) -> _Reader:
         return _SCALARS[name]
     kind: Any = names.get(name.removeprefix("tuple[").removesuffix(", ...]"))
     if name.startswith("tuple["):
-        return lambda members, wire: tuple([read(kind, each) for each in members.structures(wire)])
+        return partial(_structures, kind)
     if has(kind):
-        return lambda members, wire: read(kind, members.structure(wire))
-    return lambda members, wire: kind(members.string(wire))
+        return partial(read, kind)
+    return lambda value, known: kind(_string(value, known))

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
-from .._protocol.awsjson import Members
 from .._protocol.shapes import InputT as InputT
+from .._protocol.strict_json import JsonObject
 from ..models import ResponseMetadata
 from . import get_pipeline_execution, list_pipeline_executions, start_pipeline_execution
 
@@ -37,7 +37,7 @@ class Operation(NamedTuple, Generic[InputT, OutputT]):
 
     name: str
     """As the API reference spells it."""
-    from_wire: Callable[[Members, InputT, ResponseMetadata, str | None], OutputT]
+    from_wire: Callable[[InputT, ResponseMetadata, str | None, JsonObject], OutputT]
     """From the members on the wire to the output, which may tell the region that it came from."""
     is_read_only: bool = False
     """Whether it only reads. By default it writes."""
@@ -51,14 +51,11 @@ class Operation(NamedTuple, Generic[InputT, OutputT]):
 
 
 def _read_action_executions(
-    members: Members,
-    request: list_action_executions.ListActionExecutionsInput,
-    metadata: ResponseMetadata,
-    region_name: str | None,
+    request: list_action_executions.ListActionExecutionsInput, *response: Any
 ) -> list_action_executions.ListActionExecutionsOutput:
     from .list_action_executions import ListActionExecutionsOutput
 
-    return ListActionExecutionsOutput.from_wire(members, request, metadata, region_name)
+    return ListActionExecutionsOutput.from_wire(request, *response)
 
 
 GET_PIPELINE_EXECUTION: Final = Operation(

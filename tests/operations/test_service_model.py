@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -120,7 +121,7 @@ def wire_name(name: str) -> str:
 
 def read(operation: Operation[Any, Any], request: Any, payload: object) -> Any:
     response = Response(status_code=200, headers={}, body=json.dumps(payload).encode())
-    return operation.from_wire(decode(operation.name, response), request, METADATA, None)
+    return decode(operation.name, response, partial(operation.from_wire, request, METADATA, None))
 
 
 @pytest.mark.parametrize(("operation", "request_"), ROWS)
