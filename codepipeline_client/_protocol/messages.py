@@ -23,6 +23,9 @@ Headers = tuple[tuple[str, str], ...]
 _SHORTEST: Final = 16
 """A part of a secret that has fewer characters is not masked: it may be any word of a message."""
 
+_HALF: Final = _SHORTEST // 2
+"""A text that has a part of a secret has half of one at a multiple of this."""
+
 _CHARACTER: Final = r"(?s)%(?:25)*[0-9A-Fa-f]{2}|&#?\w{2,8};|\\u[0-9A-Fa-f]{4}|\\?."
 """One character: escaped for a URL, HTML or JSON, or as it is."""
 
@@ -83,23 +86,25 @@ def redact(text: str, credentials: Credentials | None) -> str:
     if credentials is None or len(text) < _SHORTEST:
         return text
     pieces: Sequence[str] = text
-    plain, parts = text, _parts(credentials)
-    if re.search(r"[%&\\]", text):
+    plain = text
+    if "%" in text or "&" in text or "\\" in text:
         pieces = re.findall(_CHARACTER, text)
         plain = "".join(map(_unescaped, pieces))
-    found = [start for start in range(len(plain) - _SHORTEST + 1) if plain[start : start + _SHORTEST] in parts]
-    if not found:
+    halves = [plain[start : start + _HALF] for start in range(0, len(plain), _HALF)]
+    if _parts(credentials, _HALF).isdisjoint(halves):  # as nearly always
         return text
+    parts = _parts(credentials, _SHORTEST)
+    found = [start for start in range(len(plain) - _SHORTEST + 1) if plain[start : start + _SHORTEST] in parts]
     hidden = {start + offset for start in found for offset in range(_SHORTEST)}
     runs = groupby(enumerate(pieces), key=lambda pair: pair[0] in hidden)
     return "".join("[secret]" if is_hidden else "".join(piece for _, piece in run) for is_hidden, run in runs)
 
 
-@lru_cache(maxsize=4)
-def _parts(credentials: Credentials) -> frozenset[str]:
+@lru_cache(maxsize=8)
+def _parts(credentials: Credentials, length: int) -> frozenset[str]:
     secrets = (credentials.session_token or "", credentials.secret_access_key)
-    ends = [(secret, end) for secret in secrets for end in range(_SHORTEST, len(secret) + 1)]
-    return frozenset(secret[end - _SHORTEST : end] for secret, end in ends)
+    ends = [(secret, end) for secret in secrets for end in range(length, len(secret) + 1)]
+    return frozenset(secret[end - length : end] for secret, end in ends)
 
 
 def _unescaped(piece: str) -> str:
