@@ -148,6 +148,8 @@ class _RequestSigner:
         attempt: Attempt | None = request.extensions.get(ATTEMPT)
         now = self._now()
         kept = [pair for pair in request.headers.raw if pair[0].lower() not in self._replaced]
+        if len(kept) < len(request.headers.raw):
+            request.headers = httpx.Headers(kept)
         signature = sign(
             method=request.method,
             target=request.url.raw_path.decode("ascii"),
@@ -158,8 +160,8 @@ class _RequestSigner:
             service_name=self._service_name,
             now=now if attempt is None else now + attempt.skew,
         )
-        # All at once: httpx scans all headers for each one that is set or removed.
-        request.headers = httpx.Headers([*kept, *((name.encode("ascii"), value.encode()) for name, value in signature)])
+        for name, value in signature:
+            request.headers[name] = value
         if attempt is not None:
             attempt.sent_at, attempt.credentials = now, credentials
 
