@@ -224,7 +224,7 @@ def _timestamp(value: object, _known: Known) -> datetime:
         with suppress(ValueError, OverflowError):
             if (moment := datetime.fromisoformat(value)).tzinfo is not None:
                 return moment.astimezone(UTC)
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise _unexpected("a number of seconds since 1970", value)
     try:
         return _EPOCH + timedelta(seconds=value)
@@ -324,4 +324,5 @@ def _reader(annotation: str, names: Mapping[str, Any]) -> _Reader:
         return partial(_structures, kind)
     if has(kind):
         return partial(read, kind)
-    return lambda value, known: kind(_string(value, known))
+    listed = {each.value: each for each in getattr(kind, "__members__", {}).values()}  # an enum's own lookup takes long
+    return lambda value, known: listed.get(text := _string(value, known)) or kind(text)
