@@ -10,7 +10,6 @@ import logging
 import sys
 import warnings
 from collections.abc import Generator
-from contextlib import closing
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
@@ -79,7 +78,7 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
             )
         monotonic, invocation_id = runtime.clock.monotonic, str(uuid4())
         attempts = exchange(self.operation, self.operation_input, runtime.defaults, invocation_id, is_poll=self.is_poll)
-        with closing(attempts):
+        try:
             attempt = next(attempts)
             while True:
                 error = self._ended(runtime, before=attempt.delay)
@@ -100,6 +99,8 @@ class Call(NamedTuple, Generic[InputT, OutputT]):
                     raise
                 self._report(runtime, attempt, outcome, following, seconds)
                 attempt = following
+        finally:
+            attempts.close()
 
     def _ended(self, runtime: ClientRuntime[Any], *, before: float = 0.0) -> errors.CodePipelineError | None:
         """Return the error of a call whose client is closed, or whose time is over *before* so many seconds."""
@@ -177,40 +178,44 @@ def closed() -> errors.ConnectionFailedError:
 
 
 def drive(call: Call[InputT, OutputT], runtime: ClientRuntime[httpx.BaseTransport]) -> OutputT:
-    with closing(call.steps(runtime)) as steps:
-        try:
-            step = next(steps)
-            while True:
-                if isinstance(step, httpx.Request):
-                    step = steps.send(send(step, runtime))
-                else:
-                    runtime.clock.sleep(step)
-                    step = next(steps)
-        except StopIteration as end:
-            output: OutputT = end.value
-            return output
-        except errors.CodePipelineError as error:
-            raise error.with_traceback(None) from error.__cause__  # its frames hold the response
+    steps = call.steps(runtime)
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, httpx.Request):
+                step = steps.send(send(step, runtime))
+            else:
+                runtime.clock.sleep(step)
+                step = next(steps)
+    except StopIteration as end:
+        output: OutputT = end.value
+        return output
+    except errors.CodePipelineError as error:
+        raise error.with_traceback(None) from error.__cause__  # its frames hold the response
+    finally:
+        steps.close()
 
 
 async def drive_async(call: Call[InputT, OutputT], runtime: ClientRuntime[httpx.AsyncBaseTransport]) -> OutputT:
-    with closing(call.steps(runtime)) as steps:
-        try:
-            step = next(steps)
-            while True:
-                if isinstance(step, httpx.Request):
-                    sent = send_async(step, runtime)
-                    step = steps.send(
-                        await (sent if runtime.keeps_deadline else runtime.clock.wait(sent, call.deadline.left()))
-                    )
-                else:
-                    await runtime.clock.sleep_async(step)
-                    step = next(steps)
-        except StopIteration as end:
-            output: OutputT = end.value
-            return output
-        except errors.CodePipelineError as error:
-            raise error.with_traceback(None) from error.__cause__  # its frames hold the response
+    steps = call.steps(runtime)
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, httpx.Request):
+                sent = send_async(step, runtime)
+                step = steps.send(
+                    await (sent if runtime.keeps_deadline else runtime.clock.wait(sent, call.deadline.left()))
+                )
+            else:
+                await runtime.clock.sleep_async(step)
+                step = next(steps)
+    except StopIteration as end:
+        output: OutputT = end.value
+        return output
+    except errors.CodePipelineError as error:
+        raise error.with_traceback(None) from error.__cause__  # its frames hold the response
+    finally:
+        steps.close()
 
 
 # A failure is returned, not raised: raised again, it would keep the frames and the context of the first, and with

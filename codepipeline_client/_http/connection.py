@@ -217,8 +217,7 @@ def _opens_tunnel(reply: bytearray, data: bytes) -> bool:
     # Not by the parser: the headers of a reply to CONNECT do not count, and some proxies send odd ones.
     reply += data
     head, end, extra = reply.partition(b"\r\n\r\n")
-    begins_well = b"HTTP/1.".startswith(reply[:7])
-    if begins_well and data and not end and len(reply) <= MAX_OVERHEAD:
+    if b"HTTP/1.".startswith(reply[:7]) and data and not end and len(reply) <= MAX_OVERHEAD:
         return False
     status_line = re.match(rb"HTTP/1\.[01] ([1-9]\d\d)[ \r]", head + b"\r")
     if not end or status_line is None:

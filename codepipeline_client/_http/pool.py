@@ -90,14 +90,15 @@ class ConnectionPool(Generic[ConnectionT]):
 
     def take(self, lease: Lease[ConnectionT]) -> ConnectionT | None:
         """Give *lease* the idle connection that was used last and can be used, and return it, if there is one."""
-        with suppress(IndexError):
-            for _ in range(len(self._idle)):
+        for _ in range(len(self._idle)):
+            try:
                 since, key, connection = self._idle.pop()
-                is_young = self._monotonic() - since < _IDLE_SECONDS
-                if is_young and key == lease.key and connection.is_usable:
-                    lease.connection = connection
-                    return connection
-                self._idle.appendleft((-inf, None, connection))
+            except IndexError:  # another call was faster
+                break
+            if self._monotonic() - since < _IDLE_SECONDS and key == lease.key and connection.is_usable:
+                lease.connection = connection
+                return connection
+            self._idle.appendleft((-inf, None, connection))
         return None
 
     def keep(self, lease: Lease[ConnectionT]) -> None:
@@ -109,10 +110,12 @@ class ConnectionPool(Generic[ConnectionT]):
 
     def expired(self) -> ConnectionT | None:
         """Return a connection to close: unusable, or idle for too long; any idle one once the pool is closed."""
-        with self._lock, suppress(IndexError):
-            if self.is_closed or self._monotonic() - self._idle[0][0] >= _IDLE_SECONDS:
-                return self._idle.popleft()[2]
-        return None
+        with self._lock:
+            try:
+                is_expired = self.is_closed or self._monotonic() - self._idle[0][0] >= _IDLE_SECONDS
+                return self._idle.popleft()[2] if is_expired else None
+            except IndexError:
+                return None
 
     def connections(self) -> list[ConnectionT]:
         """Return all connections. Takes no lock: a thread of the parent may have held it when this process forked."""
@@ -128,13 +131,15 @@ class ConnectionPool(Generic[ConnectionT]):
                 lease.wake()
 
     def _grant(self) -> None:
-        with suppress(IndexError):  # a signal handler may take what was there a moment ago
+        try:
             while self._queue and len(self._granted) < self._max_connections:
                 lease = self._queue[0]()  # which leaves the queue last: an interrupt may come at any moment
                 if lease is not None:
                     self._granted.add(ref(lease, self._granted.discard))
                     lease.wake()
                 self._queue.popleft()
+        except IndexError:
+            return  # a signal handler has taken what was there a moment ago
 
 
 def _living(leases: Iterable[ReferenceType[Lease[ConnectionT]]]) -> list[Lease[ConnectionT]]:

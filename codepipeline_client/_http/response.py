@@ -143,13 +143,12 @@ class ResponseParser:
 
     def on_headers_complete(self) -> None:
         """Keep the status and the headers of the final response; forget those of interim ones."""
-        if self.has_head:
-            return
-        self._status_code = self._parser.get_status_code()
-        if self._status_code < 200:
-            self._headers = []
-        else:
-            self.has_head, self._keeps_alive = True, self._parser.should_keep_alive()
+        if not self.has_head:
+            self._status_code = self._parser.get_status_code()
+            if self._status_code < 200:
+                self._headers = []
+            else:
+                self.has_head, self._keeps_alive = True, self._parser.should_keep_alive()
 
     def on_body(self, piece: bytes) -> None:
         if self.has_head and not self.is_complete and len(self._body) <= MAX_BODY:
