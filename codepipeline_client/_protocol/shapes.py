@@ -11,7 +11,7 @@ known by the words of their annotations.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -157,9 +157,10 @@ class MalformedMemberError(Exception):
         super().__init__(problem)
         self._path = path
 
-    def enter(self, name: str) -> None:
-        """Note that the member is in the one of this *name*, or in this element of a list."""
-        self._path = name + ("." if self._path[:1] not in ("", "[") else "") + self._path
+    def enter(self, place: str | int) -> None:
+        """Note that the member is in the one of this name, or in this element of a list."""
+        dot = "." if self._path[:1] not in ("", "[") else ""
+        self._path = f"{f'[{place}]' if isinstance(place, int) else place}{dot}{self._path}"
 
     def __str__(self) -> str:
         return f"{self._path}: {self.args[0]}"
@@ -236,14 +237,7 @@ def _strings(value: object, known: Known) -> dict[str, str]:
     """Return a map of strings. Null values are left out."""
     if not is_object(value):
         raise _unexpected("an object", value)
-    found: dict[str, str] = {}
-    for key, each in value.items():
-        try:
-            found.update({} if each is None else {replace_surrogates(key): _string(each, known)})
-        except MalformedMemberError as error:
-            error.enter(key)
-            raise
-    return found
+    return {replace_surrogates(name): each for name, each in _each(_string, value.items(), known)}
 
 
 def _structures(kind: Callable[..., T], value: object, known: Known) -> tuple[T, ...]:
@@ -252,14 +246,18 @@ def _structures(kind: Callable[..., T], value: object, known: Known) -> tuple[T,
         raise _unexpected("a list", value)
     if len(value) > _MAX_ELEMENTS:
         raise MalformedMemberError(f"{len(value)} elements are more than any response has")
-    found: list[T] = []
-    for place, each in enumerate(value):
+    return tuple([each for _, each in _each(partial(read, kind), enumerate(value), known)])
+
+
+def _each(reader: _Reader, values: Iterable[tuple[Any, object]], known: Known) -> Iterator[tuple[Any, Any]]:
+    """Yield the place of each value that is not null, and what it is read as."""
+    for place, value in values:
         try:
-            found += [] if each is None else [read(kind, each, known)]
+            if value is not None:
+                yield place, reader(value, known)
         except MalformedMemberError as error:
-            error.enter(f"[{place}]")
+            error.enter(place)
             raise
-    return tuple(found)
 
 
 _SCALARS: Final[Mapping[str, _Reader]] = {
