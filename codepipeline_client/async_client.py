@@ -13,7 +13,7 @@ from . import models, operations, waiting
 from ._call.base_client import BaseAsyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.batch import BatchScheduler
-from ._polling.drivers import AsyncBatchIterator, AsyncListIterator, AsyncWatch, BatchContext, WaitContext
+from ._polling.drivers import AsyncBatchIterator, AsyncChangeIterator, AsyncListIterator, BatchContext, WaitContext
 from ._polling.schedule import PollSchedule
 from .models import PipelineExecution, PipelineExecutionSummary
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
@@ -257,10 +257,12 @@ class AsyncCodePipelineClient(BaseAsyncClient):
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
-    def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> AsyncWatch:
+    def _watch(
+        self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None
+    ) -> AsyncChangeIterator:
         schedule = PollSchedule(reference, config, random.random)
         self._check(operations.GET_PIPELINE_EXECUTION.name, schedule.request)
-        return AsyncWatch(self._poll, schedule, WaitContext(self._clock, on_poll))
+        return AsyncChangeIterator(self._poll, schedule, WaitContext(self._clock, on_poll))
 
     async def _poll(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
         return await self._call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True)

@@ -13,7 +13,7 @@ from . import models, operations, waiting
 from ._call.base_client import BaseSyncClient, own_init
 from ._config.arguments import NOT_GIVEN, NotGiven, Timeout
 from ._polling.batch import BatchScheduler
-from ._polling.drivers import BatchContext, BatchIterator, ListIterator, WaitContext, Watch
+from ._polling.drivers import BatchContext, BatchIterator, ChangeIterator, ListIterator, WaitContext
 from ._polling.schedule import PollSchedule
 from .models import PipelineExecution, PipelineExecutionSummary
 from .operations.get_pipeline_execution import GetPipelineExecutionInput, GetPipelineExecutionOutput
@@ -333,10 +333,12 @@ class CodePipelineClient(BaseSyncClient):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _watch(self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None) -> Watch:
+    def _watch(
+        self, reference: PipelineExecutionReference, config: PollConfig, on_poll: OnPoll | None
+    ) -> ChangeIterator:
         schedule = PollSchedule(reference, config, random.random)
         self._check(operations.GET_PIPELINE_EXECUTION.name, schedule.request)
-        return Watch(self._poll, schedule, WaitContext(self._clock, on_poll))
+        return ChangeIterator(self._poll, schedule, WaitContext(self._clock, on_poll))
 
     def _poll(self, request: GetPipelineExecutionInput, timeout: float | None) -> GetPipelineExecutionOutput:
         return self._call(operations.GET_PIPELINE_EXECUTION, request, timeout, is_poll=True)

@@ -18,17 +18,17 @@ from codepipeline_client import (
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport
 from codepipeline_client._polling.drivers import (
     AsyncBatchIterator,
+    AsyncChangeIterator,
     AsyncSharedIterator,
-    AsyncWatch,
     BatchIterator,
+    ChangeIterator,
     SharedIterator,
-    Watch,
 )
 
 TWINS = [
     pytest.param(CodePipelineClient, AsyncCodePipelineClient, id="client"),
     pytest.param(SharedIterator, AsyncSharedIterator, id="iterator"),
-    pytest.param(Watch, AsyncWatch, id="watch"),
+    pytest.param(ChangeIterator, AsyncChangeIterator, id="watch"),
     pytest.param(BatchIterator, AsyncBatchIterator, id="batch"),
     pytest.param(SigV4Transport, AsyncSigV4Transport, id="transport"),
     pytest.param(PooledTransport, AsyncPooledTransport, id="pooled-transport"),

@@ -134,7 +134,7 @@ class AsyncSharedIterator(AsyncIterator[T]):
         """Return the next item. Only for one caller at a time."""
 
 
-class Watch(SharedIterator[PipelineExecution]):
+class ChangeIterator(SharedIterator[PipelineExecution]):
     """Yields each change of one execution."""
 
     def __init__(self, call: PollCall, schedule: PollSchedule, wait: WaitContext) -> None:
@@ -157,7 +157,7 @@ class Watch(SharedIterator[PipelineExecution]):
         raise StopIteration
 
 
-class AsyncWatch(AsyncSharedIterator[PipelineExecution]):
+class AsyncChangeIterator(AsyncSharedIterator[PipelineExecution]):
     """Yields each change of one execution."""
 
     def __init__(self, call: AsyncPollCall, schedule: PollSchedule, wait: WaitContext) -> None:
