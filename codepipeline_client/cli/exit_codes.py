@@ -43,10 +43,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 20, "There is no such pipeline or execution, or no execution yet."
     DENIED = 21, "The credentials do not allow the call."
     SETTINGS = 22, "Region, profile, endpoint, credentials or clock are missing or wrong."
-    NO_RESPONSE = (
-        23,
-        "No usable response: a network or service failure, throttling. For start: a busy pipeline.",
-    )
+    NO_RESPONSE = 23, "No usable response: a network or service failure, throttling. For start: a busy pipeline."
     INTERRUPTED = 130, "Ctrl-C. The execution continues."
     TERMINATED = 143, "For a wait: SIGTERM. The execution continues."
 
@@ -88,13 +85,14 @@ _NAMES: Final = {
     "endpoint_url": "--endpoint-url",
     "pipeline_name": "NAME",
     "pipeline_execution_id": "ID",
-}
-_WORDS: Final = {
     "pass credentials= instead": "use --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "pass the CA file as verify": "set AWS_CA_BUNDLE to the CA file",
     "within connect_timeout": "in time",
     "for longer than read_timeout": "for too long",
 }
+"""The command line's words for arguments of Python."""
+_RENAMED: Final = rf"\b({'|'.join(_NAMES)})\b(?! in profile|[^;]*\(from )"
+"""Where they are replaced: not in the name of a variable or of a profile's setting."""
 
 
 def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
@@ -105,7 +103,7 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
         code, words, advice = of_error(last)  # no poll has succeeded, and the message ends with the last failure
         return code, message.replace(str(last).rstrip("."), words), advice
     if not isinstance(error, errors.ServiceError | errors.ResponseDecodeError | errors.WaitTimeoutError):
-        message = _renamed(message)  # it has no words of the service
+        message = re.sub(_RENAMED, lambda found: _NAMES[found[0]], message)  # it has no words of the service
     if isinstance(error, errors.ParameterValidationError):
         is_about_id = any(each.parameter == "pipeline_execution_id" for each in error.violations)
         return ExitCode.USAGE, message, _IDS if is_about_id else ""
@@ -116,22 +114,11 @@ def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:
         if isinstance(error, kinds):
             return code, message, advice.format(getattr(error, "operation_name", ""))
     if isinstance(error, errors.ServiceError):
-        return _of_service_error(error, message)
+        if error.http_status_code in (401, 403):
+            return ExitCode.DENIED, message, _PERMISSION.format(error.operation_name)
+        if error.is_throttling:
+            return ExitCode.NO_RESPONSE, message, "wait a while, then try again"
+        is_theirs = error.fault == "server"
+        return ExitCode.NO_RESPONSE, message, "try again" if is_theirs else "AWS Support can look up the request id"
     message, _, advice = message.partition("; ")
     return ExitCode.SETTINGS if isinstance(error, errors.ConfigurationError) else ExitCode.OTHER, message, advice
-
-
-def _of_service_error(error: errors.ServiceError, message: str) -> tuple[ExitCode, str, str]:
-    if error.http_status_code in (401, 403):
-        return ExitCode.DENIED, message, _PERMISSION.format(error.operation_name)
-    if error.is_throttling:
-        return ExitCode.NO_RESPONSE, message, "wait a while, then try again"
-    is_theirs = error.fault == "server"
-    return ExitCode.NO_RESPONSE, message, "try again" if is_theirs else "AWS Support can look up the request id"
-
-
-def _renamed(message: str) -> str:
-    """Return *message* with the command line's names for arguments of Python. Those of a variable or a profile stay."""
-    for python, here in _WORDS.items():
-        message = message.replace(python, here)
-    return re.sub(rf"\b({'|'.join(_NAMES)})\b(?! in profile|[^;]*\(from )", lambda found: _NAMES[found[0]], message)
