@@ -16,7 +16,7 @@ from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError, ServiceError
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
 from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, info_option
-from .output import as_json, as_text, complain, explain, prepare_streams, say, summary_line, timestamp, width
+from .output import as_json, as_table, complain, explain, prepare_streams, rows_of, say, summary_line, timestamp, width
 from .progress import FollowingClient, wait_to_end, watch_to_end
 
 
@@ -99,7 +99,7 @@ def get(client: FollowingClient, /, *, in_json: bool, ok: Sequence[str], **optio
     """
     output = client.get_pipeline_execution(**options)
     execution, metadata = output.pipeline_execution, output.response_metadata.to_dict()
-    say(as_json(execution, response_metadata=metadata) if in_json else as_text(execution))
+    say(as_json(execution, response_metadata=metadata) if in_json else as_table(rows_of(execution)))
     return of_status(execution.status, ok)
 
 

@@ -35,11 +35,8 @@ class LiveView:
     """
 
     def __init__(self, clock: Clock, stream: TextIO, may_prompt: Callable[[], bool]) -> None:
-        """Prepare to draw on *stream*, which must be a terminal's."""
-        self.last: PollReport
-        """The last poll. Not set before the first."""
+        self.last: PollReport  # not set before the first poll
         self.seen: PipelineExecution | None = None
-        """The execution as it was seen last."""
         self._clock = clock
         self._may_prompt = may_prompt
         self._began = clock.monotonic()

@@ -21,7 +21,7 @@ from ..errors import CodePipelineError, printable
 from ..models import PipelineExecution, PipelineExecutionStatus
 from ..testing import LocalCodePipeline, ReceivedRequest, Shown, make_action_execution, make_pipeline_execution
 from .exit_codes import PROGRAM
-from .output import Row, as_table, as_text, elapsed, explain, fitted, say, timestamp
+from .output import Row, as_table, elapsed, explain, fitted, rows_of, say, timestamp
 from .progress import FollowingClient, progress_on_stderr, stop_signals_raise
 
 _sample = partial(make_pipeline_execution, pipeline_version=3, variables=[{"name": "BRANCH", "resolved_value": "main"}])
@@ -165,7 +165,7 @@ def demonstrate(clock: Clock) -> None:
         (f"{PROGRAM} get NAME", ["the latest execution of your own pipeline, from AWS"]),
         (f"{PROGRAM} wait NAME", ["the same, once it has finished"]),
     ]
-    say("\n\n".join([as_table(happened), as_text(execution), "Next:", as_table(following)]))
+    say("\n\n".join([as_table(happened), as_table(rows_of(execution)), "Next:", as_table(following)]))
 
 
 def _steps(seconds: float, end: PipelineExecution) -> tuple[Shown | PipelineExecution, ...]:

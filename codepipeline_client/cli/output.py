@@ -45,22 +45,15 @@ Row = tuple[str, Sequence[str]]
 
 @attrs.frozen
 class Ending:
-    """How an execution has ended, beside its status. The names are those in JSON."""
+    """How an execution has ended, beside its status, by the names in JSON. What is not known is None."""
 
     failed_actions: tuple[FailedAction, ...] | None = ()
-    """What failed, newest first. None when that is not known."""
     duration_seconds: float | None = None
-    """How long it took, from its start to its end. None when that is not known."""
 
 
 def as_json(execution: PipelineExecution, **more: object) -> str:
     """Return *execution* and *more* as one JSON object in one line of ASCII, see `PipelineExecution.to_dict`."""
     return json.dumps({"pipeline_execution": execution.to_dict(), **more})
-
-
-def as_text(execution: PipelineExecution, ending: Ending | None = None) -> str:
-    """Return what there is to say about *execution*, and its *ending* if it has been asked for."""
-    return as_table(_rows(execution, ending or Ending()))
 
 
 def as_table(rows: Iterable[Row]) -> str:
@@ -134,9 +127,10 @@ def ending_rows(ending: Ending) -> Iterator[Row]:
     yield "Duration", [] if ending.duration_seconds is None else [elapsed(ending.duration_seconds)]
 
 
-def _rows(execution: PipelineExecution, ending: Ending) -> Iterator[Row]:
+def rows_of(execution: PipelineExecution, ending: Ending | None = None) -> Iterator[Row]:
+    """Yield what there is to say about *execution*, and its *ending* if it has been asked for."""
     trigger, rollback = execution.trigger, execution.rollback_metadata
-    *failed, duration = ending_rows(ending)
+    *failed, duration = ending_rows(ending or Ending())
     status = with_coloured_status(status_words(execution.status), execution.status)
     yield "Pipeline", [printable(execution.pipeline_name)]
     yield "Execution", [printable(execution.pipeline_execution_id)]
@@ -290,14 +284,9 @@ def discard_output(stream: IO[str]) -> None:
 
 def prepare_streams() -> None:
     """From now on, any text can be written to stdout, and a warning is one line on stderr."""
-    stdout: TextIO | None = sys.stdout
-    if isinstance(stdout, TextIOWrapper):
-        stdout.reconfigure(errors="backslashreplace")
-
-    def show(message: Warning | str, *_: object, **__: object) -> None:
-        complain(f"warning: {message}")
-
-    warnings.showwarning = show
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
 
 
 def _write(stream: TextIO | None, text: str) -> None:

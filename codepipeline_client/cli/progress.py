@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,7 +54,8 @@ def wait_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **
         with progress_on_stderr(client, has_changes=True) as progress:
             execution = client.wait_for_pipeline_execution(**arguments, on_poll=progress.polled)
         ending = _ending_of(client, execution)
-    output.say(output.as_json(execution, **json_members(ending)) if in_json else output.as_text(execution, ending))
+    rows = output.rows_of(execution, ending)
+    output.say(output.as_json(execution, **json_members(ending)) if in_json else output.as_table(rows))
     return of_status(execution.status, ok)
 
 
@@ -146,49 +147,47 @@ class ProgressLines:
 
     def polled(self, report: PollReport) -> None:
         """Write a line, if there is something new or nothing has been written for a minute."""
-        if report.execution is not None:
-            before, self._seen, self._failure = self._seen, report.execution, ""
-            if report.execution != before:
-                self._written_at = report.seconds
-                if self._has_changes:
-                    seconds = report.seconds if before or report.pause is None else None  # the last line always has it
-                    line = output.change_line(report.execution, before, self._clock.time(), seconds)
-                    output.explain(output.with_coloured_status(line, report.execution.status))
+        now, seen, failed = self._clock.time(), self._seen, self._failure
+        self._seen = report.execution or seen
+        self._failure = "" if report.failure is None else output.failure_words(report.failure)
+        if self._seen is not None and self._seen != seen:
+            self._written_at = report.seconds
+            if self._has_changes:
+                seconds = report.seconds if seen or report.pause is None else None  # the last line always has it
+                line = output.change_line(self._seen, seen, now, seconds)
+                output.explain(output.with_coloured_status(line, self._seen.status))
         if report.pause is None:  # the caller writes the result
             return
-        if report.failure is not None and (words := output.failure_words(report.failure)) != self._failure:
-            self._failure = words
-            self._write(f"{words}, retrying in {output.remaining(report.pause)}", report.seconds)
-        if report.seconds - self._written_at >= _HEARTBEAT:
-            words = f"still {self._failure}" if self._failure else "no change"
-            self._write(f"{words}, after {output.elapsed(report.seconds)}", report.seconds)
+        if self._failure not in ("", failed):
+            words = f"{self._failure}, retrying in {output.remaining(report.pause)}"
+        elif report.seconds - self._written_at >= _HEARTBEAT:
+            words = f"{f'still {failed}' if self._failure else 'no change'}, after {output.elapsed(report.seconds)}"
+        else:
+            return
+        status = output.status_words(self._seen.status) if self._seen else "not seen yet"
+        output.explain(f"{output.timestamp(now)}  {status}  {words}")
+        self._written_at = report.seconds
 
     paused = nullcontext
     """Nothing is drawn, so there is nothing to clear."""
-
-    def _write(self, words: str, seconds: float) -> None:
-        status = output.status_words(self._seen.status) if self._seen else "not seen yet"
-        output.explain(f"{output.timestamp(self._clock.time())}  {status}  {words}")
-        self._written_at = seconds
 
 
 @contextmanager
 def _interruptible(arguments: Mapping[str, Any]) -> Generator[None]:
     """Exit with the code for a signal that comes within this, and say that the execution itself continues."""
-    with stop_signals_raise() as received:
+    with stop_signals_raise():
         try:
             yield
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             which = f"execution {arguments['pipeline_execution_id']} of pipeline {arguments['pipeline_name']}"
             output.complain(f"no longer following {which}: the execution itself continues")
-            code = ExitCode.TERMINATED if received == [signal.SIGTERM] else ExitCode.INTERRUPTED
+            code = ExitCode.TERMINATED if interrupt.args == (signal.SIGTERM,) else ExitCode.INTERRUPTED
             raise click.exceptions.Exit(code) from None
 
 
-@contextmanager
-def stop_signals_raise() -> Generator[list[int]]:
+def stop_signals_raise() -> AbstractContextManager[None]:
     """
-    Within this, Ctrl-C and SIGTERM raise KeyboardInterrupt. Yield a list that gets the number of the signal.
+    Within this, Ctrl-C and SIGTERM raise KeyboardInterrupt with the number of the signal.
 
     Only the first raises, so that a second Ctrl-C does not interrupt the cleanup. A signal that is ignored, as by a
     shell for background jobs, stays ignored.
@@ -198,10 +197,9 @@ def stop_signals_raise() -> Generator[list[int]]:
     def stop(number: int, _frame: FrameType | None) -> None:
         if not received:
             received.append(number)
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
 
-    with _handled(stop, "SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Ctrl-Break, and Windows' own
-        yield received
+    return _handled(stop, "SIGINT", "SIGTERM", "SIGBREAK")  # the last is Ctrl-Break, and Windows' own
 
 
 @contextmanager

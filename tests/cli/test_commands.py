@@ -28,7 +28,7 @@ from codepipeline_client.__main__ import main
 from codepipeline_client._call.failures import translated
 from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.exit_codes import ExitCode, of_error
-from codepipeline_client.cli.output import as_json, as_text
+from codepipeline_client.cli.output import as_json, as_table, rows_of
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 from tests.cli.terminal import DONE, WEB, Account, Shell, Terminal
 
@@ -122,7 +122,7 @@ def test_get_gives_a_program_one_json_object(account: Account) -> None:
 @given(text=st.text(st.characters(exclude_categories=()), max_size=40))
 def test_no_text_of_the_service_does_harm_or_is_lost(text: str) -> None:
     """No commit message moves the cursor or begins a line at the margin. JSON is ASCII, for a pipe of any encoding."""
-    lines = unstyle(as_text(spoken(text))).split("\n")
+    lines = unstyle(as_table(rows_of(spoken(text)))).split("\n")
     assert all(line.isprintable() for line in lines)
     labels = {"Pipeline", "Execution", "Status", "Summary", "Version", "Mode", "Type", "Rolls", "Trigger"}
     assert {line.partition(" ")[0] for line in lines} <= labels | {"Revision", "Variable", ""}
