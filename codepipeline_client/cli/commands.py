@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -15,7 +14,7 @@ from .._protocol.user_agent import __version__
 from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError, ServiceError
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
-from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, CommandGroup, info_option
+from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, Command, info_option
 from .output import as_json, as_table, complain, explain, prepare_streams, rows_of, say, summary_line, timestamp, width
 from .progress import FollowingClient, wait_to_end, watch_to_end
 
@@ -45,8 +44,26 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
     return code or ExitCode.SUCCEEDED
 
 
+class _ClientCommand(Command):
+    """A command that is given a client made from options, and the latest execution's id if it needs one."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        options = ctx.params
+        settings = {name: options.pop(name) for name in ("region_name", "profile_name", "endpoint_url")}
+        options["in_json"] = options.pop("output_format") == "json"
+        with FollowingClient(clock=ctx.obj, **settings) as client:
+            options["client"] = client
+            if options.get("pipeline_execution_id", "") is None:
+                options["pipeline_execution_id"] = _latest_id(client, options["pipeline_name"])
+            return super().invoke(ctx)
+
+
+class _Commands(Command, click.Group):
+    command_class: type[click.Command] | None = _ClientCommand
+
+
 @click.group(
-    cls=CommandGroup,
+    cls=_Commands,
     invoke_without_command=True,
     context_settings={"show_default": True},
     params=[info_option(lambda _: f"{PROGRAM} {__version__}", "-V", "--version", about="Show the version and exit.")],
@@ -60,22 +77,6 @@ def commands(context: click.Context) -> None:
         context.exit(ExitCode.USAGE)
 
 
-def _with_client(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
-    """Return *command* with its client made from options, and with the latest execution's id if it needs one."""
-
-    @click.pass_obj
-    @wraps(command)
-    def with_client(clock: Clock, /, **options: Any) -> ExitCode:
-        settings = {name: options.pop(name) for name in ("region_name", "profile_name", "endpoint_url")}
-        in_json = options.pop("output_format") == "json"
-        with FollowingClient(clock=clock, **settings) as client:
-            if "pipeline_execution_id" in options and options["pipeline_execution_id"] is None:
-                options["pipeline_execution_id"] = _latest_id(client, options["pipeline_name"])
-            return command(client, in_json=in_json, **options)
-
-    return with_client
-
-
 @commands.command(
     params=EXECUTION_OPTIONS,
     epilog="""\
@@ -84,8 +85,7 @@ codepipeline-client get web ID
 codepipeline-client get web ID --profile work --output json
 codepipeline-client get web ID && echo it went live""",
 )
-@_with_client
-def get(client: FollowingClient, /, *, in_json: bool, ok: Sequence[str], **options: Any) -> ExitCode:
+def get(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **options: Any) -> ExitCode:
     """
     Show an execution of a pipeline as it is now.
 
@@ -112,8 +112,7 @@ codepipeline-client wait web ID --timeout 7d --poll-interval 1m
 codepipeline-client wait web ID && ./announce
 codepipeline-client wait web ID --output json | jq .pipeline_execution.status""",
 )
-@_with_client
-def wait(client: FollowingClient, /, **options: Any) -> ExitCode:
+def wait(client: FollowingClient, **options: Any) -> ExitCode:
     """
     Wait until an execution of a pipeline has finished, and show it.
 
@@ -136,8 +135,7 @@ def wait(client: FollowingClient, /, **options: Any) -> ExitCode:
 codepipeline-client watch web
 codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execution.status""",
 )
-@_with_client
-def watch(client: FollowingClient, /, **options: Any) -> ExitCode:
+def watch(client: FollowingClient, **options: Any) -> ExitCode:
     """
     Show each change of an execution of a pipeline until it has finished.
 
@@ -154,8 +152,7 @@ def watch(client: FollowingClient, /, **options: Any) -> ExitCode:
 codepipeline-client start web
 codepipeline-client start web --variable STAGE=live --wait""",
 )
-@_with_client
-def start(client: FollowingClient, /, *, variables: dict[str, str], waits: bool, **options: Any) -> ExitCode:
+def start(client: FollowingClient, *, variables: dict[str, str], waits: bool, **options: Any) -> ExitCode:
     """
     Start an execution of the pipeline NAME, and show its id.
 
@@ -180,8 +177,7 @@ def start(client: FollowingClient, /, *, variables: dict[str, str], waits: bool,
 
 
 @commands.command("list", params=LIST_OPTIONS, epilog="codepipeline-client list web --limit 5")
-@_with_client
-def list_executions(client: FollowingClient, /, *, in_json: bool, limit: int, **options: Any) -> ExitCode:
+def list_executions(client: FollowingClient, *, in_json: bool, limit: int, **options: Any) -> ExitCode:
     """
     List the executions of the pipeline NAME, newest first.
 
@@ -193,7 +189,7 @@ def list_executions(client: FollowingClient, /, *, in_json: bool, limit: int, **
     return ExitCode.SUCCEEDED
 
 
-@commands.command()
+@commands.command(cls=Command)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -218,7 +214,7 @@ def serve(clock: Clock, *, port: int, region_name: str) -> None:
     serve_samples(clock, port=port, region_name=region_name)
 
 
-@commands.command()
+@commands.command(cls=Command)
 @click.pass_obj
 def demo(clock: Clock) -> None:
     """

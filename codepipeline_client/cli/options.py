@@ -48,12 +48,6 @@ class Command(click.Command):
             formatter.write_dl([(str(code.value), code.meaning) for code in ExitCode])
 
 
-class CommandGroup(Command, click.Group):
-    """The same for a command of commands."""
-
-    command_class: type[click.Command] | None = Command
-
-
 def info_option(text: Callable[[click.Context], str], *names: str, about: str) -> click.Option:
     """Return an option that prints *text* and exits. Click's own fail where nobody reads stdout."""
 
