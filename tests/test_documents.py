@@ -176,7 +176,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     with LocalCodePipeline(region_name="eu-west-1", credentials=CREDENTIALS) as account, ExitStack() as background:
         background.callback(logger.setLevel, logger.level)  # a page shows the log
         put_samples(account)
-        account.script_starts([SAMPLES[0]], pipeline_name="web")
+        account.script_starts([SAMPLES["Succeeded"]], pipeline_name="web")
         for name, value in account.environ.items():
             monkeypatch.setenv(name, value)
         yield Reader(home=tmp_path, account=account.environ, monkeypatch=monkeypatch, background=background)
@@ -310,7 +310,7 @@ class Reader:
         self.background.callback(program.terminate)
         assert program.stdout
         output = ""
-        while SAMPLES[-1].pipeline_execution_id not in output:
+        while SAMPLES["Stopped"].pipeline_execution_id not in output:
             line = program.stdout.readline()
             assert line, output
             if line.startswith("export "):

@@ -31,27 +31,25 @@ _FAILED: Final = _sample(
     status="Failed",
     status_summary="The action Smoke of the stage Deploy failed: 1 of 24 checks",
 )
-SAMPLES: Final = (
-    _SUCCEEDED,
-    _sample(pipeline_execution_id="b24d9e07-3c1f-4f5a-8e62-91a7c0d4f583", status="InProgress"),
-    _FAILED,
-    _sample(
+_CAUSE: Final = f"FailedPipelineExecutionId: {_FAILED.pipeline_execution_id}"
+SAMPLES: Final = {
+    "Succeeded": _SUCCEEDED,
+    "InProgress": _sample(pipeline_execution_id="b24d9e07-3c1f-4f5a-8e62-91a7c0d4f583", status="InProgress"),
+    "Failed": _FAILED,
+    "Succeeded, a rollback": _sample(
         pipeline_execution_id="1d6b83fa-c720-49e5-9f08-e4b35a7d2c60",
-        trigger={
-            "trigger_type": "AutomatedRollback",
-            "trigger_detail": f"FailedPipelineExecutionId: {_FAILED.pipeline_execution_id}",
-        },
+        trigger={"trigger_type": "AutomatedRollback", "trigger_detail": _CAUSE},
         execution_type="ROLLBACK",
         rollback_metadata={"rollback_target_pipeline_execution_id": _SUCCEEDED.pipeline_execution_id},
     ),
-    _sample(
+    "Stopped": _sample(
         pipeline_execution_id="5a0f2e91-d843-4b7c-a6d5-3e9c71b08f24",
         status="Stopped",
         status_summary="Stopped by hand: the wrong branch",
         artifact_revisions=[],
         trigger={"trigger_type": "StartPipelineExecution", "trigger_detail": "arn:aws:iam::111122223333:user/alex"},
     ),
-)
+}
 """Executions of the pipeline ``web``, one for each outcome."""
 
 SCRIPTED_SAMPLES: Final = {
@@ -71,7 +69,7 @@ _SLEEP: Final = 0.25
 
 def put_samples(endpoint: LocalCodePipeline) -> None:
     """Put the samples there, the first one as the newest."""
-    for execution in reversed(SAMPLES):
+    for execution in reversed(SAMPLES.values()):
         endpoint.put_execution(execution)
     endpoint.put_action_executions(_FAILED, ACTIONS)
 
@@ -112,9 +110,8 @@ def _log(request: ReceivedRequest, now: float) -> None:
 
 def instructions(url: str, environ: Mapping[str, str], *, windows: bool) -> str:
     """Return what `serve_samples` prints: where the endpoint is, the settings to copy, and the commands to try."""
-    ids = {label: end.pipeline_execution_id for label, (_, end) in SCRIPTED_SAMPLES.items()}
-    for each in SAMPLES:
-        ids[f"{each.status}{', a rollback' if each.rollback_metadata else ''}"] = each.pipeline_execution_id
+    samples = {label: end for label, (_, end) in SCRIPTED_SAMPLES.items()} | SAMPLES
+    ids = {label: execution.pipeline_execution_id for label, execution in samples.items()}
     settings = [f"export {name}={shlex.quote(value)}" for name, value in environ.items()]
     if windows:
         in_cmd = [f"set {name}={value}" for name, value in environ.items()]
