@@ -16,7 +16,7 @@ from ..errors import CodePipelineError, ServiceError
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
 from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, Command, info_option
 from .output import as_json, as_table, complain, explain, prepare_streams, rows_of, say, summary_line, timestamp, width
-from .progress import FollowingClient, wait_to_end, watch_to_end
+from .progress import FollowingClient, wait, watch
 
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
@@ -103,7 +103,7 @@ def get(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **options:
     return of_status(execution.status, ok)
 
 
-@commands.command(
+commands.command(
     params=EXECUTION_OPTIONS + WAIT_OPTIONS,
     epilog="""\
 codepipeline-client wait web
@@ -111,39 +111,15 @@ codepipeline-client wait web ID
 codepipeline-client wait web ID --timeout 7d --poll-interval 1m
 codepipeline-client wait web ID && ./announce
 codepipeline-client wait web ID --output json | jq .pipeline_execution.status""",
-)
-def wait(client: FollowingClient, **options: Any) -> ExitCode:
-    """
-    Wait until an execution of a pipeline has finished, and show it.
-
-    NAME is the name of the pipeline, and ID the id of the execution: the latest one by default.
-    The exit code is 0 only when the execution Succeeded, or has a status that --ok names.
-    Temporary failures such as throttling or lost connections do not stop the wait.
-    A DURATION is in seconds, or 90s, 30m, 2h, 7d, 1h30m. An approval may hold an execution for 7d.
-
-    Progress goes to stderr: live on a terminal, otherwise a line for each change, and one a minute in between. The
-    result goes to stdout, as with get, with the duration, and with the failed actions if it Failed: these need the
-    permissions codepipeline:ListPipelineExecutions and codepipeline:ListActionExecutions. The JSON has failed_actions
-    and duration_seconds instead of response_metadata. Ctrl-C ends only the wait.
-    """
-    return wait_to_end(client, **options)
+)(wait)
 
 
-@commands.command(
+commands.command(
     params=EXECUTION_OPTIONS + WAIT_OPTIONS,
     epilog="""\
 codepipeline-client watch web
 codepipeline-client watch web ID --output json | jq --unbuffered .pipeline_execution.status""",
-)
-def watch(client: FollowingClient, **options: Any) -> ExitCode:
-    """
-    Show each change of an execution of a pipeline until it has finished.
-
-    Like wait, but each change goes to stdout at once: as a line of text, or with --output json as the
-    whole execution on one line. The failed actions and the duration follow the last change, and are in its JSON.
-    Stops early when nothing reads stdout any more.
-    """
-    return watch_to_end(client, **options)
+)(watch)
 
 
 @commands.command(
@@ -170,7 +146,7 @@ def start(client: FollowingClient, *, variables: dict[str, str], waits: bool, **
     execution_id = started.pipeline_execution_id
     if waits:
         complain(f"started execution {execution_id}")
-        return wait_to_end(client, pipeline_execution_id=execution_id, **options)
+        return wait(client, pipeline_execution_id=execution_id, **options)
     which = {"pipeline_name": started.pipeline_name, "pipeline_execution_id": execution_id}
     say(json.dumps(which) if options["in_json"] else execution_id)
     return ExitCode.SUCCEEDED

@@ -63,12 +63,10 @@ class LiveView:
     def paused(self) -> Generator[None]:
         """Clear the view, and draw it again afterwards, below what was written within this."""
         is_drawn = self._thread is not None  # not so within another one
-        try:
-            self.close()
-            yield
-        finally:
-            if is_drawn:
-                self._draw()
+        self.close()
+        yield
+        if is_drawn:
+            self._draw()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines that fit, and a blank one: there the cursor rests, and the ^C of a Ctrl-C is cleared."""

@@ -48,8 +48,20 @@ class FollowingClient(CodePipelineClient):
         return self._credentials.fresh() is None
 
 
-def wait_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **arguments: Any) -> ExitCode:
-    """Wait for the end, and write the execution to stdout, with the reasons if it Failed. Return the code for it."""
+def wait(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **arguments: Any) -> ExitCode:
+    """
+    Wait until an execution of a pipeline has finished, and show it.
+
+    NAME is the name of the pipeline, and ID the id of the execution: the latest one by default.
+    The exit code is 0 only when the execution Succeeded, or has a status that --ok names.
+    Temporary failures such as throttling or lost connections do not stop the wait.
+    A DURATION is in seconds, or 90s, 30m, 2h, 7d, 1h30m. An approval may hold an execution for 7d.
+
+    Progress goes to stderr: live on a terminal, otherwise a line for each change, and one a minute in between. The
+    result goes to stdout, as with get, with the duration, and with the failed actions if it Failed: these need the
+    permissions codepipeline:ListPipelineExecutions and codepipeline:ListActionExecutions. The JSON has failed_actions
+    and duration_seconds instead of response_metadata. Ctrl-C ends only the wait.
+    """
     with _interruptible(arguments):
         with progress_on_stderr(client, has_changes=True) as progress:
             execution = client.wait_for_pipeline_execution(**arguments, on_poll=progress.polled)
@@ -80,8 +92,14 @@ def _ending_of(client: FollowingClient, execution: PipelineExecution) -> output.
     return output.Ending(failed, seconds)
 
 
-def watch_to_end(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **arguments: Any) -> ExitCode:
-    """Write each change to stdout until the end, or until nothing reads it. Return the code for the last status."""
+def watch(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **arguments: Any) -> ExitCode:
+    """
+    Show each change of an execution of a pipeline until it has finished.
+
+    Like wait, but each change goes to stdout at once: as a line of text, or with --output json as the
+    whole execution on one line. The failed actions and the duration follow the last change, and are in its JSON.
+    Stops early when nothing reads stdout any more.
+    """
     began = client.clock.monotonic()
     code = ExitCode.NOT_TERMINAL
     before: PipelineExecution | None = None
