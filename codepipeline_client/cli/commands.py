@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 from itertools import islice
 from typing import Any
 
@@ -15,14 +17,16 @@ from ..clock import Clock, SystemClock
 from ..errors import CodePipelineError, ServiceError
 from .exit_codes import PROGRAM, ExitCode, of_error, of_status
 from .options import EXECUTION_OPTIONS, LIST_OPTIONS, START_OPTIONS, WAIT_OPTIONS, Command, info_option
-from .output import as_json, as_table, complain, explain, prepare_streams, rows_of, say, summary_line, timestamp, width
+from .output import as_json, as_table, complain, explain, rows_of, say, summary_line, timestamp, width
 from .progress import FollowingClient, wait, watch
 
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
     """Run the command of *args* (None for the shell's), report an error, and return the exit code."""
     columns = width(sys.stdout)
-    prepare_streams()
+    if isinstance(sys.stdout, TextIOWrapper):  # so that any text can be written to it
+        sys.stdout.reconfigure(errors="backslashreplace")
+    warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
     try:
         code: int | None = commands.main(
             args,
@@ -112,7 +116,6 @@ codepipeline-client wait web ID --timeout 7d --poll-interval 1m
 codepipeline-client wait web ID && ./announce
 codepipeline-client wait web ID --output json | jq .pipeline_execution.status""",
 )(wait)
-
 
 commands.command(
     params=EXECUTION_OPTIONS + WAIT_OPTIONS,

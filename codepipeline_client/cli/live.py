@@ -7,20 +7,21 @@ It is drawn in a thread of its own, since a poll may take long. A signal interru
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+import sys
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, Thread
-from typing import Final, TextIO
+from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from ..clock import Clock
 from ..errors import printable
 from ..models import PipelineExecution
 from ..waiting import PollReport
 from . import output
+from .progress import FollowingClient
 
 _FRAMES_PER_SECOND: Final = 8
 _PATIENCE: Final = 5.0
@@ -31,18 +32,17 @@ class LiveView:
     """
     A few lines that are drawn over themselves: the status, the time, and what the execution is about.
 
-    Nothing is drawn before the first poll is over, or while the client *may_prompt*: for an MFA code, say.
+    Nothing is drawn before the first poll is over, or while the client may prompt: for an MFA code, say.
     """
 
-    def __init__(self, clock: Clock, stream: TextIO, may_prompt: Callable[[], bool]) -> None:
+    def __init__(self, client: FollowingClient) -> None:
         self.last: PollReport  # not set before the first poll
         self.seen: PipelineExecution | None = None
-        self._clock = clock
-        self._may_prompt = may_prompt
-        self._began = clock.monotonic()
+        self._client = client
+        self._began = client.clock.monotonic()
         self._thread: Thread | None = None
         # Older versions of rich take an empty NO_COLOR for one that is set.
-        self._console = Console(file=stream, force_terminal=True, no_color=bool(os.environ.get("NO_COLOR")))
+        self._console = Console(file=sys.stderr, force_terminal=True, no_color=bool(os.environ.get("NO_COLOR")))
 
     def close(self) -> None:
         """Clear the view, and show the cursor."""
@@ -81,7 +81,7 @@ class LiveView:
             words = output.without_commands(words).encode(options.encoding, "backslashreplace").decode(options.encoding)
             return Text(words, style)
 
-        seen, seconds, report = self.seen, self._clock.monotonic() - self._began, self.last
+        seen, seconds, report = self.seen, self._client.clock.monotonic() - self._began, self.last
         spinner = "|/-\\" if options.ascii_only else "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
         frame = spinner[int(seconds * _FRAMES_PER_SECOND) % len(spinner)]
         status = output.status_words(seen.status) if seen else "waiting"
@@ -107,7 +107,7 @@ class LiveView:
                 with ExitStack() as drawn:
                     drawn.callback(live.stop)
                     while True:
-                        if not self._may_prompt():
+                        if not self._client.may_prompt():
                             live.start()  # only the first time
                             live.refresh()
                         if is_over.wait(1 / _FRAMES_PER_SECOND):

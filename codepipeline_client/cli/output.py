@@ -12,10 +12,8 @@ import json
 import os
 import re
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from io import TextIOWrapper
 from math import ceil
 from typing import IO, Final, TextIO
 
@@ -252,16 +250,11 @@ def explain(text: str) -> None:
 
 def width(stream: TextIO | None) -> int | None:
     """Return the columns of the terminal that *stream* is. None if it is not one."""
-    if not is_terminal(stream):
+    if stream is None or not stream.isatty():  # None: started with the stream closed, or by pythonw
         return None
     from rich.console import Console
 
     return Console(file=stream).width  # of stderr's terminal too, where stdout is a pipe
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether *stream* is a terminal. None, which is a closed one, is not."""
-    return stream is not None and stream.isatty()
 
 
 def without_commands(text: str) -> str:
@@ -282,15 +275,8 @@ def discard_output(stream: IO[str]) -> None:
     os.close(nowhere)
 
 
-def prepare_streams() -> None:
-    """From now on, any text can be written to stdout, and a warning is one line on stderr."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
-
-
 def _write(stream: TextIO | None, text: str) -> None:
-    if stream is not None:  # None: started with the stream closed, or by pythonw
+    if stream is not None:
         # https://no-color.org and https://force-color.org
         is_wanted = os.environ.get("FORCE_COLOR") or (stream.isatty() and os.environ.get("TERM") != "dumb")
         has_colours = bool(is_wanted and not os.environ.get("NO_COLOR"))

@@ -130,12 +130,12 @@ def progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generat
     write to the same terminal at any time.
     """
     is_server = os.environ.get("CI", "").lower() not in ("", "0", "false")
-    can_draw = output.is_terminal(sys.stderr) and os.environ.get("TERM") not in ("dumb", "unknown")
-    if is_server or not can_draw or not (has_changes or output.is_terminal(sys.stdout)):
+    can_draw = output.width(sys.stderr) is not None and os.environ.get("TERM") not in ("dumb", "unknown")
+    if is_server or not can_draw or not (has_changes or output.width(sys.stdout) is not None):
         try:
             yield ProgressLines(client.clock, has_changes=has_changes)
         except KeyboardInterrupt:
-            if output.is_terminal(sys.stderr):
+            if output.width(sys.stderr) is not None:
                 output.explain("")  # the terminal has written ^C into this line
             raise
         return
@@ -145,7 +145,7 @@ def progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generat
         with view.paused():
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    with closing(LiveView(client.clock, sys.stderr, client.may_prompt)) as view, _handled(suspend, "SIGTSTP"):
+    with closing(LiveView(client)) as view, _handled(suspend, "SIGTSTP"):
         yield view
     if has_changes and view.seen is not None:
         now = output.timestamp(client.clock.time())

@@ -25,6 +25,7 @@ from codepipeline_client import (
     ServiceError,
 )
 from codepipeline_client.cli.live import LiveView
+from codepipeline_client.cli.progress import FollowingClient
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
 from tests.cli.terminal import DONE, WEB, Account, Terminal, made
 
@@ -210,7 +211,7 @@ def test_a_terminal_of_few_rows_has_the_first_lines(account: Account, opened: Op
 )
 def test_no_line_can_break_the_view(text: str, columns: int, seconds: float) -> None:
     """Whatever the service said, and with characters of any width: nothing but text, and no line too long."""
-    view = LiveView(FakeClock(), sys.stderr, lambda: False)
+    view = LiveView(FollowingClient(clock=FakeClock()))
     view.last = PollReport(
         reference=PipelineExecutionReference(text, WEB[1]),
         number=1,
