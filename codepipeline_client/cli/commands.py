@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
 from itertools import islice
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -23,10 +23,15 @@ from .progress import FollowingClient, wait, watch
 
 def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
     """Run the command of *args* (None for the shell's), report an error, and return the exit code."""
-    columns = width(sys.stdout)
-    if isinstance(sys.stdout, TextIOWrapper):  # so that any text can be written to it
-        sys.stdout.reconfigure(errors="backslashreplace")
-    warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
+
+    def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+        complain(f"warning: {message}")
+
+    stdout: TextIO | None = sys.stdout
+    columns = width(stdout)
+    if isinstance(stdout, TextIOWrapper):  # so that any text can be written to it
+        stdout.reconfigure(errors="backslashreplace")
+    warnings.showwarning = show_warning
     try:
         code: int | None = commands.main(
             args,
@@ -41,8 +46,7 @@ def run(args: Sequence[str] | None = None, *, clock: Clock | None = None) -> int
         complain(message, hint)
     except click.UsageError as error:
         code = ExitCode.USAGE
-        hint = f"see {error.ctx.command_path if error.ctx else PROGRAM} --help"
-        complain(error.format_message().rstrip("."), hint)
+        complain(error.format_message().rstrip("."), f"see {error.ctx.command_path if error.ctx else PROGRAM} --help")
     except click.Abort:
         code = ExitCode.INTERRUPTED
     return code or ExitCode.SUCCEEDED
