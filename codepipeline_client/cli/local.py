@@ -51,44 +51,39 @@ SAMPLES: Final = {
     ),
 }
 """Executions of the pipeline ``web``, one for each outcome."""
-
 SCRIPTED_SAMPLES: Final = {
     "Succeeds in a minute": (60.0, evolve(_SUCCEEDED, pipeline_execution_id="0c7be3d4-81f6-4e29-b5a0-7d4f92c6e138")),
     "Fails in 30 seconds": (30.0, evolve(_FAILED, pipeline_execution_id="9f15d062-4ae7-4c3b-8d90-2b6c71e5fa43")),
 }
 """Executions of the pipeline ``web`` to wait for: how many seconds each is InProgress, and how it ends."""
-
 ACTIONS: Final = (
     make_action_execution(stage_name="Deploy", action_name="Smoke", status="Failed", error_message="1 of 24 checks"),
     make_action_execution(),
 )
 
-_SLEEP: Final = 0.25
-"""Seconds until the requests are logged, and until a signal is handled that comes just before the sleep."""
-
 
 def put_samples(endpoint: LocalCodePipeline) -> None:
-    """Put the samples there, the first one as the newest."""
+    """Put the samples there, the one that Succeeded as the newest."""
+    for seconds, end in SCRIPTED_SAMPLES.values():
+        endpoint.script_execution(_steps(seconds, end))
+    endpoint.put_action_executions(SCRIPTED_SAMPLES["Fails in 30 seconds"][1], ACTIONS)
     for execution in reversed(SAMPLES.values()):
         endpoint.put_execution(execution)
     endpoint.put_action_executions(_FAILED, ACTIONS)
+    endpoint.script_starts(_steps(30.0, _SUCCEEDED), pipeline_name="web")
 
 
 def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
     """Serve the samples, print how to use them, and return after Ctrl-C or SIGTERM."""
     check_region(region_name)
     endpoint = LocalCodePipeline(port=port, region_name=region_name, now=clock.time, max_requests=1000)
-    for seconds, end in SCRIPTED_SAMPLES.values():
-        endpoint.script_execution(_steps(seconds, end))
-    endpoint.put_action_executions(SCRIPTED_SAMPLES["Fails in 30 seconds"][1], ACTIONS)
     put_samples(endpoint)
-    endpoint.script_starts(_steps(30.0, _SUCCEEDED), pipeline_name="web")
     try:
         with stop_signals_raise(), endpoint:
             say(instructions(endpoint.endpoint_url, endpoint.environ, windows=os.name == "nt"))
             logged: set[int] = set()
             while True:
-                clock.sleep(_SLEEP)
+                clock.sleep(0.25)  # a signal that comes just before this is handled after it
                 requests = endpoint.requests
                 for request in requests:
                     if request.number not in logged:
@@ -146,15 +141,17 @@ def demonstrate(clock: Clock) -> None:
                 execution = client.wait_for_pipeline_execution(
                     started, timeout=60.0, poll_interval=0.5, max_poll_interval=0.5, on_poll=progress.polled
                 )
-        polled = f"{len(endpoint.requests) - 1} times in {elapsed(clock.monotonic() - began)}, until it had finished"
+        seconds = clock.monotonic() - began
         request, attempt = endpoint.requests[-1], attempts[-1]
         signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].replace(";", ", ")
-        response = f"HTTP {attempt.http_status_code}, the signature was valid"
         happened: list[Row] = [
-            ("Polled", [polled]),
+            ("Polled", [f"{len(endpoint.requests) - 1} times in {elapsed(seconds)}, until it had finished"]),
             ("Signed", [f"AWS Signature Version 4 for codepipeline in {endpoint.region_name}", f"over {signed}"]),
             ("Sent", [f"over HTTP to {endpoint.endpoint_url}", request.headers["x-amz-target"]]),
-            ("Response", [response, f"request id {attempt.request_id}"]),
+            (
+                "Response",
+                [f"HTTP {attempt.http_status_code}, the signature was valid", f"request id {attempt.request_id}"],
+            ),
             ("Returned", [f"{type(execution).__name__}, {execution.status!r}"]),
         ]
     following: list[Row] = [

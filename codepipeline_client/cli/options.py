@@ -23,7 +23,6 @@ from .output import explain, say, timestamp
 
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
-_MAX_POLL_INTERVAL: Final = 30.0
 _STATUSES: Final = {status.lower(): status.value for status in PipelineExecutionStatus}
 
 
@@ -63,7 +62,7 @@ def seconds(context: click.Context, option: click.Parameter, given: str | None) 
     """Return the seconds that *given* stands for: ``90`` (seconds), ``90s``, ``30m``, ``2h``, ``7d``, ``1h30m``."""
     poll_interval: float = context.params.get("poll_interval", 0.0)
     if given is None:  # only --max-poll-interval has no default of its own
-        return max(poll_interval, _MAX_POLL_INTERVAL)
+        return max(poll_interval, 30.0)
     if not re.fullmatch(f"{_NUMBER}|(?:{_NUMBER}[smhd])+", given):
         raise click.BadParameter(f"{given!r} is not a duration: give seconds, or 90s, 30m, 2h, 7d, 1h30m")
     total = sum(float(number) * _SECONDS[unit] for number, unit in re.findall(f"({_NUMBER})([smhd]?)", given))
