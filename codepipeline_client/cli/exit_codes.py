@@ -90,9 +90,8 @@ _NAMES: Final = {
     "within connect_timeout": "in time",
     "for longer than read_timeout": "for too long",
 }
-"""The command line's words for arguments of Python."""
 _RENAMED: Final = rf"\b({'|'.join(_NAMES)})\b(?! in profile|[^;]*\(from )"
-"""Where they are replaced: not in the name of a variable or of a profile's setting."""
+"""Where Python's words are replaced: not in the name of a variable or of a profile's setting."""
 
 
 def of_error(error: errors.CodePipelineError) -> tuple[ExitCode, str, str]:

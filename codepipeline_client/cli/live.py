@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, Thread
 from typing import Final
@@ -29,11 +29,7 @@ _PATIENCE: Final = 5.0
 
 
 class LiveView:
-    """
-    A few lines that are drawn over themselves: the status, the time, and what the execution is about.
-
-    Nothing is drawn before the first poll is over, or while the client may prompt: for an MFA code, say.
-    """
+    """A few lines that are drawn over themselves, but not before the first poll, or while the client may prompt."""
 
     def __init__(self, client: FollowingClient) -> None:
         self.last: PollReport  # not set before the first poll
@@ -70,13 +66,7 @@ class LiveView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines that fit, and a blank one: there the cursor rests, and the ^C of a Ctrl-C is cleared."""
-        for line in [*self._lines(options)][: max(options.size.height - 2, 1)]:
-            # Some terminals begin a new line after a character in the last column.
-            line.truncate(options.size.width - 1, overflow="crop" if options.ascii_only else "ellipsis")
-            yield line
-        yield ""
 
-    def _lines(self, options: ConsoleOptions) -> Iterator[Text]:
         def text(words: str, style: str = "") -> Text:
             words = output.without_commands(words).encode(options.encoding, "backslashreplace").decode(options.encoding)
             return Text(words, style)
@@ -87,15 +77,20 @@ class LiveView:
         status = output.status_words(seen.status) if seen else "waiting"
         style = output.status_colour(seen.status) if seen else ""
         which = printable(f"{report.reference.pipeline_name} {report.reference.pipeline_execution_id}")
-        yield text(f"{frame} {status}", style) + text(f"  {output.elapsed(seconds)}  {which}")
+        lines = [text(f"{frame} {status}", style) + text(f"  {output.elapsed(seconds)}  {which}")]
         if seen is not None:
             trigger = (seen.trigger.trigger_type, seen.trigger.trigger_detail) if seen.trigger else ()
             cause = "  ".join(printable(part) for part in trigger if part)
             facts = output.revision_words(seen), cause, output.first_line(seen.status_summary)
-            yield from (text(f"  {fact}") for fact in facts if fact)
+            lines += [text(f"  {fact}") for fact in facts if fact]
         if report.failure is not None and report.pause is not None:
             again = output.remaining(report.seconds + report.pause - seconds)
-            yield text(f"  {output.failure_words(report.failure)}, retrying in {again}", "yellow")
+            lines.append(text(f"  {output.failure_words(report.failure)}, retrying in {again}", "yellow"))
+        for line in lines[: max(options.size.height - 2, 1)]:
+            # Some terminals begin a new line after a character in the last column.
+            line.truncate(options.size.width - 1, overflow="crop" if options.ascii_only else "ellipsis")
+            yield line
+        yield ""
 
     def _draw(self) -> None:
         self._is_over = is_over = Event()

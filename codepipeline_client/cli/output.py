@@ -68,13 +68,9 @@ def as_table(rows: Iterable[Row]) -> str:
 
 
 def fitted(line: str, *, margin: int = 0, stream: TextIO | None = None) -> list[str]:
-    """
-    Return *line* in pieces that fit beside a *margin* on the terminal that *stream* is, or whole if it is not one.
-
-    None is stdout. A word of its own, such as a URL, stays whole: the terminal breaks it, and it can still be copied.
-    """
+    """Return *line* in pieces that fit beside a *margin* on a terminal: that of *stream*, or of stdout for None."""
     columns = width(stream or sys.stdout)
-    if columns is None or (line.isascii() and " " not in line.strip()):
+    if columns is None or (line.isascii() and " " not in line.strip()):  # a URL must be copied whole
         return [line]
     from rich.console import Console
     from rich.text import Text
@@ -129,10 +125,9 @@ def rows_of(execution: PipelineExecution, ending: Ending | None = None) -> Itera
     """Yield what there is to say about *execution*, and its *ending* if it has been asked for."""
     trigger, rollback = execution.trigger, execution.rollback_metadata
     *failed, duration = ending_rows(ending or Ending())
-    status = with_coloured_status(status_words(execution.status), execution.status)
     yield "Pipeline", [printable(execution.pipeline_name)]
     yield "Execution", [printable(execution.pipeline_execution_id)]
-    yield "Status", [status]
+    yield "Status", [with_coloured_status(status_words(execution.status), execution.status)]
     yield from failed
     yield "Summary", [*map(printable, (execution.status_summary or "").splitlines())]
     yield "Version", [] if execution.pipeline_version is None else [str(execution.pipeline_version)]
@@ -165,11 +160,9 @@ def _escaped(*texts: str | None) -> list[str]:
     return [printable(text) for text in texts if text]
 
 
-def change_line(
-    execution: PipelineExecution, before: PipelineExecution | None, now: float, seconds: float | None
-) -> str:
+def change_line(execution: PipelineExecution, before: PipelineExecution | None, now: str, seconds: float | None) -> str:
     """Return the line about a change: when, which status, after how many *seconds*, and what else is new."""
-    parts = [timestamp(now), status_words(execution.status), "" if seconds is None else f"after {elapsed(seconds)}"]
+    parts = [now, status_words(execution.status), "" if seconds is None else f"after {elapsed(seconds)}"]
     parts += [fact for fact in _facts(execution) if before is None or fact not in _facts(before)]
     if before is not None and execution.status == before.status and not any(parts[3:]):
         names = [field.name for field in attrs.fields(PipelineExecution)]

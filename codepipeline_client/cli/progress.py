@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 _HEARTBEAT: Final = 60.0
 """Seconds after which a line says that nothing has changed: some build servers end a command that is silent."""
-
 _BRIEFLY: Final = 5.0
 """Seconds for each request about how an execution has ended, since the main result is known then."""
 
@@ -101,37 +99,31 @@ def watch(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **argume
     Stops early when nothing reads stdout any more.
     """
     began = client.clock.monotonic()
-    code = ExitCode.NOT_TERMINAL
     before: PipelineExecution | None = None
     with _interruptible(arguments), progress_on_stderr(client, has_changes=False) as progress:
         for execution in client.watch_pipeline_execution(**arguments, on_poll=progress.polled):
-            code = of_status(execution.status, ok)
             seconds = client.clock.monotonic() - began if before else None
-            line = output.change_line(execution, before, client.clock.time(), seconds)
+            line = output.change_line(execution, before, output.timestamp(client.clock.time()), seconds)
             before = execution
-            is_last = execution.status.is_terminal
             with progress.paused():
-                ending = json_members(_ending_of(client, execution)) if is_last and in_json else {}
+                ending = json_members(_ending_of(client, execution)) if in_json and execution.status.is_terminal else {}
                 text = output.as_json(execution, **ending) if in_json else output.fitted_line(line, execution.status)
                 if not output.say(text):
                     break
-                if is_last and not in_json:
+                if execution.status.is_terminal and not in_json:
                     for row in output.as_table(output.ending_rows(_ending_of(client, execution))).splitlines():
                         output.say(row)
-    return code
+    return of_status(before.status, ok) if before else ExitCode.NOT_TERMINAL
 
 
 @contextmanager
 def progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generator[ProgressLines | LiveView]:
-    """
-    Show the progress of a wait in the way that suits stderr: drawn on a terminal, else in lines.
-
-    With *has_changes* False the changes go to stdout. Then nothing is drawn if stdout is a pipe, since its reader may
-    write to the same terminal at any time.
-    """
+    """Show the progress of a wait: drawn on a terminal, else in lines. Without *has_changes* they go to stdout."""
     is_server = os.environ.get("CI", "").lower() not in ("", "0", "false")
     can_draw = output.width(sys.stderr) is not None and os.environ.get("TERM") not in ("dumb", "unknown")
-    if is_server or not can_draw or not (has_changes or output.width(sys.stdout) is not None):
+    # The reader of a pipe may write to the same terminal at any time.
+    changes_are_piped = not has_changes and output.width(sys.stdout) is None
+    if is_server or changes_are_piped or not can_draw:
         try:
             yield ProgressLines(client.clock, has_changes=has_changes)
         except KeyboardInterrupt:
@@ -141,15 +133,14 @@ def progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generat
         return
     from .live import LiveView
 
-    def suspend(_number: int, _frame: FrameType | None) -> None:
+    def suspend(_number: int, _frame: object) -> None:
         with view.paused():
             os.kill(os.getpid(), signal.SIGSTOP)
 
     with closing(LiveView(client)) as view, _handled(suspend, "SIGTSTP"):
         yield view
     if has_changes and view.seen is not None:
-        now = output.timestamp(client.clock.time())
-        line = f"{now}  {view.seen.status}  after {output.elapsed(view.last.seconds)}"
+        line = f"{output.timestamp(client.clock.time())}  {view.seen.status}  after {output.elapsed(view.last.seconds)}"
         output.explain(output.with_coloured_status(line, view.seen.status))
 
 
@@ -165,7 +156,7 @@ class ProgressLines:
 
     def polled(self, report: PollReport) -> None:
         """Write a line, if there is something new or nothing has been written for a minute."""
-        now, seen, failed = self._clock.time(), self._seen, self._failure
+        now, seen, failed = output.timestamp(self._clock.time()), self._seen, self._failure
         self._seen = report.execution or seen
         self._failure = "" if report.failure is None else output.failure_words(report.failure)
         if self._seen is not None and self._seen != seen:
@@ -183,7 +174,7 @@ class ProgressLines:
         else:
             return
         status = output.status_words(self._seen.status) if self._seen else "not seen yet"
-        output.explain(f"{output.timestamp(now)}  {status}  {words}")
+        output.explain(f"{now}  {status}  {words}")
         self._written_at = report.seconds
 
     paused = nullcontext
@@ -204,16 +195,11 @@ def _interruptible(arguments: Mapping[str, Any]) -> Generator[None]:
 
 
 def stop_signals_raise() -> AbstractContextManager[None]:
-    """
-    Within this, Ctrl-C and SIGTERM raise KeyboardInterrupt with the number of the signal.
-
-    Only the first raises, so that a second Ctrl-C does not interrupt the cleanup. A signal that is ignored, as by a
-    shell for background jobs, stays ignored.
-    """
+    """Within this, Ctrl-C and SIGTERM raise KeyboardInterrupt with the number of the signal."""
     received: list[int] = []
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        if not received:
+    def stop(number: int, _frame: object) -> None:
+        if not received:  # a second Ctrl-C does not interrupt the cleanup
             received.append(number)
             raise KeyboardInterrupt(number)
 
@@ -221,8 +207,8 @@ def stop_signals_raise() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None], *names: str) -> Generator[None]:
-    """Within this, the signals of these *names* call *handler*, unless they are ignored or unknown to the system."""
+def _handled(handler: Callable[[int, object], None], *names: str) -> Generator[None]:
+    """Within this, signals call *handler*, unless unknown to the system or ignored, as by a shell in the background."""
     with ExitStack() as restored:
         for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
             before = signal.getsignal(number)
