@@ -23,7 +23,7 @@ from click import unstyle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client import CodePipelineError, PipelineExecution, WaitTimeoutError, __version__, models
+from codepipeline_client import PipelineExecution, WaitTimeoutError, __version__, models
 from codepipeline_client.__main__ import main
 from codepipeline_client._call.failures import translated
 from codepipeline_client.cli.commands import run
@@ -172,8 +172,7 @@ def test_the_options_say_where_to_ask(
 
 @pytest.mark.parametrize("command", ["get", "wait", "watch"])
 @pytest.mark.parametrize(
-    ("status", "code"),
-    [("Succeeded", 0), ("Failed", 11), ("Stopped", 12), ("Cancelled", 13), ("Superseded", 14)],
+    ("status", "code"), [("Succeeded", 0), ("Failed", 11), ("Stopped", 12), ("Cancelled", 13), ("Superseded", 14)]
 )
 def test_the_exit_code_tells_the_status(account: Account, command: str, status: str, code: int) -> None:
     """0 for Succeeded only, so that a script can go on after ``&&``. What is not terminal has a code for get alone."""
@@ -258,6 +257,7 @@ ABOUT_IDS: Final = "start prints an id, list shows those of a pipeline, and with
         (("get", *WEB, "--output", "xml"), 2, "Invalid value for '--output'", "see codepipeline-client get --help"),
         (("get", *WEB, "\x1b["), 2, r"Got unexpected extra argument (\x1b[)", "see codepipeline-client get --help"),
         (("start", "web", "--variable", "STAGE"), 2, "Invalid value for '--variable': 'STAGE' is not", "see code"),
+        (("start", "web", *("--variable", "A=1") * 2), 2, "Invalid value for '--variable': each name can", "see code"),
         (("start", "web", "--variable", "A B=c"), 2, "StartPipelineExecution was not sent: variables[0].name ", None),
         (("get", "my web", "7F3A"), 2, "GetPipelineExecution was not sent: NAME must match ", ABOUT_IDS),
         (("get", *WEB), 22, "no region: neither --region, AWS_REGION, AWS_DEFAULT_REGION nor", "give --region"),
@@ -314,10 +314,6 @@ def test_what_is_not_codepipeline_is_no_response(account: Account) -> None:
     ended = account.run("get", *WEB)
     assert (ended.code, ended.complaint[1]) == (23, "check the network, the proxy and the endpoint, then try again")
     assert ended.complaint[0].count("refused") == 1
-
-
-def test_every_other_error_of_the_package_ends_without_a_traceback() -> None:
-    assert of_error(CodePipelineError("the moon is full")) == (1, "the moon is full", "")
 
 
 def test_ctrl_c_ends_it_as_shells_expect(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

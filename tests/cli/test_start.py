@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -18,15 +19,10 @@ from tests.cli.terminal import DONE, Account
 ID: Final = "00000000-0000-4000-8000-000000000001"
 FAILED: Final = make_pipeline_execution(status="Failed", pipeline_execution_id=ID)
 PAGE: Final = "https://console.aws.amazon.com/codebuild/x"
+SMOKE: Final = partial(make_action_execution, stage_name="Deploy", action_name="Smoke", status="Failed")
 ACTIONS: Final = [
-    make_action_execution(stage_name="Deploy", action_name="Smoke", status="Failed", url=PAGE),
-    make_action_execution(
-        stage_name="Deploy",
-        action_name="Smoke",
-        status="Failed",
-        error_code="JobFailed",
-        error_message="3 of 9\n\x1b[2J",
-    ),
+    SMOKE(url=PAGE),
+    SMOKE(error_code="JobFailed", error_message="3 of 9\n\x1b[2J"),
     make_action_execution(),
 ]
 
@@ -44,14 +40,6 @@ def test_the_latest_execution_is_taken_and_named_if_there_is_no_id(account: Acco
     assert ended.stderr.splitlines()[0] == (
         f"codepipeline-client: the latest execution is {ID}, started 2026-01-01T00:00:00Z by WebhookV2"
     )
-
-
-def test_what_is_not_known_of_the_latest_execution_is_left_out(account: Account) -> None:
-    account.service.put_execution(FAILED)
-    account.service.put_response(
-        body=b'{"pipelineExecutionSummaries": [{"status": "Failed", "pipelineExecutionId": "%s"}]}' % ID.encode()
-    )
-    assert account.run("get", "web").stderr == f"codepipeline-client: the latest execution is {ID}\n"
 
 
 def test_a_pipeline_without_executions_has_no_latest_one(account: Account) -> None:
@@ -109,15 +97,6 @@ def test_a_start_can_wait_for_the_end(account: Account) -> None:
     assert ended.stdout.splitlines()[-1] == "Duration   0:05"
 
 
-def test_a_signal_ends_the_wait_and_names_what_was_started(account: Account) -> None:
-    account.service.script_starts(["InProgress"], pipeline_name="web")
-    account.clock.on_sleep = lambda: signal.raise_signal(signal.SIGINT)
-    ended = account.run("start", "web", "--wait")
-    first, *_, last = ended.stderr.splitlines()
-    assert ended.code == ExitCode.INTERRUPTED
-    assert f"execution {first.split()[-1]} of pipeline web: the execution itself continues" in last
-
-
 # ---- list
 
 
@@ -141,11 +120,12 @@ def test_a_list_has_a_line_for_each_execution(account: Account) -> None:
     assert account.run("list", "web", "--limit", "1").stdout.count("\n") == 1
 
 
-def test_a_list_says_what_it_knows(account: Account) -> None:
-    account.service.put_execution(DONE)
-    summary: dict[str, object] = {"status": "Failed", "pipelineExecutionId": "x", "sourceRevisions": [{}]}
-    account.service.put_response(body=json.dumps({"pipelineExecutionSummaries": [summary]}).encode())
-    assert account.run("list", "web").stdout == "x  Failed\n"
+def test_what_is_not_known_of_a_listed_execution_is_left_out(account: Account) -> None:
+    account.service.put_execution(FAILED)
+    summary: dict[str, object] = {"status": "Failed", "pipelineExecutionId": ID, "sourceRevisions": [{}]}
+    account.service.put_response(body=json.dumps({"pipelineExecutionSummaries": [summary]}).encode(), times=2)
+    assert account.run("list", "web").stdout == f"{ID}  Failed\n"
+    assert account.run("get", "web").stderr == f"codepipeline-client: the latest execution is {ID}\n"
 
 
 def test_a_list_is_wrapped_between_words_on_a_terminal(account: Account) -> None:
@@ -220,44 +200,30 @@ def test_an_interrupt_while_it_asks_what_failed_keeps_the_result(account: Accoun
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"),
+    ("injected", "code"),
     [
-        (faults.CloseBeforeAnswer(), ExitCode.NO_RESPONSE),
-        (faults.InvalidGzip(), ExitCode.NO_RESPONSE),
-        (faults.ErrorResponse(code="InternalFailure"), ExitCode.NO_RESPONSE),
-        (None, ExitCode.INTERRUPTED),
+        ([faults.CloseBeforeAnswer()], ExitCode.NO_RESPONSE),
+        ([faults.InvalidGzip()], ExitCode.NO_RESPONSE),
+        ([faults.ErrorResponse(code="InternalFailure")], ExitCode.NO_RESPONSE),
+        ([faults.CloseBeforeAnswer(), faults.ErrorResponse(code="AccessDeniedException")], ExitCode.DENIED),
+        ([None], ExitCode.INTERRUPTED),
     ],
 )
-def test_a_start_that_may_have_happened_says_so(account: Account, fault: Fault | None, code: ExitCode) -> None:
-    """To start once more may start a second one."""
+def test_a_start_that_may_have_happened_says_so(
+    account: Account, monkeypatch: pytest.MonkeyPatch, injected: list[Fault | None], code: ExitCode
+) -> None:
+    """To start once more may start a second one, even if a retry was refused. None is an interrupt."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", str(len(injected)))
     account.service.put_execution(DONE)
+    remaining = iter(injected)
 
-    def interrupt(_: Any) -> Fault | None:
-        if fault is None:
+    def inject(_: Any) -> Fault | None:
+        if (fault := next(remaining)) is None:
             os.kill(os.getpid(), signal.SIGINT)
         return fault
 
-    account.service.inject_by(interrupt)
+    account.service.inject_by(inject)
     ended = account.run("start", "web")
     assert ended.code == code
     words = "codepipeline-client: the execution may have started: see codepipeline-client list web"
     assert ended.stderr.splitlines()[0] == words
-
-
-def test_a_start_whose_retry_is_refused_may_have_happened_all_the_same(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-    account.service.put_execution(DONE)
-    account.service.inject(faults.CloseBeforeAnswer())
-    account.service.inject(faults.ErrorResponse(code="AccessDeniedException"))
-    ended = account.run("start", "web")
-    assert ended.code == ExitCode.DENIED
-    assert "the execution may have started" in ended.stderr
-
-
-def test_a_variable_is_given_once(account: Account) -> None:
-    """Which of two values should count?"""
-    ended = account.run("start", "web", "--variable", "A=1", "--variable", "A=2")
-    assert (ended.code, account.service.requests) == (2, ())
-    assert "each name can be given once" in ended.complaint[0]
