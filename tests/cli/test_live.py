@@ -17,13 +17,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from codepipeline_client import (
-    PipelineExecution,
-    PipelineExecutionReference,
-    PipelineExecutionStatus,
-    PollReport,
-    ServiceError,
-)
+from codepipeline_client import PipelineExecution, PipelineExecutionReference, PollReport, errors, models
 from codepipeline_client.cli.live import LiveView
 from codepipeline_client.cli.progress import FollowingClient
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
@@ -217,11 +211,11 @@ def test_no_line_can_break_the_view(text: str, columns: int, seconds: float) -> 
         number=1,
         seconds=seconds,
         execution=None,
-        failure=ServiceError(text, code=f"N{text}"),
+        failure=errors.ServiceError(text, code=f"N{text}"),
         pause=7.0,
     )
     view.seen = started(
-        status=PipelineExecutionStatus(f"New{text}"),
+        status=models.PipelineExecutionStatus(f"New{text}"),
         status_summary=text,
         artifact_revisions=[{"revision_summary": text}, {}],
     )

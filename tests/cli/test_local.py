@@ -20,10 +20,6 @@ from codepipeline_client.testing import FakeClock, LocalCodePipeline
 from tests.cli.terminal import Clock, Shell
 
 
-def ctrl_c() -> None:
-    raise KeyboardInterrupt
-
-
 def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The printed settings and commands, as a shell takes them, get the printed executions."""
     clock, codes = Clock(), dict[str, int]()
@@ -47,13 +43,12 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
             assert run(["get", "wbe", wait[2]], clock=clock) == 20
             httpx.get(f"{os.environ['AWS_ENDPOINT_URL_CODEPIPELINE']}/x")
         capfd.readouterr()
+        clock.on_sleep = look_again
 
-    steps = iter([try_it, lambda: None, ctrl_c])
+    def look_again() -> None:
+        clock.on_sleep = lambda: signal.raise_signal(signal.SIGINT)
 
-    def next_step() -> None:
-        next(steps)()
-
-    clock.on_sleep = next_step
+    clock.on_sleep = try_it
     assert run(["serve"], clock=clock) == 0
     assert codes == {
         **dict.fromkeys(("Succeeds in a minute", "Fails in 30 seconds", "InProgress"), 10),

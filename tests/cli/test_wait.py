@@ -11,18 +11,16 @@ from attrs import evolve
 
 from codepipeline_client import ArtifactRevision, CodePipelineError, ExecutionTrigger, ServiceError, TriggerType, errors
 from codepipeline_client.cli.exit_codes import ExitCode
+from codepipeline_client.cli.local import ACTIONS
 from codepipeline_client.cli.output import Ending, as_json, elapsed, failure_words, remaining
 from codepipeline_client.models.actions import failures_of
 from codepipeline_client.models.executions import json_members
-from codepipeline_client.testing import Shown, faults, make_action_execution, make_pipeline_execution
+from codepipeline_client.testing import Shown, faults, make_pipeline_execution
 from tests.cli.terminal import DONE, WEB, Account, made
 
 BARE: Final = make_pipeline_execution(status="InProgress", artifact_revisions=[])
 RUNNING: Final = make_pipeline_execution(status="InProgress")
 FAILED: Final = make_pipeline_execution(status="Failed", status_summary="1 of 24 checks\nfailed")
-SMOKE: Final = make_action_execution(
-    stage_name="Deploy", action_name="Smoke", status="Failed", error_message="1 of 24 checks"
-)
 
 
 # ---- What they print
@@ -48,7 +46,7 @@ def test_wait_shows_changes_on_stderr_and_the_end_on_stdout(account: Account) ->
 @pytest.mark.parametrize("output_format", ["text", "json"])
 def test_watch_shows_each_change_as_it_comes(account: Account, output_format: str) -> None:
     """On stdout, and only there: a line, or the execution as wait gives it; the last with why it failed."""
-    account.service.put_action_executions(account.service.script_execution([BARE, BARE, RUNNING, FAILED]), [SMOKE])
+    account.service.put_action_executions(account.service.script_execution([BARE, BARE, RUNNING, FAILED]), ACTIONS)
     ended = account.run("watch", *WEB, "--output", output_format)
     assert (ended.code, ended.stderr) == (ExitCode.FAILED, "")
     lines = [
@@ -61,7 +59,7 @@ def test_watch_shows_each_change_as_it_comes(account: Account, output_format: st
     ]
     if output_format == "json":
         *changes, end = [evolve(each, region_name="us-east-1") for each in (BARE, RUNNING, FAILED)]
-        lines = [*map(as_json, changes), as_json(end, **json_members(Ending(tuple(failures_of([SMOKE])), 5.0)))]
+        lines = [*map(as_json, changes), as_json(end, **json_members(Ending(tuple(failures_of(ACTIONS)), 5.0)))]
     assert ended.stdout.splitlines() == lines
 
 
@@ -147,14 +145,6 @@ def test_when_no_poll_has_succeeded_the_last_failure_is_what_it_ends_with(
     assert words in message.partition(" The last poll failed: ")[2]
     assert hint.startswith("hint: ")
     assert hint.endswith(advice)
-
-
-def test_what_does_not_pass_ends_it_at_once(account: Account) -> None:
-    account.service.put_execution(RUNNING)
-    account.clock.on_sleep = lambda: account.service.put_error("AccessDeniedException")
-    ended = account.run("wait", *WEB)
-    assert (ended.code, ended.stdout) == (ExitCode.DENIED, "")
-    assert "\ncodepipeline-client: GetPipelineExecution failed: AccessDeniedException" in ended.stderr
 
 
 @pytest.mark.parametrize("name", ["wait", "watch"])
