@@ -118,11 +118,10 @@ def watch(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **argume
 
 @contextmanager
 def progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generator[ProgressLines | LiveView]:
-    """Show the progress of a wait: drawn on a terminal, else in lines. Without *has_changes* they go to stdout."""
+    """Show the progress of a wait: drawn on a terminal, else in lines. It *has_changes* unless stdout has them."""
     is_server = os.environ.get("CI", "").lower() not in ("", "0", "false")
     can_draw = output.width(sys.stderr) is not None and os.environ.get("TERM") not in ("dumb", "unknown")
-    # The reader of a pipe may write to the same terminal at any time.
-    changes_are_piped = not has_changes and output.width(sys.stdout) is None
+    changes_are_piped = not has_changes and output.width(sys.stdout) is None  # to what may write to the terminal, too
     if is_server or changes_are_piped or not can_draw:
         try:
             yield ProgressLines(client.clock, has_changes=has_changes)
@@ -208,7 +207,7 @@ def stop_signals_raise() -> AbstractContextManager[None]:
 
 @contextmanager
 def _handled(handler: Callable[[int, object], None], *names: str) -> Generator[None]:
-    """Within this, signals call *handler*, unless unknown to the system or ignored, as by a shell in the background."""
+    """Within this, signals call *handler*. One that is ignored stays so: shells ignore Ctrl-C in background jobs."""
     with ExitStack() as restored:
         for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
             before = signal.getsignal(number)

@@ -150,14 +150,11 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """What is on the screen, but for what is blank at the end."""
-        shown = [line.rstrip() for line in self._screen.display]
-        while shown and not shown[-1]:
-            shown.pop()
-        return shown
+        return self.text.splitlines()
 
     @property
     def text(self) -> str:
-        return "\n".join(self.lines)
+        return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
 
     @property
     def has_cursor(self) -> bool:

@@ -7,7 +7,6 @@ import re
 import shlex
 import signal
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -96,7 +95,7 @@ def test_a_region_that_is_none_is_refused_before_anyone_signs_for_it(shell: Shel
 
 
 def test_the_settings_are_printed_for_the_shells_of_windows() -> None:
-    environ: Mapping[str, str] = {"AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": ""}
+    environ = {"AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": ""}
     lines = instructions("http://127.0.0.1:1", environ, windows=True).splitlines()
     assert {"set AWS_REGION=us-east-1", "set AWS_SESSION_TOKEN="} <= set(lines)
     assert {"$env:AWS_REGION = 'us-east-1'", "$env:AWS_SESSION_TOKEN = ''"} <= set(lines)
