@@ -77,11 +77,7 @@ def test_no_text_breaks_out_of_the_address(pipeline_name: str, execution_id: str
     assert url is not None
     parts = urlsplit(url)
     assert url.isascii()
-    assert (parts.hostname, parts.query, parts.fragment) == (
-        "eu-west-1.console.aws.amazon.com",
-        "region=eu-west-1",
-        "",
-    )
+    assert (parts.hostname, parts.query, parts.fragment) == ("eu-west-1.console.aws.amazon.com", "region=eu-west-1", "")
     *_, pipelines, name, executions, shown_id, page = parts.path.split("/")
     assert (pipelines, executions, page) == ("pipelines", "executions", "visualization")
     assert [unquote(name), unquote(shown_id)] == [

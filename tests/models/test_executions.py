@@ -11,13 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from codepipeline_client import (
-    ExecutionMode,
-    ExecutionType,
-    PipelineExecution,
-    PipelineExecutionStatus,
-    TriggerType,
-)
+from codepipeline_client import ExecutionMode, ExecutionType, PipelineExecution, PipelineExecutionStatus, TriggerType
 from codepipeline_client.models import OpenEnum
 from codepipeline_client.testing import make_pipeline_execution
 

@@ -26,11 +26,7 @@ STATUS = PipelineExecutionStatus
         ("Superseded", errors.PipelineExecutionSupersededError, "ended as Superseded, not as Succeeded"),
         ("Cancelled", errors.PipelineExecutionCancelledError, "ended as Cancelled, not as Succeeded"),
         ("InProgress", errors.PipelineExecutionOutcomeError, "is InProgress"),
-        (
-            "Paused",
-            errors.PipelineExecutionOutcomeError,
-            "is Paused, a status newer than this release,",
-        ),
+        ("Paused", errors.PipelineExecutionOutcomeError, "is Paused, a status newer than this release,"),
     ],
 )
 def test_each_other_end_than_success_is_an_error_of_its_own(

@@ -90,10 +90,7 @@ def test_peers_get_the_execution_whole(call: Call, local_codepipeline: LocalCode
             }
         ],
         "variables": [{"name": "stage", "resolvedValue": "live"}],
-        "trigger": {
-            "triggerType": EXECUTION.trigger.trigger_type,
-            "triggerDetail": EXECUTION.trigger.trigger_detail,
-        },
+        "trigger": {"triggerType": EXECUTION.trigger.trigger_type, "triggerDetail": EXECUTION.trigger.trigger_detail},
         "executionMode": "QUEUED",
         "executionType": "ROLLBACK",
         "rollbackMetadata": {"rollbackTargetPipelineExecutionId": "11111111-89ab-4cde-8f01-23456789abcd"},

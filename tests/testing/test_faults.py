@@ -298,11 +298,7 @@ def test_a_connection_ends_as_the_fault_says(
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        faults.Delay(seconds=0.1),
-        faults.SlowHeaders(seconds_per_byte=0.0005),
-        faults.SlowBody(seconds_per_byte=0.0002),
-    ],
+    [faults.Delay(seconds=0.1), faults.SlowHeaders(seconds_per_byte=0.0005), faults.SlowBody(seconds_per_byte=0.0002)],
     ids=lambda fault: type(fault).__name__,
 )
 def test_a_slow_response_is_complete_and_the_connection_stays_open(

@@ -19,10 +19,7 @@ ASSUMED_BY_CODEPIPELINE = {
         {"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
-MAY_READ = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "codepipeline:*", "Resource": "*"}],
-}
+MAY_READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "codepipeline:*", "Resource": "*"}]}
 
 
 def stage(name: str, category: str, provider: str, settings: dict[str, str]) -> dict[str, object]:
