@@ -3,65 +3,104 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import pytest
 from attrs import field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client import GetPipelineExecutionInput, ParameterViolation
-from codepipeline_client._protocol.shapes import MalformedMemberError, read
+from codepipeline_client import GetPipelineExecutionInput, PipelineVariable, SourceRevisionOverride
+from codepipeline_client._protocol.shapes import MalformedMemberError, OperationInput, read
+from codepipeline_client.operations.list_action_executions import ListActionExecutionsInput
 from codepipeline_client.operations.list_pipeline_executions import ListPipelineExecutionsInput
+from codepipeline_client.operations.start_pipeline_execution import StartPipelineExecutionInput
 
-ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
-NAME, EXECUTION_ID = "pipeline_name", "pipeline_execution_id"
-NAME_RULE = r"must match [A-Za-z0-9.@\-_]+, not "
-TIME = "a number of seconds since 1970"
-MANY = [{"name": ""}] * 10_001
-UUID_RULE = "must be a UUID in lower case, [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}, not "
+ID: Final = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
+NAME_RULE: Final = r"pipeline_name must match [A-Za-z0-9.@\-_]+, not "
+TIME: Final = "a number of seconds since 1970"
+MANY: Final = [{"name": ""}] * 10_001
+HEX: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+UUID_RULE: Final = f"pipeline_execution_id must be a UUID in lower case, {HEX}, not "
+VARIABLE: Final = PipelineVariable(name="x", value="y")
+TOO_MANY: Final = "must have at most 50 elements, not 51"
+NO_VARIABLE: Final = "variables must have elements of the class PipelineVariable, not "
+NO_REVISION: Final = "source_revisions must have elements of the class SourceRevisionOverride, not "
+RANGE_RULE: Final = "start_time_range must be one of Latest, All, not "
+NO_TYPE: Final = "source_revisions[0].revision_type "
+TYPES: Final = "COMMIT_ID, IMAGE_DIGEST, S3_OBJECT_VERSION_ID, S3_OBJECT_KEY"
+IS_TYPE_RULE: Final = r"is required|must (be (a string|an integer|one of .*)|have elements of the class \w+), not \w+"
+
+
+def loosely(kind: Callable[..., Any], **known: str) -> Callable[..., Any]:
+    """Return what makes one of a *kind* out of anything, of which some fields are known."""
+    return partial(kind, **known)
+
+
+get: Final = loosely(GetPipelineExecutionInput, pipeline_name="web", pipeline_execution_id=ID)
+pages: Final = loosely(ListPipelineExecutionsInput, pipeline_name="web")
+start: Final = loosely(StartPipelineExecutionInput, pipeline_name="web")
+revision: Final = loosely(SourceRevisionOverride, action_name="x", revision_value="y")
+REVISION: Final = revision(revision_type="COMMIT_ID")
+actions: Final = loosely(ListActionExecutionsInput, pipeline_name="web")
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "broken"),
+    ("request_", "broken"),
     [
-        pytest.param(NAME, "A.z-0_@", None, id="every-kind-of-letter"),
-        pytest.param(NAME, "x" * 100, None, id="longest"),
-        pytest.param(NAME, "", "must have 1 to 100 characters, not 0", id="empty-name"),
-        pytest.param(NAME, "x" * 101, "must have 1 to 100 characters, not 101", id="too-long"),
-        pytest.param(NAME, "my pipeline", f"{NAME_RULE}'my pipeline'", id="space"),
-        pytest.param(NAME, "web\n", rf"{NAME_RULE}'web\n'", id="name-with-a-line-break"),
-        pytest.param(NAME, "wéb", f"{NAME_RULE}'wéb'", id="accent"),
-        pytest.param(NAME, None, "is required", id="no-name"),
-        pytest.param(NAME, b"web", "must be a string, not bytes", id="bytes"),
-        pytest.param(EXECUTION_ID, ID, None, id="uuid"),
-        pytest.param(EXECUTION_ID, ID.upper(), f"{UUID_RULE}{ID.upper()!r}", id="upper-case"),
-        pytest.param(EXECUTION_ID, f"{ID}\n", rf"{UUID_RULE}'{ID}\n'", id="line-break-at-the-end"),
-        pytest.param(EXECUTION_ID, f"x{ID}", f"{UUID_RULE}'x{ID}'", id="more-before"),
-        pytest.param(EXECUTION_ID, "", f"{UUID_RULE}''", id="empty"),
-        pytest.param(EXECUTION_ID, "y" * 5000, f"{UUID_RULE}'{'y' * 100}…'", id="long-values-are-cut"),
-        pytest.param(EXECUTION_ID, 1.5, "must be a string, not float", id="number"),
-        pytest.param("max_results", None, None, id="optional"),
-        pytest.param("max_results", 1, None, id="smallest-page"),
-        pytest.param("max_results", 100, None, id="largest-page"),
-        pytest.param("max_results", 0, "must be from 1 to 100, not 0", id="empty-page"),
-        pytest.param("max_results", 101, "must be from 1 to 100, not 101", id="page-too-large"),
-        pytest.param("max_results", True, "must be an integer, not bool", id="boolean-page"),
-        pytest.param("next_token", "any text", None, id="token-of-a-list"),
-        pytest.param("next_token", "", "must have 1 to 2048 characters, not 0", id="empty-token-of-a-list"),
+        pytest.param(get(pipeline_name="x" * 100), None, id="longest"),
+        pytest.param(get(pipeline_name=""), "pipeline_name must have 1 to 100 characters, not 0", id="empty-name"),
+        pytest.param(get(pipeline_name="x" * 101), "pipeline_name must have 1 to 100 characters, not 101", id="long"),
+        pytest.param(get(pipeline_name="wéb"), f"{NAME_RULE}'wéb'", id="accent"),
+        pytest.param(get(pipeline_name=None), "pipeline_name is required", id="no-name"),
+        pytest.param(get(pipeline_name=b"web"), "pipeline_name must be a string, not bytes", id="bytes"),
+        pytest.param(get(pipeline_execution_id=ID.upper()), f"{UUID_RULE}{ID.upper()!r}", id="upper-case"),
+        pytest.param(get(pipeline_execution_id=f"{ID}\n"), rf"{UUID_RULE}'{ID}\n'", id="line-break-at-the-end"),
+        pytest.param(get(pipeline_execution_id=f"x{ID}"), f"{UUID_RULE}'x{ID}'", id="more-before"),
+        pytest.param(get(pipeline_execution_id="y" * 5000), f"{UUID_RULE}'{'y' * 100}…'", id="long-values-are-cut"),
+        pytest.param(get(pipeline_execution_id=1.5), "pipeline_execution_id must be a string, not float", id="number"),
+        pytest.param(pages(max_results=None), None, id="optional"),
+        pytest.param(pages(max_results=100), None, id="largest-page"),
+        pytest.param(pages(max_results=0), "max_results must be from 1 to 100, not 0", id="empty-page"),
+        pytest.param(pages(max_results=101), "max_results must be from 1 to 100, not 101", id="page-too-large"),
+        pytest.param(pages(max_results=True), "max_results must be an integer, not bool", id="boolean-page"),
+        pytest.param(pages(next_token=""), "next_token must have 1 to 2048 characters, not 0", id="empty-token"),
+        pytest.param(start(variables=[VARIABLE] * 50), None, id="fifty-variables"),
+        pytest.param(start(variables=[VARIABLE] * 51), f"variables {TOO_MANY}", id="more-variables"),
+        pytest.param(start(source_revisions=[REVISION] * 50), None, id="fifty-revisions"),
+        pytest.param(start(source_revisions=[REVISION] * 51), f"source_revisions {TOO_MANY}", id="more-revisions"),
+        *(
+            pytest.param(start(variables=each), f"{NO_VARIABLE}{kind}", id=f"no-variable-{each!r}")
+            for each, kind in ((7, "int"), ("hunter2", "str"), ("", "str"), (b"", "bytes"), (None, "NoneType"))
+        ),
+        pytest.param(start(variables=[{"value": "hunter2"}]), f"{NO_VARIABLE}dict", id="a-value-is-not-shown"),
+        *(
+            pytest.param(start(source_revisions=each), f"{NO_REVISION}{kind}", id=f"no-revision-{each!r}")
+            for each, kind in ((7, "int"), ("hunter2", "str"), ({"a": "hunter2"}, "dict"))
+        ),
+        *(
+            pytest.param(start(source_revisions=[revision(revision_type=each)]), f"{NO_TYPE}{rule}", id=f"type-{each}")
+            for each, rule in ((5, f"must be one of {TYPES}, not int"), (None, "is required"))
+        ),
+        pytest.param(actions(start_time_range=True, pipeline_execution_id=ID), f"{RANGE_RULE}bool", id="no-range"),
+        pytest.param(
+            actions(start_time_range="New", pipeline_execution_id=ID), f"{RANGE_RULE}'New'", id="unknown-range"
+        ),
+        pytest.param(
+            actions(start_time_range="Latest"),
+            "pipeline_execution_id is required",
+            id="latest-of-one",
+        ),
     ],
 )
-def test_a_value_is_checked(field: str, value: Any, broken: str | None) -> None:
+def test_a_broken_rule_is_told_in_words(request_: OperationInput, broken: str | None) -> None:
     """Without strictness only the type counts."""
-    is_page = field in ("max_results", "next_token")
-    members: dict[str, Any] = {NAME: "web", **({} if is_page else {EXECUTION_ID: ID}), field: value}
-    request = ListPipelineExecutionsInput(**members) if is_page else GetPipelineExecutionInput(**members)
-    found = () if broken is None else (ParameterViolation(field, broken),)
-    assert request.violations() == found
-    is_of_wrong_type = broken is not None and broken.startswith(("must be a string", "must be an integer", "is requir"))
-    assert request.violations(strict=False) == (found if is_of_wrong_type else ())
+    assert [f"{each.parameter} {each.rule}" for each in request_.violations()] == [*filter(None, [broken])]
+    is_of_wrong_type = broken is not None and re.fullmatch(rf"\S+ ({IS_TYPE_RULE})", broken)
+    assert request_.violations(strict=False) == (request_.violations() if is_of_wrong_type else ())
 
 
 @frozen(kw_only=True)

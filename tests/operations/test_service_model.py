@@ -30,7 +30,6 @@ from codepipeline_client import (
 )
 from codepipeline_client._protocol.awsjson import decode, encode
 from codepipeline_client._protocol.messages import Response
-from codepipeline_client._protocol.shapes import OperationInput
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.models import ActionCategory, ActionExecutionStatus, ActionOwner
 from codepipeline_client.operations import (
@@ -264,65 +263,6 @@ def test_an_input_is_refused_exactly_if_it_breaks_a_rule_of_the_model(shape: str
     put, values = PLACES[shape]
     value = data.draw(values)
     assert (put(value).violations() == ()) is follows(MODEL.shape_for(shape), value)
-
-
-@pytest.mark.parametrize("field", ["variables", "source_revisions"])
-def test_a_start_takes_fifty_of_each_at_most(field: str) -> None:
-    element: Any = {
-        "variables": PipelineVariable(name="x", value="y"),
-        "source_revisions": SourceRevisionOverride(action_name="x", revision_type="COMMIT_ID", revision_value="y"),
-    }[field]
-    fifty: dict[str, Any] = {"pipeline_name": "web", field: [element] * 50}
-    more: dict[str, Any] = {"pipeline_name": "web", field: [element] * 51}
-    assert StartPipelineExecutionInput(**fifty).violations() == ()
-    (violation,) = StartPipelineExecutionInput(**more).violations()
-    assert (violation.parameter, violation.rule) == (field, "must have at most 50 elements, not 51")
-    assert StartPipelineExecutionInput(**more).violations(strict=False) == ()
-
-
-@pytest.mark.parametrize("given_", [7, "hunter2", "", b"", [{"name": "x", "value": "hunter2"}], None], ids=repr)
-def test_what_is_no_variable_is_refused(given_: Any) -> None:
-    """Whatever is checked of the values, which are not shown: one may be a secret."""
-    for strict in (True, False):
-        (violation,) = StartPipelineExecutionInput(pipeline_name="web", variables=given_).violations(strict)
-        assert (violation.parameter, "hunter2" in violation.rule) == ("variables", False)
-        assert violation.rule.startswith("must have elements of the class PipelineVariable, not ")
-
-
-@pytest.mark.parametrize("given_", [{"a": "hunter2"}, "hunter2", 7])
-def test_what_is_no_source_revision_is_refused(given_: Any) -> None:
-    (violation,) = StartPipelineExecutionInput(pipeline_name="web", source_revisions=given_).violations()
-    assert violation.rule == f"must have elements of the class SourceRevisionOverride, not {type(given_).__name__}"
-
-
-@pytest.mark.parametrize(
-    ("request_", "rule"),
-    [
-        (
-            start(revision_type=5),
-            "must be one of COMMIT_ID, IMAGE_DIGEST, S3_OBJECT_VERSION_ID, S3_OBJECT_KEY, not int",
-        ),
-        (start(revision_type=None), "is required"),
-        (
-            ListActionExecutionsInput(
-                pipeline_name="web", pipeline_execution_id=ID, start_time_range=cast("Any", True)
-            ),
-            "must be one of Latest, All, not bool",
-        ),
-        (
-            ListActionExecutionsInput(pipeline_name="web", pipeline_execution_id=ID, start_time_range="New"),
-            "must be one of Latest, All, not 'New'",
-        ),
-    ],
-)
-def test_what_is_no_value_of_an_enum_is_refused(request_: OperationInput, rule: str) -> None:
-    (violation,) = request_.violations()
-    assert violation.rule == rule
-
-
-def test_the_latest_actions_are_those_of_one_execution() -> None:
-    (violation,) = ListActionExecutionsInput(pipeline_name="web", start_time_range="Latest").violations()
-    assert (violation.parameter, violation.rule) == ("pipeline_execution_id", "is required")
 
 
 def test_a_value_of_a_variable_is_not_shown() -> None:
