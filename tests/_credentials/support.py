@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
+from math import inf
 from typing import Final
 
 import anyio
@@ -68,9 +69,10 @@ class Clock:
 
 @define
 class Source:
-    """A provider that gives its outcomes in turn, the last one again and again. While its gate is shut, it blocks."""
+    """A provider that gives its outcomes in turn, the last one again and again. The first calls wait for its gate."""
 
     outcomes: tuple[Credentials | BaseException, ...]
+    waiting_calls: float = inf
     calls: int = 0
     entered: threading.Semaphore = Factory(lambda: threading.Semaphore(0))
     gate: threading.Event = Factory(threading.Event)
@@ -79,16 +81,14 @@ class Source:
         outcome = self.outcomes[min(self.calls, len(self.outcomes) - 1)]
         self.calls += 1
         self.entered.release()
-        assert self.gate.wait(LIMIT)
+        assert self.calls > self.waiting_calls or self.gate.wait(LIMIT)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
 
 def open_source(*outcomes: Credentials | BaseException) -> Source:
-    source = Source(outcomes)
-    source.gate.set()
-    return source
+    return Source(outcomes, waiting_calls=0)
 
 
 def from_botocore(profile_name: str | None = None) -> Credentials:

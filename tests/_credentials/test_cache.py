@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +26,7 @@ from tests._credentials.support import (
     open_source,
     wait_for_refreshes,
 )
+from tests.test_endurance import CAN_FORK, MAY_WARN_OF_FORKS, in_child
 
 BACKENDS: Final = ["asyncio", "trio"]
 
@@ -209,26 +207,19 @@ def test_stale_credentials_without_others_are_an_error(
 
 def test_a_source_that_hung_is_asked_again_some_minutes_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a client that lives for months would fail from then on. Its first callers get what comes first."""
-    entered, gate, calls, now = threading.Event(), threading.Event(), list[int](), [0.0]
+    source, now = Source((credentials(1), credentials(2)), waiting_calls=1), [0.0]
     monkeypatch.setattr(cache_module, "monotonic", lambda: now[0])
-
-    def provider() -> Credentials:
-        calls.append(1)
-        entered.set()
-        assert len(calls) > 1 or gate.wait(LIMIT)
-        return credentials(len(calls))
-
-    cache = cache_of(provider)
+    cache = cache_of(source)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(get, cache)
-        assert entered.wait(LIMIT)
+        assert source.entered.acquire(timeout=LIMIT)
         now[0] = 299.0
         with pytest.raises(TimeoutError):
             cache.get(timeout=0.01)
-        assert len(calls) == 1
+        assert source.calls == 1
         now[0] = 300.0
         assert get(cache) == first.result() == credentials(2)
-    gate.set()
+    source.gate.set()
     wait_for_refreshes()
 
 
@@ -319,40 +310,16 @@ def test_a_refresh_ends_with_its_event_loop(
     assert caplog.records == []
 
 
-FORKING: Final = """
-import os, threading, time
-from codepipeline_client import Credentials
-from codepipeline_client._credentials.cache import CachedCredentials
-
-entered, gate, calls = threading.Event(), threading.Event(), []
-
-def provider():
-    calls.append(os.getpid())
-    entered.set()
-    if len(calls) == 1:
-        gate.wait()
-    return Credentials(access_key_id=f"AKIA{len(calls)}", secret_access_key="secret")
-
-def call():
-    print(cache.get(timeout=20).access_key_id, len(calls), flush=True)
-
-cache = CachedCredentials(provider, now=time.time, allow_async=False)
-caller = threading.Thread(target=call)
-caller.start()
-entered.wait()
-child = os.fork() if hasattr(os, "fork") else None
-if child == 0:
-    call()
-    os._exit(0)
-if child:
-    os.waitpid(child, 0)
-gate.set()
-caller.join()
-"""
-
-
+@CAN_FORK
+@MAY_WARN_OF_FORKS
 def test_a_forked_child_does_not_wait_for_its_parents_refresh() -> None:
     """The thread that would end it stayed with the parent, whose own refresh goes on."""
-    program = [sys.executable, "-c", FORKING]
-    done = subprocess.run(program, check=True, capture_output=True, text=True, timeout=2 * LIMIT)
-    assert done.stdout.splitlines() == [*(["AKIA2 2"] if hasattr(os, "fork") else []), "AKIA1 1"]
+    source = Source((credentials(1), credentials(2)), waiting_calls=1)
+    cache = cache_of(source)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(get, cache)
+        assert source.entered.acquire(timeout=LIMIT)
+        assert in_child(lambda: get(cache) == credentials(2))
+        source.gate.set()
+        assert first.result() == credentials(1)
+    assert source.calls == 1
