@@ -416,6 +416,7 @@ def test_clear_forgets_all_but_the_connections(endpoint: LocalCodePipeline, conn
     endpoint.inject(faults.Hang())
     endpoint.inject(faults.Hang(), times=None)
     endpoint.put_response(status_code=299)
+    endpoint.script_starts(["Failed"], pipeline_name="web")
     endpoint.clear()
     assert list(endpoint.requests) == []
     assert json.loads(connection.get()[1])["__type"] == "PipelineNotFoundException"

@@ -6,22 +6,18 @@ import subprocess
 import sys
 import time
 from textwrap import dedent
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import pytest
 
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, PipelineExecution, errors
-from codepipeline_client.testing import FakeClock, LocalCodePipeline, make_pipeline_execution
+from codepipeline_client.testing import FakeClock, LocalCodePipeline
+from tests.endpoint import EXECUTION, INPUT
 
 pytest_plugins = ("pytester",)
 
 PLUGIN: Final = "codepipeline_client.testing.pytest_plugin"
-EXECUTION: Final = make_pipeline_execution(trigger=None)
-INPUT: Final[dict[str, Any]] = {
-    "pipeline_name": EXECUTION.pipeline_name,
-    "pipeline_execution_id": EXECUTION.pipeline_execution_id,
-}
 
 
 @pytest.fixture(autouse=True)
