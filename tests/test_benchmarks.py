@@ -217,9 +217,6 @@ def test_each_stage_is_saved_as_soon_as_it_is_done(
     assert saved == run({"sign": samples["sign"]}, about="A machine, 15 rounds", load=0.1)
 
 
-# The environments
-
-
 def test_without_a_newer_python_the_others_are_installed_and_the_run_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,9 +236,6 @@ def test_without_a_newer_python_the_others_are_installed_and_the_run_says_so(
     environments.build(tmp_path, upgrade=False)
     assert len(commands) == installed, "an environment that is there was built again"
     assert stages.measure(Runner(tmp_path, "", tmp_path), "aws-sdk", 1) == {}
-
-
-# The measurements
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="it reads /proc")

@@ -218,7 +218,6 @@ def test_an_argument_comes_before_everything(tmp_path: Path) -> None:
     "named", [".aws/config", "~/moved", "$HOME/moved" if os.name == "posix" else "%USERPROFILE%/moved"]
 )
 def test_the_shared_files_are_in_the_home_folder_unless_named_elsewhere(named: str, home: Path) -> None:
-    """The name may have a tilde or a variable."""
     (home / ".aws").mkdir(exist_ok=True)
     path = home / (named if named.startswith(".") else "moved")
     path.write_text(DEFAULT, encoding="utf-8")

@@ -238,7 +238,6 @@ def test_a_source_that_never_responds_occupies_few_threads(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("way", ["thread", *BACKENDS])
 def test_after_a_close_no_call_waits_and_nothing_is_fetched(way: str) -> None:
-    """Later calls neither."""
     source = Source((credentials(),))
     cache = cache_of(source, allow_async=way != "thread")
 

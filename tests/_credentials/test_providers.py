@@ -136,7 +136,6 @@ def test_credentials_given_are_used_at_once_until_they_expire() -> None:
     ],
 )
 def test_credentials_that_cannot_be_sent_are_refused_unseen(name: str, value: Any) -> None:
-    """The message names the field and the rule; the value is nowhere."""
     wrong = evolve(credentials(), **{name: value})
     for source in (wrong, lambda: wrong):
         with pytest.raises(CredentialsError, match=f"cannot be used: {name} must be") as caught:
@@ -459,7 +458,6 @@ def test_errors_of_botocore_keep_what_can_be_read_and_lose_what_they_hold(raised
 
 @pytest.mark.anyio
 async def test_only_the_fetch_is_kept_out_of_the_logs(caplog: pytest.LogCaptureFixture) -> None:
-    """What the program itself logs through botocore is logged."""
     caplog.set_level(1)
     log = logging.getLogger("botocore.credentials")
 
@@ -524,7 +522,6 @@ def test_botocore_credentials_are_used_until_their_expiry(
 
 
 def test_an_empty_token_of_botocore_is_none() -> None:
-    """As botocore treats it."""
     source = botocore.Credentials("AKIA1", SECRET, "")
     assert get(cache_of(source)) == Credentials(access_key_id="AKIA1", secret_access_key=SECRET)
 

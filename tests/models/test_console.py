@@ -69,7 +69,6 @@ NAMES = st.text(st.characters()) | st.sampled_from(
 
 @given(NAMES, NAMES)
 def test_no_text_breaks_out_of_the_address(pipeline_name: str, execution_id: str) -> None:
-    """Whatever the names hold, they stay in their places, and half a character does not raise."""
     url = page_of("eu-west-1", pipeline_name, execution_id)
     if {pipeline_name, execution_id} & {"", ".", ".."}:  # a browser would take these out of the path
         assert url is None

@@ -73,7 +73,6 @@ def test_what_is_not_known_has_no_row() -> None:
 
 @pytest.mark.parametrize("query", ["a=1&lt;b=2&amp=c", "'onclick='alert(1)"])
 def test_a_link_leads_where_the_url_says(query: str) -> None:
-    """A browser that reads the table finds the very URL in it."""
     url = f"https://github.com/?{query}"
     execution = make_pipeline_execution(artifact_revisions=[{"revision_url": url}])
     assert links(shown(execution)) == [url]

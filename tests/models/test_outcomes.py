@@ -15,9 +15,6 @@ ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
 STATUS = PipelineExecutionStatus
 
 
-# How it ended
-
-
 @pytest.mark.parametrize(
     ("status", "error", "text"),
     [
@@ -91,9 +88,6 @@ def test_what_is_no_status_is_refused_whatever_the_end(status: str, ok: Any, pro
     """A typing error shows in the first run, and not in the first bad end."""
     with pytest.raises(errors.ConfigurationError, match=problem):
         make_pipeline_execution(status=status).raise_for_status(ok)
-
-
-# Revisions
 
 
 def test_the_revision_of_an_artifact_is_found_by_name() -> None:

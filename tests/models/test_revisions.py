@@ -170,7 +170,6 @@ SUMMARIES = TEXTS | JSONS.map(json.dumps) | TEXTS.map(lambda text: '{"CommitMess
 def test_no_text_raises_and_what_is_told_is_fit_for_use(
     revision_id: str | None, summary: str | None, url: str | None
 ) -> None:
-    """What comes out can be written, sent, and put into a link."""
     revision = ArtifactRevision(revision_id=revision_id, revision_summary=summary, revision_url=url)
     for told in (revision.commit_message, revision.provider_type, revision.repository, revision.commit_id):
         assert told is None or told.encode().strip()

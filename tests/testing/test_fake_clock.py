@@ -21,7 +21,6 @@ def test_it_begins_at_a_fixed_instant_unless_another_is_given() -> None:
 
 
 def test_a_sleep_moves_it_at_once_and_is_recorded() -> None:
-    """To advance it is no sleep."""
     clock = FakeClock(start=100)
     clock.sleep(86_400)
     clock.advance(0.5)
@@ -31,7 +30,6 @@ def test_a_sleep_moves_it_at_once_and_is_recorded() -> None:
 
 @pytest.mark.anyio
 async def test_an_async_sleep_lets_other_tasks_run() -> None:
-    """Each of two tasks gets its turn between the sleeps of the other."""
     clock, seen = FakeClock(), list[str]()
 
     async def sleeper(name: str) -> None:
@@ -58,7 +56,6 @@ async def test_a_cancelled_task_sleeps_nothing() -> None:
 
 
 def test_threads_lose_nothing() -> None:
-    """What they sleep adds up exactly."""
     clock = FakeClock()
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(clock.sleep, [1] * 4000))
@@ -67,7 +64,6 @@ def test_threads_lose_nothing() -> None:
 
 @pytest.mark.parametrize("seconds", [-0.001, -math.inf, math.inf, math.nan])
 def test_time_runs_forwards_and_comes_to_an_end(seconds: float) -> None:
-    """What no clock can do is an error, and moves nothing."""
     clock = FakeClock()
     with pytest.raises(ValueError, match="sleep must"):
         clock.sleep(seconds)

@@ -65,9 +65,6 @@ def await_requests(endpoint: LocalCodePipeline, count: int) -> None:
         time.sleep(0)  # lets the other threads run
 
 
-# The vocabulary
-
-
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -143,7 +140,6 @@ BAD_GATEWAY: Final = faults.ServerError(status_code=502, body="bad gâteway")
 def test_a_fault_replaces_the_services_response(
     endpoint: LocalCodePipeline, connection: Connection, fault: Fault, expected: Response
 ) -> None:
-    """It is complete, and the connection stays open."""
     status_code, headers, body = expected
     endpoint.inject(fault)
     kept = connection.sock
@@ -210,7 +206,6 @@ def test_the_response_has_very_many_headers(endpoint: LocalCodePipeline, connect
 def test_a_small_gzip_decompresses_to_a_large_body(
     endpoint: LocalCodePipeline, connection: Connection, size: int, on_the_wire: int
 ) -> None:
-    """It is a valid response, followed by spaces."""
     endpoint.inject(faults.GzipBomb(decoded_size=size))
     response, body = connection.get()
     assert response.getheader("Content-Encoding") == "gzip"
@@ -221,7 +216,6 @@ def test_a_small_gzip_decompresses_to_a_large_body(
 
 @pytest.mark.parametrize("size", [1, 100_000])
 def test_the_body_is_oversize(endpoint: LocalCodePipeline, connection: Connection, size: int) -> None:
-    """It is never shorter than the response."""
     endpoint.inject(faults.OversizeBody(size=size))
     response, body = connection.get()
     assert status_in(body) == "Succeeded"
@@ -340,7 +334,6 @@ def test_a_rule_sees_the_request_and_chooses_its_fault(endpoint: LocalCodePipeli
 
 
 def test_injected_faults_come_before_rules(endpoint: LocalCodePipeline, connection: Connection) -> None:
-    """Earlier ones before later ones."""
     numbers: list[int] = []
 
     def first(request: IncomingRequest) -> Fault | None:
@@ -388,7 +381,6 @@ def test_a_rule_may_use_the_endpoint(endpoint: LocalCodePipeline) -> None:
 
 
 def test_a_seed_makes_chance_repeatable() -> None:
-    """And all faults are equally likely."""
     mixed = (faults.Hang(), faults.Throttling())
 
     def run(seed: int) -> list[Fault | None]:
@@ -554,7 +546,6 @@ def test_connections_are_refused_for_a_while(endpoint: LocalCodePipeline) -> Non
 
 
 def test_a_rule_may_use_the_endpoint_while_it_stops() -> None:
-    """The rule and the stop do not wait for each other."""
     before = Resources()
     endpoint = LocalCodePipeline(now=lambda: NOW)
     called, stopping = threading.Event(), threading.Event()
@@ -589,8 +580,6 @@ def test_no_fault_leaves_anything_behind() -> None:
                     assert connection.get_status() == 200
     before.assert_nothing_new()
 
-
-# The rule of a service with a limit
 
 T: Final = faults.Throttling()
 

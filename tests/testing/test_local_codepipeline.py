@@ -44,9 +44,6 @@ def input_for(execution: PipelineExecution) -> dict[str, str]:
     return {"pipelineName": execution.pipeline_name, "pipelineExecutionId": execution.pipeline_execution_id}
 
 
-# A real AWS SDK as the client
-
-
 def test_botocore_gets_every_member_that_it_knows() -> None:
     """What goes in as a model comes out of an independent parser, member for member."""
     execution = make_pipeline_execution(
@@ -129,7 +126,6 @@ def test_requests_get_the_prepared_responses_in_order(endpoint: LocalCodePipelin
 def test_a_response_with_its_own_framing_ends_its_connection(
     endpoint: LocalCodePipeline, connection: Connection, header: str, value: str
 ) -> None:
-    """It is sent as it was written."""
     endpoint.put_response(headers={header: value, "date": "never"}, body=b"0\r\n\r\n")
     head, body, _ = connection.exchange()
     assert f"{header}: {value}".encode() in head
@@ -203,7 +199,6 @@ def test_only_the_last_requests_are_kept() -> None:
 
 
 def test_one_connection_carries_many_calls(endpoint: LocalCodePipeline, connection: Connection) -> None:
-    """Each response has its own request id and the endpoint's date."""
     kept = connection.sock
     responses = [connection.get()[0] for _ in range(3)]
     assert connection.sock is kept
@@ -365,7 +360,6 @@ def test_it_runs_as_often_as_it_is_entered_and_keeps_what_it_has() -> None:
 
 
 def test_it_listens_on_the_loopback_address_that_it_is_given() -> None:
-    """By IPv6 too, on a machine that has it."""
     expected = {"127.0.0.1": "http://127.0.0.1:", "localhost": "http://127.0.0.1:"}
     with suppress(OSError):
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()

@@ -40,7 +40,6 @@ CREATED: Final = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def test_an_execution_made_of_nothing_succeeded() -> None:
-    """It is what a service could send: a terminal status, one revision with a commit, a trigger."""
     execution = make_pipeline_execution()
     assert execution.status is PipelineExecutionStatus.SUCCEEDED
     assert re.fullmatch(r"[A-Za-z0-9.@\-_]{1,100}", execution.pipeline_name)
@@ -112,7 +111,6 @@ def test_a_field_that_is_given_is_the_only_one_that_changes(field: str, given: o
 def test_a_field_that_there_is_not_is_refused_with_those_that_there_are(
     model: type[attrs.AttrsInstance], given: dict[str, object]
 ) -> None:
-    """The message is all that a person needs to put it right."""
     listed = ", ".join(field.name for field in attrs.fields(model))
     with pytest.raises(TypeError) as refused:
         MAKE(**given)

@@ -150,7 +150,6 @@ NAIVE: Final = datetime(2026, 1, 2)  # noqa: DTZ001 - the mistake
 def test_an_action_that_cannot_be_sent_is_refused_where_it_is_put(
     client: CodePipelineClient, service: LocalCodePipeline, action: Any, kind: type[Exception], words: str
 ) -> None:
-    """Nothing of it is put there: what was there before stays."""
     execution = service.put_execution(make_pipeline_execution())
     service.put_action_executions(execution, [make_action_execution(action_name="Lint")])
     actions = [make_action_execution(), action]
@@ -175,7 +174,6 @@ def test_what_is_started_runs_by_itself(client: CodePipelineClient, service: Loc
 
 
 def test_starts_follow_a_script(client: CodePipelineClient, service: LocalCodePipeline) -> None:
-    """The pipeline need not have had an execution before."""
     service.script_starts(["Failed"], pipeline_name="web", actions=[make_action_execution(status="Failed")])
     for _ in range(2):
         started = client.start_pipeline_execution(pipeline_name="web")
@@ -233,7 +231,6 @@ def test_each_field_of_a_failed_action_may_be_given(client: CodePipelineClient, 
 
 
 def test_a_misspelt_status_of_an_action_is_refused() -> None:
-    """One of the future is not."""
     with pytest.raises(ValueError, match=r"'Succeded' is not one of InProgress, Abandoned, .* pass ActionExecution"):
         make_action_execution(status="Succeded")
     assert make_action_execution(status=ActionExecutionStatus("Paused")).status == "Paused"

@@ -142,7 +142,6 @@ def test_each_valid_form_of_a_request_is_accepted(
     ],
 )
 def test_a_wrong_request_is_refused_with_the_services_code_and_words(sent: Request, code: str, words: str) -> None:
-    """What is wrong is the operation, or the signature."""
     status, refused, message = refusal(sent)
     assert (status, refused) == (404 if code == NOT_OPERATION else 403, code)
     assert words in message

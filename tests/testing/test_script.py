@@ -243,9 +243,6 @@ def test_the_last_script_or_execution_that_was_put_counts(
     assert [client(each) for each in (web, web, other)] == ["Failed", "Cancelled", "Succeeded"]
 
 
-# Many at once
-
-
 def test_threads_lose_no_poll(request: pytest.FixtureRequest) -> None:
     """Each step is seen once, whichever thread sees it. Without requests, which would keep the threads apart."""
     request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
