@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import pytest
 
 from codepipeline_client.testing import LocalCodePipeline, make_action_execution, make_pipeline_execution
+from tests.operations.test_service_model import plain
 
 Call = Callable[..., Mapping[str, Any]]
 """Calls with changes to the environment, and returns the response as botocore has it, or the error."""
@@ -69,32 +71,8 @@ def call(
 
 def test_peers_get_the_execution_whole(call: Call, local_codepipeline: LocalCodePipeline) -> None:
     """Each member that was put there comes out under its name on the wire, and it took one request."""
-    assert EXECUTION.trigger
-    (revision,) = EXECUTION.artifact_revisions
-    assert revision.created
     response = call(GET, execution_of("web", EXECUTION.pipeline_execution_id))["pipelineExecution"]
-    assert response == {
-        "pipelineName": "web",
-        "pipelineExecutionId": EXECUTION.pipeline_execution_id,
-        "pipelineVersion": 7,
-        "status": "Stopped",
-        "statusSummary": "Not today, José",
-        "artifactRevisions": [
-            {
-                "name": revision.name,
-                "revisionId": revision.revision_id,
-                "revisionChangeIdentifier": revision.revision_change_identifier,
-                "revisionSummary": revision.revision_summary,
-                "created": revision.created.timestamp(),
-                "revisionUrl": revision.revision_url,
-            }
-        ],
-        "variables": [{"name": "stage", "resolvedValue": "live"}],
-        "trigger": {"triggerType": EXECUTION.trigger.trigger_type, "triggerDetail": EXECUTION.trigger.trigger_detail},
-        "executionMode": "QUEUED",
-        "executionType": "ROLLBACK",
-        "rollbackMetadata": {"rollbackTargetPipelineExecutionId": "11111111-89ab-4cde-8f01-23456789abcd"},
-    }
+    assert response == plain(attrs.asdict(EXECUTION))
     assert [request.status_code for request in local_codepipeline.requests] == [200]
 
 
