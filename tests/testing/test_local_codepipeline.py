@@ -198,7 +198,7 @@ def test_only_the_last_requests_are_kept() -> None:
 # HTTP
 
 
-def test_one_connection_carries_many_calls(endpoint: LocalCodePipeline, connection: Connection) -> None:
+def test_one_connection_carries_many_calls(connection: Connection) -> None:
     kept = connection.sock
     responses = [connection.get()[0] for _ in range(3)]
     assert connection.sock is kept
@@ -216,23 +216,21 @@ def test_pipelined_requests_get_their_responses_in_order(endpoint: LocalCodePipe
     assert rest.endswith(b"second")
 
 
-def test_head_and_body_of_a_response_arrive_together(endpoint: LocalCodePipeline, connection: Connection) -> None:
+def test_head_and_body_of_a_response_arrive_together(connection: Connection) -> None:
     """One send, so that no client waits for a delayed acknowledgement between the two."""
     connection.sock.sendall(REQUEST_BYTES)
     assert status_in(connection.sock.recv(1 << 16).partition(b"\r\n\r\n")[2]) == "Succeeded"
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_a_connection_is_closed_when_the_client_says_so(
-    endpoint: LocalCodePipeline, connection: Connection, version: str
-) -> None:
+def test_a_connection_is_closed_when_the_client_says_so(connection: Connection, version: str) -> None:
     request = REQUEST_BYTES.replace(b"HTTP/1.1\r\n", f"{version}\r\nConnection: close\r\n".encode())
     head, _, _ = connection.exchange(request)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"\r\nConnection: close" in head
 
 
-def test_a_client_that_expects_100_continue_gets_it(endpoint: LocalCodePipeline, connection: Connection) -> None:
+def test_a_client_that_expects_100_continue_gets_it(connection: Connection) -> None:
     """curl and some SDKs do."""
     head, _, body = REQUEST_BYTES.partition(b"\r\n\r\n")
     connection.sock.sendall(head + b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
