@@ -103,19 +103,6 @@ async def test_fifty_tasks_cause_one_fetch_and_a_cancelled_one_cancels_no_other(
     assert source.calls == 1
 
 
-def test_starting_a_thread_may_switch_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As under gevent: the new thread may need a lock that the caller holds, and never give way."""
-    start = threading.Thread.start
-
-    def start_and_finish(thread: threading.Thread) -> None:
-        start(thread)
-        thread.join(LIMIT)
-        assert not thread.is_alive()
-
-    monkeypatch.setattr(threading.Thread, "start", start_and_finish)
-    assert get(cache_of(credentials)) == credentials()
-
-
 def test_without_a_thread_a_call_uses_what_is_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     """As at the end of the interpreter, or at a limit of the system."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from importlib import import_module
 from typing import Any, Final
 from unittest.mock import Mock, patch
@@ -73,10 +72,3 @@ def test_the_app_id_ends_the_header_as_it_ends_botocores(app_id: str) -> None:
 
 def test_an_app_id_may_have_a_number_sign() -> None:
     assert user_agent("team#web").endswith(" app/team#web")
-
-
-def test_without_an_app_id_the_header_describes_this_machine_only() -> None:
-    assert re.fullmatch(
-        rf"codepipeline-client/\d+\.\d+\.\d+ ua/2\.1 os/.* lang/python#{platform.python_version()} md/pyimpl#\w+",
-        user_agent(),
-    )
