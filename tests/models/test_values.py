@@ -9,32 +9,21 @@ from typing import Any
 import attrs
 import pytest
 
-from codepipeline_client import (
-    AttemptReport,
-    Credentials,
-    FollowedExecution,
-    GetPipelineExecutionInput,
-    GetPipelineExecutionOutput,
-    ParameterViolation,
-    PipelineExecutionReference,
-    PipelineRollbackMetadata,
-    PollReport,
-    ResponseMetadata,
-)
+import codepipeline_client as package
 from codepipeline_client.testing import make_pipeline_execution
 
 EXECUTION = make_pipeline_execution(region_name="eu-west-1", variables=[{"name": "a"}])
-REFERENCE = PipelineExecutionReference("web", EXECUTION.pipeline_execution_id)
-METADATA = ResponseMetadata(request_id="1", http_status_code=200, http_headers={"date": "hidden"}, attempts=1)
+REFERENCE = package.PipelineExecutionReference("web", EXECUTION.pipeline_execution_id)
+METADATA = package.ResponseMetadata(request_id="1", http_status_code=200, http_headers={"date": "hidden"}, attempts=1)
 VALUES: tuple[Any, ...] = (
     EXECUTION,
     *(EXECUTION.trigger, *EXECUTION.artifact_revisions, *EXECUTION.variables),
-    PipelineRollbackMetadata(rollback_target_pipeline_execution_id="7"),
+    package.PipelineRollbackMetadata(rollback_target_pipeline_execution_id="7"),
     METADATA,
     REFERENCE,
-    FollowedExecution(REFERENCE, EXECUTION),
-    PollReport(reference=REFERENCE, number=1, seconds=2.0, execution=EXECUTION, failure=None, pause=None),
-    AttemptReport(
+    package.FollowedExecution(REFERENCE, EXECUTION),
+    package.PollReport(reference=REFERENCE, number=1, seconds=2.0, execution=EXECUTION, failure=None, pause=None),
+    package.AttemptReport(
         operation_name="Get",
         attempt=1,
         host="localhost",
@@ -44,10 +33,10 @@ VALUES: tuple[Any, ...] = (
         seconds=0.1,
         pause=None,
     ),
-    Credentials(access_key_id="AKIA", secret_access_key="hidden", session_token="hidden"),
-    ParameterViolation("pipeline_name", "is too long"),
-    GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id="7"),
-    GetPipelineExecutionOutput(pipeline_execution=EXECUTION, response_metadata=METADATA, raw={"hidden": [1]}),
+    package.Credentials(access_key_id="AKIA", secret_access_key="hidden", session_token="hidden"),
+    package.ParameterViolation("pipeline_name", "is too long"),
+    package.GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id="7"),
+    package.GetPipelineExecutionOutput(pipeline_execution=EXECUTION, response_metadata=METADATA, raw={"hidden": [1]}),
 )
 
 

@@ -6,86 +6,73 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import attrs
 import pytest
 
-from codepipeline_client.models import (
-    ArtifactRevision,
-    ExecutionMode,
-    ExecutionTrigger,
-    ExecutionType,
-    PipelineExecution,
-    PipelineExecutionStatus,
-    PipelineRollbackMetadata,
-    ResolvedPipelineVariable,
-    TriggerType,
-)
-from codepipeline_client.testing import (
-    ArtifactRevisionFields,
-    ExecutionTriggerFields,
-    PipelineRollbackMetadataFields,
-    ResolvedPipelineVariableFields,
-    make_pipeline_execution,
-)
+from codepipeline_client import models, testing
+from codepipeline_client.testing import make_pipeline_execution
 
-MAKE: Final[Callable[..., PipelineExecution]] = make_pipeline_execution
+MAKE: Final[Callable[..., models.PipelineExecution]] = make_pipeline_execution
 """The same, for what a type checker would not let pass."""
-PAUSED: Final = PipelineExecutionStatus("Paused")
-TRIGGER: Final = ExecutionTrigger(trigger_detail="x")
+FAILED: Final = models.PipelineExecutionStatus.FAILED
+PAUSED: Final = models.PipelineExecutionStatus("Paused")
+TRIGGER: Final = models.ExecutionTrigger(trigger_detail="x")
 CREATED: Final = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def test_an_execution_made_of_nothing_succeeded() -> None:
     execution = make_pipeline_execution()
-    assert execution.status is PipelineExecutionStatus.SUCCEEDED
+    assert execution.status is models.PipelineExecutionStatus.SUCCEEDED
     assert re.fullmatch(r"[A-Za-z0-9.@\-_]{1,100}", execution.pipeline_name)
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", execution.pipeline_execution_id)
     (revision,) = execution.artifact_revisions
     assert revision.name == "SourceArtifact"
     assert re.fullmatch(r"[0-9a-f]{40}", revision.revision_id or "")
     assert execution.trigger is not None
-    assert execution.trigger.trigger_type is TriggerType.WEBHOOK_V2
+    assert execution.trigger.trigger_type is models.TriggerType.WEBHOOK_V2
 
 
 @pytest.mark.parametrize(
     ("field", "given", "made"),
     [
-        pytest.param("status", "Stopping", PipelineExecutionStatus.STOPPING, id="status-as-text"),
-        pytest.param("status", PipelineExecutionStatus.FAILED, PipelineExecutionStatus.FAILED, id="status"),
+        pytest.param("status", "Stopping", models.PipelineExecutionStatus.STOPPING, id="status-as-text"),
+        pytest.param("status", FAILED, FAILED, id="status"),
         pytest.param("status", PAUSED, PAUSED, id="status-of-the-future"),
         pytest.param("artifact_revisions", (), (), id="no-revisions"),
         pytest.param(
             "artifact_revisions",
-            [ArtifactRevision(name="A"), {"name": "B", "created": CREATED}],
-            (ArtifactRevision(name="A"), ArtifactRevision(name="B", created=CREATED)),
+            [models.ArtifactRevision(name="A"), {"name": "B", "created": CREATED}],
+            (models.ArtifactRevision(name="A"), models.ArtifactRevision(name="B", created=CREATED)),
             id="revisions-of-both-kinds",
         ),
         pytest.param(
             "variables",
-            iter([{"name": "A", "resolved_value": "1"}, ResolvedPipelineVariable(name="B")]),
-            (ResolvedPipelineVariable(name="A", resolved_value="1"), ResolvedPipelineVariable(name="B")),
+            iter([{"name": "A", "resolved_value": "1"}, models.ResolvedPipelineVariable(name="B")]),
+            (models.ResolvedPipelineVariable(name="A", resolved_value="1"), models.ResolvedPipelineVariable(name="B")),
             id="variables-from-an-iterator",
         ),
         pytest.param("trigger", None, None, id="no-trigger"),
-        pytest.param("trigger", {}, ExecutionTrigger(), id="empty-trigger"),
+        pytest.param("trigger", {}, models.ExecutionTrigger(), id="empty-trigger"),
         pytest.param("trigger", TRIGGER, TRIGGER, id="trigger"),
         pytest.param(
             "trigger",
             {"trigger_type": "Webhook", "trigger_detail": "hook"},
-            ExecutionTrigger(trigger_type=TriggerType.WEBHOOK, trigger_detail="hook"),
+            models.ExecutionTrigger(trigger_type=models.TriggerType.WEBHOOK, trigger_detail="hook"),
             id="trigger-as-fields",
         ),
-        pytest.param("execution_mode", "PARALLEL", ExecutionMode.PARALLEL, id="mode-as-text"),
-        pytest.param("execution_type", "ROLLBACK", ExecutionType.ROLLBACK, id="type-as-text"),
-        pytest.param("rollback_metadata", PipelineRollbackMetadata(), PipelineRollbackMetadata(), id="rollback"),
+        pytest.param("execution_mode", "PARALLEL", models.ExecutionMode.PARALLEL, id="mode-as-text"),
+        pytest.param("execution_type", "ROLLBACK", models.ExecutionType.ROLLBACK, id="type-as-text"),
+        pytest.param(
+            "rollback_metadata", models.PipelineRollbackMetadata(), models.PipelineRollbackMetadata(), id="rollback"
+        ),
         pytest.param(
             "rollback_metadata",
             {"rollback_target_pipeline_execution_id": "x"},
-            PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x"),
+            models.PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x"),
             id="rollback-as-fields",
         ),
     ],
@@ -101,11 +88,11 @@ def test_a_field_that_is_given_is_the_only_one_that_changes(field: str, given: o
 @pytest.mark.parametrize(
     ("model", "given"),
     [
-        pytest.param(PipelineExecution, {"colour": 1}, id="execution"),
-        pytest.param(ArtifactRevision, {"artifact_revisions": [{"colour": 1}]}, id="revision"),
-        pytest.param(ResolvedPipelineVariable, {"variables": [{"colour": 1}]}, id="variable"),
-        pytest.param(ExecutionTrigger, {"trigger": {"colour": 1}}, id="trigger"),
-        pytest.param(PipelineRollbackMetadata, {"rollback_metadata": {"colour": 1}}, id="rollback"),
+        pytest.param(models.PipelineExecution, {"colour": 1}, id="execution"),
+        pytest.param(models.ArtifactRevision, {"artifact_revisions": [{"colour": 1}]}, id="revision"),
+        pytest.param(models.ResolvedPipelineVariable, {"variables": [{"colour": 1}]}, id="variable"),
+        pytest.param(models.ExecutionTrigger, {"trigger": {"colour": 1}}, id="trigger"),
+        pytest.param(models.PipelineRollbackMetadata, {"rollback_metadata": {"colour": 1}}, id="rollback"),
     ],
 )
 def test_a_field_that_there_is_not_is_refused_with_those_that_there_are(
@@ -136,17 +123,10 @@ def test_a_misspelt_value_is_refused_with_those_of_the_service(given: dict[str, 
         MAKE(**given)
 
 
-@pytest.mark.parametrize(
-    ("model", "names"),
-    [
-        (ArtifactRevision, get_type_hints(ArtifactRevisionFields)),
-        (ResolvedPipelineVariable, get_type_hints(ResolvedPipelineVariableFields)),
-        (ExecutionTrigger, get_type_hints(ExecutionTriggerFields)),
-        (PipelineRollbackMetadata, get_type_hints(PipelineRollbackMetadataFields)),
-        (PipelineExecution, [*inspect.signature(make_pipeline_execution).parameters][:-1]),
-    ],
-    ids=["revision", "variable", "trigger", "rollback", "execution"],
-)
-def test_each_field_may_be_given(model: type[attrs.AttrsInstance], names: Iterable[str]) -> None:
+def test_each_field_may_be_given() -> None:
     """The typed dicts and the parameters follow the models: a new field of the one is a field of the other."""
-    assert list(names) == [field.name for field in attrs.fields(model)]
+    parts: list[Any] = [models.ArtifactRevision, models.ExecutionTrigger]
+    parts += [models.PipelineRollbackMetadata, models.ResolvedPipelineVariable]
+    names = {each: [*get_type_hints(getattr(testing, f"{each.__name__}Fields"))] for each in parts}
+    names[models.PipelineExecution] = [*inspect.signature(make_pipeline_execution).parameters][:-1]
+    assert names == {each: [field.name for field in attrs.fields(each)] for each in names}
