@@ -26,6 +26,7 @@ botocore_utils = import_module("botocore.utils")
 
 PARTITIONS: Final[dict[str, Any]] = botocore_loader.load_data("partitions")
 RULE_SET: Final[dict[str, Any]] = botocore_loader.load_service_model("codepipeline", "endpoint-rule-set-1")
+RULES: Final = botocore_rules.EndpointProvider(RULE_SET, PARTITIONS)
 REGIONS: Final = [
     *sorted(region for partition in PARTITIONS["partitions"] for region in partition["regions"]),
     *("eu-utopia-9", "mx-far-42", "cn-far-3", "us-gov-moon-1", "eusc-de-far-2"),
@@ -36,9 +37,9 @@ SWITCHES: Final = list(product([False, True], repeat=2))
 REGION_LETTERS: Final = ascii_letters + digits + "-"
 
 
-def theirs(region_name: str, fips: bool, dualstack: bool, data: object = PARTITIONS) -> str | None:
+def theirs(region_name: str, fips: bool, dualstack: bool, data: object = None) -> str | None:
     """Return the URL by the rule set. None where the rule set says that it is an error."""
-    provider = botocore_rules.EndpointProvider(RULE_SET, data)
+    provider = botocore_rules.EndpointProvider(RULE_SET, data) if data else RULES
     try:
         found: str = provider.resolve_endpoint(Region=region_name, UseFIPS=fips, UseDualStack=dualstack).url
     except botocore_exceptions.EndpointResolutionError:

@@ -22,6 +22,7 @@ from codepipeline_client._config.settings import ClientArguments, Settings, chec
 from codepipeline_client._config.settings import resolve as resolve_settings
 from codepipeline_client._config.sources import Environment, ResolvedSetting
 from codepipeline_client.errors import ConfigurationError
+from tests._config.test_endpoint import RULES
 
 botocore_config = import_module("botocore.configprovider")
 botocore_exceptions = import_module("botocore.exceptions")
@@ -46,12 +47,6 @@ def ours(environ: Mapping[str, str], profile_name: str | None = None) -> Found |
     except ConfigurationError:
         return None
     return str(settings.endpoint.url), settings.region_name, settings.user_agent_app_id
-
-
-LOADER: Final = import_module("botocore.loaders").create_loader()
-RULES: Final = import_module("botocore.endpoint_provider").EndpointProvider(
-    LOADER.load_service_model("codepipeline", "endpoint-rule-set-1"), LOADER.load_data("partitions")
-)
 
 
 def theirs(environ: Mapping[str, str], profile_name: str | None = None) -> Found | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import botocore
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client.testing import make_pipeline_execution
+from tests._config.test_endpoint import PARTITIONS
 
 ID = "3137f7cb-7cf7-4039-8583-d7eb3a1c2f3e"
 
@@ -40,9 +38,6 @@ def test_the_region_tells_the_host(region_name: str | None, host: str | None) ->
     assert (None if url is None else urlsplit(url).hostname) == host
 
 
-PARTITIONS: list[dict[str, Any]] = json.loads(
-    (Path(botocore.__file__).parent / "data" / "partitions.json").read_text(encoding="utf-8")
-)["partitions"]
 HOST_OF = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -51,7 +46,7 @@ HOST_OF = {
 }
 
 
-@pytest.mark.parametrize("partition", [pytest.param(each, id=each["id"]) for each in PARTITIONS])
+@pytest.mark.parametrize("partition", [pytest.param(each, id=each["id"]) for each in PARTITIONS["partitions"]])
 def test_every_region_that_botocore_knows_has_the_console_of_its_partition(partition: dict[str, Any]) -> None:
     """The isolated partitions have none that is public."""
     host = HOST_OF.get(partition["id"])

@@ -11,18 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from codepipeline_client import (
-    CodePipelineClient,
-    Credentials,
-    ExecutionTrigger,
-    PipelineExecution,
-    PipelineExecutionNotFoundException,
-    PipelineExecutionStatus,
-    PipelineNotFoundException,
-    ResolvedPipelineVariable,
-    ServiceError,
-    TriggerType,
-)
+from codepipeline_client import CodePipelineClient, Credentials, errors, models
 from tests.endpoint import get
 
 Facts = Mapping[str, str]
@@ -64,13 +53,13 @@ def input_of(moto: Facts) -> Facts:
 def test_an_execution_that_boto3_started_is_read_whole(moto: Facts, kind: str) -> None:
     """moto labels its JSON as HTML and leaves members null; neither disturbs."""
     output = get(kind, input_of(moto), **options_for(moto))
-    assert output.pipeline_execution == PipelineExecution(
+    assert output.pipeline_execution == models.PipelineExecution(
         pipeline_name=moto["pipeline_name"],
         pipeline_execution_id=moto["pipeline_execution_id"],
-        status=PipelineExecutionStatus.SUCCEEDED,
+        status=models.PipelineExecutionStatus.SUCCEEDED,
         pipeline_version=1,
-        variables=(ResolvedPipelineVariable(name="stage", resolved_value="live"),),
-        trigger=ExecutionTrigger(trigger_type=TriggerType.START_PIPELINE_EXECUTION, trigger_detail=""),
+        variables=(models.ResolvedPipelineVariable(name="stage", resolved_value="live"),),
+        trigger=models.ExecutionTrigger(trigger_type=models.TriggerType.START_PIPELINE_EXECUTION, trigger_detail=""),
     )
     assert output.response_metadata.request_id
 
@@ -78,18 +67,20 @@ def test_an_execution_that_boto3_started_is_read_whole(moto: Facts, kind: str) -
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"pipeline_name": "other"}, PipelineNotFoundException, "does not have a pipeline with name 'other'"),
-        ({"pipeline_execution_id": ABSENT_ID}, PipelineExecutionNotFoundException, ABSENT_ID),
-        ({"secret_access_key": "guessed"}, ServiceError, "SignatureDoesNotMatch"),
-        ({"access_key_id": "AKIASTRANGER"}, ServiceError, "InvalidClientTokenId"),
+        ({"pipeline_name": "other"}, errors.PipelineNotFoundException, "does not have a pipeline with name 'other'"),
+        ({"pipeline_execution_id": ABSENT_ID}, errors.PipelineExecutionNotFoundException, ABSENT_ID),
+        ({"secret_access_key": "guessed"}, errors.ServiceError, "SignatureDoesNotMatch"),
+        ({"access_key_id": "AKIASTRANGER"}, errors.ServiceError, "InvalidClientTokenId"),
     ],
 )
-def test_what_moto_refuses_is_a_typed_error(moto: Facts, changes: Facts, error: type[ServiceError], words: str) -> None:
+def test_what_moto_refuses_is_a_typed_error(
+    moto: Facts, changes: Facts, error: type[errors.ServiceError], words: str
+) -> None:
     """moto refuses credentials as XML: the HTTP status stands for the code, and the body is shown."""
     known = {**moto, **changes}
     with pytest.raises(error, match=words) as caught:
         get("sync", input_of(known), **options_for(known))
-    assert caught.value.http_status_code == (403 if error is ServiceError else 400)
+    assert caught.value.http_status_code == (403 if error is errors.ServiceError else 400)
     assert caught.value.request_id
 
 
@@ -99,7 +90,7 @@ def test_what_we_start_is_listed_and_read(moto: Facts) -> None:
         started = client.start_pipeline_execution(pipeline_name="web", variables={"stage": "prod"})
         execution = client.wait_for_pipeline_execution(started, timeout=30)
         listed = [each.pipeline_execution_id for each in client.iter_pipeline_executions(pipeline_name="web")]
-        with pytest.raises(PipelineNotFoundException):
+        with pytest.raises(errors.PipelineNotFoundException):
             client.start_pipeline_execution(pipeline_name="other")
     assert execution.status == "Succeeded"
     assert execution.variable_values == {"stage": "prod"}
