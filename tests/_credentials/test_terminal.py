@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import sys
+from contextlib import closing
 from typing import Final
 
 import pytest
 
 from tests._credentials.fake_aws import FakeAws
 from tests._credentials.support import LIMIT, cache_of, credentials, get
+from tests.cli.terminal import Terminal
 
 PROGRAM: Final = """
 import os, sys, time
@@ -43,13 +44,6 @@ def has_echo(tty: int) -> bool:
     return bool(termios.tcgetattr(tty)[3] & termios.ECHO)
 
 
-def wait_for(text: bytes, reading: int) -> None:
-    shown = b""
-    while text not in shown:
-        assert select.select([reading], [], [], LIMIT)[0], shown
-        shown += os.read(reading, 4096)
-
-
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
 @pytest.mark.parametrize(
     ("way", "key", "error"),
@@ -60,20 +54,19 @@ def wait_for(text: bytes, reading: int) -> None:
 )
 def test_the_echo_is_on_again_when_the_question_is_left(way: str, key: bytes, error: str, aws: FakeAws) -> None:
     aws.by_role(extra=MFA)
-    reading, tty = os.openpty()
     command = [sys.executable, "-c", PROGRAM, way, "60" if key else "3"]
-    with subprocess.Popen(command, stdin=tty, stdout=tty, stderr=tty) as process:
-        try:
-            wait_for(b"Enter MFA code", reading)
-            assert not has_echo(tty)
-            os.write(reading, key)
-            wait_for(error.encode(), reading)
-            process.wait(LIMIT)
-            assert has_echo(tty)
-        finally:
-            process.kill()
-    os.close(reading)
-    os.close(tty)
+    with closing(Terminal(columns=80)) as terminal:
+        tty = terminal.descriptor
+        with subprocess.Popen(command, stdin=tty, stdout=tty, stderr=tty) as process:
+            try:
+                terminal.until(lambda: b"Enter MFA code" in terminal.written)
+                assert not has_echo(tty)
+                terminal.type(key)
+                terminal.until(lambda: error.encode() in terminal.written)
+                process.wait(LIMIT)
+                assert has_echo(tty)
+            finally:
+                process.kill()
 
 
 def test_a_terminal_that_has_hung_up_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
