@@ -17,8 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepipeline_client import (
-    ExecutionMode,
-    ExecutionType,
     GetPipelineExecutionInput,
     PipelineExecutionStatus,
     PipelineVariable,
@@ -26,12 +24,11 @@ from codepipeline_client import (
     ResponseMetadata,
     SourceRevisionOverride,
     SourceRevisionType,
-    TriggerType,
 )
 from codepipeline_client._protocol.awsjson import decode, encode
 from codepipeline_client._protocol.messages import Response
 from codepipeline_client.errors import SERVICE_ERRORS
-from codepipeline_client.models import ActionCategory, ActionExecutionStatus, ActionOwner
+from codepipeline_client.models import OpenEnum
 from codepipeline_client.operations import (
     GET_PIPELINE_EXECUTION,
     LIST_ACTION_EXECUTIONS,
@@ -149,13 +146,7 @@ def test_each_documented_error_has_a_class_of_its_own(operation: Operation[Any, 
     assert documented <= SERVICE_ERRORS.keys()
 
 
-@pytest.mark.parametrize(
-    "enum",
-    [
-        *(ActionCategory, ActionExecutionStatus, ActionOwner, ExecutionMode, ExecutionType),
-        *(PipelineExecutionStatus, SourceRevisionType, StartTimeRange, TriggerType),
-    ],
-)
+@pytest.mark.parametrize("enum", OpenEnum.__subclasses__())
 def test_the_values_of_an_enum_are_the_models(enum: Any) -> None:
     assert sorted(enum) == sorted(MODEL.shape_for(enum.__name__).metadata["enum"])
 
