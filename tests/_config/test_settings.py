@@ -112,6 +112,10 @@ SERVICES: Final = (
     + "services = local\nendpoint_url = http://localhost:1\n"
     + "[services local]\ncodepipeline =\n  endpoint_url = http://localhost:4566\ns3 =\n  endpoint_url = http://localhost:2\n"
 )
+SSO: Final = (
+    "sso_session = corp\nsso_account_id = 1\nsso_role_name = r\n"
+    "[sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.example/start\n"
+)
 EITHER: Final = {"AWS_ENDPOINT_URL": "http://localhost:3", "AWS_ENDPOINT_URL_CODEPIPELINE": LOCAL}
 REGION: Final = {"AWS_REGION": "eu-west-1"}
 
@@ -120,14 +124,7 @@ REGION: Final = {"AWS_REGION": "eu-west-1"}
     ("config", "credentials", "environ", "url"),
     [
         pytest.param('[profile "my dev"]\nregion = eu-west-1', None, {"AWS_PROFILE": "my dev"}, EU, id="spaces"),
-        pytest.param(
-            DEFAULT + "sso_session = corp\nsso_account_id = 1\nsso_role_name = r\n"
-            "[sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.example/start\n",
-            None,
-            {},
-            EU,
-            id="sso-session",
-        ),
+        pytest.param(DEFAULT + SSO, None, {}, EU, id="sso-session"),
         pytest.param(SERVICES, None, EITHER, LOCAL, id="endpoint-variable-of-service"),
         pytest.param(DEFAULT, None, {"AWS_ENDPOINT_URL_S3": LOCAL}, EU, id="endpoint-variable-of-another-service"),
         pytest.param(DEFAULT, None, {"AWS_DEFAULT_PROFILE": "default", "AWS_PROFILE": "x"}, EU, id="profile-variables"),

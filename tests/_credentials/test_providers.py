@@ -421,6 +421,9 @@ def test_the_error_code_of_sts_can_be_read_from_the_cause(aws: FakeAws) -> None:
     assert (error["Code"], error["Message"]) == ("AccessDenied", "not you")
 
 
+TOOLS: Final = "/usr/local/bin/" + "company-tools/" * 5
+
+
 @pytest.mark.parametrize(
     ("raised", "shown"),
     [
@@ -430,11 +433,7 @@ def test_the_error_code_of_sts_can_be_read_from_the_cause(aws: FakeAws) -> None:
             "ValueError: cannot parse .hidden. and .hidden.!$",
             id="escaped-and-without-a-digit",
         ),
-        pytest.param(
-            OSError(2, "No such file", "/usr/local/bin/" + "company-tools/" * 5),
-            "FileNotFoundError: .*company-tools/'$",
-            id="path",
-        ),
+        pytest.param(OSError(2, "No such file", TOOLS), "FileNotFoundError: .*company-tools/'$", id="path"),
         pytest.param(LookupError("sha " + "0123456789abcdef" * 4), "LookupError: sha 0123", id="digest"),
     ],
 )

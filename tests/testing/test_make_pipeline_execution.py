@@ -20,7 +20,8 @@ MAKE: Final[Callable[..., models.PipelineExecution]] = make_pipeline_execution
 """The same, for what a type checker would not let pass."""
 FAILED: Final = models.PipelineExecutionStatus.FAILED
 PAUSED: Final = models.PipelineExecutionStatus("Paused")
-TRIGGER: Final = models.ExecutionTrigger(trigger_detail="x")
+TRIGGER: Final = models.ExecutionTrigger(trigger_type=models.TriggerType.WEBHOOK, trigger_detail="hook")
+ROLLBACK: Final = models.PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x")
 CREATED: Final = datetime(2026, 5, 4, tzinfo=UTC)
 
 
@@ -58,23 +59,11 @@ def test_an_execution_made_of_nothing_succeeded() -> None:
         pytest.param("trigger", None, None, id="no-trigger"),
         pytest.param("trigger", {}, models.ExecutionTrigger(), id="empty-trigger"),
         pytest.param("trigger", TRIGGER, TRIGGER, id="trigger"),
-        pytest.param(
-            "trigger",
-            {"trigger_type": "Webhook", "trigger_detail": "hook"},
-            models.ExecutionTrigger(trigger_type=models.TriggerType.WEBHOOK, trigger_detail="hook"),
-            id="trigger-as-fields",
-        ),
+        pytest.param("trigger", {"trigger_type": "Webhook", "trigger_detail": "hook"}, TRIGGER, id="trigger-as-fields"),
         pytest.param("execution_mode", "PARALLEL", models.ExecutionMode.PARALLEL, id="mode-as-text"),
         pytest.param("execution_type", "ROLLBACK", models.ExecutionType.ROLLBACK, id="type-as-text"),
-        pytest.param(
-            "rollback_metadata", models.PipelineRollbackMetadata(), models.PipelineRollbackMetadata(), id="rollback"
-        ),
-        pytest.param(
-            "rollback_metadata",
-            {"rollback_target_pipeline_execution_id": "x"},
-            models.PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x"),
-            id="rollback-as-fields",
-        ),
+        pytest.param("rollback_metadata", ROLLBACK, ROLLBACK, id="rollback"),
+        pytest.param("rollback_metadata", attrs.asdict(ROLLBACK), ROLLBACK, id="rollback-as-fields"),
     ],
 )
 def test_a_field_that_is_given_is_the_only_one_that_changes(field: str, given: object, made: object) -> None:

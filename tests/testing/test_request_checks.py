@@ -33,6 +33,12 @@ MISSING: Final = "MissingAuthenticationTokenException"
 INCOMPLETE: Final = "IncompleteSignature"
 UNKNOWN: Final = "UnrecognizedClientException"
 INVALID: Final = "InvalidSignatureException"
+NO_PARAMETERS: Final = "header requires 'Credential' parameter. Authorization header requires 'Signature' parameter."
+ANOTHER_DAY: Final = "'20261118' != '20261119', from '20261119T112640Z'."
+EXPIRED: Final = "Signature expired: 20261118T110139Z is now earlier than 20261118T110140Z (20261118T110640Z - 5 min.)"
+NOT_YET_CURRENT: Final = (
+    "yet current: 20261118T111141Z is still later than 20261118T111140Z (20261118T110640Z + 5 min.)"
+)
 NO_MATCH: Final = "The request signature we calculated does not match the signature you provided."
 NOT_OPERATION: Final = "UnknownOperationException"
 NO_PIPELINE: Final = "PipelineNotFoundException"
@@ -100,10 +106,7 @@ def test_each_valid_form_of_a_request_is_accepted(
         pytest.param(REQUEST.without("authorization"), MISSING, "Missing Authentication Token", id="unsigned"),
         pytest.param(REQUEST.having("authorization", "Bearer a"), INCOMPLETE, "must start with 'AWS4", id="scheme"),
         pytest.param(
-            REQUEST.having("authorization", "AWS4-HMAC-SHA256"),
-            INCOMPLETE,
-            "header requires 'Credential' parameter. Authorization header requires 'Signature' parameter.",
-            id="no-parameters",
+            REQUEST.having("authorization", "AWS4-HMAC-SHA256"), INCOMPLETE, NO_PARAMETERS, id="no-parameters"
         ),
         pytest.param(REQUEST.without("x-amz-date"), INCOMPLETE, "existence of a 'X-Amz-Date' header", id="no-date"),
         pytest.param(REQUEST.having("x-amz-date", "now"), INCOMPLETE, "'basic format'. Got 'now'.", id="date-in-words"),
@@ -114,24 +117,9 @@ def test_each_valid_form_of_a_request_is_accepted(
         pytest.param(signed(region_name="eu-west-1"), INVALID, "a valid region, not 'eu-west-1'", id="another-region"),
         pytest.param(signed(service_name="s3"), INVALID, "correct service: 'codepipeline'.", id="another-service"),
         pytest.param(REQUEST.altered("aws4_", "aws5_"), INVALID, "a valid terminator", id="another-terminator"),
-        pytest.param(
-            REQUEST.having("x-amz-date", "20261119T112640Z"),
-            INVALID,
-            "'20261118' != '20261119', from '20261119T112640Z'.",
-            id="another-day",
-        ),
-        pytest.param(
-            signed(now=NOW - 301),
-            INVALID,
-            "Signature expired: 20261118T110139Z is now earlier than 20261118T110140Z (20261118T110640Z - 5 min.)",
-            id="expired",
-        ),
-        pytest.param(
-            signed(now=NOW + 301),
-            INVALID,
-            "yet current: 20261118T111141Z is still later than 20261118T111140Z (20261118T110640Z + 5 min.)",
-            id="not-yet-current",
-        ),
+        pytest.param(REQUEST.having("x-amz-date", "20261119T112640Z"), INVALID, ANOTHER_DAY, id="another-day"),
+        pytest.param(signed(now=NOW - 301), INVALID, EXPIRED, id="expired"),
+        pytest.param(signed(now=NOW + 301), INVALID, NOT_YET_CURRENT, id="not-yet-current"),
         pytest.param(REQUEST.altered("host;", ""), INVALID, "must be a 'SignedHeader'", id="host-not-signed"),
         pytest.param(signed(credentials=WRONG_SECRET), INVALID, NO_MATCH, id="wrong-secret"),
         pytest.param(evolve(REQUEST, body=body("web2")), INVALID, NO_MATCH, id="altered-body"),

@@ -30,6 +30,7 @@ API: Final = make_pipeline_execution(pipeline_name="api")
 WEB: Final = make_pipeline_execution()
 OTHER: Final = make_pipeline_execution(pipeline_execution_id=ID)
 A, B, C, D = map(PipelineExecutionStatus, "ABCD")
+LONG_A, LONG_B, LONG_C = (Shown(each, seconds=10) for each in (A, B, C))
 NAIVE: Final = datetime(2026, 1, 2)  # noqa: DTZ001 - the mistake
 TEXT: Final[Any] = "2026-01-02T03:04:05Z"
 NUMBER: Final[Any] = 5
@@ -51,26 +52,16 @@ def seen(steps: Sequence[ScriptStep], moments: Sequence[float]) -> list[str | No
         pytest.param([Shown(A, polls=3), B], [0, 5, 9, 9], [A, A, A, B], id="polls"),
         pytest.param([Shown(A, seconds=90), B], [0, 89.99, 90, 91], [A, A, B, B], id="seconds"),
         pytest.param([Shown(A, seconds=90), B], [1000], [B], id="no-poll-in-time"),
-        pytest.param(
-            [Shown(A, seconds=10), Shown(B, seconds=10), Shown(C, seconds=10), D],
-            [5, 25, 29, 30],
-            [A, C, C, D],
-            id="a-step-begins-when-the-one-before-it-ends-not-at-a-poll",
-        ),
+        pytest.param([LONG_A, LONG_B, LONG_C, D], [5, 25, 29, 30], [A, C, C, D], id="a-step-ends-without-a-poll"),
         pytest.param([A, Shown(B, seconds=90), C], [1000, 1089, 1090], [A, B, C], id="seconds-after-a-poll"),
-        pytest.param([Shown(A, seconds=10), B, C], [50, 50], [B, C], id="polls-after-seconds"),
-        pytest.param(
-            [Shown(A, seconds=10), Shown(B, polls=2), Shown(C, seconds=10), D],
-            [5, 15, 16, 25.9, 26],
-            [A, B, B, C, D],
-            id="both",
-        ),
+        pytest.param([LONG_A, B, C], [50, 50], [B, C], id="polls-after-seconds"),
+        pytest.param([LONG_A, Shown(B, polls=2), LONG_C, D], [5, 15, 16, 25.9, 26], [A, B, B, C, D], id="both"),
         pytest.param([Shown(A, polls=1)], [0, 1, 2], [A, A, A], id="the-last-step-lasts-beyond-its-polls"),
         pytest.param([Shown(A, seconds=1)], [0, 1, 2], [A, A, A], id="the-last-step-lasts-beyond-its-seconds"),
         pytest.param([None, A], [0, 0, 0], [None, A, A], id="not-found-yet"),
         pytest.param([Shown(None, seconds=5), A], [4, 5], [None, A], id="not-found-for-a-while"),
         pytest.param([A, None], [0, 0, 0], [A, None, None], id="deleted"),
-        pytest.param([Shown(A, seconds=10), B], [10, 0], [B, B], id="a-clock-set-back"),
+        pytest.param([LONG_A, B], [10, 0], [B, B], id="a-clock-set-back"),
         pytest.param([WEB, "Failed"], [0, 0], ["Succeeded", "Failed"], id="execution-and-text"),
     ],
 )
