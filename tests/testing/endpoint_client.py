@@ -6,16 +6,17 @@ import gc
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
 
-from codepipeline_client._protocol.sigv4 import Credentials, sign
+from codepipeline_client._protocol.messages import Headers
+from codepipeline_client._protocol.sigv4 import sign
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
@@ -60,29 +61,17 @@ def body_of(pipeline_name: object = "web", pipeline_execution_id: object = EXECU
 
 
 BODY: Final = body_of()
+SCOPE: Final[dict[str, Any]] = {
+    "credentials": CREDENTIALS,
+    "region_name": "us-east-1",
+    "service_name": "codepipeline",
+    "now": NOW,
+}
 
 
-def signed(
-    body: bytes = BODY,
-    *,
-    path: str = "/",
-    headers: Iterable[tuple[str, str]] = HEADERS,
-    credentials: Credentials = CREDENTIALS,
-    region_name: str = "us-east-1",
-    service_name: str = "codepipeline",
-    now: float = NOW,
-) -> Request:
+def signed(body: bytes = BODY, *, path: str = "/", headers: Headers = HEADERS, **changed: Any) -> Request:
     """Return a request as a client of the service sends it, except for what is given."""
-    signature = sign(
-        method="POST",
-        target=path,
-        headers=headers,
-        body=body,
-        credentials=credentials,
-        region_name=region_name,
-        service_name=service_name,
-        now=now,
-    )
+    signature = sign(method="POST", target=path, headers=headers, body=body, **{**SCOPE, **changed})
     return Request("POST", path, {name.lower(): value for name, value in (*headers, *signature)}, body)
 
 
