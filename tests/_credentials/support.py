@@ -29,8 +29,6 @@ OTHER: Final = "Pl4ntedSourceKey/aBcDeFgHiJkLmNoPqRsTuV+"
 PLANTED: Final = (SECRET, TOKEN, OTHER)
 """What must be seen nowhere; as long as the real ones, and of the same letters."""
 
-ENVIRONMENT: Final = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": SECRET}
-
 
 def credentials(number: int = 1, *, minutes: float | None = None) -> Credentials:
     """Return credentials that differ by *number*, and expire *minutes* after NOW."""

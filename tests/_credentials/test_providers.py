@@ -27,7 +27,6 @@ from codepipeline_client import ConfigurationError, Credentials, CredentialsErro
 from codepipeline_client._credentials.cache import CachedCredentials
 from tests._credentials.fake_aws import DENIED, SOURCES, FakeAws, process_text
 from tests._credentials.support import (
-    ENVIRONMENT,
     LIMIT,
     MINUTE,
     NOW,
@@ -198,9 +197,7 @@ def test_a_provider_that_exits_has_failed(kind: type[BaseException]) -> None:
 # --- The environment ---
 
 
-def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
-    for name, value in {**ENVIRONMENT, **{f"AWS_{name}": value for name, value in variables.items()}}.items():
-        monkeypatch.setenv(name, value)
+KEY: Final = {"ACCESS_KEY_ID": "AKIA1", "SECRET_ACCESS_KEY": SECRET}
 
 
 @pytest.mark.parametrize(
@@ -213,11 +210,9 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
         pytest.param({"SESSION_TOKEN": TOKEN, "CREDENTIAL_EXPIRATION": "2040-01-01T00:00:00Z"}, id="expiration"),
     ],
 )
-def test_the_environment_is_read_as_botocore_reads_it(
-    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_is_read_as_botocore_reads_it(variables: dict[str, str], aws: FakeAws) -> None:
     """At once, without a thread."""
-    set_environment(monkeypatch, **variables)
+    aws.environment(**{**KEY, **variables})
     found = cache_of(None, time.time).get(timeout=0)
     assert evolve(found, expires_at=None) == from_botocore()
     expiration = variables.get("CREDENTIAL_EXPIRATION")
@@ -234,23 +229,23 @@ def test_the_environment_is_read_as_botocore_reads_it(
     ],
 )
 def test_half_or_odd_credentials_in_the_environment_are_an_error(
-    variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, str], message: str, aws: FakeAws
 ) -> None:
     """They are meant to be used: what comes next in the chain would surprise."""
-    set_environment(monkeypatch, **variables)
+    aws.environment(**{**KEY, **variables})
     with pytest.raises(CredentialsError, match=message) as caught:
         cache_of(None, time.time).get(timeout=0)
     assert hidden(caught.value)
 
 
-def test_the_environment_is_read_when_credentials_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_read_when_credentials_are_needed(aws: FakeAws) -> None:
     """Not when the client is made; and again when the service calls them expired."""
     cache = cache_of(None, time.time)
-    set_environment(monkeypatch)
+    aws.environment(**KEY)
     first = get(cache)
     with pytest.raises(CredentialsError, match="returned the same ones"):
         get(cache, first)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA2")
+    aws.environment(ACCESS_KEY_ID="AKIA2")
     assert cache.fresh() == first
     assert get(cache, first).access_key_id == "AKIA2"
 
