@@ -47,24 +47,12 @@ _MEMBERS: Final = {
 }
 _ODD_VALUES: Final = ("null", '"\\ud800x"', "true", "-1", "1e300", "[]", "{}", "[[]]", "[{},{}]")
 _FAULTS: Final = (
-    faults.Throttling(retry_after=4),
-    faults.Throttling(code=None),
-    faults.ServerError(status_code=503, body="busy"),
-    faults.HtmlBody(),
-    faults.Redirect(location="https://example.com/"),
-    faults.ClockSkew(seconds=3600),
-    faults.WrongExecution(),
-    faults.UnsolicitedAnswer(),
-    faults.GarbageStatusLine(),
-    faults.OversizeHeaders(size=110_000),
-    faults.ConflictingLengths(),
-    faults.InvalidGzip(),
-    faults.OversizeBody(size=5_000),
-    faults.CloseBeforeAnswer(),
-    faults.TruncatedHeaders(),
-    faults.TruncatedBody(),
-    faults.TruncatedChunk(),
-    faults.CloseAfterAnswer(),
+    *(faults.Throttling(retry_after=4), faults.Throttling(code=None), faults.ServerError(status_code=503, body="busy")),
+    *(faults.HtmlBody(), faults.Redirect(location="https://example.com/"), faults.ClockSkew(seconds=3600)),
+    *(faults.WrongExecution(), faults.UnsolicitedAnswer(), faults.GarbageStatusLine()),
+    *(faults.OversizeHeaders(size=110_000), faults.ConflictingLengths(), faults.InvalidGzip()),
+    *(faults.OversizeBody(size=5_000), faults.CloseBeforeAnswer(), faults.TruncatedHeaders(), faults.TruncatedBody()),
+    *(faults.TruncatedChunk(), faults.CloseAfterAnswer()),
 )
 
 

@@ -31,6 +31,7 @@ EXECUTION: Final = make_pipeline_execution(
     rollback_metadata={"rollback_target_pipeline_execution_id": "11111111-89ab-4cde-8f01-23456789abcd"},
 )
 ABSENT_ID: Final = "ffffffff-89ab-4cde-8f01-23456789abcd"
+OF_NO_EXECUTION: Final = {"pipelineName": "web", "filter": {"pipelineExecutionId": ABSENT_ID}}
 GET: Final = "get_pipeline_execution"
 
 
@@ -107,12 +108,7 @@ def test_peers_start_once_list_and_see_why_it_failed(call: Call, local_codepipel
         ("start_pipeline_execution", {"name": "other"}, {}, "PipelineNotFoundException"),
         ("start_pipeline_execution", {"name": "web", "clientRequestToken": "a b"}, {}, "ValidationException"),
         ("list_pipeline_executions", {"pipelineName": "web", "nextToken": "x"}, {}, "InvalidNextTokenException"),
-        (
-            "list_action_executions",
-            {"pipelineName": "web", "filter": {"pipelineExecutionId": ABSENT_ID}},
-            {},
-            "PipelineExecutionNotFoundException",
-        ),
+        ("list_action_executions", OF_NO_EXECUTION, {}, "PipelineExecutionNotFoundException"),
     ],
 )
 def test_peers_get_the_services_own_error_codes(
