@@ -16,7 +16,7 @@ from typing import Final
 from codepipeline_client.errors import SERVICE_ERRORS
 from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
 
-from ..testing.endpoint_client import NOW, REQUEST_BYTES, connected
+from ..testing.endpoint_client import FULL, NOW, REQUEST_BYTES, connected
 from .target import GOOD, GOOD_BODY, TOKEN, encode
 
 TOKENS: Final = (
@@ -31,13 +31,6 @@ TOKENS: Final = (
 )
 """Text that responses are made of, and text that they should not have."""
 
-_FULL: Final = make_pipeline_execution(
-    status_summary="Rolled back",
-    variables=[{"name": "Branch", "resolved_value": "main"}],
-    execution_mode="QUEUED",
-    execution_type="ROLLBACK",
-    rollback_metadata={"rollback_target_pipeline_execution_id": "00000000-0000-4000-8000-000000000000"},
-)
 _MEMBERS: Final = {
     "%s": "pipelineName pipelineExecutionId pipelineVersion status statusSummary artifactRevisions variables trigger",
     '"executionMode":"NEW",%s': "executionMode executionType rollbackMetadata",
@@ -93,7 +86,7 @@ def _recorded() -> list[bytes]:
 
     with LocalCodePipeline(now=lambda: NOW) as endpoint:
         record()  # no such pipeline
-        for execution in (_FULL, make_pipeline_execution(status="InProgress", trigger=None, artifact_revisions=())):
+        for execution in (FULL, make_pipeline_execution(status="InProgress", trigger=None, artifact_revisions=())):
             endpoint.put_execution(execution)
             record()
         for fault in (*(faults.ErrorResponse(code=code, message="Refused") for code in SERVICE_ERRORS), *_FAULTS):

@@ -13,23 +13,13 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from codepipeline_client.testing import LocalCodePipeline, make_action_execution, make_pipeline_execution
+from codepipeline_client.testing import LocalCodePipeline, make_action_execution
 from tests.operations.test_service_model import plain
+from tests.testing.endpoint_client import FULL
 
 Call = Callable[..., Mapping[str, Any]]
 """Calls with changes to the environment, and returns the response as botocore has it, or the error."""
 
-EXECUTION: Final = make_pipeline_execution(
-    pipeline_name="web",
-    pipeline_execution_id="01234567-89ab-4cde-8f01-23456789abcd",
-    status="Stopped",
-    pipeline_version=7,
-    status_summary="Not today, José",
-    variables=[{"name": "stage", "resolved_value": "live"}],
-    execution_mode="QUEUED",
-    execution_type="ROLLBACK",
-    rollback_metadata={"rollback_target_pipeline_execution_id": "11111111-89ab-4cde-8f01-23456789abcd"},
-)
 ABSENT_ID: Final = "ffffffff-89ab-4cde-8f01-23456789abcd"
 OF_NO_EXECUTION: Final = {"pipelineName": "web", "filter": {"pipelineExecutionId": ABSENT_ID}}
 GET: Final = "get_pipeline_execution"
@@ -45,7 +35,7 @@ def call(
 ) -> Call:
     """Call a method of a peer's client for the endpoint, which has one execution."""
     peer: str = request.param
-    local_codepipeline.put_execution(EXECUTION)
+    local_codepipeline.put_execution(FULL)
 
     def call_peer(method: str, arguments: Mapping[str, object], **changes: str) -> Mapping[str, Any]:
         given = json.dumps(arguments)
@@ -72,8 +62,8 @@ def call(
 
 def test_peers_get_the_execution_whole(call: Call, local_codepipeline: LocalCodePipeline) -> None:
     """Each member that was put there comes out under its name on the wire, and it took one request."""
-    response = call(GET, execution_of("web", EXECUTION.pipeline_execution_id))["pipelineExecution"]
-    assert response == plain(attrs.asdict(EXECUTION))
+    response = call(GET, execution_of("web", FULL.pipeline_execution_id))["pipelineExecution"]
+    assert response == plain(attrs.asdict(FULL))
     assert [request.status_code for request in local_codepipeline.requests] == [200]
 
 

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,12 +18,25 @@ from attrs import evolve, frozen
 
 from codepipeline_client._protocol.messages import Headers
 from codepipeline_client._protocol.sigv4 import sign
-from codepipeline_client.models import PipelineExecution
+from codepipeline_client.models import PipelineExecution, TriggerType
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 
 NOW: Final = 1_795_000_000.0
 DATE: Final = "Wed, 18 Nov 2026 11:06:40 GMT"
 EXECUTION: Final = make_pipeline_execution()
+PRECISE: Final = datetime(2015, 3, 25, 15, 53, 57, 768977, tzinfo=UTC)
+FULL: Final = make_pipeline_execution(
+    status="Stopped",
+    pipeline_version=7,
+    status_summary="Not today, José",
+    artifact_revisions=[evolve(EXECUTION.artifact_revisions[0], created=PRECISE, revision_url="")],
+    variables=[{"name": "stage", "resolved_value": "live"}],
+    trigger={"trigger_type": TriggerType("NotListed"), "trigger_detail": "detail"},
+    execution_mode="QUEUED",
+    execution_type="ROLLBACK",
+    rollback_metadata={"rollback_target_pipeline_execution_id": "11111111-89ab-4cde-8f01-23456789abcd"},
+)
+"""An execution that has every member, and values that are not made otherwise."""
 CREDENTIALS: Final = LocalCodePipeline().credentials
 HEADERS: Final = (
     ("host", "localhost"),

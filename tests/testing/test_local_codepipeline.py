@@ -10,7 +10,6 @@ import os
 import socket
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,13 +19,14 @@ import pytest
 
 from codepipeline_client._protocol.sigv4 import Credentials
 from codepipeline_client.errors import ConfigurationError
-from codepipeline_client.models import PipelineExecution, TriggerType
-from codepipeline_client.testing import LocalCodePipeline, ReceivedRequest, make_pipeline_execution
+from codepipeline_client.models import PipelineExecution
+from codepipeline_client.testing import LocalCodePipeline, ReceivedRequest
 from tests.operations.test_service_model import plain
 from tests.testing.endpoint_client import (
     BODY,
     DATE,
     EXECUTION,
+    FULL,
     NOW,
     REQUEST,
     REQUEST_BYTES,
@@ -46,32 +46,15 @@ def input_for(execution: PipelineExecution) -> dict[str, str]:
 
 def test_botocore_gets_every_member_that_it_knows() -> None:
     """What goes in as a model comes out of an independent parser, member for member."""
-    execution = make_pipeline_execution(
-        status="Stopped",
-        status_summary="by hand",
-        artifact_revisions=[
-            {
-                "name": "Source",
-                "revision_id": "abc",
-                "revision_change_identifier": "1427298921.3976923",
-                "revision_summary": "Summary, with ünïcode",
-                "created": datetime(2015, 3, 25, 15, 53, 57, 768977, tzinfo=UTC),
-                "revision_url": "",
-            }
-        ],
-        variables=[{"name": "A", "resolved_value": "1"}],
-        trigger={"trigger_type": TriggerType("NotListed"), "trigger_detail": "detail"},
-        rollback_metadata={"rollback_target_pipeline_execution_id": "target"},
-    )
     account = LocalCodePipeline(region_name="eu-north-1", credentials=TEMPORARY)
     with account as endpoint, pytest.MonkeyPatch.context() as environment:
-        endpoint.put_execution(execution)
+        endpoint.put_execution(FULL)
         for name, value in endpoint.environ.items():
             environment.setenv(name, value)
         client = import_module("botocore.session").Session().create_client("codepipeline")
-        output = client.get_pipeline_execution(**input_for(execution))
+        output = client.get_pipeline_execution(**input_for(FULL))
         client.close()
-    assert plain(output["pipelineExecution"]) == plain(attrs.asdict(execution))
+    assert plain(output["pipelineExecution"]) == plain(attrs.asdict(FULL))
 
 
 # What a test puts there, and what it sees
