@@ -22,6 +22,10 @@ FAILED: Final = models.PipelineExecutionStatus.FAILED
 PAUSED: Final = models.PipelineExecutionStatus("Paused")
 TRIGGER: Final = models.ExecutionTrigger(trigger_type=models.TriggerType.WEBHOOK, trigger_detail="hook")
 ROLLBACK: Final = models.PipelineRollbackMetadata(rollback_target_pipeline_execution_id="x")
+NO_STATUS: Final = (
+    "'Sucess' is not one of Cancelled, InProgress, Stopped, Stopping, Succeeded, Superseded, Failed: "
+    "pass PipelineExecutionStatus('Sucess') for a value that the service may send later"
+)
 CREATED: Final = datetime(2026, 5, 4, tzinfo=UTC)
 
 
@@ -96,12 +100,7 @@ def test_a_field_that_there_is_not_is_refused_with_those_that_there_are(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        pytest.param(
-            {"status": "Sucess"},
-            "'Sucess' is not one of Cancelled, InProgress, Stopped, Stopping, Succeeded, Superseded, Failed: "
-            "pass PipelineExecutionStatus('Sucess') for a value that the service may send later",
-            id="status",
-        ),
+        pytest.param({"status": "Sucess"}, NO_STATUS, id="status"),
         pytest.param({"execution_mode": "QEUED"}, "'QEUED' is not one of QUEUED, SUPERSEDED", id="mode"),
         pytest.param({"execution_type": "standard"}, "'standard' is not one of STANDARD, ROLLBACK", id="type"),
         pytest.param({"trigger": {"trigger_type": "WebHook"}}, "'WebHook' is not one of CreatePipeline,", id="trigger"),
