@@ -60,9 +60,6 @@ def cells(page: str) -> list[list[str]]:
     return [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
 
 
-# The tables
-
-
 def test_a_figure_of_several_runs_is_the_median_of_the_runs(samples: Samples) -> None:
     """What was not measured has no row."""
     runs: list[Samples] = [{"sign": {**samples["sign"], OURS: [{"cpu": cpu}]}} for cpu in (1e-6, 9e-6, 4e-6)]
@@ -82,9 +79,6 @@ def test_the_shares_of_a_call_end_with_the_sum_of_the_small_ones(samples: Sample
         ("anyio", "0%", "30%"),
         ("everything else", "2%", "2%"),
     ]
-
-
-# The bounds
 
 
 def test_a_tenth_of_each_peer_keeps_every_bound(samples: Samples) -> None:
@@ -108,9 +102,6 @@ def test_async_calls_are_compared_with_the_best_of_the_others(samples: Samples) 
     samples["async 64"]["capo"] = samples["async 64"][OURS]
     (verdict,) = [each for each in table.judge([samples]) if not each.is_met]
     assert (verdict.bound.figure, verdict.ratio) == ("async 64", 1.0)
-
-
-# The documents
 
 
 def test_the_readme_has_rows_of_the_page_of_costs() -> None:
@@ -165,9 +156,6 @@ def test_only_the_marked_parts_are_written_and_writing_again_changes_nothing() -
     for without in ("", "<!-- measured: x -->", "<!-- end of x -->"):
         with pytest.raises(ValueError, match="no such part: <!-- measured: x"):
             command.replace_parts(without, {"x": "new"})
-
-
-# The command
 
 
 def load(monkeypatch: pytest.MonkeyPatch, directory: Path, *runs: dict[str, Any]) -> int:

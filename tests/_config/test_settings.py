@@ -371,8 +371,6 @@ def test_retries_are_found_like_any_setting(tmp_path: Path) -> None:
     assert found(config, environ, retry_mode="off", max_attempts=9) == ("off", 9, True)
 
 
-# --- CA files ---
-
 CA_PLACES: Final = ("AWS_CA_BUNDLE", "ca_bundle", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -405,8 +403,6 @@ def test_a_ca_file_is_looked_for_where_it_is_needed() -> None:
     problem = complaint(environ, endpoint_url="http://a.example", proxy="HTTPS://proxy.example")
     assert "does not exist (from SSL_CERT_FILE)" in problem
 
-
-# --- Proxies ---
 
 PROXY_URLS: Final = ("", "a.example:3128", "//a.example", "http://me:x@a.example:1", "https://a.example")
 NO_PROXY: Final = ("", "*", "example", ".example", "a.example:8443", " b.example , A.EXAMPLE ", "xa.example,,", "*,x")
