@@ -34,6 +34,7 @@ VALUES: tuple[Any, ...] = (
         pause=None,
     ),
     package.Credentials(access_key_id="AKIA", secret_access_key="hidden", session_token="hidden"),
+    package.PipelineVariable(name="PASSWORD", value="hidden"),
     package.ParameterViolation("pipeline_name", "is too long"),
     package.GetPipelineExecutionInput(pipeline_name="web", pipeline_execution_id="7"),
     package.GetPipelineExecutionOutput(pipeline_execution=EXECUTION, response_metadata=METADATA, raw={"hidden": [1]}),

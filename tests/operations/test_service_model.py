@@ -256,11 +256,6 @@ def test_an_input_is_refused_exactly_if_it_breaks_a_rule_of_the_model(shape: str
     assert (put(value).violations() == ()) is follows(MODEL.shape_for(shape), value)
 
 
-def test_a_value_of_a_variable_is_not_shown() -> None:
-    """It may be a secret."""
-    assert "hunter2" not in repr(StartPipelineExecutionInput(pipeline_name="web", variables={"PASSWORD": "hunter2"}))
-
-
 BAD_EXECUTIONS: Final[list[tuple[object, str]]] = [
     (None, ": it is absent"),
     ([], ": an object was expected"),
