@@ -31,8 +31,6 @@ botocore_session = import_module("botocore.session")
 botocore_utils = import_module("botocore.utils")
 
 PLANTED: Final = "planted-secret"
-
-
 Found = tuple[str, str, str | None]
 """URL, region and app id. None in its place is an error, whatever its words."""
 
@@ -235,8 +233,6 @@ def test_the_files_are_read_without_a_botocore_session(tmp_path: Path) -> None:
 CANNOT_BE_READ: Final = "the file {AWS_CONFIG_FILE} cannot be read"
 PROXY_RULE: Final = "the URL of a proxy is expected, such as http://proxy.example:3128 (the value is not shown)"
 SECRETS: Final = f"aws_access_key_id = AKID\naws_secret_access_key = {PLANTED}\n"
-
-
 BAD_SETTINGS: Final[dict[str, tuple[str | None, dict[str, str], str]]] = {
     "no-region": (
         None,

@@ -79,7 +79,6 @@ def test_fifty_threads_cause_one_fetch() -> None:
 async def test_fifty_tasks_cause_one_fetch_and_a_cancelled_one_cancels_no_other(is_async: bool) -> None:
     """Not even the one that began it. The event loop goes on while a provider blocks."""
     source, found = Source((credentials(),)), list[Credentials]()
-
     gate, home = anyio.Event(), anyio.lowlevel.current_token()
 
     async def provider() -> Credentials:

@@ -33,8 +33,6 @@ if way == "async":
 else:
     cache.get(timeout=float(timeout))
 """
-
-
 MFA: Final = "mfa_serial = arn:aws:iam::123456789012:mfa/me"
 
 

@@ -17,8 +17,6 @@ from codepipeline_client._protocol.messages import Attempt, Response, redact
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 TOKEN = "IQoJb3JpZ2luX2VjEOv//////////wEaCXVzLWVhc3QtMSJHMEUCIQDx+1zGk==" * 4
 CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key=SECRET, session_token=TOKEN)
-
-
 FORMS: Final[dict[str, Callable[[str], str]]] = {
     "plain": str,
     "url": lambda text: quote(text, safe=""),
