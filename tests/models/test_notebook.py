@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, fromstring
 
-import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codepipeline_client import ArtifactRevision, PipelineExecution, PipelineExecutionStatus, TriggerType
@@ -71,13 +70,6 @@ def test_what_is_not_known_has_no_row() -> None:
     assert len(rows(shown(execution))[3][1]) == 300
 
 
-@pytest.mark.parametrize("query", ["a=1&lt;b=2&amp=c", "'onclick='alert(1)"])
-def test_a_link_leads_where_the_url_says(query: str) -> None:
-    url = f"https://github.com/?{query}"
-    execution = make_pipeline_execution(artifact_revisions=[{"revision_url": url}])
-    assert links(shown(execution)) == [url]
-
-
 TAGS = {"table", "tbody", "tr", "th", "td", "strong", "a"}
 ATTRIBUTES = {"class", "scope", "style", "href", "target", "rel"}
 TEXTS = st.text(st.characters()) | st.sampled_from(
@@ -87,6 +79,8 @@ OPTIONAL = st.none() | TEXTS
 
 
 @given(TEXTS, OPTIONAL, OPTIONAL | TEXTS.map(lambda tail: f"https://github.com/{tail}"))
+@example("", None, "https://github.com/?a=1&lt;b=2&amp=c")
+@example("", None, "https://github.com/?'onclick='alert(1)")
 def test_no_text_becomes_a_tag_or_an_unsafe_link(text: str, other: str | None, url: str | None) -> None:
     """Nor anything that is fetched, run, or read in another order than it stands in."""
     revision = ArtifactRevision(name=other, revision_id=text, revision_summary=other, revision_url=url)
