@@ -23,7 +23,7 @@ from click import unstyle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepipeline_client import PipelineExecution, WaitTimeoutError, __version__, models
+from codepipeline_client import CodePipelineError, PipelineExecution, WaitTimeoutError, __version__, models
 from codepipeline_client.__main__ import main
 from codepipeline_client._call.failures import translated
 from codepipeline_client.cli.commands import run
@@ -314,6 +314,10 @@ def test_what_is_not_codepipeline_is_no_response(account: Account) -> None:
     ended = account.run("get", *WEB)
     assert (ended.code, ended.complaint[1]) == (23, "check the network, the proxy and the endpoint, then try again")
     assert ended.complaint[0].count("refused") == 1
+
+
+def test_every_other_error_of_the_package_ends_without_a_traceback() -> None:
+    assert of_error(CodePipelineError("the moon is full")) == (1, "the moon is full", "")
 
 
 def test_ctrl_c_ends_it_as_shells_expect(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

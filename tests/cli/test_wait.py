@@ -147,6 +147,14 @@ def test_when_no_poll_has_succeeded_the_last_failure_is_what_it_ends_with(
     assert hint.endswith(advice)
 
 
+def test_what_does_not_pass_ends_it_at_once(account: Account) -> None:
+    account.service.put_execution(RUNNING)
+    account.clock.on_sleep = lambda: account.service.put_error("AccessDeniedException")
+    ended = account.run("wait", *WEB)
+    assert (ended.code, ended.stdout) == (ExitCode.DENIED, "")
+    assert "\ncodepipeline-client: GetPipelineExecution failed: AccessDeniedException" in ended.stderr
+
+
 @pytest.mark.parametrize("name", ["wait", "watch"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_wait_and_not_the_execution(account: Account, name: str, number: int) -> None:
