@@ -1,5 +1,5 @@
 """
-The way to a server: options shared by all connections of a transport, proxy, TLS context, and addresses.
+The way to a server: options shared by all connections of a transport, proxy and tunnel, TLS context, and addresses.
 
 Opens no connection. Lookups and CA files may hang, so they are read in daemon threads, which can be abandoned.
 """

@@ -1,5 +1,5 @@
 """
-The operations that the clients offer: one row each, and nothing else about them.
+The operations that the clients offer, with a row for each: what differs between their calls.
 
 A new operation is a new file here, a row below, and one short method on each client. ListActionExecutions is imported
 when it is first used, see `models`.
