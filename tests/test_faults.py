@@ -21,6 +21,7 @@ import anyio
 import httpx
 import pytest
 from aiohttp import ClientResponseError
+from attrs import evolve
 from httpx_aiohttp import AiohttpTransport
 
 from codepipeline_client import (
@@ -145,6 +146,7 @@ def test_another_fault_is_a_typed_error_after_one_attempt(
     (outcome,) = call(**options_for(service))
     assert isinstance(outcome, error)
     assert outcome.attempts == len(service.requests) == 1
+    assert outcome.__context__ is None
 
 
 def test_a_redirect_is_not_followed(call: Call, service: LocalCodePipeline) -> None:
@@ -303,8 +305,17 @@ def test_a_slow_credentials_provider_is_within_the_timeout(call: Call, service: 
 OLD = Credentials(access_key_id="OLDKEY", secret_access_key="secret", session_token="token")
 
 
-@pytest.mark.parametrize("refreshed", [True, False], ids=["other-credentials", "the-same-again"])
-def test_expired_credentials_are_refreshed_once(call: Call, service: LocalCodePipeline, refreshed: bool) -> None:
+@pytest.mark.parametrize(
+    ("other", "attempts"),
+    [
+        pytest.param(None, 2, id="good-ones"),
+        pytest.param(evolve(OLD, session_token="other"), 2, id="others-that-have-expired"),
+        pytest.param(OLD, 1, id="the-same-again"),
+    ],
+)
+def test_expired_credentials_are_refreshed_once_whatever_the_policy(
+    call: Call, service: LocalCodePipeline, other: Credentials | None, attempts: int
+) -> None:
     """The request is sent again only with other credentials, and the next call has these at once."""
     service.inject_by(
         lambda request: (
@@ -313,16 +324,18 @@ def test_expired_credentials_are_refreshed_once(call: Call, service: LocalCodePi
             else None
         )
     )
-    provided = iter([OLD, service.credentials if refreshed else OLD])
-    first, *others = call(1 + refreshed, **options_for(service, credentials=lambda: next(provided)))
+    provided = iter([OLD, other or service.credentials])
+    options = options_for(service, credentials=lambda: next(provided), max_attempts=1)
+    first, *others = call(1 if other else 2, **options)
     assert list(provided) == []
-    if refreshed:
+    if other is None:
         assert succeeded(first, attempts=2)
         assert succeeded(others[0], attempts=1)
         assert [request.error_code for request in service.requests] == ["ExpiredTokenException", None, None]
     else:
         assert isinstance(first, errors.ExpiredTokenException)
-        assert first.attempts == len(service.requests) == 1
+        assert first.attempts == len(service.requests) == attempts
+        assert isinstance(first.__cause__, errors.CredentialsError) is (other == OLD)
 
 
 # Many calls

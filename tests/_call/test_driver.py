@@ -377,7 +377,7 @@ def test_a_failure_at_the_end_of_the_time_is_the_end_of_the_time(ask: Ask, failu
     clock = FakeClock()
     outcome = ask(Both(failing(failure, lambda: clock.advance(3.0))), clock=clock, timeout=3.0)
     assert isinstance(outcome, errors.RequestTimeoutError)
-    assert outcome.limit == "timeout"
+    assert (outcome.limit, outcome.attempts) == ("timeout", 1)
     is_reset = isinstance(failure, httpx.ReadError)  # a step's limit may only have been what was left of the call's
     assert isinstance(outcome.__cause__, errors.ConnectionFailedError if is_reset else type(None))
 

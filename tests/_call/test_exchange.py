@@ -28,7 +28,6 @@ GOOD = Response(
     received=NOON + 2,
 )
 LOST = errors.ConnectionFailedError("reset")
-LATE = errors.RequestTimeoutError("late", limit="timeout")
 
 
 class Call:
@@ -54,9 +53,6 @@ class Call:
         self, outcome: Response | errors.CodePipelineError, *, credentials: Credentials | None = CREDENTIALS
     ) -> Attempt:
         self.attempt.sent_at, self.attempt.credentials = NOON, credentials
-        return self.go_on_unsent(outcome)
-
-    def go_on_unsent(self, outcome: Response | errors.CodePipelineError) -> Attempt:
         if isinstance(outcome, Response):
             self.attempt = self.running.send(outcome)
         else:
@@ -76,23 +72,6 @@ def refusal(code: str, status: int = 400, **headers: str) -> Response:
     return Response(status_code=status, headers=named, body=body, received=NOON + 2)
 
 
-def test_a_good_response_is_the_output_after_one_attempt() -> None:
-    call = Call()
-    assert (call.attempt.number, call.attempt.delay, call.attempt.stale) == (1, 0.0, None)
-    assert call.attempt.headers == (
-        ("Content-Type", "application/x-amz-json-1.1"),
-        ("X-Amz-Target", "CodePipeline_20150709.GetPipelineExecution"),
-        ("User-Agent", "me"),
-        ("amz-sdk-invocation-id", "i-1"),
-        ("amz-sdk-request", "attempt=1; max=3"),
-    )
-    output = call.finish()
-    assert output.pipeline_execution.status == "Failed"
-    metadata = output.response_metadata
-    assert (metadata.request_id, metadata.http_status_code, metadata.attempts) == ("r-1", 200, 1)
-    assert metadata.http_headers == GOOD.headers
-
-
 def test_all_attempts_of_a_call_are_one_invocation() -> None:
     call = Call()
     first, second = call.attempt, call.go_on(LOST)
@@ -100,32 +79,6 @@ def test_all_attempts_of_a_call_are_one_invocation() -> None:
     assert second.headers == (*first.headers[:-1], ("amz-sdk-request", "attempt=2; max=3"))
     assert second.body == first.body
     assert call.finish().response_metadata.attempts == 2
-
-
-@pytest.mark.parametrize(
-    ("outcome", "kind", "attempts"),
-    [
-        pytest.param(refusal("PipelineNotFoundException"), errors.PipelineNotFoundException, 1, id="for-good"),
-        pytest.param(refusal("InternalFailure", 500), errors.ServiceError, 2, id="server-error"),
-        pytest.param(evolve(GOOD, body=b"<html>"), errors.ResponseDecodeError, 2, id="no-json"),
-        pytest.param(evolve(GOOD, body=b"{}"), errors.ResponseDecodeError, 2, id="no-execution"),
-        pytest.param(LOST, errors.ConnectionFailedError, 2, id="no-response"),
-        pytest.param(
-            errors.RequestTimeoutError("slow", limit="read_timeout"), errors.RequestTimeoutError, 2, id="slow"
-        ),
-        pytest.param(LATE, errors.RequestTimeoutError, 1, id="late"),
-    ],
-)
-def test_a_failure_is_raised_when_there_is_no_other_attempt(
-    outcome: Response | errors.CodePipelineError, kind: type[errors.CodePipelineError], attempts: int
-) -> None:
-    call = Call(max_attempts=2)
-    if attempts > 1:
-        call.go_on(outcome)
-    with pytest.raises(kind) as caught:
-        call.go_on(outcome)
-    assert caught.value.attempts == attempts
-    assert caught.value.__context__ is None
 
 
 def test_a_call_that_is_broken_off_in_a_pause_delays_no_other() -> None:
@@ -140,27 +93,10 @@ def test_a_call_that_is_broken_off_in_a_pause_delays_no_other() -> None:
 # Credentials
 
 
-def test_expired_credentials_are_refreshed_once_whatever_the_policy() -> None:
-    call = Call(max_attempts=1)
-    again = call.go_on(refusal("ExpiredTokenException"))
-    assert (again.number, again.delay, again.stale) == (2, 0.0, CREDENTIALS)
-    with pytest.raises(errors.ExpiredTokenException) as caught:
-        call.go_on(refusal("ExpiredTokenException"), credentials=evolve(CREDENTIALS, access_key_id="AKID2"))
-    assert caught.value.attempts == 2
-
-
 def test_a_retry_after_a_refresh_signs_as_usual() -> None:
     call = Call()
     call.go_on(refusal("ExpiredTokenException"))
     assert (call.go_on(LOST).number, call.attempt.stale) == (3, None)
-
-
-def test_credentials_that_cannot_be_refreshed_leave_the_services_own_error() -> None:
-    call, unchanged = Call(), errors.CredentialsError("the same credentials again")
-    call.go_on(refusal("ExpiredTokenException"))
-    with pytest.raises(errors.ExpiredTokenException) as caught:
-        call.go_on_unsent(unchanged)
-    assert (caught.value.attempts, caught.value.__cause__) == (1, unchanged)
 
 
 def test_expired_credentials_that_nobody_knows_are_an_error() -> None:
@@ -168,26 +104,6 @@ def test_expired_credentials_that_nobody_knows_are_an_error() -> None:
     with pytest.raises(errors.ExpiredTokenException) as caught:
         Call().go_on(refusal("ExpiredTokenException"), credentials=None)
     assert caught.value.attempts == 1
-
-
-@pytest.mark.parametrize(
-    "failure", [errors.CredentialsError("none"), LATE, errors.ConnectionFailedError("the client was closed")]
-)
-def test_what_was_not_sent_is_no_attempt(failure: errors.CodePipelineError) -> None:
-    """The failure of the attempt before is the cause."""
-    call = Call()
-    call.go_on(LOST)
-    with pytest.raises(type(failure)) as caught:
-        call.go_on_unsent(failure)
-    assert (caught.value.attempts, caught.value.__cause__) == (1, LOST)
-
-
-def test_time_that_ends_in_an_attempt_keeps_what_it_broke_off() -> None:
-    late = errors.RequestTimeoutError("late", limit="timeout")
-    late.__cause__ = LOST
-    with pytest.raises(errors.RequestTimeoutError) as caught:
-        Call().go_on(late)
-    assert (caught.value.__cause__, caught.value.attempts) == (LOST, 1)
 
 
 # Clock skew
