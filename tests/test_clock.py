@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Awaitable
 from math import inf
 
 import anyio
@@ -52,40 +51,6 @@ async def test_the_system_clock_is_the_machines() -> None:
 
 
 # Sleeps that a close ends
-
-
-class Sleepless(SystemClock):
-    """The machine's clock, if nobody ends its sleeps."""
-
-    def sleep_async(self, seconds: float) -> Awaitable[None]:
-        return anyio.sleep_forever()
-
-
-def test_a_close_ends_the_sleep_of_each_thread() -> None:
-    clock = ClosableClock(SystemClock())
-    threads = [threading.Thread(target=clock.sleep, args=(1e6,), daemon=True) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    clock.close()
-    for thread in threads:
-        thread.join(SOON)
-    assert not any(thread.is_alive() for thread in threads)
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("closes_elsewhere", [False, True])
-async def test_a_close_ends_the_sleep_of_each_task(closes_elsewhere: bool) -> None:
-    """From its event loop, and from a thread that has none."""
-    clock = ClosableClock(Sleepless())
-    with anyio.fail_after(SOON):
-        async with anyio.create_task_group() as tasks:
-            for _ in range(3):
-                tasks.start_soon(clock.sleep_async, 1e6)
-            await anyio.wait_all_tasks_blocked()
-            if closes_elsewhere:
-                threading.Thread(target=clock.close).start()
-            else:
-                clock.close()
 
 
 @pytest.mark.anyio
