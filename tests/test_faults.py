@@ -153,6 +153,7 @@ def test_a_redirect_is_not_followed(call: Call, service: LocalCodePipeline, stat
         service.inject(faults.Redirect(location=elsewhere.endpoint_url, status_code=status))
         (outcome,) = call(**options_for(service))
         assert isinstance(outcome, errors.ResponseDecodeError)
+        assert "redirects are never followed" in str(outcome)
         assert outcome.attempts == len(service.requests) == 1
         assert elsewhere.requests == ()
         assert elsewhere.accepted_connections == 0
