@@ -22,14 +22,6 @@ from tests.endpoint import INPUT, options_for
 LIMIT = 10.0
 
 
-def test_work_runs_in_a_daemon_thread_with_its_name() -> None:
-    """A thread that hangs must not keep the program from ending."""
-    future = run_in_thread(threading.current_thread, name="lookup")
-    thread = future.result(LIMIT)
-    assert (thread.name, thread.daemon) == ("lookup", True)
-    assert not future.has_failed
-
-
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit()], ids=["error", "exit"])
 def test_an_error_of_work_is_the_futures(error: BaseException) -> None:
     """Also if the thread exits."""
