@@ -105,16 +105,6 @@ def test_pauses_are_randomised(chance: float, factor: float) -> None:
     assert max(walk(schedule(chance, max_poll_interval=5.0), *[THROTTLE] * 9)) <= 5.0
 
 
-def test_an_approval_of_a_week_is_a_bounded_number_of_polls() -> None:
-    """Two a minute, and some more at the beginning. A wait without a limit goes on."""
-    polls = PollSchedule(REFERENCE, config(timeout=None), Random(7).random)
-    while polls.due < WEEK:
-        paused(polls, seen(), polls.due)
-    assert polls.poll_timeout(WEEK) is None
-    assert ended(polls, seen("Succeeded"), WEEK) is None
-    assert WEEK / 30 < polls.polls < WEEK / 30 * 1.1
-
-
 # The end of the time
 
 
@@ -229,15 +219,6 @@ def test_which_failures_end_a_wait(failure: errors.CodePipelineError, at_first: 
         assert (polls.record(failure, 1.0).pause is not None) == passes
         assert polls.error is (None if passes else failure)
         assert (polls.polls, polls.failures) == (1 + is_seen, int(passes))
-
-
-@pytest.mark.parametrize("status", ["Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"])
-@pytest.mark.parametrize("other", ["InProgress", "Stopping", "Paused", "succeeded", ""])
-def test_only_a_terminal_status_ends_the_wait(status: str, other: str) -> None:
-    """A successful one or not. Stopping may still become Succeeded, and an unknown status may mean anything."""
-    polls = schedule()
-    assert paused(polls, seen(other), 0.0) == 2.0
-    assert ended(polls, seen(status), 2.0) is None
 
 
 @pytest.mark.parametrize("response", [seen(), THROTTLE, odd()], ids=["execution", "error", "odd"])
