@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -317,31 +316,6 @@ def test_an_error_that_a_mock_raises_from_itself_ends_the_call(ask: Ask, respx_m
     respx_mock.post(URL).mock(side_effect=fail)
     with pytest.raises(ConnectionFailedError, match="the mock says so"):
         ask()
-
-
-class Alike(httpx.ConnectError):
-    """As errors that are dataclasses are: equal if their values are."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Alike)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-def test_the_reason_is_found_below_errors_that_are_equal(local_codepipeline: LocalCodePipeline) -> None:
-    def fail(_: httpx.Request) -> httpx.Response:
-        try:
-            try:
-                raise ssl.SSLCertVerificationError("certificate verify failed: self-signed")
-            except OSError as reason:
-                raise Alike("wrapped") from reason
-        except Alike as wrapped:
-            raise Alike("wrapped") from wrapped
-
-    with pytest.raises(ConnectionFailedError, match="self-signed") as caught:
-        get("sync", INPUT, **options_for(local_codepipeline, transport=httpx.MockTransport(fail)))
-    assert caught.value.attempts == 1, "a retry does not help"
 
 
 # pytest-socket: in a process of its own, since it takes away what the other tests of a process guard the network with
