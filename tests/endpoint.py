@@ -8,7 +8,7 @@ from typing import Any, Final
 import anyio.lowlevel
 
 from codepipeline_client import CodePipelineClient, CodePipelineError, GetPipelineExecutionOutput
-from codepipeline_client.clock import SystemClock
+from codepipeline_client.clock import Clock
 from codepipeline_client.testing import LocalCodePipeline, make_pipeline_execution
 from tests.clients import opened
 from tests.loops import LOOPS
@@ -23,7 +23,7 @@ Outcome = GetPipelineExecutionOutput | CodePipelineError
 Ask = Callable[..., GetPipelineExecutionOutput]
 
 
-class NoPauses(SystemClock):
+class NoPauses(Clock):
     """The machine's clock, on which a pause takes no time."""
 
     def sleep(self, seconds: float) -> None: ...
