@@ -30,6 +30,7 @@ from codepipeline_client import (
     GetPipelineExecutionOutput,
     errors,
 )
+from codepipeline_client._http import transport
 from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
 from tests import endpoint
 from tests._http.peer import Peer, Script, Talk
@@ -48,7 +49,9 @@ OWN: Final[dict[str, tuple[str, Callable[..., Any]]]] = {
     "aiohttp": ("asyncio", partial(AiohttpTransport, verify=NO_TLS)),
 }
 """By the way in which a call is made: the kind of client, and its transport."""
-WAYS: Final = ["sync", *LOOPS, *OWN]
+MOCKED: Final = ("sync-mocked", "asyncio-mocked", "trio-mocked")
+"""Over the connections that a client has while a mock or a tracer replaces httpx's methods."""
+WAYS: Final = ["sync", *LOOPS, *OWN, *MOCKED]
 in_any_way = pytest.mark.parametrize("way", WAYS)
 over_own_transports = pytest.mark.parametrize("way", OWN)
 
@@ -61,9 +64,12 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def call(way: str) -> Call:
+def call(way: str, monkeypatch: pytest.MonkeyPatch) -> Call:
+    if way in MOCKED:
+        monkeypatch.setattr(transport, "is_intercepted", lambda *, is_async: True)
+
     def go(count: int = 1, **options: Any) -> list[Outcome]:
-        kind, make = OWN.get(way, (way, None))
+        kind, make = OWN.get(way, (way.removesuffix("-mocked"), None))
         return endpoint.call(LOOPS.get(kind), count, **({"transport": make()} if make else {}), **options)
 
     return go
@@ -264,7 +270,7 @@ def floods(head: bytes, piece: bytes) -> Script:
             faults.Delay(seconds=9),
         )
         # httpx only knows how long each read of a thread may take.
-        if way != "httpx-sync" or not isinstance(fault, faults.SlowHeaders)
+        if way not in ("httpx-sync", "sync-mocked") or not isinstance(fault, faults.SlowHeaders)
     ],
 )
 def test_the_whole_call_ends_at_its_timeout(call: Call, service: LocalCodePipeline, fault: faults.Fault) -> None:

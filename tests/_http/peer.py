@@ -184,6 +184,7 @@ class Sender:
         request = httpx.Request("POST", url, content=content, extensions=extensions)
         handle = self.pool.handle_request if self._portal is None else self.pool.handle_async_request
         response: httpx.Response = self._run(partial(handle, request))
+        assert isinstance(response.stream, httpx.ByteStream), "the connection may be in use again, so all was read"
         return response
 
     def ask(self, url: str, deadline: float | None = None, **limits: float) -> bytes:

@@ -1,13 +1,12 @@
-"""Which replaced methods are noticed, and what the connections of the second kind promise."""
+"""Which replaced methods are noticed. What calls promise over connections of the second kind is in test_faults."""
 
 from __future__ import annotations
 
 import functools
 import importlib
-import itertools
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 from unittest import mock
 
@@ -16,8 +15,6 @@ import httpx
 import pytest
 
 from codepipeline_client._http.interception import is_intercepted
-from codepipeline_client._http.response import MAX_BODY
-from tests._http.peer import Make
 
 SENDERS: Final = [
     *(httpx.HTTPTransport, httpcore.ConnectionPool, httpcore.HTTPConnection, httpcore.HTTPProxy),
@@ -84,37 +81,3 @@ print("httpcore" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
-
-
-# What a stand-in gives is read as any other response
-
-
-class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body without an end, in pieces of 64 KiB."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        return itertools.repeat(bytes(65536))
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while True:
-            yield bytes(65536)
-
-
-def test_status_and_headers_arrive_whole_and_no_more_of_the_body_than_needed(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    headers = [("X-One", "a"), ("X-One", "b")]
-
-    def handle(*_: object) -> httpx.Response:
-        return httpx.Response(418, headers=headers, stream=Endless())
-
-    async def handle_async(*_: object) -> httpx.Response:
-        return handle()
-
-    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle)
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
-    sender = make(max_connections=1)
-    for _ in range(2):
-        response = sender.send("http://a.example")
-        assert (response.status_code, response.headers.get_list("x-one")) == (418, ["a", "b"])
-        assert MAX_BODY < len(response.read()) <= MAX_BODY + 65536
