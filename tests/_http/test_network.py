@@ -101,14 +101,18 @@ def test_a_context_is_used_as_it_is(make: Make, monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("content", [None, "nothing"], ids=["absent", "empty"])
-def test_a_ca_file_that_cannot_be_used_is_a_configuration_error(
+def test_a_ca_file_that_cannot_be_used_is_a_configuration_error_and_costs_no_connection(
     make: Make, tmp_path: Path, content: str | None
 ) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ConfigurationError, match=r"ca\.pem.* cannot be used"):
-        make(verify=str(path)).ask("https://localhost:1/")
+    sender = make(verify=str(path), max_connections=1)
+    with Peer(polite) as peer:
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match=r"ca\.pem.* cannot be used"):
+                sender.ask("https://localhost:1/")
+        assert sender.ask(peer.url) == b"ok"
 
 
 @pytest.mark.parametrize("verify", [certifi, trusted_file, str], ids=["certifi", "file", "directory"])

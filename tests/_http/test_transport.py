@@ -23,7 +23,6 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from codepipeline_client import ConfigurationError
 from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
 from codepipeline_client._http.connection import Connection, wait_until
@@ -534,15 +533,6 @@ def test_a_call_that_is_lost_in_the_queue_is_passed_over() -> None:
     gc.collect()
     pool.release(first)
     assert pool.is_granted(last)
-
-
-def test_a_failure_that_is_no_part_of_http_loses_no_connection(make: Make) -> None:
-    sender = make(verify="/absent.pem", max_connections=1)
-    with Peer(polite) as peer:
-        for _ in range(2):
-            with pytest.raises(ConfigurationError, match="cannot be used"):
-                sender.ask("https://localhost:1/")
-        assert sender.ask(peer.url) == b"ok"
 
 
 # Event loops and processes
