@@ -167,20 +167,6 @@ def test_a_skew_learnt_by_another_call_is_used_for_the_retry() -> None:
 
 
 @pytest.mark.parametrize(
-    ("skew", "response"),
-    [
-        pytest.param(
-            Skew(is_corrected=False), dated(refusal("InvalidSignatureException"), ahead=3600), id="turned-off"
-        ),
-        pytest.param(Skew(), refusal("InvalidSignatureException"), id="no-date"),
-    ],
-)
-def test_without_a_date_or_correction_a_refusal_is_an_error(skew: Skew, response: Response) -> None:
-    with pytest.raises(errors.InvalidSignatureException):
-        Call(skew=skew).go_on(response)
-
-
-@pytest.mark.parametrize(
     ("response", "ttl"),
     [
         pytest.param(dated(refusal("InvalidSignatureException"), ahead=3600), "20261122T130020Z", id="skewed"),
