@@ -16,17 +16,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codepipeline_client._call.rate_limiter import MIN_RATE, RateLimiter
+from tests._polling.outcomes import about
 
 botocore_adaptive = import_module("botocore.retries.adaptive")
 botocore_bucket = import_module("botocore.retries.bucket")
 botocore_throttling = import_module("botocore.retries.throttling")
 
 START: Final = 1000.3
-
-
-def about(expected: float) -> object:
-    """Return what equals *expected* up to the rounding of floats."""
-    return pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def sent(limiter: RateLimiter, requests: int, *, at: float = 0.0) -> list[float]:

@@ -28,6 +28,7 @@ from codepipeline_client._call.retry import (
 )
 from codepipeline_client._config.arguments import RetryMode as Mode
 from codepipeline_client.errors import SERVICE_ERRORS, THROTTLING_CODES, CodePipelineError, ServiceError
+from tests._polling.outcomes import about, hopeless, odd, refused
 
 botocore_exceptions = import_module("botocore.exceptions")
 botocore_quota = import_module("botocore.retries.quota")
@@ -42,27 +43,6 @@ needs_the_rules_of_2026 = pytest.mark.skipif(
 SERVICE_MODEL: Final = botocore_model.ServiceModel(botocore_loader.load_service_model("codepipeline", "service-2"))
 OPERATION_MODEL: Final = SERVICE_MODEL.operation_model("GetPipelineExecution")
 BOTOCORE_TRANSIENT: Final = frozenset(botocore_standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
-
-
-def about(expected: float) -> object:
-    """Return what equals *expected* up to the rounding of floats."""
-    return pytest.approx(expected, rel=1e-6, abs=1e-6)
-
-
-def refused(code: str = "ThrottlingException", status: int = 400) -> ServiceError:
-    return SERVICE_ERRORS.get(code, ServiceError)(
-        "", code=code, http_status_code=status, request_id=None, operation_name="GetPipelineExecution"
-    )
-
-
-def odd(status: int) -> errors.ResponseDecodeError:
-    return errors.ResponseDecodeError("odd", http_status_code=status, request_id=None)
-
-
-def hopeless() -> errors.ConnectionFailedError:
-    failure = errors.ConnectionFailedError("the certificate is not trusted")
-    failure.may_pass = False
-    return failure
 
 
 def made(mode: Mode = "standard", *, max_attempts: int = 3, chance: Callable[[], float] = lambda: 0.5) -> RetryPolicy:

@@ -1,15 +1,19 @@
-"""What polls return or raise, and executions and settings to poll with."""
+"""What polls and other calls return or raise, and executions and settings to poll with."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from codepipeline_client import (
+    ConnectionFailedError,
     GetPipelineExecutionInput,
     GetPipelineExecutionOutput,
     PipelineExecution,
     PipelineExecutionReference,
     PipelineExecutionStatus,
+    ResponseDecodeError,
     ResponseMetadata,
     ServiceError,
 )
@@ -48,9 +52,24 @@ def seen(reference: PipelineExecutionReference, status: str = "InProgress") -> P
     return output(reference, status).pipeline_execution
 
 
-def refused(code: str, status: int = 400, *, attempts: int = 1) -> ServiceError:
+def refused(code: str = "ThrottlingException", status: int = 400, *, attempts: int = 1) -> ServiceError:
     error = SERVICE_ERRORS.get(code, ServiceError)(
         "", code=code, http_status_code=status, request_id=None, operation_name="GetPipelineExecution"
     )
     error.attempts = attempts
     return error
+
+
+def odd(status: int = 200) -> ResponseDecodeError:
+    return ResponseDecodeError("odd", http_status_code=status)
+
+
+def hopeless() -> ConnectionFailedError:
+    failure = ConnectionFailedError("no such host")
+    failure.may_pass = False
+    return failure
+
+
+def about(expected: float) -> object:
+    """Return what equals *expected* up to the rounding of floats."""
+    return pytest.approx(expected, rel=1e-6, abs=1e-6)

@@ -12,17 +12,12 @@ from hypothesis import strategies as st
 
 from codepipeline_client import FollowedExecution, GetPipelineExecutionOutput, PipelineExecutionReference, errors
 from codepipeline_client._polling.batch import BatchScheduler, Poll
-from tests._polling.outcomes import config, output, references, refused, seen
+from tests._polling.outcomes import about, config, output, references, refused, seen
 
 Outcome = str | errors.CodePipelineError
 """What comes of a poll: a status, or a failure."""
 
 A, B, C, D = references(4)
-
-
-def about(expected: float) -> object:
-    """Return what equals *expected* up to the rounding of floats."""
-    return pytest.approx(expected, rel=1e-6, abs=1e-5)
 
 
 def batch(

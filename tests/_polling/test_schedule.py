@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from codepipeline_client import GetPipelineExecutionOutput, errors
 from codepipeline_client._polling.schedule import PollOutcome, PollSchedule
-from tests._polling.outcomes import config, output, references, refused
+from tests._polling.outcomes import config, hopeless, odd, output, references, refused
 
 WEEK: Final = 7 * 86400.0
 (REFERENCE,) = references(1)
@@ -21,16 +21,6 @@ WEEK: Final = 7 * 86400.0
 
 def seen(status: str = "InProgress", **fields: Any) -> GetPipelineExecutionOutput:
     return output(REFERENCE, status, **fields)
-
-
-def unknown_host() -> errors.ConnectionFailedError:
-    failure = errors.ConnectionFailedError("no such host")
-    failure.may_pass = False
-    return failure
-
-
-def odd(status: int = 200) -> errors.ResponseDecodeError:
-    return errors.ResponseDecodeError("odd", http_status_code=status, request_id=None)
 
 
 def late(limit: str) -> errors.RequestTimeoutError:
@@ -226,8 +216,8 @@ def test_an_unknown_host_passes_after_any_response(response: PollOutcome) -> Non
     """A resolver that fails for an hour ends no wait; a name that is wrong from the beginning does."""
     polls = schedule()
     walk(polls, errors.ConnectionFailedError("refused"), late("connect_timeout"))
-    assert isinstance(ended(polls, unknown_host(), 9.0), errors.ConnectionFailedError)
-    walk(schedule(), response, unknown_host(), unknown_host())
+    assert isinstance(ended(polls, hopeless(), 9.0), errors.ConnectionFailedError)
+    walk(schedule(), response, hopeless(), hopeless())
 
 
 @pytest.mark.parametrize("code", ["PipelineExecutionNotFoundException", "PipelineNotFoundException"])
