@@ -19,6 +19,7 @@ from email.utils import formatdate
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import httpx
@@ -495,10 +496,7 @@ def test_a_sync_call_waits_for_the_settings_no_longer_than_its_time(monkeypatch:
 
 
 def test_without_a_thread_for_the_settings_an_async_call_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr("codepipeline_client._call.base_client.run_in_thread", refuse)
-
+    refusal = Mock(side_effect=RuntimeError("can't start new thread"))
+    monkeypatch.setattr("codepipeline_client._call.base_client.run_in_thread", refusal)
     with pytest.raises(errors.ConfigurationError, match="no thread could be started to read the settings"):
         get("asyncio", region_name="eu-west-1", credentials=CREDENTIALS)

@@ -37,6 +37,7 @@ from codepipeline_client._protocol.messages import Response
 from codepipeline_client.clock import SystemClock
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
+from tests._http.peer import full_listener
 from tests.clients import KINDS, Blocking, opened
 from tests.endpoint import EXECUTION, Outcome, options_for, outcome_of, succeeded
 
@@ -305,16 +306,6 @@ def once(arrived: threading.Event, fault: faults.Fault) -> Callable[[IncomingReq
 # Closing in the middle
 
 
-def full_listener(stack: ExitStack) -> socket.socket:
-    """Return a listener whose queue is full: the system takes part in no more handshakes."""
-    full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-    for _ in range(4):
-        waiting = stack.enter_context(socket.socket())
-        waiting.setblocking(False)
-        waiting.connect_ex(full.getsockname())
-    return full
-
-
 def begin(
     middle: str, service: LocalCodePipeline, patch: pytest.MonkeyPatch, has_begun: threading.Event, stack: ExitStack
 ) -> dict[str, Any]:
@@ -339,7 +330,7 @@ def begin(
             service.inject_by(once(has_begun, fault))
             return {"max_connections": 1}
         case "connect":
-            url = f"http://127.0.0.1:{full_listener(stack).getsockname()[1]}"
+            url = f"http://127.0.0.1:{stack.enter_context(full_listener())}"
             return {"endpoint_url": url, "credentials": begins}
         case "pause":
             patch.setattr(retry, "backoff", very_long)

@@ -6,8 +6,8 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from threading import Condition, Event, Thread
 from typing import Any, Final, Self
@@ -149,6 +149,18 @@ def breaks_on_the_second(talk: Talk) -> None:
 def silent(talk: Talk) -> None:
     talk.read()
     talk.read()
+
+
+@contextmanager
+def full_listener(host: str = "127.0.0.1", port: int = 0) -> Generator[int]:
+    """Listen with a queue that is full, at the port that is yielded: the system takes part in no more handshakes."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server((host, port), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 def tunnels(talk: Talk) -> None:

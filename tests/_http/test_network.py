@@ -30,6 +30,7 @@ from tests._http.peer import (
     Peer,
     Talk,
     breaks_on_the_second,
+    full_listener,
     polite,
     relay,
     server_context,
@@ -318,16 +319,9 @@ def test_the_next_address_is_tried_when_one_is_dead(
 def test_an_address_that_does_not_respond_leaves_time_for_the_others(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The queue of the first one is full, so that it takes part in no handshake."""
-    with Peer(polite) as peer, socket.create_server(("127.0.0.2", peer.port), backlog=0) as full:
-        waiting = [socket.socket() for _ in range(4)]
-        for sock in waiting:
-            sock.setblocking(False)
-            sock.connect_ex(full.getsockname())
+    with Peer(polite) as peer, full_listener("127.0.0.2", peer.port):
         resolve_to(monkeypatch, "127.0.0.2", "127.0.0.1")
         assert make().ask(peer.url, connect=0.6) == b"ok"
-        for sock in waiting:
-            sock.close()
 
 
 # Lookups

@@ -14,6 +14,7 @@ from functools import partial
 from inspect import isawaitable
 from itertools import count
 from typing import Any, Final
+from unittest.mock import Mock
 
 import anyio
 import anyio.lowlevel
@@ -323,10 +324,7 @@ def test_a_poll_has_the_context_of_its_caller() -> None:
 
 
 def test_where_no_thread_can_be_started_the_caller_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(_threads, "run_in_thread", refuse)
+    monkeypatch.setattr(_threads, "run_in_thread", Mock(side_effect=RuntimeError("can't start new thread")))
     service = Service({A: ["InProgress", "Succeeded"], B: ["Failed"]})
     assert [each.reference for each in BatchIterator(service.call, batch([A, B]))] == [B, A]
 
