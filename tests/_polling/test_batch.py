@@ -64,16 +64,6 @@ def taken(scheduler: BatchScheduler) -> list[FollowedExecution]:
 # Which is next, and when
 
 
-def test_all_are_polled_at_once_and_in_order_as_far_as_the_rate_allows() -> None:
-    """Each one later than the one before."""
-    scheduler = batch([A, B, C], rate=4.0)
-    assert started(scheduler, 0.0).schedule.reference == A
-    assert pause(scheduler, 0.0) == about(0.25)
-    assert started(scheduler, 0.25).schedule.reference == B
-    assert started(scheduler, 0.5).schedule.reference == C
-    assert [schedule.reference for schedule in scheduler.in_flight] == [A, B, C]
-
-
 def test_each_is_polled_again_by_its_own_schedule() -> None:
     """Two seconds after its poll has ended, however long others take."""
     scheduler = batch([A, B])
