@@ -9,7 +9,6 @@ import pytest
 
 from codepipeline_client import FollowedExecution, PipelineExecutionReference, errors
 from codepipeline_client.testing import make_pipeline_execution
-from codepipeline_client.waiting import PollConfig
 from tests._polling.outcomes import config
 
 EXECUTION = make_pipeline_execution(status="Failed")
@@ -29,15 +28,6 @@ def test_a_number_out_of_range_is_refused(name: str, value: Any) -> None:
 def test_only_the_timeout_may_be_absent(name: str, value: Any) -> None:
     with pytest.raises(errors.ConfigurationError, match=rf"{name} must be a number of seconds .*, not {value!r}"):
         config(**{name: value})
-
-
-def test_the_first_interval_is_not_above_the_longest() -> None:
-    """Equal intervals do not grow. Whole numbers will do."""
-    with pytest.raises(
-        errors.ConfigurationError, match=r"poll_interval \(60\) must not be above max_poll_interval \(30\.0\)"
-    ):
-        config(poll_interval=60)
-    assert PollConfig(1, 2, 2, 0) == PollConfig(1.0, 2.0, 2.0, 0.0)
 
 
 def test_a_followed_execution_gives_its_result() -> None:
