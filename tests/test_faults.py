@@ -15,6 +15,7 @@ from functools import partial
 from itertools import pairwise
 from random import Random
 from typing import Any, Final
+from unittest.mock import Mock
 
 import anyio
 import httpx
@@ -34,7 +35,7 @@ from codepipeline_client._http import transport
 from codepipeline_client.testing import LocalCodePipeline, faults, make_pipeline_execution
 from tests import endpoint
 from tests._http.peer import Peer, Script, Talk
-from tests.endpoint import INPUT, Outcome, options_for, succeeded
+from tests.endpoint import INPUT, Outcome, options_for, outcome_of, succeeded
 from tests.loops import LOOPS
 
 Call = Callable[..., list[Outcome]]
@@ -66,7 +67,7 @@ def way(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def call(way: str, monkeypatch: pytest.MonkeyPatch) -> Call:
     if way in MOCKED:
-        monkeypatch.setattr(transport, "is_intercepted", lambda *, is_async: True)
+        monkeypatch.setattr(transport, "is_intercepted", Mock(return_value=True))
 
     def go(count: int = 1, **options: Any) -> list[Outcome]:
         kind, make = OWN.get(way, (way.removesuffix("-mocked"), None))
@@ -345,15 +346,8 @@ def test_threads_that_share_a_client_get_their_own_responses(service: LocalCodeP
     service.inject_by(faults.at_random(faults.ServerError(), faults.ResetInBody(), probability=0.1, random=Random(7)))
     options = options_for(service, max_attempts=10, max_connections=5)
     with CodePipelineClient(**options) as client, ThreadPoolExecutor(10) as threads:
-
-        def call(number: int) -> bool:
-            execution = executions[number % 10]
-            output = client.get_pipeline_execution(
-                pipeline_name=execution.pipeline_name, pipeline_execution_id=execution.pipeline_execution_id
-            )
-            return output.pipeline_execution == execution
-
-        assert all(threads.map(call, range(300)))
+        calls = [threads.submit(outcome_of, client, pipeline_name=each.pipeline_name) for each in executions * 30]
+        assert [getattr(call.result(), "pipeline_execution", None) for call in calls] == executions * 30
 
 
 # Transports of the user's own

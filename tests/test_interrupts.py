@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Final
+from unittest.mock import Mock
 
 import pytest
 
@@ -81,10 +82,7 @@ def alarm() -> Iterator[Alarm]:
 def test_a_client_that_was_interrupted_often_works_as_before(service: LocalCodePipeline, alarm: Alarm) -> None:
     """No connection is lost, no lock stays held, and no response reaches another call."""
     moment, interrupted = Random(5), 0
-
-    def interrupt() -> None:
-        raise Interrupt
-
+    interrupt = Mock(side_effect=Interrupt)
     with new_client(service) as client:
         for number in range(100 * INTERRUPTS):
             try:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import httpx
@@ -454,11 +455,8 @@ def test_a_call_that_fails_is_reported_too(handler: Handler, result: str, caplog
 
 
 def test_a_call_without_credentials_made_no_attempt(ask: Ask) -> None:
-    reports, missing = list[AttemptReport](), errors.CredentialsError("none")
-
-    def provider() -> Credentials:
-        raise missing
-
+    reports: list[AttemptReport] = []
+    provider = Mock(side_effect=errors.CredentialsError("none"))
     outcome = ask(Both(), credentials=provider, on_attempt=reports.append)
     assert isinstance(outcome, errors.CredentialsError)
     assert outcome.attempts == 0
@@ -474,10 +472,7 @@ def test_the_service_error_of_expired_credentials_is_reported_once(ask: Ask) -> 
 
 
 def test_an_on_attempt_that_raises_harms_no_call(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
-    def listen(_: AttemptReport) -> None:
-        raise ZeroDivisionError
-
-    assert isinstance(ask(Both(good), on_attempt=listen), GetPipelineExecutionOutput)
+    assert isinstance(ask(Both(good), on_attempt=Mock(side_effect=ZeroDivisionError)), GetPipelineExecutionOutput)
     assert "on_attempt raised an error" in caplog.text
 
 

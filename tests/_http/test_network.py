@@ -141,11 +141,7 @@ def test_the_ca_files_are_waited_for_no_longer_than_the_connect_timeout(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end = Event()
-
-    def hang(_: TransportOptions) -> bool:
-        return end.wait(10)
-
-    monkeypatch.setattr(TransportOptions, "tls_context", hang)
+    monkeypatch.setattr(TransportOptions, "tls_context", Mock(side_effect=end.wait))
     with pytest.raises(httpx.ConnectTimeout):
         make().ask("https://localhost:1/", connect=0.02)
     end.set()

@@ -11,17 +11,16 @@ from typing import Any, Final
 
 import httpx
 
-from codepipeline_client import PipelineExecutionReference, PollReport
+from codepipeline_client import PollReport
 from codepipeline_client.testing import FakeClock, faults
+from tests._polling.outcomes import references
 from tests.clients import Open
 
 NUMBER: Final = 1000
 LIMIT: Final = 20.0
 """Calls a second that the service takes."""
 ENDS: Final = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
-REFERENCES: Final = [
-    PipelineExecutionReference(f"web-{place}", f"{place:08x}-0000-4000-8000-000000000000") for place in range(NUMBER)
-]
+REFERENCES: Final = references(NUMBER)
 
 
 def follow(client: Any, number: int = NUMBER, most: int = NUMBER, **more: Any) -> int:
