@@ -300,9 +300,6 @@ def test_a_balancer_with_a_wrong_clock_does_not_spoil_a_good_one(kind: str) -> N
         assert client.wait_for_pipeline_execution(**WANTED, timeout=3600).status == "Failed"
 
 
-# Credentials that are late, or expire
-
-
 @pytest.mark.parametrize("clock", [SystemClock(), FakeClock()], ids=["system-clock", "fake-clock"])
 @pytest.mark.parametrize("transport", [None, MOCK], ids=["own-engine", "mock"])
 def test_a_timeout_that_credentials_use_up_says_so(

@@ -76,9 +76,6 @@ def options_of(url: str, key: str, secret: str) -> dict[str, Any]:
     return {"region_name": "us-east-1", "endpoint_url": url, "credentials": credentials}
 
 
-# Memory and processor
-
-
 def print_memory(kind: str, *endpoint: str) -> None:
     """Print the most memory that nine failed calls took at any moment, in bytes. Five good ones come before."""
     with opened(kind, retry_mode="off", **options_of(*endpoint)) as client:
@@ -145,9 +142,6 @@ def test_a_response_that_wears_out_the_parser_is_typed_soon(
     assert took < 1.0, "seconds of processor time of this thread"
 
 
-# Many tasks
-
-
 @pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")  # trio tells of httpx's and httpcore's
 @pytest.mark.anyio
 @pytest.mark.parametrize("is_intercepted", [False, True], ids=["own-engine", "httpx"])
@@ -201,8 +195,6 @@ def open_sockets(service: LocalCodePipeline) -> int:
                 count += each.getpeername() == address
     return count
 
-
-# Forks
 
 PARENT: Final = make_pipeline_execution(pipeline_name="parent")
 CHILD: Final = make_pipeline_execution(pipeline_name="child")
@@ -303,9 +295,6 @@ def once(arrived: threading.Event, fault: faults.Fault) -> Callable[[IncomingReq
     return rule
 
 
-# Closing in the middle
-
-
 def begin(
     middle: str, service: LocalCodePipeline, patch: pytest.MonkeyPatch, has_begun: threading.Event, stack: ExitStack
 ) -> dict[str, Any]:
@@ -400,9 +389,6 @@ def let_settle(threads: Iterable[threading.Thread]) -> None:
         still = still + 1 if now == seen else 0
         seen = now
         time.sleep(0.01)
-
-
-# Few file descriptors
 
 
 def print_outcomes(kind: str, *endpoint: str) -> None:

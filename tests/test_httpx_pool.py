@@ -58,9 +58,6 @@ async def get(transport: httpx.AsyncBaseTransport, server: Server, seconds: floa
     await response.aclose()
 
 
-# Slots
-
-
 async def cancel_many(transport: httpx.AsyncBaseTransport, server: Server) -> None:
     """Make calls over and over, three for each connection, and cancel them while they wait for one or hold one."""
 
@@ -111,9 +108,6 @@ def test_cancelled_calls_cost_httpx_connections_for_good(server: Server) -> None
     assert anyio.run(main)
 
 
-# Scans
-
-
 def test_httpx_looks_at_every_connection_before_each_request(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """So a request costs the more, the more are in flight. Counted, since time would depend on the machine."""
     calls: Counter[int] = Counter()
@@ -139,9 +133,6 @@ def test_httpx_looks_at_every_connection_before_each_request(server: Server, mon
 
     few, many = anyio.run(main, 4), anyio.run(main, 16)
     assert many >= 3 * few
-
-
-# Deadlines
 
 
 def test_httpx_has_no_limit_for_a_whole_sync_call(server: Server) -> None:

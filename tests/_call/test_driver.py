@@ -132,9 +132,6 @@ def failing(failure: Exception, after: Callable[[], object] = lambda: None) -> H
     return fail
 
 
-# What is sent
-
-
 @pytest.mark.parametrize(
     ("url", "host"),
     [

@@ -57,9 +57,6 @@ def pause_of(
     return None if retry is None else retry[0]
 
 
-# Which failures
-
-
 @pytest.mark.parametrize(
     ("failure", "kind"),
     [
@@ -113,9 +110,6 @@ def test_what_a_wrong_clock_caused_is_tried_again() -> None:
     assert pause_of(ours, refused(), is_skewed=True) == THROTTLING.base / 2
 
 
-# After how long
-
-
 @pytest.mark.parametrize(
     ("retry", "base", "longest"),
     [
@@ -162,9 +156,6 @@ def test_no_header_makes_a_pause_shorter_or_endless(retry_after: str, pause: flo
     assert pause <= heed(retry_after, pause) <= pause + 5.0
 
 
-# How often
-
-
 def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) -> int:
     """Make a call whose attempts end in *failures*, None for success, and return how many there were."""
     taken = 1
@@ -194,9 +185,6 @@ def test_an_outage_is_not_made_worse(failure: CodePipelineError, retries: int, t
     with ThreadPoolExecutor(threads) as pool:
         sent = sum(pool.map(sends_of, repeat(ours, 1000), repeat(repeat(failure))))
     assert sent == 1000 + retries
-
-
-# What a lost response may have done
 
 
 @pytest.mark.parametrize(
@@ -246,9 +234,6 @@ def test_a_request_that_is_not_sent_delays_no_other() -> None:
     for _ in range(100):
         assert adaptive.reserve() == about(2.0)
         adaptive.unsent()
-
-
-# Polls of a wait, which comes again later anyway
 
 
 @pytest.mark.parametrize("mode", ["standard", "adaptive", "off"])

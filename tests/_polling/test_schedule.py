@@ -243,9 +243,6 @@ def test_not_found_passes_within_the_grace(
     assert polls.failures == sum(outcome is THROTTLE for outcome, _ in outcomes)
 
 
-# The error of a wait
-
-
 @pytest.mark.parametrize(
     ("outcomes", "start", "end"),
     [
@@ -290,9 +287,6 @@ def test_a_timeout_says_what_was_seen_and_how_often_it_was_polled(
     assert error.__cause__ is (last if isinstance(last, errors.CodePipelineError) else None)
     assert (error.execution, error.polls, error.failures) == (polls.execution, polls.polls, polls.failures)
     assert (error.seconds, error.attempts) == (600.0, 0)
-
-
-# Any order of outcomes
 
 
 @given(st.floats(0.01, 300.0), st.floats(0.1, 60.0), st.integers())
