@@ -25,7 +25,7 @@ from anyio.from_thread import start_blocking_portal
 
 from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
-from codepipeline_client._http.connection import Connection, wait_until
+from codepipeline_client._http.connection import Connection
 from codepipeline_client._http.pool import ConnectionPool, Lease
 from codepipeline_client._http.response import ResponseParser
 from tests._http.peer import OK, Make, Peer, Script, Sender, Talk, breaks_on_the_second, polite, server_context, silent
@@ -438,20 +438,6 @@ def test_a_free_connection_is_waited_for_no_longer_than_the_pool_timeout(make: M
             sender.ask(peer.url, 0.02)
         may_end.set()
         assert [first.result(), sender.ask(peer.url)] == [b"ok", b"ok"]
-    assert peer.requests == [0, 0]
-
-
-def test_a_thread_that_waits_gets_the_connection_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    sender, waits = Sender(TransportOptions(max_connections=1), None), Event()
-
-    def told(*arguments: Any) -> None:
-        waits.set()
-        wait_until(*arguments)
-
-    monkeypatch.setattr("codepipeline_client._http.transport.wait_until", told)
-    with Peer(waits_for(waits)) as peer, ThreadPoolExecutor(2) as threads:
-        assert [*threads.map(sender.ask, [peer.url] * 2)] == [b"ok"] * 2
-        sender.close()
     assert peer.requests == [0, 0]
 
 
