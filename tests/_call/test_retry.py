@@ -156,6 +156,23 @@ def test_no_header_makes_a_pause_shorter_or_endless(retry_after: str, pause: flo
     assert pause <= heed(retry_after, pause) <= pause + 5.0
 
 
+@pytest.mark.parametrize(
+    ("mode", "max_attempts", "sends"),
+    [
+        pytest.param("standard", 3, 3, id="standard"),
+        pytest.param("standard", 1, 1, id="standard-once"),
+        pytest.param("standard", 10, 10, id="standard-ten"),
+        pytest.param("adaptive", 3, 3, id="adaptive"),
+        pytest.param("off", 3, 1, id="off"),
+    ],
+)
+def test_a_call_sends_no_more_than_it_may(mode: Mode, max_attempts: int, sends: int) -> None:
+    """The first request counts; off means that there is no other."""
+    ours: RetryPolicy = made(mode, max_attempts=max_attempts)
+    assert ours.max_attempts == sends
+    assert sends_of(ours, repeat(refused("500", 500))) == sends
+
+
 def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) -> int:
     """Make a call whose attempts end in *failures*, None for success, and return how many there were."""
     taken = 1
@@ -168,6 +185,28 @@ def sends_of(ours: RetryPolicy, failures: Iterator[CodePipelineError | None]) ->
             return attempt
         _, taken = retry
     raise AssertionError("the call did not end")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "left"),
+    [
+        pytest.param([None], 301, id="well-at-once"),
+        pytest.param(["500", None], 300, id="well-after-one"),
+        pytest.param(["500", "500", None], 286, id="only-the-last-comes-back"),
+        pytest.param(["500", "SlowDown", None], 286, id="the-last-was-a-throttle"),
+        pytest.param(["SlowDown", "500", None], 295, id="the-first-was-a-throttle"),
+        pytest.param(["SlowDown", None], 300, id="throttled-once"),
+        pytest.param(["500", "500", "500"], 272, id="attempts-spent"),
+        pytest.param(["500", "ValidationException"], 286, id="failed-for-good"),
+        pytest.param(["ValidationException"], 300, id="failed-at-once"),
+    ],
+)
+def test_retries_take_and_successes_give_back(outcomes: list[str | None], left: int) -> None:
+    """14 for a retry, 5 for one after a throttle; 1 for a success at once."""
+    ours = made()
+    ours.quota = 300
+    sends_of(ours, (None if code is None else refused(code, 500 if code == "500" else 400) for code in outcomes))
+    assert ours.quota == left
 
 
 @pytest.mark.parametrize("threads", [1, 8])
