@@ -25,14 +25,13 @@ from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any, Final
-from unittest.mock import Mock
 
 import anyio
 import pytest
 
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, Credentials, errors
 from codepipeline_client._call import base_client, retry
-from codepipeline_client._http import TransportOptions, transport
+from codepipeline_client._http import TransportOptions
 from codepipeline_client._protocol.messages import Response
 from codepipeline_client.clock import SystemClock
 from codepipeline_client.models import PipelineExecution
@@ -142,14 +141,11 @@ def test_a_response_that_wears_out_the_parser_is_typed_soon(
     assert took < 1.0, "seconds of processor time of this thread"
 
 
-@pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")  # trio tells of httpx's and httpcore's
 @pytest.mark.anyio
-@pytest.mark.parametrize("is_intercepted", [False, True], ids=["own-engine", "httpx"])
 async def test_cancelled_calls_take_no_connection_along(
-    service: LocalCodePipeline, caplog: pytest.LogCaptureFixture, is_intercepted: bool, monkeypatch: pytest.MonkeyPatch
+    service: LocalCodePipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A random half of the calls is cancelled or timed out, at any moment; thirty at a time, over ten connections."""
-    monkeypatch.setattr(transport, "is_intercepted", Mock(return_value=is_intercepted))
     chance, ends, left = Random(3), Counter[str](), iter(range(CALLS))
     service.inject_by(faults.at_random(faults.Delay(seconds=0.003), probability=0.3, random=Random(4)))
 

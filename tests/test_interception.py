@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from random import Random
 from textwrap import dedent
 from typing import Any, Final
 
+import anyio
 import httpx
 import pytest
 import respx
@@ -28,6 +31,7 @@ from pytest_httpx import HTTPXMock
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 from codepipeline_client import (
+    AsyncCodePipelineClient,
     CodePipelineClient,
     ConnectionFailedError,
     Credentials,
@@ -50,12 +54,23 @@ AWS: Final[dict[str, Any]] = {
 }
 cassettes: Final[Any] = vcr
 """vcrpy ships no types."""
+CANCELLED_CALLS: Final = int(os.environ.get("CANCELLED_CALLS", "400"))
+CONNECTIONS: Final = 8
+
+unfinished = pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")
+"""Trio tells of the generators of httpx and httpcore, which only they could close when a call is cut off."""
 
 
 @pytest.fixture
 def ask(kind: str) -> Ask:
     """Make one call with a new client."""
     return partial(get, kind, **AWS)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    with anyio.fail_after(10):
+        while not holds():  # noqa: ASYNC110 - the endpoint runs in a thread, and has no event
+            await anyio.sleep(0.01)
 
 
 # respx
@@ -222,6 +237,47 @@ def test_an_instrumented_sync_call_ends_in_time_when_it_had_to_wait_for_a_connec
         assert time.monotonic() - began < 1.5, "the upper bound leaves room for a busy machine"
         assert isinstance(holder.exception(), RequestTimeoutError)
     assert len(service.requests) == 2
+
+
+@unfinished
+@pytest.mark.anyio
+async def test_cancelled_calls_of_an_instrumented_program_lose_no_connection(
+    service: LocalCodePipeline, spans: InMemorySpanExporter
+) -> None:
+    """
+    Cancel some hundred calls at random moments, then use as many connections as there may be at once.
+
+    The long form, with 10,000 cancelled calls on each event loop:
+
+        CANCELLED_CALLS=10000 python -m pytest tests/test_interception.py -k cancelled
+    """
+    random, cancelled = Random(7), 0
+
+    async with AsyncCodePipelineClient(**options_for(service, max_connections=CONNECTIONS)) as client:
+
+        async def cancel() -> None:
+            nonlocal cancelled
+            while cancelled < CANCELLED_CALLS:
+                with anyio.move_on_after(random.uniform(0, 0.05)) as scope:
+                    await client.get_pipeline_execution(**INPUT)
+                cancelled += scope.cancelled_caught
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4 * CONNECTIONS):
+                tasks.start_soon(cancel)
+
+        before = len(service.requests)
+        service.inject(faults.Hang(), times=CONNECTIONS)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(CONNECTIONS):
+                tasks.start_soon(lambda: client.get_pipeline_execution(**INPUT))
+            await until(lambda: len(service.requests) - before >= CONNECTIONS)
+            tasks.cancel_scope.cancel()
+        assert (await client.get_pipeline_execution(**INPUT)).pipeline_execution == EXECUTION
+    await until(lambda: service.open_connections == 0)
+    made = len(spans.get_finished_spans())
+    print(f"{cancelled} calls were cancelled, {made} requests were traced, {service.accepted_connections} connections")
+    assert made >= CONNECTIONS
 
 
 def test_a_mocks_own_timeout_keeps_its_words(ask: Ask, respx_mock: respx.MockRouter) -> None:
