@@ -43,7 +43,7 @@ Row = tuple[str, Sequence[str]]
 
 @attrs.frozen
 class Ending:
-    """How an execution has ended, beside its status, by the names in JSON. What is not known is None."""
+    """How an execution has ended, beside its status, by the names in JSON. None stands for what is not known."""
 
     failed_actions: tuple[FailedAction, ...] | None = ()
     duration_seconds: float | None = None
