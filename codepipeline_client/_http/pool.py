@@ -24,6 +24,8 @@ Key: TypeAlias = tuple[bytes, bytes, bool]
 """What a connection leads to, by scheme and authority, and whether it is one of httpx's."""
 _IDLE_SECONDS: Final = 15.0
 """How long an idle connection is kept. Servers close theirs after 20 seconds and more."""
+_GONE: Final = suppress(IndexError, ValueError)
+"""For what another thread or a signal handler took a moment ago. Made once, since each call comes by here."""
 
 
 class PoolClosed(ConnectionAbortedError):
@@ -84,21 +86,20 @@ class ConnectionPool(Generic[ConnectionT]):
             if ref(lease) in self._granted:
                 self._granted.discard(ref(lease))
             else:
-                with suppress(ValueError):
+                with _GONE:
                     self._queue.remove(ref(lease))
             self._grant()
 
     def take(self, lease: Lease[ConnectionT]) -> ConnectionT | None:
         """Give *lease* the idle connection that was used last and can be used, and return it, if there is one."""
-        for _ in range(len(self._idle)):
-            try:
+        with _GONE:
+            for _ in range(len(self._idle)):
                 since, key, connection = self._idle.pop()
-            except IndexError:  # another call was faster
-                break
-            if self._monotonic() - since < _IDLE_SECONDS and key == lease.key and connection.is_usable:
-                lease.connection = connection
-                return connection
-            self._idle.appendleft((-inf, None, connection))
+                is_young = self._monotonic() - since < _IDLE_SECONDS
+                if is_young and key == lease.key and connection.is_usable:
+                    lease.connection = connection
+                    return connection
+                self._idle.appendleft((-inf, None, connection))
         return None
 
     def keep(self, lease: Lease[ConnectionT]) -> None:
@@ -110,12 +111,10 @@ class ConnectionPool(Generic[ConnectionT]):
 
     def expired(self) -> ConnectionT | None:
         """Return a connection to close: unusable, or idle for too long; any idle one once the pool is closed."""
-        with self._lock:
-            try:
-                is_expired = self.is_closed or self._monotonic() - self._idle[0][0] >= _IDLE_SECONDS
-                return self._idle.popleft()[2] if is_expired else None
-            except IndexError:
-                return None
+        with self._lock, _GONE:
+            if self.is_closed or self._monotonic() - self._idle[0][0] >= _IDLE_SECONDS:
+                return self._idle.popleft()[2]
+        return None
 
     def connections(self) -> list[ConnectionT]:
         """Return all connections. Takes no lock: a thread of the parent may have held it when this process forked."""
@@ -131,15 +130,13 @@ class ConnectionPool(Generic[ConnectionT]):
                 lease.wake()
 
     def _grant(self) -> None:
-        try:
+        with _GONE:
             while self._queue and len(self._granted) < self._max_connections:
-                lease = self._queue[0]()  # which leaves the queue last: an interrupt may come at any moment
-                if lease is not None:
+                waiting = self._queue[0]  # which leaves the queue last: an interrupt may come at any moment
+                if (lease := waiting()) is not None:
                     self._granted.add(ref(lease, self._granted.discard))
                     lease.wake()
-                self._queue.popleft()
-        except IndexError:
-            return  # a signal handler has taken what was there a moment ago
+                self._queue.remove(waiting)
 
 
 def _living(leases: Iterable[ReferenceType[Lease[ConnectionT]]]) -> list[Lease[ConnectionT]]:

@@ -521,6 +521,23 @@ def test_a_call_that_is_lost_in_the_queue_is_passed_over() -> None:
     assert pool.is_granted(last)
 
 
+def test_a_signal_handler_that_ends_a_call_takes_nobodys_turn() -> None:
+    """It comes while a call is granted its turn, and grants that one and the next."""
+    pool = ConnectionPool[Connection](TransportOptions(max_connections=2))
+    first, second, third, fourth, last = leases = [Lease[Connection]((b"http", b"here", False)) for _ in range(5)]
+    assert [pool.enter(lease) for lease in leases] == [True, True, False, False, False]
+
+    def end_the_second() -> None:
+        third.wake_by(third.wake_thread)
+        pool.release(second)
+
+    third.wake_by(end_the_second)
+    pool.release(first)
+    assert [pool.is_granted(lease) for lease in (third, fourth, last)] == [True, True, False]
+    pool.release(third)
+    assert pool.is_granted(last)
+
+
 # Event loops and processes
 
 
