@@ -7,7 +7,6 @@ test kit, which is in `testing`.
 
 from typing import TYPE_CHECKING
 
-from . import models, operations
 from ._call.reports import AttemptReport, OnAttempt
 from ._credentials.providers import AsyncCredentialsLike, AsyncCredentialsProvider, CredentialsLike, CredentialsProvider
 from ._protocol.sigv4 import Credentials
@@ -100,9 +99,12 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return {**vars(models.actions), **vars(operations.list_action_executions)}[name]
+        from . import models, operations
+
+        for module in (models, operations.list_action_executions) if name in __all__ else ():
+            if hasattr(module, name):
+                return getattr(module, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
         return [*{*globals(), *__all__}]

@@ -17,7 +17,7 @@ from threading import RLock, Thread
 from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
-import anyio
+import anyio  # whose modules load when one is first named: that of EventLoopToken not before the first task
 
 T = TypeVar("T")
 

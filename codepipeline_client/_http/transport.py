@@ -105,7 +105,9 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
         self._options = options
         self._is_closed = False
         self._resolver = Resolver(options)
-        self._loops: dict[tuple[int, object], tuple[_AsyncPool, Any, AsyncGenerator[None]]] = {}
+        self._loops: dict[
+            tuple[int, object], tuple[_AsyncPool, anyio.lowlevel.EventLoopToken, AsyncGenerator[None]]
+        ] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""

@@ -1,15 +1,15 @@
 """
 The operations that the clients offer, with a row for each: what differs between their calls.
 
-A new operation is a new file here, a row below, and one short method on each client. ListActionExecutions is imported
-when it is first used, see `models`.
+A new operation is a new file here, a row below, and one short method on each client. That of ListActionExecutions is
+imported when it is first used, see `models`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from .._protocol.shapes import InputT as InputT
 from .._protocol.strict_json import JsonObject
@@ -51,11 +51,14 @@ class Operation(NamedTuple, Generic[InputT, OutputT]):
 
 
 def _read_action_executions(
-    request: list_action_executions.ListActionExecutionsInput, *response: Any
+    request: list_action_executions.ListActionExecutionsInput,
+    metadata: ResponseMetadata,
+    region_name: str | None,
+    raw: JsonObject,
 ) -> list_action_executions.ListActionExecutionsOutput:
     from .list_action_executions import ListActionExecutionsOutput
 
-    return ListActionExecutionsOutput.from_wire(request, *response)
+    return ListActionExecutionsOutput.from_wire(request, metadata, region_name, raw)
 
 
 GET_PIPELINE_EXECUTION: Final = Operation(
