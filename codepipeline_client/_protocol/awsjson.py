@@ -1,7 +1,7 @@
 """
-Encode and decode AWS JSON 1.1: an operation's input to a request, a response to a payload or an error.
+Encode and decode AWS JSON 1.1: an operation's input to a request, a response to an output or an error.
 
-Checks everything that it reads. Knows no operation: names and shapes are in `operations`.
+Checks that a response can be trusted; `shapes` checks its members. Knows no operation.
 https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 """
 

@@ -24,7 +24,7 @@ _SHORTEST: Final = 16
 """A part of a secret that has fewer characters is not masked: it may be any word of a message."""
 
 _HALF: Final = _SHORTEST // 2
-"""A text that has a part of a secret has half of one at a multiple of this."""
+"""Any 16 characters contain a block of 8 that begins at a multiple of 8, so only such blocks are looked up first."""
 
 _CHARACTER: Final = r"(?s)%(?:25)*[0-9A-Fa-f]{2}|&#?\w{2,8};|\\u[0-9A-Fa-f]{4}|\\?."
 """One character: escaped for a URL, HTML or JSON, or as it is."""

@@ -153,17 +153,14 @@ def _violations(instance: AttrsInstance, strict: bool, path: str) -> Iterator[Pa
 class MalformedMemberError(Exception):
     """A member of a response that is wrong, or absent and required."""
 
-    def __init__(self, problem: str, path: str = "") -> None:
+    def __init__(self, problem: str, *path: str | int) -> None:
         super().__init__(problem)
-        self._path = path
-
-    def enter(self, place: str | int) -> None:
-        """Note that the member is in the one of this name, or in this element of a list."""
-        dot = "." if self._path[:1] not in ("", "[") else ""
-        self._path = f"{f'[{place}]' if isinstance(place, int) else place}{dot}{self._path}"
+        self.path = [*path]
+        """Names, and indexes in lists. The caller adds the first one."""
 
     def __str__(self) -> str:
-        return f"{self._path}: {self.args[0]}"
+        path = "".join([f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path])
+        return f"{path.removeprefix('.')}: {self.args[0]}"
 
 
 def read(kind: Callable[..., T], raw: object, known: Known) -> T:
@@ -180,7 +177,7 @@ def read(kind: Callable[..., T], raw: object, known: Known) -> T:
             try:
                 values[parameter] = reader(value, known)
             except MalformedMemberError as error:
-                error.enter(name)
+                error.path.insert(0, name)
                 raise
     if given or required:
         _complete(values, known, given, required)
@@ -190,11 +187,13 @@ def read(kind: Callable[..., T], raw: object, known: Known) -> T:
 def _complete(
     values: dict[str, Any], known: Known, given: list[tuple[str, str]], required: list[tuple[str, str, Rule | None]]
 ) -> None:
-    """Add the *known* values of the fields that may be *given*, and check those that are *required*."""
+    """Add what is *known* of the fields that the call has *given*, and check those that are *required*."""
     for parameter, name in given:
-        if parameter in known and (found := values.setdefault(parameter, known[parameter])) != known[parameter]:
-            problem = f"the response is about {cut(str(found))!r}, and {cut(known[parameter])!r} was requested"
+        if parameter in values and (value := known.get(parameter, values[parameter])) != values[parameter]:
+            problem = f"the response is about {cut(values[parameter])!r}, and {cut(value)!r} was requested"
             raise MalformedMemberError(problem, name)
+        if parameter in known:
+            values[parameter] = known[parameter]
     for parameter, name, rule in required:
         if parameter not in values:
             raise MalformedMemberError("it is absent", name)
@@ -256,7 +255,7 @@ def _each(reader: _Reader, values: Iterable[tuple[Any, object]], known: Known) -
             if value is not None:
                 yield place, reader(value, known)
         except MalformedMemberError as error:
-            error.enter(place)
+            error.path.insert(0, place)
             raise
 
 
@@ -323,4 +322,4 @@ def _reader(annotation: str, names: Mapping[str, Any]) -> _Reader:
     if has(kind):
         return partial(read, kind)
     listed = {each.value: each for each in getattr(kind, "__members__", {}).values()}  # an enum's own lookup takes long
-    return lambda value, known: listed.get(text := _string(value, known)) or kind(text)
+    return lambda value, known: listed.get(found := _string(value, known)) or kind(found)

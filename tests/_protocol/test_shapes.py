@@ -132,6 +132,8 @@ def everything(**members: object) -> Everything:
         pytest.param("at", -(10**30), "at", "the time, in seconds since 1970, is out of range", id="time-before"),
         pytest.param("table", [], "table", "an object was expected, not a list", id="map-list"),
         pytest.param("table", {"a": 1}, "table.a", "a string was expected, not a number", id="map-number"),
+        pytest.param("table", {"[0]": 1}, "table.[0]", "a string was expected, not a number", id="map-odd-key"),
+        pytest.param("table", {"": 1}, "table.", "a string was expected, not a number", id="map-empty-key"),
         pytest.param("element", [], "element", "an object was expected, not a list", id="object-list"),
         pytest.param("element", {}, "element.name", "it is absent", id="absent"),
         pytest.param("element", {"name": None}, "element.name", "it is absent", id="null"),
