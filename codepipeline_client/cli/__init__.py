@@ -1,3 +1,1 @@
-"""
-The command line: `commands` runs it. Only `exit_codes` can be imported without click, which the extra ``cli`` brings.
-"""
+"""The command line: `commands` runs it. All but `exit_codes` needs click, which the extra ``cli`` brings."""

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, Thread
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -21,7 +21,9 @@ from ..errors import printable
 from ..models import PipelineExecution
 from ..waiting import PollReport
 from . import output
-from .progress import FollowingClient
+
+if TYPE_CHECKING:
+    from .progress import FollowingClient
 
 _FRAMES_PER_SECOND: Final = 8
 _PATIENCE: Final = 5.0

@@ -63,7 +63,7 @@ ACTIONS: Final = (
 
 
 def put_samples(endpoint: LocalCodePipeline) -> None:
-    """Put the samples there, the one that Succeeded as the newest."""
+    """Put the samples there, the one that Succeeded as the newest, and script those to wait for and to start."""
     for seconds, end in SCRIPTED_SAMPLES.values():
         endpoint.script_execution(_steps(seconds, end))
     endpoint.put_action_executions(SCRIPTED_SAMPLES["Fails in 30 seconds"][1], ACTIONS)
@@ -83,7 +83,7 @@ def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:
             say(instructions(endpoint.endpoint_url, endpoint.environ, windows=os.name == "nt"))
             logged: set[int] = set()
             while True:
-                clock.sleep(0.25)  # a signal that comes just before this is handled after it
+                clock.sleep(0.25)  # until requests are logged, and a signal is handled that comes just before this
                 requests = endpoint.requests
                 for request in requests:
                     if request.number not in logged:
@@ -141,17 +141,15 @@ def demonstrate(clock: Clock) -> None:
                 execution = client.wait_for_pipeline_execution(
                     started, timeout=60.0, poll_interval=0.5, max_poll_interval=0.5, on_poll=progress.polled
                 )
-        seconds = clock.monotonic() - began
+        polled = f"{len(endpoint.requests) - 1} times in {elapsed(clock.monotonic() - began)}, until it had finished"
         request, attempt = endpoint.requests[-1], attempts[-1]
+        response = f"HTTP {attempt.http_status_code}, the signature was valid"
         signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].replace(";", ", ")
         happened: list[Row] = [
-            ("Polled", [f"{len(endpoint.requests) - 1} times in {elapsed(seconds)}, until it had finished"]),
+            ("Polled", [polled]),
             ("Signed", [f"AWS Signature Version 4 for codepipeline in {endpoint.region_name}", f"over {signed}"]),
             ("Sent", [f"over HTTP to {endpoint.endpoint_url}", request.headers["x-amz-target"]]),
-            (
-                "Response",
-                [f"HTTP {attempt.http_status_code}, the signature was valid", f"request id {attempt.request_id}"],
-            ),
+            ("Response", [response, f"request id {attempt.request_id}"]),
             ("Returned", [f"{type(execution).__name__}, {execution.status!r}"]),
         ]
     following: list[Row] = [

@@ -20,9 +20,9 @@ from typing import IO, Final, TextIO
 import attrs
 import click
 
-from .. import errors
+from .. import errors, models
 from ..errors import printable
-from ..models import FailedAction, PipelineExecution, PipelineExecutionStatus, PipelineExecutionSummary
+from ..models import PipelineExecution, PipelineExecutionStatus, PipelineExecutionSummary
 from .exit_codes import PROGRAM
 
 _NARROW: Final = 60
@@ -45,7 +45,7 @@ Row = tuple[str, Sequence[str]]
 class Ending:
     """How an execution has ended, beside its status, by the names in JSON. None stands for what is not known."""
 
-    failed_actions: tuple[FailedAction, ...] | None = ()
+    failed_actions: tuple[models.FailedAction, ...] | None = ()
     duration_seconds: float | None = None
 
 
@@ -243,11 +243,16 @@ def explain(text: str) -> None:
 
 def width(stream: TextIO | None) -> int | None:
     """Return the columns of the terminal that *stream* is. None if it is not one."""
-    if stream is None or not stream.isatty():  # None: started with the stream closed, or by pythonw
+    if not is_terminal(stream):
         return None
     from rich.console import Console
 
     return Console(file=stream).width  # of stderr's terminal too, where stdout is a pipe
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether *stream* is a terminal. None, which is a closed one, is not."""
+    return stream is not None and stream.isatty()
 
 
 def without_commands(text: str) -> str:

@@ -18,13 +18,14 @@ import click
 from ..client import CodePipelineClient
 from ..clock import Clock
 from ..errors import CodePipelineError
-from ..models import FailedAction, PipelineExecution, PipelineExecutionStatus
+from ..models import PipelineExecution, PipelineExecutionStatus
 from ..models.executions import json_members
 from ..waiting import PollReport
 from . import output
 from .exit_codes import ExitCode, of_error, of_status
 
 if TYPE_CHECKING:
+    from ..models import FailedAction
     from .live import LiveView
 
 _HEARTBEAT: Final = 60.0
@@ -118,15 +119,15 @@ def watch(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **argume
 
 @contextmanager
 def progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generator[ProgressLines | LiveView]:
-    """Show the progress of a wait: drawn on a terminal, else in lines. It *has_changes* unless stdout has them."""
+    """Show the progress of a wait: drawn on a terminal, else in lines. Without *has_changes* these go to stdout."""
     is_server = os.environ.get("CI", "").lower() not in ("", "0", "false")
-    can_draw = output.width(sys.stderr) is not None and os.environ.get("TERM") not in ("dumb", "unknown")
-    changes_are_piped = not has_changes and output.width(sys.stdout) is None  # to what may write to the terminal, too
-    if is_server or changes_are_piped or not can_draw:
+    can_draw = output.is_terminal(sys.stderr) and os.environ.get("TERM") not in ("dumb", "unknown")
+    is_piped = not has_changes and not output.is_terminal(sys.stdout)  # to what may write to the same terminal
+    if is_server or is_piped or not can_draw:
         try:
             yield ProgressLines(client.clock, has_changes=has_changes)
         except KeyboardInterrupt:
-            if output.width(sys.stderr) is not None:
+            if output.is_terminal(sys.stderr):
                 output.explain("")  # the terminal has written ^C into this line
             raise
         return
@@ -155,7 +156,7 @@ class ProgressLines:
 
     def polled(self, report: PollReport) -> None:
         """Write a line, if there is something new or nothing has been written for a minute."""
-        now, seen, failed = output.timestamp(self._clock.time()), self._seen, self._failure
+        now, seen, failure_before = output.timestamp(self._clock.time()), self._seen, self._failure
         self._seen = report.execution or seen
         self._failure = "" if report.failure is None else output.failure_words(report.failure)
         if self._seen is not None and self._seen != seen:
@@ -166,10 +167,11 @@ class ProgressLines:
                 output.explain(output.with_coloured_status(line, self._seen.status))
         if report.pause is None:  # the caller writes the result
             return
-        if self._failure not in ("", failed):
+        if self._failure not in ("", failure_before):
             words = f"{self._failure}, retrying in {output.remaining(report.pause)}"
         elif report.seconds - self._written_at >= _HEARTBEAT:
-            words = f"{f'still {failed}' if self._failure else 'no change'}, after {output.elapsed(report.seconds)}"
+            words = f"still {self._failure}" if self._failure else "no change"
+            words = f"{words}, after {output.elapsed(report.seconds)}"
         else:
             return
         status = output.status_words(self._seen.status) if self._seen else "not seen yet"
