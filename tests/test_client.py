@@ -49,7 +49,7 @@ UNKNOWN = "00000000-0000-0000-0000-000000000000"
 CREDENTIALS = Credentials(access_key_id="AKID", secret_access_key="secret")
 GOOD = httpx.Response(200, json={"pipelineExecution": {"status": "Failed"}})
 MOCK = httpx.MockTransport(lambda _: GOOD)
-ON_THE_TRANSPORT = "configure proxy, verify and max_connections on the transport, not on the client"
+ON_THE_TRANSPORT = "configure proxy, verify and max_connections on the transport, not the client"
 Client = CodePipelineClient | AsyncCodePipelineClient
 
 

@@ -147,9 +147,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
                     f"transport must be an httpx.{self._transport_kind.__name__}, not {type(transport).__name__}"
                 )
             if arguments.proxy is not None or arguments.verify is not True or max_connections != _MOST_CONNECTIONS:
-                raise ConfigurationError(
-                    "configure proxy, verify and max_connections on the transport, not on the client"
-                )
+                raise ConfigurationError("configure proxy, verify and max_connections on the transport, not the client")
         if parameter_validation not in (True, False):
             raise ConfigurationError(f"parameter_validation must be True or False, not {parameter_validation!r}")
         if on_attempt is not None:

@@ -60,8 +60,6 @@ class RateLimiter:
 
     def wait(self, now: float) -> float:
         """Return the seconds until a token is available: 0 when there is one."""
-        if not self._is_limiting:
-            return 0.0
         with self._lock():
             self._refill(now)
             return max(1.0 - self._tokens, 0.0) / self._rate

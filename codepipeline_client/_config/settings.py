@@ -21,7 +21,7 @@ from ..errors import ConfigurationError
 from . import endpoint as endpoints
 from .arguments import RetryMode, count_of
 from .endpoint import Endpoint
-from .sources import Environment, SecretText
+from .sources import Environment, ResolvedSetting, SecretText
 
 # All SDKs have replaced their legacy mode by the standard one.
 _RETRY_MODES: Final[Mapping[str, RetryMode]] = {**{mode: mode for mode in get_args(RetryMode)}, "legacy": "standard"}
@@ -103,7 +103,8 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
     proxy_url, proxy_origin = _proxy(arguments, environ, endpoint)
     uses_tls = "https" in (endpoint.url.scheme, urlsplit(proxy_url or "").scheme)
     app_id = environ.text(arguments.user_agent_app_id, "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
-    standard, modes = _RETRY_MODES["standard"], "standard, adaptive or off"
+    modes, read_mode = "standard, adaptive or off", _RETRY_MODES.get
+    mode: ResolvedSetting[RetryMode] = environ.value("retry_mode", arguments.retry_mode, "standard", read_mode, modes)
     attempts = environ.value("max_attempts", arguments.max_attempts, 3, _count, "a whole number from 1 to 9999")
     return Settings(
         region_name=region.value,
@@ -112,14 +113,10 @@ def resolve(arguments: ClientArguments, environ: Environment) -> Settings:
         proxy_origin=proxy_origin,
         ca_file=_ca_file(arguments, environ) if uses_tls else None,
         user_agent_app_id=app_id.value or None,
-        retry_mode=environ.value("retry_mode", arguments.retry_mode, standard, _retry_mode, modes).value,
+        retry_mode=mode.value,
         max_attempts=attempts.value,
         correct_clock_skew=not environ.switch("disable_clock_skew_correction").value,
     )
-
-
-def _retry_mode(text: str) -> RetryMode | None:
-    return _RETRY_MODES.get(text)
 
 
 def _count(text: str) -> int | None:

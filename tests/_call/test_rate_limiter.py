@@ -43,7 +43,6 @@ def test_without_a_throttle_nothing_is_limited() -> None:
     limiter = RateLimiter(START)
     for moment in range(100):
         assert limiter.reserve(START + moment / 100) == 0.0
-        assert limiter.wait(START + moment / 100) == 0.0
         limiter.record(START + moment / 100, throttled=False)
     assert limiter.rate == inf
 

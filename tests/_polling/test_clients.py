@@ -521,7 +521,7 @@ def test_executions_are_given_in_any_form_and_each_is_yielded_once(
 )
 def test_what_identifies_no_execution_is_refused_by_the_call(options: dict[str, Any], executions: Any) -> None:
     """It is a mistake in the program, not one execution that fails."""
-    refusal = pytest.raises(errors.ConfigurationError, match=r"must be |None was passed")
+    refusal = pytest.raises(errors.ConfigurationError, match=r"must be |the execution is None")
     with CodePipelineClient(**options) as client, refusal:
         client.wait_for_pipeline_executions(executions, timeout=600.0)
 
