@@ -17,7 +17,7 @@ from threading import RLock, Thread
 from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
-import anyio  # whose modules load when one is first named: that of EventLoopToken not before the first task
+import anyio  # by full names: a module of anyio is loaded when one of its names is first used
 
 T = TypeVar("T")
 
