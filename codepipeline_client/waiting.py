@@ -53,7 +53,7 @@ def reference_to(
     if len(parts) == 2 and all(isinstance(each, Hashable) for each in parts):  # each is checked as a parameter
         return PipelineExecutionReference(*cast("list[str]", parts))
     if execution is None:
-        raise ConfigurationError("the execution is None, as latest_pipeline_execution returns for a new pipeline")
+        raise ConfigurationError("the execution is None, which latest_pipeline_execution returns for a new pipeline")
     raise ConfigurationError(
         "an execution must be what a start, a list or get_pipeline_execution returned, a reference, or a tuple of "
         f"a pipeline's name and an execution's id, not {repr(parts)[:100] if parts else kind}"

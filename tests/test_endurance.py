@@ -39,6 +39,7 @@ from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faul
 from tests._http.peer import full_listener
 from tests.clients import KINDS, Blocking, opened
 from tests.endpoint import EXECUTION, Outcome, options_for, outcome_of, succeeded
+from tests.forks import CAN_FORK, MAY_WARN_OF_FORKS, in_child
 
 CALLS: Final = int(os.environ.get("CALLS", "2000"))
 MIB: Final = 1024 * 1024
@@ -194,24 +195,10 @@ def open_sockets(service: LocalCodePipeline) -> int:
 
 PARENT: Final = make_pipeline_execution(pipeline_name="parent")
 CHILD: Final = make_pipeline_execution(pipeline_name="child")
-CAN_FORK: Final = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-MAY_WARN_OF_FORKS: Final = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 
 def good(outcome: Outcome, execution: PipelineExecution) -> bool:
     return not isinstance(outcome, errors.CodePipelineError) and outcome.pipeline_execution == execution
-
-
-def in_child(action: Callable[[], bool]) -> bool:
-    """Return what *action* returns in a forked process. It ends there without what a process does at its end."""
-    child = os.fork()
-    if child == 0:  # no test may go on here
-        result = False
-        try:
-            result = action()
-        finally:
-            os._exit(0 if result else 1)
-    return os.waitpid(child, 0)[1] == 0
 
 
 def connections_of(service: LocalCodePipeline, execution: PipelineExecution) -> set[int]:

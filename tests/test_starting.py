@@ -109,7 +109,7 @@ def test_each_way_to_name_an_execution_is_taken(open_client: Open) -> None:
         pytest.param(
             (("web",),), {}, errors.ConfigurationError, "an execution must be what a start, .* not .'web'", id="half"
         ),
-        pytest.param((None,), {}, errors.ConfigurationError, "the execution is None, as latest_", id="none"),
+        pytest.param((None,), {}, errors.ConfigurationError, "the execution is None, which latest_", id="none"),
     ],
 )
 def test_an_execution_must_be_named_in_one_way(

@@ -9,7 +9,7 @@ import pytest
 
 from codepipeline_client import FollowedExecution, PipelineExecutionReference, errors
 from codepipeline_client.testing import make_pipeline_execution
-from tests._polling.outcomes import config
+from tests.outcomes import config
 
 EXECUTION = make_pipeline_execution(status="Failed")
 REFERENCE = PipelineExecutionReference(EXECUTION.pipeline_name, EXECUTION.pipeline_execution_id)

@@ -59,7 +59,7 @@ class RateLimiter:
         return self._rate if self._is_limiting else inf
 
     def wait(self, now: float) -> float:
-        """Return the seconds until a token is available: 0 when there is one."""
+        """Return the seconds until a token of a rate that is limited is available: 0 when there is one."""
         with self._lock():
             self._refill(now)
             return max(1.0 - self._tokens, 0.0) / self._rate

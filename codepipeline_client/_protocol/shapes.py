@@ -156,7 +156,7 @@ class MalformedMemberError(Exception):
     def __init__(self, problem: str, *path: str | int) -> None:
         super().__init__(problem)
         self.path = [*path]
-        """Names, and indexes in lists. The caller adds the first one."""
+        """Names, and indexes in lists. Each reader that the error passes puts its own in front."""
 
     def __str__(self) -> str:
         path = "".join([f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path])

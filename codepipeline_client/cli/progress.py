@@ -122,7 +122,7 @@ def progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generat
     """Show the progress of a wait: drawn on a terminal, else in lines. Without *has_changes* these go to stdout."""
     is_server = os.environ.get("CI", "").lower() not in ("", "0", "false")
     can_draw = output.is_terminal(sys.stderr) and os.environ.get("TERM") not in ("dumb", "unknown")
-    is_piped = not has_changes and not output.is_terminal(sys.stdout)  # to what may write to the same terminal
+    is_piped = not has_changes and not output.is_terminal(sys.stdout)  # its reader may write to the terminal
     if is_server or is_piped or not can_draw:
         try:
             yield ProgressLines(client.clock, has_changes=has_changes)

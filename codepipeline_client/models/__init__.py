@@ -1,8 +1,8 @@
 """
 What the service says about executions and their actions, as frozen attrs classes and open enums.
 
-The classes of action executions are imported when one is first used, since that takes 10 ms. A program whose threads
-fork, or whose event loop minds, uses one before.
+The classes of action executions are imported when one is first used, since that takes 10 ms. Use one early in a program
+that forks while its threads work, or whose event loop must not pause.
 """
 
 from importlib import import_module

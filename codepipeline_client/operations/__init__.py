@@ -1,8 +1,8 @@
 """
 The operations that the clients offer, with a row for each: what differs between their calls.
 
-A new operation is a new file here, a row below, and one short method on each client. That of ListActionExecutions is
-imported when it is first used, see `models`.
+A new operation is a new file here, a row below, and one short method on each client. The file of
+ListActionExecutions is imported when it is first used, see `models`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codepipeline_client._call.rate_limiter import MIN_RATE, RateLimiter
-from tests._polling.outcomes import about
+from tests.outcomes import about
 
 botocore_adaptive = import_module("botocore.retries.adaptive")
 botocore_bucket = import_module("botocore.retries.bucket")

@@ -28,7 +28,7 @@ from codepipeline_client._call.retry import (
 )
 from codepipeline_client._config.arguments import RetryMode as Mode
 from codepipeline_client.errors import SERVICE_ERRORS, THROTTLING_CODES, CodePipelineError, ServiceError
-from tests._polling.outcomes import about, hopeless, odd, refused
+from tests.outcomes import about, hopeless, odd, refused
 
 botocore_exceptions = import_module("botocore.exceptions")
 botocore_quota = import_module("botocore.retries.quota")

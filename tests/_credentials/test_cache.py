@@ -26,7 +26,7 @@ from tests._credentials.support import (
     open_source,
     wait_for_refreshes,
 )
-from tests.test_endurance import CAN_FORK, MAY_WARN_OF_FORKS, in_child
+from tests.forks import CAN_FORK, MAY_WARN_OF_FORKS, in_child
 
 BACKENDS: Final = ["asyncio", "trio"]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from codepipeline_client import FollowedExecution, GetPipelineExecutionOutput, PipelineExecutionReference, errors
 from codepipeline_client._polling.batch import BatchScheduler, Poll
-from tests._polling.outcomes import about, config, output, references, refused, seen
+from tests.outcomes import about, config, output, references, refused, seen
 
 Outcome = str | errors.CodePipelineError
 """What comes of a poll: a status, or a failure."""

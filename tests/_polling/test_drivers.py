@@ -39,8 +39,8 @@ from codepipeline_client._polling.drivers import AsyncBatchIterator, BatchContex
 from codepipeline_client._polling.schedule import PollSchedule
 from codepipeline_client.clock import Clock, ClosableClock, SystemClock
 from codepipeline_client.testing import FakeClock
-from tests._polling.outcomes import asked_for, config, output, references, refused, seen
 from tests.clients import Blocking
+from tests.outcomes import asked_for, config, output, references, refused, seen
 
 SOON: Final = 5.0
 """Seconds that nothing here takes, unless it hangs."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from codepipeline_client import GetPipelineExecutionOutput, errors
 from codepipeline_client._polling.schedule import PollOutcome, PollSchedule
-from tests._polling.outcomes import config, hopeless, odd, output, references, refused
+from tests.outcomes import config, hopeless, odd, output, references, refused
 
 WEEK: Final = 7 * 86400.0
 (REFERENCE,) = references(1)

@@ -13,8 +13,8 @@ import httpx
 
 from codepipeline_client import PollReport
 from codepipeline_client.testing import FakeClock, faults
-from tests._polling.outcomes import references
 from tests.clients import Open
+from tests.outcomes import references
 
 NUMBER: Final = 1000
 LIMIT: Final = 20.0
