@@ -88,7 +88,8 @@ def refusal(sent: Request, *executions: PipelineExecution) -> tuple[int, str, st
 def test_each_valid_form_of_a_request_is_accepted(
     sent: Request, credentials: Credentials, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is logged: botocore's signer logs the session token when it signs."""
+    """Nothing is logged: botocore's signer logs the session token when it signs, its loader the model's first use."""
+    assert respond()[0] == 200
     caplog.set_level(logging.DEBUG)
     assert respond(sent, credentials=credentials)[0] == 200
     assert caplog.records == []
