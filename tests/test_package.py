@@ -27,9 +27,11 @@ def printed_by(program: str, *, given: bytes = b"") -> str:
 
 
 def test_a_star_brings_every_name() -> None:
-    """And they are listed in order."""
-    program = "before = {*globals()}\nfrom codepipeline_client import *\nprint(*{*globals()} - before - {'before'})"
-    assert sorted(printed_by(program).split()) == codepipeline_client.__all__
+    """Those of the package are listed in order, and those of its models include the lazy ones."""
+    program = "before = {*globals()}\nfrom codepipeline_client%s import *\nprint(*{*globals()} - before - {'before'})"
+    assert sorted(printed_by(program % "").split()) == codepipeline_client.__all__
+    of_models = {*printed_by(program % ".models").split()}
+    assert {"ArtifactRevision", "ErrorDetails"} <= of_models <= {*dir(codepipeline_client.models)} - {"TYPE_CHECKING"}
 
 
 def test_an_import_loads_neither_botocore_nor_what_only_the_command_line_needs() -> None:

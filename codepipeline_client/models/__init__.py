@@ -51,3 +51,5 @@ else:
 
     def __dir__() -> list[str]:
         return [*{*globals(), *_LATER}]
+
+    __all__ = [name for name in __dir__() if name[0].isupper() and name != "TYPE_CHECKING"]
