@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from inspect import get_annotations
 from string import ascii_letters, digits
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, cast
 
@@ -302,11 +303,13 @@ def _readers(kind: Any) -> tuple[list[Any], list[Any], list[Any]]:
 @cache
 def _members(kind: Any) -> tuple[_Member, ...]:
     names, members = vars(sys.modules[kind.__module__]), list[_Member]()
+    annotations = {name: given for each in kind.__mro__[::-1] for name, given in get_annotations(each).items()}
     for each in fields(kind):
         first, *others = each.name.split("_")
         name = _IRREGULAR.get(each.name) or first + "".join([word.capitalize() for word in others])
         name, rule = each.metadata.get("name", name), each.metadata.get("rule")
-        reader = _reader(str(getattr(each.type, "__name__", each.type)), names)  # no annotation is evaluated
+        given = annotations.get(each.name)  # as it is written: the field's type may have been evaluated, as by cattrs
+        reader = _reader(str(getattr(given, "__name__", given)), names)
         members.append(_Member(each.name, name, reader, each.default is NOTHING, rule))
     return tuple(members)
 

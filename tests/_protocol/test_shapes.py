@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 import pytest
-from attrs import field, frozen
+from attrs import field, frozen, resolve_types
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,6 +153,19 @@ def test_what_is_null_is_left_out() -> None:
     assert everything(**absent) == everything() == Everything()
     found = everything(table={"a": None, "b": "c"}, many=[None, {"name": "d"}, None])
     assert found == Everything(table={"b": "c"}, many=(Element(name="d"),))
+
+
+@frozen(kw_only=True)
+class Resolved(Everything):
+    more: tuple[Element, ...] = ()
+
+
+def test_a_class_whose_types_were_resolved_before_is_read_alike() -> None:
+    """As cattrs does to each class that it converts."""
+    resolve_types(Resolved)
+    found = read(Resolved, {"at": 0, "table": {"a": "b"}, "many": [{"name": "c"}], "element": {"name": "d"}}, {})
+    moment = datetime(1970, 1, 1, tzinfo=UTC)
+    assert found == Resolved(at=moment, table={"a": "b"}, many=(Element(name="c"),), element=Element(name="d"))
 
 
 def test_a_list_is_read_as_far_as_an_event_loop_can_bear() -> None:
