@@ -61,7 +61,7 @@ class AsyncCodePipelineClient(BaseAsyncClient):
         Poll an execution until its status is terminal, and return it.
 
         See `CodePipelineClient.wait_for_pipeline_execution` for which statuses are terminal, and what a wait ignores.
-        *execution* is what a start or a list returned, a reference, an execution, or a tuple of name and id; otherwise
+        *execution* is what a start returned, an element of a list, a reference, or a tuple of name and id; otherwise
         give *pipeline_name* and *pipeline_execution_id*. *timeout* is in seconds or a timedelta, None for no limit; the
         other times are in seconds. *not_found_grace* is at least 30 seconds for what a start returned.
 

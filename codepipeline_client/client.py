@@ -73,7 +73,7 @@ class CodePipelineClient(BaseSyncClient):
         responses are counted and do not end the wait.
 
         Args:
-            execution: What `start_pipeline_execution`, `latest_pipeline_execution` or a list returned, a
+            execution: What `start_pipeline_execution` or `latest_pipeline_execution` returned, an element of a list, a
                 `PipelineExecutionReference`, a `PipelineExecution`, or a tuple of name and id.
             pipeline_name: The pipeline's name, unless *execution* is given.
             pipeline_execution_id: The execution's id, unless *execution* is given.

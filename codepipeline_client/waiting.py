@@ -55,8 +55,8 @@ def reference_to(
     if execution is None:
         raise ConfigurationError("the execution is None, which latest_pipeline_execution returns for a new pipeline")
     raise ConfigurationError(
-        "an execution must be what a start, a list or get_pipeline_execution returned, a reference, or a tuple of "
-        f"a pipeline's name and an execution's id, not {repr(parts)[:100] if parts else kind}"
+        "an execution must be what a start or get_pipeline_execution returned, an element of a list, a reference, or a "
+        f"tuple of a pipeline's name and an execution's id, not {repr(parts)[:100] if parts else kind}"
     )
 
 

@@ -104,10 +104,10 @@ def test_each_way_to_name_an_execution_is_taken(open_client: Open) -> None:
             (UNKNOWN,), {"pipeline_name": "web"}, errors.ConfigurationError, "either an execution, or", id="both"
         ),
         pytest.param(
-            ("web",), {}, errors.ConfigurationError, "an execution must be what a start, .*, not str", id="text"
+            ("web",), {}, errors.ConfigurationError, "an execution must be what a start or .*, not str", id="text"
         ),
         pytest.param(
-            (("web",),), {}, errors.ConfigurationError, "an execution must be what a start, .* not .'web'", id="half"
+            (("web",),), {}, errors.ConfigurationError, "an execution must be what a start or .* not .'web'", id="half"
         ),
         pytest.param((None,), {}, errors.ConfigurationError, "the execution is None, which latest_", id="none"),
     ],
@@ -117,6 +117,14 @@ def test_an_execution_must_be_named_in_one_way(
 ) -> None:
     with open_client() as client, pytest.raises(error, match=words):
         client.wait_for_pipeline_execution(*given, **named, timeout=5)
+
+
+def test_a_page_is_no_execution_and_its_elements_are(open_client: Open) -> None:
+    with open_client() as client:
+        page: Any = client.list_pipeline_executions(pipeline_name="web")
+        with pytest.raises(errors.ConfigurationError, match=r"an element of a list, .*, not ListPipelineExecutionsO"):
+            client.failed_actions(page)
+        assert client.failed_actions(page.pipeline_execution_summaries[0]) == ()
 
 
 # A start happens once
