@@ -86,7 +86,7 @@ def _ending_of(client: FollowingClient, execution: PipelineExecution) -> output.
             page = client.list_pipeline_executions(pipeline_name=execution.pipeline_name, timeout=_BRIEFLY)
             for each in page.pipeline_execution_summaries:
                 is_same = each.pipeline_execution_id == execution.pipeline_execution_id
-                if is_same and each.start_time and each.last_update_time:
+                if is_same and each.status == execution.status and each.start_time and each.last_update_time:
                     seconds = (each.last_update_time - each.start_time).total_seconds()
     return output.Ending(failed, seconds)
 

@@ -58,7 +58,14 @@ def test_a_wait_for_the_latest_says_how_long_it_took(account: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    "summary", [{}, {"startTime": 1.0}, {"pipelineExecutionId": "x", "startTime": 1, "lastUpdateTime": 2}]
+    "summary",
+    [
+        {},
+        {"startTime": 1.0},
+        {"pipelineExecutionId": "x", "startTime": 1, "lastUpdateTime": 2},
+        {"status": "InProgress", "startTime": 1, "lastUpdateTime": 2},
+    ],
+    ids=["no times", "no end", "another one", "before its end"],
 )
 @pytest.mark.parametrize("command", ["wait", "watch"])
 def test_a_duration_that_is_not_known_is_left_out(account: Account, command: str, summary: dict[str, object]) -> None:
