@@ -68,6 +68,7 @@ _ADVICE: Final[tuple[tuple[type | UnionType, ExitCode, str], ...]] = (
     (errors.PipelineExecutionNotFoundException, ExitCode.NOT_FOUND, _ID),
     (errors.ConflictException, ExitCode.NO_RESPONSE, "the pipeline is busy: try again in a moment"),
     (errors.ConcurrentPipelineExecutionsLimitExceededException, ExitCode.NO_RESPONSE, "try again when one has ended"),
+    (errors.ValidationException | errors.ValidationError, ExitCode.NO_RESPONSE, "check the arguments"),
     (errors.AccessDeniedException | errors.NotAuthorized | errors.OptInRequired, ExitCode.DENIED, _PERMISSION),
     (errors.ExpiredTokenException, ExitCode.SETTINGS, "get new credentials, then try again"),
     (errors.IncompleteSignature | errors.InvalidSignatureException, ExitCode.SETTINGS, _CREDENTIALS),

@@ -211,6 +211,7 @@ def test_debug_shows_the_log_without_secrets(account: Account, monkeypatch: pyte
         ("Start", "AccessDeniedException", 403, 21, "codepipeline:StartPipelineExecution; try another --profile"),
         ("Start", "ConflictException", 409, 23, "the pipeline is busy: try again in a moment"),
         ("Start", "ConcurrentPipelineExecutionsLimitExceededException", 400, 23, "try again when one has ended"),
+        ("Start", "ValidationException", 400, 23, "check the arguments"),
         ("Get", "PipelineNotFoundException", 400, 20, "the name, and that --region and --profile"),
         ("Get", "PipelineExecutionNotFoundException", 400, 20, "check the id"),
         ("Get", "AccessDeniedException", 403, 21, "codepipeline:GetPipelineExecution"),
