@@ -70,7 +70,7 @@ def put_samples(endpoint: LocalCodePipeline) -> None:
     for execution in reversed(SAMPLES.values()):
         endpoint.put_execution(execution)
     endpoint.put_action_executions(_FAILED, ACTIONS)
-    endpoint.script_starts(_steps(30.0, _SUCCEEDED), pipeline_name="web")
+    endpoint.script_starts(_steps(30.0, _SUCCEEDED)[1:], pipeline_name="web")  # by time: a list is no poll
 
 
 def serve_samples(clock: Clock, *, port: int, region_name: str) -> None:

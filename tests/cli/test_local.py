@@ -14,7 +14,7 @@ import pytest
 
 from codepipeline_client import CodePipelineClient
 from codepipeline_client.cli.commands import run
-from codepipeline_client.cli.local import instructions
+from codepipeline_client.cli.local import instructions, put_samples
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
 from tests.cli.terminal import Clock, Shell
 
@@ -63,6 +63,25 @@ def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatc
     assert first.startswith("2026-01-01T00:00:00Z  200  GetPipelineExecution  web  7f3a1c52-")
     assert "Z  400  PipelineNotFoundException  GetPipelineExecution  wbe  0c7be3d4-" in before_last
     assert last.endswith("  GET /x")
+
+
+def test_what_is_started_at_serve_succeeds_in_time() -> None:
+    """A list is no poll."""
+    clock = FakeClock()
+    with LocalCodePipeline(now=clock.time) as endpoint:
+        put_samples(endpoint)
+        with CodePipelineClient(
+            region_name=endpoint.region_name,
+            endpoint_url=endpoint.endpoint_url,
+            credentials=endpoint.credentials,
+            clock=clock,
+        ) as client:
+            client.start_pipeline_execution(pipeline_name="web")
+            for seconds, status in ((0, "InProgress"), (29, "InProgress"), (1, "Succeeded")):
+                clock.advance(seconds)
+                latest = client.latest_pipeline_execution(pipeline_name="web")
+                assert latest is not None
+                assert latest.status == status
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
