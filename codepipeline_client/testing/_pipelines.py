@@ -102,8 +102,7 @@ class Pipelines:
                 models.ResolvedPipelineVariable(name=each["name"], resolved_value=each["value"])
                 for each in members.get("variables") or ()
             )
-            changes = {"trigger": _STARTED, **({"variables": variables} if variables else {})}
-            script = ExecutionScript(steps, name, str(uuid4()), now=now, **changes)
+            script = ExecutionScript(steps, name, str(uuid4()), now=now, trigger=_STARTED, variables=variables)
             self.put_script(script)
             self.put_actions(script.reference, actions)
             self._tokens[token] = members, script.reference.pipeline_execution_id

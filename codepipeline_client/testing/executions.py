@@ -194,7 +194,7 @@ class ExecutionScript:
         self, steps: Iterable[ScriptStep], name: str | None, execution_id: str | None, *, now: float, **changes: Any
     ) -> None:
         """
-        Begin the first step *now*. *changes* are fields of the execution in all steps.
+        Begin the first step *now*. *changes* are fields of the execution in all steps, and variables are added by name.
 
         Raises ValueError when *steps* are not about one execution, or cannot be sent.
         """
@@ -248,6 +248,9 @@ def _resolve(given: object, changes: Mapping[str, Any]) -> models.PipelineExecut
     execution = make_pipeline_execution(status=given) if isinstance(given, str) else given
     if not isinstance(execution, models.PipelineExecution):
         raise TypeError(f"{given!r} is not a step: give an execution, a status, None, or Shown of one of them")
+    if "variables" in changes:
+        named = {each.name: each for each in (*execution.variables, *changes["variables"])}
+        changes = {**changes, "variables": tuple(named.values())}
     changed = attrs.evolve(execution, **changes)
     json.dumps(write(changed))  # raises here, and not later in a thread of the endpoint
     return changed

@@ -12,6 +12,7 @@ from codepipeline_client import (
     CodePipelineClient,
     PipelineExecution,
     PipelineExecutionReference,
+    ResolvedPipelineVariable,
     SourceRevisionOverride,
     errors,
 )
@@ -183,6 +184,19 @@ def test_starts_follow_a_script(client: CodePipelineClient, service: LocalCodePi
     for steps, words in (((), "a script needs at least one step"), ("Succeeded", r"give \['Succeeded'\] for one")):
         with pytest.raises(ValueError, match=words):
             service.script_starts(steps, pipeline_name="web")
+
+
+def test_a_start_changes_the_variables_that_it_names(client: CodePipelineClient, service: LocalCodePipeline) -> None:
+    """The others keep what the script says."""
+    variables = [ResolvedPipelineVariable(name=each, resolved_value="main") for each in ("stage", "branch")]
+    service.script_starts([make_pipeline_execution(variables=variables)], pipeline_name="web")
+    for given, seen in (
+        (dict[str, str](), {"stage": "main"}),
+        ({"stage": "live", "x": "y"}, {"stage": "live", "x": "y"}),
+    ):
+        started = client.start_pipeline_execution(pipeline_name="web", variables=given)
+        execution = client.wait_for_pipeline_execution(started, timeout=5)
+        assert execution.variable_values == {"branch": "main", **seen}
 
 
 def test_a_token_starts_once_and_only_with_the_same_input(
