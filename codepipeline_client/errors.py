@@ -38,7 +38,7 @@ class CodePipelineError(Exception):
     """The base class of every error of this package."""
 
     attempts: int = 0
-    """How many requests the failed call had sent. 0 when it failed before the first."""
+    """How many attempts the failed call had made. 0 when it failed before the first."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
