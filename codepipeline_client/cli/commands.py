@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, TextIO
 
 import click
+from click.core import ParameterSource
 
 from .._protocol.user_agent import __version__
 from ..clock import Clock, SystemClock
@@ -142,6 +143,10 @@ def start(client: FollowingClient, *, variables: dict[str, str], waits: bool, **
     With --wait it is shown on stderr, and the rest is as for wait.
     """
     name = options["pipeline_name"]
+    context = click.get_current_context()
+    for option in () if waits else ("ok", "timeout", "poll_interval", "max_poll_interval", "not_found_grace"):
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option.replace('_', '-')} needs --wait", context)
     try:
         started = client.start_pipeline_execution(pipeline_name=name, variables=variables)
     except (CodePipelineError, KeyboardInterrupt) as error:

@@ -104,6 +104,15 @@ def test_a_start_can_wait_for_the_end(account: Account) -> None:
     assert ended.stdout.splitlines()[-1] == "Duration   0:05"
 
 
+@pytest.mark.parametrize("option", ["--ok=Stopped", "--timeout=9m", "--poll-interval=1", "--not-found-grace=0"])
+def test_an_option_of_the_wait_starts_nothing_without_it(account: Account, option: str) -> None:
+    """Exit code 0 would look like the end of a wait."""
+    ended = account.run("start", "web", option)
+    assert ended.code == ExitCode.USAGE
+    assert f"{option.partition('=')[0]} needs --wait\nhint: see codepipeline-client start --help\n" in ended.stderr
+    assert account.service.requests == ()
+
+
 # ---- list
 
 
