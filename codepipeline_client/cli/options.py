@@ -23,7 +23,6 @@ from .output import explain, say, timestamp
 
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
-_STATUSES: Final = {status.lower(): status.value for status in PipelineExecutionStatus}
 
 
 class Command(click.Command):
@@ -74,17 +73,6 @@ def seconds(context: click.Context, option: click.Parameter, given: str | None) 
     return total
 
 
-def _statuses(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> list[str]:
-    """Return the statuses that are *given* in any case of letters, as the service spells them."""
-    if unknown := [text for text in given if text.lower() not in _STATUSES]:
-        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(_STATUSES.values())}")
-    return [_STATUSES[text.lower()] for text in given]
-
-
-def _completions(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
-    return [status for text, status in _STATUSES.items() if text.startswith(begun.lower())]
-
-
 def _variables(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     if wrong := [each for each in given if "=" not in each]:
         raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
@@ -128,8 +116,7 @@ EXECUTION_OPTIONS: Final[list[click.Parameter]] = [
     ),
     click.Option(
         ["--ok"],
-        callback=_statuses,
-        shell_complete=_completions,
+        type=click.Choice([status.value for status in PipelineExecutionStatus], case_sensitive=False),
         multiple=True,
         metavar="STATUS",
         help="Exit with 0 for this status too, such as Superseded. Can be repeated.",
