@@ -1,8 +1,7 @@
 """
 Connections, for threads and for tasks: one request and its whole response at a time.
 
-Each step is given the time that it may take, and no server can stretch it. What fails here fails as sockets, TLS and
-anyio have it; the transport makes httpx's errors of it.
+Each step has a time limit that no server can stretch. What fails here fails as sockets, TLS and anyio have it.
 """
 
 from __future__ import annotations
@@ -167,8 +166,11 @@ class AsyncConnection(BaseConnection):
         if context is not None:
             host = self._host
             self._stream = await TLSStream.wrap(stream, hostname=host, ssl_context=context, standard_compatible=False)
-        self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django's
-        self._tls: ssl.SSLObject | None = self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610
+        try:
+            self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django's
+            self._tls: ssl.SSLObject | None = self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610
+        except AttributeError:  # on uvloop, when the connection was reset at once
+            raise ConnectionResetError from None
 
     async def send(self, request: httpx.Request, timer: StepTimer) -> httpx.Response:
         """Return the whole response. Raises OSError, BrokenResourceError or RemoteProtocolError."""

@@ -1,8 +1,7 @@
 """
 httpx transports over a pool of this package's own connections, for threads and for tasks.
 
-A response is read to its end here, and the connection is given back before the response is. All that fails becomes
-one of httpx's errors here.
+A response is read to its end, and its connection given back, before it is returned. Failures become httpx's errors.
 """
 
 from __future__ import annotations

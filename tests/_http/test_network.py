@@ -16,8 +16,10 @@ from threading import Event, Thread
 from typing import Any
 from unittest.mock import Mock, create_autospec
 
+import anyio
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from codepipeline_client import ConfigurationError, ConnectionFailedError
 from codepipeline_client._call.failures import may_pass, translated
@@ -28,6 +30,7 @@ from tests._http.peer import (
     OK,
     Make,
     Peer,
+    Sender,
     Talk,
     breaks_on_the_second,
     full_listener,
@@ -269,6 +272,19 @@ def test_a_refused_connection_is_told_in_the_systems_words(make: Make) -> None:
         port = listener.getsockname()[1]
     with pytest.raises(httpx.ConnectError, match=os.strerror(errno.ECONNREFUSED)):
         make().ask(f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_connection_that_is_reset_as_soon_as_it_is_made_is_a_failure(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On uvloop it has no socket then, and anyio fails to tell any of its attributes."""
+    no_socket = Mock(side_effect=AttributeError("'NoneType' object has no attribute 'getpeername'"))
+    monkeypatch.setattr(anyio.abc.SocketStream, "extra_attributes", property(no_socket))
+    with Peer(polite) as peer, start_blocking_portal(backend) as portal:
+        sender = Sender(TransportOptions(), portal)
+        with pytest.raises(httpx.ConnectError, match="the connection was closed"):
+            sender.ask(peer.url)
 
 
 def resolve_to(patch: pytest.MonkeyPatch, *hosts: str) -> None:
