@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ import anyio
 import httpx
 import pytest
 import respx
+from anyio.from_thread import start_blocking_portal
 from attrs import evolve
 
 import codepipeline_client
@@ -38,6 +40,7 @@ from codepipeline_client import (
 )
 from codepipeline_client._config.settings import ClientArguments, Settings, resolve
 from codepipeline_client._config.sources import Environment
+from codepipeline_client._threads import SharedFuture, run_in_thread
 from codepipeline_client.clock import Clock, SystemClock
 from codepipeline_client.operations import GET_PIPELINE_EXECUTION
 from codepipeline_client.testing import FakeClock, LocalCodePipeline, faults
@@ -449,6 +452,28 @@ def test_a_client_that_is_closed_during_its_first_call_sends_nothing(
         client.get_pipeline_execution(**WANTED)
     assert (caught.value.may_pass, caught.value.attempts) == (False, 0)
     assert service.requests == ()
+
+
+def test_closing_ends_first_calls_that_two_event_loops_made_at_once(
+    service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def at_once(work: Callable[[], Any], *, name: str) -> SharedFuture[Any]:
+        both.wait()
+        return run_in_thread(work, name=name)
+
+    monkeypatch.setattr("codepipeline_client._call.base_client.run_in_thread", at_once)
+    service.inject(faults.Hang(), times=None)
+    client = AsyncCodePipelineClient(**options_for(service, timeout=10))
+    with start_blocking_portal("asyncio") as one, start_blocking_portal("trio") as two:
+        calls = [portal.start_task_soon(lambda: client.get_pipeline_execution(**WANTED)) for portal in (one, two)]
+        while len(service.requests) < len(calls):
+            time.sleep(0.001)
+        anyio.run(client.aclose)
+        for call in calls:
+            with pytest.raises(errors.ConnectionFailedError, match="the client was closed"):
+                call.result(5)
 
 
 def test_the_repr_says_where_to_and_nothing_secret(make: Callable[..., Client]) -> None:

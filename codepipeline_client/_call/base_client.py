@@ -184,7 +184,7 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             monotonic=self._clock.monotonic,
         )
         proxy = options.proxy
-        self._runtime = runtime = ClientRuntime(
+        runtime = ClientRuntime(
             defaults=CallDefaults(
                 headers=(("User-Agent", user_agent(settings.user_agent_app_id)), ("Accept-Encoding", "identity")),
                 retry=RetryPolicy(settings.retry_mode, settings.max_attempts, self._clock.monotonic),
@@ -210,7 +210,9 @@ class BaseClient(Generic[TransportT, CredentialsT]):
             on_attempt=self._on_attempt,
             insecure_url=str(url) if url.scheme == "http" and not is_loopback else None,
         )
-        return runtime
+        with self._lock():  # two event loops may make one each, and all calls must share one
+            self._runtime = self._runtime or runtime
+        return self._runtime
 
     def _new_call(
         self, operation: Operation[InputT, OutputT], request: InputT, timeout: Timeout | NotGiven, is_poll: bool
