@@ -6,11 +6,13 @@ import json
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
 
 from codepipeline_client import PipelineExecutionReference, errors
+from codepipeline_client._polling import drivers
 from codepipeline_client.testing import (
     LocalCodePipeline,
     Shown,
@@ -245,6 +247,21 @@ def test_after_an_error_the_same_page_comes(open_client: Open, service: LocalCod
             next(executions)
         assert len([*executions]) == 1
         assert [*executions] == []
+
+
+def test_an_interrupt_after_a_page_has_come_loses_and_repeats_nothing(
+    open_client: Open, service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a notebook, say, where the loop over the same iterator is run again."""
+    service.put_execution(make_pipeline_execution(pipeline_execution_id=ID))
+    with open_client() as client:
+        executions = client.iter_pipeline_executions(pipeline_name="web", max_results=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(drivers, "evolve", Mock(side_effect=SystemError("a signal")))
+            with pytest.raises(SystemError, match="a signal"):
+                next(executions)
+        ids = [each.pipeline_execution_id for each in executions]
+    assert ids == [ID, make_pipeline_execution().pipeline_execution_id]
 
 
 def test_an_empty_page_is_not_the_end(open_client: Open, service: LocalCodePipeline) -> None:

@@ -314,10 +314,11 @@ class _Pages(Generic[T]):
             error = ResponseDecodeError(words, request_id=facts.request_id)
             error.attempts = facts.attempts
             raise error
-        self._elements.extend(self._elements_of(page))
-        self._tokens.add(page.next_token)
         # botocore, too, takes an empty token for none
-        self._request = evolve(self._request, next_token=page.next_token) if page.next_token else None
+        request = evolve(self._request, next_token=page.next_token) if page.next_token else None
+        elements = deque(self._elements_of(page))
+        self._request, self._elements = request, elements  # together: an interrupt must not repeat the page
+        self._tokens.add(page.next_token)
 
 
 class ListIterator(_Pages[T], SharedIterator[T]):
