@@ -159,9 +159,9 @@ class AsyncPooledTransport(httpx.AsyncBaseTransport):
             if ended.is_closed or getattr(other[1], "is_closed", lambda: False)():  # trio's tokens do not tell
                 self._loops.pop(other, None)
         pool: _AsyncPool = ConnectionPool(self._options)
-        pool.is_closed = self._is_closed
         end = _close_at_end(pool)
         self._loops[key] = pool, token, end
+        pool.is_closed = self._is_closed  # now that a close in another thread finds the pool
         await anext(end)
         return pool
 

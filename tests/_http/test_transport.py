@@ -25,6 +25,7 @@ from anyio.from_thread import start_blocking_portal
 
 from codepipeline_client._call.failures import may_pass
 from codepipeline_client._http import AsyncPooledTransport, PooledTransport, TransportOptions
+from codepipeline_client._http import transport as transport_module
 from codepipeline_client._http.connection import Connection
 from codepipeline_client._http.pool import ConnectionPool, Lease
 from codepipeline_client._http.response import ResponseParser
@@ -668,6 +669,19 @@ def test_closing_from_another_event_loop_ends_calls_too() -> None:
             with pytest.raises(httpx.ReadError, match="the client was closed"):
                 call.result(10)
         assert peer.wait_closed(2)
+
+
+def test_closing_from_another_thread_ends_a_call_that_just_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport, make_end = AsyncPooledTransport(TransportOptions()), vars(transport_module)["_close_at_end"]
+
+    def closing(pool: Any) -> Any:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(anyio.run, transport.aclose).result(10)
+        return make_end(pool)
+
+    monkeypatch.setattr(transport_module, "_close_at_end", closing)
+    with Peer(polite) as peer, pytest.raises(httpx.ReadError, match="the client was closed"):
+        asyncio.run(transport.handle_async_request(post(peer.url)))
 
 
 def test_a_close_that_is_cancelled_closes_all_connections() -> None:
