@@ -47,7 +47,12 @@ def decode(operation_name: str, response: Response, read: Callable[[JsonObject],
             return read(payload)
         except MalformedMemberError as error:
             payload = str(error)
-    raise _distrust(operation_name, response, payload)
+    facts = f"HTTP {response.status_code}, request id {response.request_id or 'none'}"
+    raise ResponseDecodeError(
+        f"{operation_name}: the response cannot be trusted ({facts}): {response.redact(payload)[:_MAX_PROBLEM]}",
+        http_status_code=response.status_code,
+        request_id=response.request_id,
+    )
 
 
 def _payload(response: Response) -> JsonObject | str:
@@ -87,16 +92,6 @@ def _service_error(operation_name: str, response: Response) -> ServiceError:
 
 def _first_text(*places: object) -> str:
     return next((replace_surrogates(place) for place in places if isinstance(place, str) and place), "")
-
-
-def _distrust(operation_name: str, response: Response, problem: str) -> ResponseDecodeError:
-    request = response.request_id
-    facts = f"HTTP {response.status_code}, request id {request or 'none'}"
-    return ResponseDecodeError(
-        f"{operation_name}: the response cannot be trusted ({facts}): {response.redact(problem)[:_MAX_PROBLEM]}",
-        http_status_code=response.status_code,
-        request_id=request,
-    )
 
 
 def _excerpt(response: Response) -> str:
