@@ -91,11 +91,7 @@ from .waiting import ExecutionLike, FollowedExecution, OnPoll, PipelineExecution
 
 if TYPE_CHECKING:
     from .models import ActionExecutionDetail, ActionExecutionStatus, FailedAction
-    from .operations.list_action_executions import (
-        ListActionExecutionsInput,
-        ListActionExecutionsOutput,
-        StartTimeRange,
-    )
+    from .operations.list_action_executions import ListActionExecutionsInput, ListActionExecutionsOutput, StartTimeRange
 else:
 
     def __getattr__(name: str) -> object:
