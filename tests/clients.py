@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -56,3 +59,15 @@ def opened(kind: str | Mapping[str, Any] | None, **options: Any) -> Generator[An
         portal.wrap_async_context_manager(AsyncCodePipelineClient(**options)) as client,
     ):
         yield Blocking(portal, client)
+
+
+def let_settle(threads: Iterable[threading.Thread]) -> None:
+    """Return when none of *threads* has moved for a while: each waits for something."""
+    seen: list[tuple[int, int]] = []
+    still = 0
+    while still < 10:
+        frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, in spite of its name
+        now = [(id(frames[thread.ident]), frames[thread.ident].f_lasti) for thread in threads if thread.ident in frames]
+        still = still + 1 if now == seen else 0
+        seen = now
+        time.sleep(0.01)

@@ -18,7 +18,7 @@ import threading
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from itertools import product
@@ -37,7 +37,7 @@ from codepipeline_client.clock import SystemClock
 from codepipeline_client.models import PipelineExecution
 from codepipeline_client.testing import IncomingRequest, LocalCodePipeline, faults, make_pipeline_execution
 from tests._http.peer import full_listener
-from tests.clients import KINDS, Blocking, opened
+from tests.clients import KINDS, Blocking, let_settle, opened
 from tests.endpoint import EXECUTION, Outcome, options_for, outcome_of, succeeded
 from tests.forks import CAN_FORK, MAY_WARN_OF_FORKS, in_child
 
@@ -360,18 +360,6 @@ def test_closing_ends_calls_at_once(
         assert not outcome.may_pass
         assert outcome.attempts == attempts
     assert len(service.requests) <= 1
-
-
-def let_settle(threads: Iterable[threading.Thread]) -> None:
-    """Return when none of *threads* has moved for a while: each waits for something."""
-    seen: list[tuple[int, int]] = []
-    still = 0
-    while still < 10:
-        frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, in spite of its name
-        now = [(id(frames[thread.ident]), frames[thread.ident].f_lasti) for thread in threads if thread.ident in frames]
-        still = still + 1 if now == seen else 0
-        seen = now
-        time.sleep(0.01)
 
 
 def print_outcomes(kind: str, *endpoint: str) -> None:

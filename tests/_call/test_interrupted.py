@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
+from math import inf
 from typing import Any, Final
 
 import anyio
@@ -19,6 +20,7 @@ import trio
 
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient, CodePipelineError, Credentials
 from codepipeline_client.testing import LocalCodePipeline, faults
+from tests.clients import let_settle
 
 SECRETS: Final = ("planted/secret+key/0123456789", "planted/session+token/0123456789==", "Signature=")
 CREDENTIALS: Final = Credentials(access_key_id="AKID", secret_access_key=SECRETS[0], session_token=SECRETS[1])
@@ -34,32 +36,39 @@ def raise_soft_time_limit(*_: object) -> None:
     raise SoftTimeLimit
 
 
-def signal_soon(service: LocalCodePipeline) -> None:
-    """Send a signal to the main thread while a request waits for its response."""
+def soon(service: LocalCodePipeline, interrupt: Callable[[], object]) -> None:
+    """Interrupt the main thread while a request waits for its response."""
 
-    def send() -> None:
+    def wait() -> None:
         while not service.requests:
             time.sleep(0.001)
-        time.sleep(0.05)  # until the client waits, which nothing shows
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        let_settle([threading.main_thread()])
+        interrupt()
 
-    threading.Thread(target=send, daemon=True).start()
+    threading.Thread(target=wait, daemon=True).start()
 
 
-async def cancel_soon(call: Call) -> None:
-    task = asyncio.ensure_future(call())
-    await asyncio.sleep(0.2)
-    task.cancel()
+def signal_soon(service: LocalCodePipeline) -> None:
+    soon(service, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT))
+
+
+async def cancel_soon(service: LocalCodePipeline, call: Call) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(call())
+    soon(service, lambda: loop.call_soon_threadsafe(task.cancel))
     await task
 
 
-async def time_out_soon(call: Call) -> None:
-    async with asyncio.timeout(0.2):
+async def time_out_soon(service: LocalCodePipeline, call: Call) -> None:
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        soon(service, lambda: loop.call_soon_threadsafe(limit.reschedule, loop.time()))
         await call()
 
 
-async def fail_soon(call: Call) -> None:
-    with trio.fail_after(0.2):
+async def fail_soon(service: LocalCodePipeline, call: Call) -> None:
+    token = trio.lowlevel.current_trio_token()
+    with trio.fail_after(inf) as scope:
+        soon(service, lambda: token.run_sync_soon(setattr, scope, "deadline", -inf))
         await call()
 
 
@@ -117,7 +126,7 @@ def test_an_interrupted_call_keeps_no_signed_request(
         transport = httpx.AsyncHTTPTransport() if uses_httpx else None
         async with AsyncCodePipelineClient(**options, transport=transport) as client:
             if interrupt is not None:
-                await interrupt(partial(client.get_pipeline_execution, **WANTED))
+                await interrupt(service, partial(client.get_pipeline_execution, **WANTED))
             signal_soon(service)
             await client.get_pipeline_execution(**WANTED)
 
