@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Barrier
 from typing import Final
 
 import anyio
@@ -25,9 +26,11 @@ CONNECTIONS: Final = 10
 
 
 class Server(Peer):
-    """Responds to each request, *delay* seconds late, or one byte every *drip* seconds."""
+    """Responds to each request, *delay* seconds late, when all have come, or one byte every *drip* seconds."""
 
     delay = drip = 0.0
+    together = Barrier(1)
+    """Where as many requests as it is for wait for each other."""
 
     def __init__(self) -> None:
         super().__init__(self._respond)
@@ -35,6 +38,7 @@ class Server(Peer):
     def _respond(self, talk: Talk) -> None:
         while talk.line.recv(65536):
             time.sleep(self.delay)
+            self.together.wait(10)
             for piece in [OK[i : i + 1] for i in range(len(OK))] if self.drip else [OK]:
                 talk.write(piece)
                 time.sleep(self.drip)
@@ -121,11 +125,11 @@ def test_httpx_looks_at_every_connection_before_each_request(server: Server, mon
 
     async def main(connections: int) -> int:
         async with httpx.AsyncHTTPTransport() as transport:
-            server.delay = 0.3
+            server.together = Barrier(connections)
             async with anyio.create_task_group() as tasks:
                 for _ in range(connections):
                     tasks.start_soon(get, transport, server)
-            server.delay = 0.0
+            server.together = Barrier(1)
             calls.clear()
             await get(transport, server)
             assert len(calls) == connections
@@ -137,8 +141,8 @@ def test_httpx_looks_at_every_connection_before_each_request(server: Server, mon
 
 def test_httpx_has_no_limit_for_a_whole_sync_call(server: Server) -> None:
     """Each byte comes in time, so the call takes as long as the server likes."""
-    server.drip = 0.02
+    server.drip = 0.05
     began = time.monotonic()
     with httpx.HTTPTransport() as transport:
-        transport.handle_request(request(server, 0.2)).read()
-    assert time.monotonic() - began > 3 * 0.2
+        transport.handle_request(request(server, 0.6)).read()
+    assert time.monotonic() - began > 3 * 0.6
