@@ -298,9 +298,12 @@ def test_a_slow_response_is_complete_and_the_connection_stays_open(
 
 def test_a_request_during_a_delay_ends_the_connection(endpoint: LocalCodePipeline, connection: Connection) -> None:
     """After that response, so that the client sends it again."""
-    endpoint.inject(faults.Delay(seconds=0.1))
-    connection.sock.sendall(REQUEST_BYTES)
-    await_requests(endpoint, 1)
+
+    def rule(request: IncomingRequest) -> Fault:
+        connection.sock.sendall(REQUEST_BYTES)
+        return faults.Delay(seconds=0.1)
+
+    endpoint.inject_by(rule)
     _, body, ending = connection.exchange()
     assert (status_in(body), ending) == ("Succeeded", "FIN")
 
