@@ -228,13 +228,13 @@ def test_an_instrumented_sync_call_ends_in_time_when_it_had_to_wait_for_a_connec
     """What is left of its time counts when it is sent, not what it had when it began."""
     service.inject(faults.Hang(), times=None)
     with CodePipelineClient(**options_for(service, max_connections=1)) as client, ThreadPoolExecutor(1) as other:
-        holder = other.submit(client.get_pipeline_execution, **INPUT, timeout=0.9)
+        holder = other.submit(client.get_pipeline_execution, **INPUT, timeout=1.4)
         while not service.requests:
             time.sleep(0.01)
         began = time.monotonic()
         with pytest.raises(RequestTimeoutError):
-            client.get_pipeline_execution(**INPUT, timeout=1.0)
-        assert time.monotonic() - began < 1.5, "the upper bound leaves room for a busy machine"
+            client.get_pipeline_execution(**INPUT, timeout=2.0)
+        assert time.monotonic() - began < 3.2, "the upper bound leaves room for a busy machine"
         assert isinstance(holder.exception(), RequestTimeoutError)
     assert len(service.requests) == 2
 

@@ -104,7 +104,7 @@ def test_a_call_ends_in_time(make: Make) -> None:
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
             sender.ask(ELSEWHERE, 0.2)
-        assert 0.19 < time.monotonic() - began < 1.5, "the upper bound leaves room for a busy machine"
+        assert 0.19 < time.monotonic() - began < 4, "the upper bound leaves room for a busy machine"
 
 
 def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

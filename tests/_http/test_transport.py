@@ -389,7 +389,7 @@ def test_one_byte_after_the_other_does_not_pass_the_deadline(
         with pytest.raises(httpx.ReadTimeout if connects else httpx.ConnectTimeout):
             sender.ask(url, 0.2)
         # uvloop counts in milliseconds. A busy machine is late; test_faults has the bound that counts.
-        assert 0.19 <= time.monotonic() - began < 1.5
+        assert 0.19 <= time.monotonic() - began < 4
 
 
 def test_a_handshake_takes_what_a_slow_proxy_has_left_of_the_time(

@@ -305,7 +305,7 @@ def test_starting_and_stopping_take_no_time() -> None:
     for _ in range(40):
         with LocalCodePipeline():
             pass
-    assert time.perf_counter() - started < 4
+    assert time.perf_counter() - started < 10
 
 
 def test_it_runs_as_often_as_it_is_entered_and_keeps_what_it_has() -> None:
