@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -119,7 +120,7 @@ def test_no_question_for_a_code_is_hidden(
     terminal, keys = opened(), account.service.credentials
     (tmp_path / "ask.py").write_text(ASKING)
     words = [sys.executable, tmp_path / "ask.py", terminal.name, keys.access_key_id, keys.secret_access_key]
-    (tmp_path / "config").write_text(f"[default]\ncredential_process = {' '.join(map(str, words))}\n")
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {shlex.join(map(str, words))}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     terminal.type(b"first\n")
