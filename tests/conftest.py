@@ -20,13 +20,11 @@ from hypothesis import HealthCheck, settings
 
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
 from tests.clients import KINDS, Open, opened
-from tests.endpoint import EXECUTION, Ask, get, options_for
+from tests.endpoint import EXECUTION, Ask, get, options_for, settings_in
 
 # A shared machine pauses, and no example is to blame for that.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
-
-_CLEARED = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL", "FORCE_COLOR")
 
 
 def loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
@@ -53,9 +51,8 @@ sys.addaudithook(loopback_only)
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test sees settings, credentials or config files of the person who runs the tests."""
-    for name in list(os.environ):
-        if name.upper().startswith(_CLEARED):
-            monkeypatch.delenv(name)
+    for name in settings_in(os.environ):
+        monkeypatch.delenv(name)
     home = tmp_path_factory.getbasetemp() / "home"
     home.mkdir(exist_ok=True)
     monkeypatch.setenv("HOME", str(home))

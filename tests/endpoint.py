@@ -19,8 +19,15 @@ INPUT: Final[dict[str, Any]] = {
     "pipeline_name": EXECUTION.pipeline_name,
     "pipeline_execution_id": EXECUTION.pipeline_execution_id,
 }
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_SETTINGS: Final = ("AWS_", *_PROXIES, "REQUESTS_CA_BUNDLE", "SSL", "FORCE_COLOR", "TTY_", "OTEL_")
 Outcome = GetPipelineExecutionOutput | CodePipelineError
 Ask = Callable[..., GetPipelineExecutionOutput]
+
+
+def settings_in(environ: Mapping[str, str]) -> list[str]:
+    """Return the names of the variables that would change what a client, the command line or a tracer does."""
+    return [name for name in environ if name.upper().startswith(_SETTINGS)]
 
 
 class NoPauses(Clock):

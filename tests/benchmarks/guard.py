@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import sys
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,7 @@ import httpx
 from codepipeline_client import AsyncCodePipelineClient, CodePipelineClient
 from codepipeline_client.testing import LocalCodePipeline
 
-from ..endpoint import EXECUTION, INPUT, options_for
+from ..endpoint import EXECUTION, INPUT, options_for, settings_in
 from . import table
 
 Call = Callable[[], object]
@@ -76,6 +77,9 @@ class Comparison(NamedTuple):
 
 
 def main() -> int:
+    for name in settings_in(os.environ):
+        del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     comparisons = measure()
     rows: list[Sequence[str]] = [("ratio to bare httpx", "instructions", "at most", "peak memory", "at most", "")]
     for each in comparisons:

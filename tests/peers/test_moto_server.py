@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from codepipeline_client import CodePipelineClient, Credentials, errors, models
-from tests.endpoint import get
+from tests.endpoint import get, settings_in
 
 Facts = Mapping[str, str]
 """What serve_moto.py says of the server: where it is, who may ask, and for which execution."""
@@ -23,7 +23,8 @@ ABSENT_ID: Final = "ffffffff-89ab-4cde-8f01-23456789abcd"
 @pytest.fixture(scope="module")
 def moto(python_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
     """A moto server with one execution, which was started through boto3."""
-    without_settings = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    settings = settings_in(os.environ)
+    without_settings = {name: value for name, value in os.environ.items() if name not in settings}
     with subprocess.Popen(
         [python_of("moto"), Path(__file__).parent / "theirs" / "serve_moto.py"],
         env={**without_settings, "HOME": os.fspath(tmp_path_factory.mktemp("home"))},
