@@ -165,8 +165,9 @@ def run_as_printed(heading: str, work: Path) -> None:
     place = work / heading.replace(" ", "-")
     home, checkout = place / "home", place / "checkout"
     home.mkdir(parents=True)
+    git = ["git", "-c", f"safe.directory={ROOT}"]  # which may be another user's, as in a container
     listed = subprocess.check_output(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
+        [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
     )
     # What a clone has; before a commit, also what is about to be in it.
     for name in listed.split("\0"):
