@@ -103,7 +103,7 @@ def test_the_gate_opens_for_success_alone(
     """The real command line in a real shell, with an execution that is InProgress at first."""
     local_codepipeline.script_execution(["InProgress", end])
     script = save("deploy-gate", "sh", tmp_path)
-    pace = ["--poll-interval", "0.01", "--timeout", "0.2" if end == "InProgress" else "60", "--not-found-grace", "0"]
+    pace = ["--poll-interval", "0.01", "--timeout", "1" if end == "InProgress" else "60", "--not-found-grace", "0"]
     done = subprocess.run(
         ["sh", script, "web", EXECUTION_ID, *pace], env=environ, capture_output=True, text=True, check=False
     )

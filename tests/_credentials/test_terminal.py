@@ -19,7 +19,7 @@ import os, sys, time
 way, timeout = sys.argv[1:]
 if way != "daemon":
     os.login_tty(0)
-import anyio
+import anyio, botocore.session  # which may take longer to load than the limit
 from codepipeline_client._credentials.cache import CachedCredentials
 
 cache = CachedCredentials(None, now=time.time, allow_async=True)
