@@ -4,6 +4,7 @@ What holds for every test: an empty environment, an empty home, and no network b
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -66,6 +67,13 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 def interruptible() -> None:
     """A shell lets background jobs ignore Ctrl-C, and no test is about that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def garbage() -> Iterator[None]:
+    """What a test leaves to the garbage collector is collected behind it, where its filters hold."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

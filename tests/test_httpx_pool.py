@@ -95,6 +95,7 @@ async def count_usable(transport: httpx.AsyncBaseTransport, server: Server) -> i
     return usable
 
 
+@pytest.mark.usefixtures("garbage")
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_cancelled_calls_cost_httpx_connections_for_good(server: Server) -> None:
     """https://github.com/encode/httpcore/issues/1093"""

@@ -30,6 +30,7 @@ Alarm = Callable[[float, Callable[[], object]], None]
 EXECUTIONS: Final = [make_pipeline_execution(pipeline_name=name) for name in ("one", "two", "three")]
 
 pytestmark = [
+    pytest.mark.usefixtures("garbage"),
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no alarms"),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # a socket that an interrupt made its call lose
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # one that comes in a destructor

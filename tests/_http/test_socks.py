@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from typing import Final
 
 import httpx
@@ -20,12 +18,7 @@ from tests._http.peer import End, Make, Peer, Script, Talk, polite, relay, silen
 ELSEWHERE: Final = "http://codepipeline.example:8080/"
 """A name that this machine cannot look up: the proxy does."""
 
-
-@pytest.fixture(autouse=True)
-def garbage() -> Iterator[None]:
-    """What a test leaves to the garbage collector is collected behind it, where its filters hold."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.usefixtures("garbage")
 
 
 def proxy_to(port: int, password: bytes | None = None) -> Script:
@@ -98,13 +91,14 @@ def test_one_that_fails_is_a_typed_error(make: Make, script: Script, words: str,
     assert "planted" not in str(failure)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the same, when a pause lets it end in the handshake
 def test_a_call_ends_in_time(make: Make) -> None:
     with Peer(silent) as peer, Peer(proxy_to(peer.port)) as proxy:
         sender = make(proxy=socks(proxy))
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            sender.ask(ELSEWHERE, 0.2)
-        assert 0.19 < time.monotonic() - began < 4, "the upper bound leaves room for a busy machine"
+            sender.ask(ELSEWHERE, 0.5)
+        assert 0.49 < time.monotonic() - began < 4, "the upper bound leaves room for a busy machine"
 
 
 def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
