@@ -304,12 +304,14 @@ def _readers(kind: Any) -> tuple[list[Any], list[Any], list[Any]]:
 def _members(kind: Any) -> tuple[_Member, ...]:
     names, members = vars(sys.modules[kind.__module__]), list[_Member]()
     # As they are written, since cattrs evaluates the types of the fields of a class that it converts.
-    annotations = {name: text for each in reversed(kind.__mro__) for name, text in get_annotations(each).items()}
+    annotations = {name: given for each in reversed(kind.__mro__) for name, given in get_annotations(each).items()}
     for each in fields(kind):
         first, *others = each.name.split("_")
         name = _IRREGULAR.get(each.name) or first + "".join([word.capitalize() for word in others])
         name, rule = each.metadata.get("name", name), each.metadata.get("rule")
-        members.append(_Member(each.name, name, _reader(annotations[each.name], names), each.default is NOTHING, rule))
+        given = annotations[each.name]  # a type, in a user's module without postponed evaluation
+        reader = _reader(str(getattr(given, "__name__", given)), names)
+        members.append(_Member(each.name, name, reader, each.default is NOTHING, rule))
     return tuple(members)
 
 
