@@ -179,10 +179,31 @@ def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[...
         ask(credentials=CREDENTIALS)
 
 
+class AsyncCaller:
+    async def __call__(self) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        pytest.param({"region_name": "eu west 1"}, "region_name 'eu west 1' is not a region", id="region"),
+        pytest.param({"region_name": 1}, "region_name must be str or None, not int", id="region-type"),
+        pytest.param(
+            {"region_name": "a_b"}, "'a_b' is not a region: letters, digits and .* only, at most", id="region"
+        ),
+        pytest.param({"profile_name": b"x"}, "profile_name must be str or None, not bytes", id="profile"),
+        pytest.param({"use_fips_endpoint": "yes"}, "use_fips_endpoint must be bool or None, not str", id="fips"),
+        pytest.param({"trust_env": None}, "trust_env must be bool, not NoneType", id="trust-env"),
+        pytest.param({"endpoint_url": "x"}, "endpoint_url 'x' cannot be used: it must begin with https://", id="url"),
+        pytest.param(
+            {"endpoint_url": "http://localhost:1", "use_dualstack_endpoint": True},
+            "endpoint_url 'http://localhost:1' cannot be combined with use_dualstack_endpoint; choose one or the other",
+            id="url-and-dualstack",
+        ),
+        pytest.param({"verify": False}, "verify=False is not supported: give the path of the CA file", id="no-verify"),
+        pytest.param({"verify": b"x"}, r"verify must be bool or str or ssl\.SSLContext, not bytes", id="verify-type"),
+        pytest.param({"retry_mode": "x"}, "retry_mode must be standard or adaptive or off, not 'x'", id="retry-mode"),
+        pytest.param({"max_attempts": 0}, "max_attempts must be a whole number of 1 or more, not 0", id="attempts"),
+        pytest.param({"max_attempts": "3"}, "max_attempts must be int or None, not str", id="attempts-type"),
         pytest.param({"connect_timeout": 0}, "connect_timeout must be a number of seconds above 0", id="zero"),
         pytest.param({"clock": object()}, "clock must have time", id="clock"),
         pytest.param({"parameter_validation": "no"}, "parameter_validation must be True or False", id="validation"),
@@ -195,6 +216,7 @@ def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[...
         pytest.param({"transport": MOCK, "max_connections": 4}, ON_THE_TRANSPORT, id="transport-and-connections"),
         pytest.param({"credentials": 3}, "credentials", id="credentials"),
         pytest.param({"on_attempt": 42}, "on_attempt must be a plain function", id="on-attempt"),
+        pytest.param({"on_attempt": AsyncCaller()}, r"a plain function \(not async\)", id="on-attempt-async-object"),
         pytest.param({"on_attempt": anyio.sleep}, "on_attempt must be a plain function", id="on-attempt-async"),
     ],
 )

@@ -17,7 +17,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codepipeline_client._config.arguments import plain_function
 from codepipeline_client._config.settings import ClientArguments, Settings, check
 from codepipeline_client._config.settings import resolve as resolve_settings
 from codepipeline_client._config.sources import Environment
@@ -313,43 +312,6 @@ def test_an_empty_group_and_an_empty_argument_say_nothing(tmp_path: Path) -> Non
     environ = write(tmp_path, DEFAULT + "services = local\n[services local]\ncodepipeline =\n")
     found = resolve(ClientArguments(user_agent_app_id=""), environ | {"AWS_SDK_UA_APP_ID": "theirs"})
     assert (str(found.endpoint.url), found.user_agent_app_id) == (EU, None)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"region_name": 1}, "region_name must be str or None, not int"),
-        ({"region_name": "a_b"}, "region_name 'a_b' is not a region: letters, digits and hyphens only, at most 63 "),
-        ({"profile_name": b"x"}, "profile_name must be str or None, not bytes"),
-        ({"use_fips_endpoint": "yes"}, "use_fips_endpoint must be bool or None, not str"),
-        ({"trust_env": None}, "trust_env must be bool, not NoneType"),
-        ({"endpoint_url": "localhost"}, "endpoint_url 'localhost' cannot be used: it must begin with https://"),
-        (
-            {"endpoint_url": LOCAL, "use_dualstack_endpoint": True},
-            f"endpoint_url '{LOCAL}' cannot be combined with use_dualstack_endpoint; choose one or the other",
-        ),
-        ({"verify": False}, "verify=False is not supported: give the path of the CA file"),
-        ({"verify": b"ca.pem"}, "verify must be bool or str or ssl.SSLContext, not bytes"),
-        ({"retry_mode": "often"}, "retry_mode must be standard or adaptive or off, not 'often'"),
-        ({"max_attempts": 0}, "max_attempts must be a whole number of 1 or more, not 0"),
-        ({"max_attempts": "3"}, "max_attempts must be int or None, not str"),
-    ],
-)
-def test_a_bad_argument_is_refused_before_anything_is_read(arguments: dict[str, Any], message: str) -> None:
-    check(ClientArguments())
-    with pytest.raises(ConfigurationError) as caught:
-        check(ClientArguments(**arguments))
-    assert str(caught.value).startswith(message)
-
-
-class AsyncCaller:
-    async def __call__(self) -> None: ...
-
-
-def test_a_callback_is_not_async() -> None:
-    plain_function("on_poll", print)
-    with pytest.raises(ConfigurationError, match=r"on_poll must be a plain function \(not async\)"):
-        plain_function("on_poll", AsyncCaller())
 
 
 def test_retries_are_found_like_any_setting(tmp_path: Path) -> None:
