@@ -97,6 +97,7 @@ def test_a_good_response_shows_no_secret(seen: Callable[..., str], service: Loca
         pytest.param({"body": f"<html>{TOKEN} {SECRET_KEY}".encode()}, id="no-json-that-quotes"),
         pytest.param({"body": f'{{"pipelineExecution": {{"status": ["{TOKEN}"]}}}}'.encode()}, id="wrong-type"),
         pytest.param({"status_code": 400, "body": f'{{"__type":"{TOKEN}"}}'.encode()}, id="a-code-that-quotes"),
+        pytest.param({"status_code": 403, "body": f'{{"message":"{TOKEN}"}}'.encode()}, id="a-message-that-quotes"),
         pytest.param(
             {"body": f'{{"pipelineExecution": {{"status": "Failed", "pipelineName": "{TOKEN}"}}}}'.encode()},
             id="a-name-that-quotes",
