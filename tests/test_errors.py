@@ -103,16 +103,6 @@ def test_a_message_says_operation_code_status_and_request_id() -> None:
     assert str(service_error("PipelineNotFoundException", message="")) == facts
 
 
-def test_all_broken_rules_are_in_the_message() -> None:
-    violations = (
-        errors.ParameterViolation("pipeline_name", "is required"),
-        errors.ParameterViolation("other", "must be shorter"),
-    )
-    error = errors.ParameterValidationError("GetPipelineExecution", violations)
-    assert str(error) == "GetPipelineExecution was not sent: pipeline_name is required; other must be shorter"
-    assert error.violations == violations
-
-
 @pytest.mark.parametrize("letter", ["\n", "\r", "\x1b", "\x00", "\u2028", "\u202e", "\ud800"])
 def test_a_response_cannot_forge_a_line_or_steer_a_terminal(letter: str) -> None:
     error = service_error("ValidationException", message=f"a{letter}b")
