@@ -17,6 +17,7 @@ from codepipeline_client.cli.commands import run
 from codepipeline_client.cli.local import instructions, put_samples
 from codepipeline_client.testing import FakeClock, LocalCodePipeline
 from tests.cli.terminal import Clock, Shell
+from tests.endpoint import options_for
 
 
 def test_serve_is_there_as_it_says(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,12 +71,7 @@ def test_what_is_started_at_serve_succeeds_in_time() -> None:
     clock = FakeClock()
     with LocalCodePipeline(now=clock.time) as endpoint:
         put_samples(endpoint)
-        with CodePipelineClient(
-            region_name=endpoint.region_name,
-            endpoint_url=endpoint.endpoint_url,
-            credentials=endpoint.credentials,
-            clock=clock,
-        ) as client:
+        with CodePipelineClient(**options_for(endpoint, clock=clock)) as client:
             client.start_pipeline_execution(pipeline_name="web")
             for seconds, status in ((0, "InProgress"), (29, "InProgress"), (1, "Succeeded")):
                 clock.advance(seconds)
