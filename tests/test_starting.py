@@ -13,13 +13,7 @@ import pytest
 
 from codepipeline_client import PipelineExecutionReference, errors
 from codepipeline_client._polling import drivers
-from codepipeline_client.testing import (
-    LocalCodePipeline,
-    Shown,
-    faults,
-    make_action_execution,
-    make_pipeline_execution,
-)
+from codepipeline_client.testing import LocalCodePipeline, Shown, faults, make_action_execution, make_pipeline_execution
 from tests._http.peer import Peer, Script, Talk, relay
 from tests.clients import Open
 
@@ -199,15 +193,6 @@ def test_a_refused_start_is_its_error(open_client: Open, service: LocalCodePipel
         client.start_pipeline_execution(pipeline_name="web")
     assert caught.value.operation_name == "StartPipelineExecution"
     assert caught.value.attempts == (1 if code == "ConflictException" else 3)
-
-
-def test_a_bad_start_is_not_sent(open_client: Open, service: LocalCodePipeline) -> None:
-    with (
-        open_client() as client,
-        pytest.raises(errors.ParameterValidationError, match=r"variables\[0\]\.name must"),
-    ):
-        client.start_pipeline_execution(pipeline_name="web", variables={"a b": "c"})
-    assert service.requests == ()
 
 
 # Lists
