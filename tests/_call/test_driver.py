@@ -325,8 +325,7 @@ def test_a_handshake_that_fails_for_good_says_what_to_do(ask: Ask, failure: Exce
 
 
 @pytest.mark.parametrize(
-    ("words", "may_pass"),
-    [("407 Who are you?", False), ("403 No", False), ("429 Busy", True), ("502 Bad", True)],
+    ("words", "may_pass"), [("407 Who are you?", False), ("403 No", False), ("429 Busy", True), ("502 Bad", True)]
 )
 def test_a_proxy_that_refuses_is_not_asked_again(ask: Ask, words: str, may_pass: bool) -> None:
     outcome = ask(Both(failing(httpx.ProxyError(words))))
@@ -471,9 +470,3 @@ def test_the_service_error_of_expired_credentials_is_reported_once(ask: Ask) -> 
 def test_an_on_attempt_that_raises_harms_no_call(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     assert isinstance(ask(Both(good), on_attempt=Mock(side_effect=ZeroDivisionError)), GetPipelineExecutionOutput)
     assert "on_attempt raised an error" in caplog.text
-
-
-def test_nothing_is_logged_at_the_usual_level(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "codepipeline_client"):
-        assert isinstance(ask(Both(refused("PipelineNotFoundException"))), errors.PipelineNotFoundException)
-    assert caplog.records == []
