@@ -167,12 +167,6 @@ def test_a_lost_connection_is_replaced_only_if_the_operation_is_idempotent(
 # Settings
 
 
-def test_the_environment_is_enough(ask: Ask, service: LocalCodePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in service.environ.items():
-        monkeypatch.setenv(name, value)
-    assert ask().pipeline_execution == EXECUTION
-
-
 def test_a_missing_region_is_told_by_the_first_call(ask: Ask, make: Callable[..., Client]) -> None:
     make()
     with pytest.raises(errors.ConfigurationError, match="region"):
