@@ -38,15 +38,6 @@ def sent(limiter: RateLimiter, requests: int, *, at: float = 0.0) -> list[float]
 # The adaptive mode
 
 
-def test_without_a_throttle_nothing_is_limited() -> None:
-    """And no token is taken."""
-    limiter = RateLimiter(START)
-    for moment in range(100):
-        assert limiter.reserve(START + moment / 100) == 0.0
-        limiter.record(START + moment / 100, throttled=False)
-    assert limiter.rate == inf
-
-
 def test_threads_get_a_token_each() -> None:
     """No two wait equally long, and the last as long as the tokens take."""
     limiter = RateLimiter(START)
