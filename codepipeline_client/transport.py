@@ -136,7 +136,7 @@ class _RequestSigner:
         self._region_name = region_name
         self.credentials = credentials
         self._now = now
-        self._replaced = frozenset([name.encode() for name in replaced(service_name)])
+        self._replaced = frozenset([name.encode() for name in (*replaced(service_name), "transfer-encoding")])
 
     def fresh(self, request: httpx.Request) -> Credentials | None:
         """Return the cached credentials. None if the caller has to wait for a refresh."""
@@ -149,6 +149,8 @@ class _RequestSigner:
         now = self._now()
         kept = [pair for pair in request.headers.raw if pair[0].lower() not in self._replaced]
         if len(kept) < len(request.headers.raw):
+            if "transfer-encoding" in request.headers:  # of a stream, which has been read; S3 takes no chunks
+                kept.append((b"Content-Length", b"%d" % len(request.content)))
             request.headers = httpx.Headers(kept)
         signature = sign(
             method=request.method,
