@@ -152,6 +152,6 @@ def _ca_file(arguments: ClientArguments, environ: Environment) -> str | None:
     if found.value is None:
         return None
     path = os.path.expanduser(found.value)  # noqa: PTH111 - Path raises when there is no home
-    if not os.path.exists(path):  # noqa: PTH110 - Path raises when it may not look
+    if not any(map(os.path.exists, [path, *path.split(os.pathsep)])):  # SSL_CERT_DIR may be a list
         raise ConfigurationError(f"the CA file {path!r} does not exist{found.origin or ' (from verify)'}")
     return path

@@ -50,7 +50,7 @@ class TransportOptions:
     """What all connections of a transport have in common."""
 
     verify: bool | str | ssl.SSLContext = True
-    """True for certifi's CA files, the path of a CA file or directory, or a context, which is used as it is."""
+    """True for certifi's CA files, the path of a CA file, of directories, or a context, which is used as it is."""
     proxy: httpx.Proxy | None = field(default=None, converter=optional(_proxy))
     """From its URL, ``http://``, ``https://``, ``socks5://`` or ``socks5h://``. Errors do not show a password in it."""
     max_connections: int = 64
@@ -63,7 +63,7 @@ class TransportOptions:
         try:
             if isinstance(self.verify, bool):
                 return httpx.create_ssl_context(trust_env=False)
-            if Path(self.verify).is_dir():
+            if not Path(self.verify).is_file() and any(map(os.path.isdir, self.verify.split(os.pathsep))):
                 return ssl.create_default_context(capath=self.verify)
             return ssl.create_default_context(cafile=self.verify)
         except OSError as error:

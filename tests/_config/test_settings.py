@@ -360,6 +360,7 @@ def test_a_ca_file_is_looked_for_where_it_is_needed() -> None:
         assert resolve(ClientArguments(**arguments), environ).ca_file is None
     problem = complaint(environ, endpoint_url="http://a.example", proxy="HTTPS://proxy.example")
     assert "does not exist (from SSL_CERT_FILE)" in problem
+    assert resolve(ClientArguments(), REGION | {"SSL_CERT_DIR": f"/absent{os.pathsep}/"}).ca_file  # a list
 
 
 PROXY_URLS: Final = ("", "a.example:3128", "//a.example", "http://me:x@a.example:1", "https://a.example")

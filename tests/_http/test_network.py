@@ -64,6 +64,7 @@ def trusted_file(path: Path) -> str:
         pytest.param(trusted_file, "localhost", None, id="file"),
         pytest.param(trusting_context, "localhost", None, id="context"),
         pytest.param(str, "localhost", "CERTIFICATE_VERIFY_FAILED", id="empty-directory"),
+        pytest.param(f"{{}}{os.pathsep}/x".format, "localhost", "CERTIFICATE_VERIFY_FAILED", id="list"),
         pytest.param(certifi, "localhost", "local issuer.*pass the CA file", id="unknown-authority"),
         pytest.param(trusted_file, "elsewhere.test", "Hostname mismatch", id="another-name"),
     ],
