@@ -104,7 +104,7 @@ def _parse(url: str) -> Endpoint | str:
         return "a URL cannot contain spaces, control characters or non-ASCII letters"
     try:
         parsed = httpx.URL(url)
-        name = parsed.host  # httpx refuses some only when it is asked for them
+        name = parsed.host and parsed.raw_host.decode("ascii")  # httpx refuses some only when it is asked for "host"
     except (httpx.InvalidURL, ValueError):
         return "its host or its port is not valid"
     if parsed.scheme not in ("https", "http"):

@@ -114,9 +114,10 @@ def test_what_a_partition_lacks_is_an_error_where_the_rule_set_has_one(
             resolve("cn-north-1", fips, dualstack)
 
 
-@pytest.mark.parametrize(
-    "url", ["HTTPS://Pipeline.EXAMPLE/", "https://a.example:443", "http://a.example:443", "https://a.example/aws/v1/"]
-)
+URLS: Final = ("HTTPS://A.EXAMPLE/", "https://a.example:443", "http://a.example:443", "https://a.example/aws/v1/")
+
+
+@pytest.mark.parametrize("url", [*URLS, "https://xn--bcher-kva.example"])
 def test_a_url_says_where_requests_go(url: str) -> None:
     """The host is what httpx would send in the Host header, and botocore takes the URL too."""
     sent = httpx.Request("POST", url)
