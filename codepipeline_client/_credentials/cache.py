@@ -106,7 +106,7 @@ class CachedCredentials:
         found = self._find(stale, None)
         if isinstance(found, _Refresh):
             with found:  # which turns the echo on again if the wait fails
-                found = found.result(timeout)
+                found = found.result(inf if timeout is None else timeout)
         return self._unless_stale(found, stale)
 
     async def get_async(self, stale: Credentials | None = None, timeout: float | None = None) -> Credentials:
