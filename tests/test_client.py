@@ -499,11 +499,13 @@ def test_the_repr_says_where_to_and_nothing_secret(make: Callable[..., Client]) 
     assert "secret" not in shown
 
 
-def test_a_first_response_with_credentials_of_the_environment_loads_no_botocore(service: LocalCodePipeline) -> None:
+def test_a_program_with_credentials_in_its_environment_loads_no_botocore(service: LocalCodePipeline) -> None:
+    """And it may call as it ends, in a function that it registered before its first call."""
     program = (
-        "import sys, codepipeline_client as c\n"
-        f"o = c.CodePipelineClient().get_pipeline_execution(**{WANTED!r})\n"
-        "assert o.pipeline_execution.status.is_successful\n"
+        "import atexit, sys, codepipeline_client as c\n"
+        "client = c.CodePipelineClient()\n"
+        f"call = atexit.register(lambda: client.get_pipeline_execution(**{WANTED!r}))\n"
+        "assert call().pipeline_execution.status.is_successful\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('botocore', 'asyncio')])"
     )
     command, environ = [sys.executable, "-c", program], {**os.environ, **service.environ}

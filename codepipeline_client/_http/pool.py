@@ -109,10 +109,10 @@ class ConnectionPool(Generic[ConnectionT]):
             lease.connection = None
             self._idle.append((self._monotonic(), lease.key, connection))
 
-    def expired(self) -> ConnectionT | None:
-        """Return a connection to close: unusable, or idle for too long; any idle one once the pool is closed."""
+    def expired(self, *, any_idle: bool = False) -> ConnectionT | None:
+        """Return a connection to close: unusable, or idle for too long; *any_idle* one, also if the pool is closed."""
         with self._lock, _GONE:
-            if self.is_closed or self._monotonic() - self._idle[0][0] >= _IDLE_SECONDS:
+            if any_idle or self.is_closed or self._monotonic() - self._idle[0][0] >= _IDLE_SECONDS:
                 return self._idle.popleft()[2]
         return None
 

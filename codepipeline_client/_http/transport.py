@@ -39,7 +39,7 @@ class PooledTransport(httpx.BaseTransport):
         self._options = options
         self._resolver = Resolver(options)
         self._pools: dict[int, _Pool] = {}
-        weakref.finalize(self, _close, self._pools)
+        weakref.finalize(self, _close_idle, self._pools)  # at the program's exit, too: some still send then
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the whole response, within its timeouts and `Deadline`. Raises TransportError."""
@@ -65,8 +65,9 @@ class PooledTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close all connections. Requests that are in flight fail, and so do later ones."""
-        self._here()  # so that later requests find a pool that is closed
-        _close(self._pools)
+        pool = self._here()  # so that later requests find a pool that is closed
+        pool.close()
+        _close_expired(pool)
 
     def _here(self) -> _Pool:
         """Return the pool of this process: a forked one must not use its parent's."""
@@ -231,14 +232,13 @@ async def _close_at_end(pool: _AsyncPool) -> AsyncGenerator[None]:
         await _aclose_expired(pool)
 
 
-def _close(pools: dict[int, _Pool]) -> None:
+def _close_idle(pools: dict[int, _Pool]) -> None:
     if (here := pools.get(os.getpid())) is not None:
-        here.close()
-        _close_expired(here)
+        _close_expired(here, any_idle=True)
 
 
-def _close_expired(pool: _Pool) -> None:
-    while (connection := pool.expired()) is not None:
+def _close_expired(pool: _Pool, *, any_idle: bool = False) -> None:
+    while (connection := pool.expired(any_idle=any_idle)) is not None:
         connection.close()
 
 
