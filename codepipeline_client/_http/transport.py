@@ -229,7 +229,8 @@ async def _close_at_end(pool: _AsyncPool) -> AsyncGenerator[None]:
         yield
     finally:
         pool.close()
-        await _aclose_expired(pool)
+        with suppress(RuntimeError):  # collected as garbage, without a loop: those of nest_asyncio end no generators
+            await _aclose_expired(pool)
 
 
 def _close_idle(pools: dict[int, _Pool]) -> None:

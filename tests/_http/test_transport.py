@@ -9,6 +9,7 @@ import os
 import select
 import socket
 import ssl
+import sys
 import time
 import weakref
 from collections.abc import AsyncIterator
@@ -586,13 +587,16 @@ def test_an_event_loop_may_go_on_after_its_generators_have_ended() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # asyncio's, of what a loop did not close
-def test_what_an_event_loop_that_was_closed_has_left_goes_to_the_garbage_collector_at_the_next_use() -> None:
+@pytest.mark.parametrize("hooks", [sys.set_asyncgen_hooks, Mock()], ids=["asyncio", "nest-asyncio"])
+def test_what_a_closed_loop_has_left_goes_to_the_garbage_collector(hooks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "set_asyncgen_hooks", hooks)
     transport = AsyncPooledTransport(TransportOptions())
     with Peer(polite) as peer:
         for _ in range(2):
             with closing(asyncio.new_event_loop()) as loop:
                 loop.run_until_complete(transport.handle_async_request(post(peer.url)))
         asyncio.run(ask_twice(transport, peer.url))
+        del transport
         gc.collect()
         assert peer.wait_closed(3)
     assert peer.requests == [0, 1, 2, 2]
