@@ -62,7 +62,7 @@ class SharedFuture(Generic[T]):
                     raise TimeoutError
                 with suppress(queue.Empty):
                     woken.get(timeout=min(timeout, LONGEST_WAIT))
-                timeout = min(timeout - LONGEST_WAIT, ends - monotonic())  # a test's tool may have stopped the clock
+                timeout = min(timeout - LONGEST_WAIT, ends - monotonic())  # freezegun may have stopped the clock
         finally:
             self.wakers.discard(wake)
         return self.outcome()

@@ -42,7 +42,7 @@ class Clock(Protocol):
 
 
 class SystemClock(Clock):
-    """The clock of the machine. Limits go on while a test's tool that stops the time replaces functions by name."""
+    """The clock of the machine. Limits pass even if freezegun, which replaces functions of modules, stops the time."""
 
     monotonic = staticmethod(time.monotonic)  # pyright: ignore[reportAssignmentType] - it needs no self
 

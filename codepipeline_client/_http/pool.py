@@ -1,8 +1,7 @@
 """
 Decide which call gets a connection, in which order, and which connection.
 
-Opens, closes and awaits no connection. Threads may use a pool at once, and a signal handler may close it between
-any two statements, so their order keeps it consistent.
+Does no I/O. Threads share a pool, and a signal handler may close it at any statement: order keeps it consistent.
 """
 
 from __future__ import annotations
