@@ -9,18 +9,20 @@ from __future__ import annotations
 import copy
 import os
 import queue
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
 from threading import RLock, Thread
-from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
 import anyio  # by full names: a module of anyio is loaded when one of its names is first used
 
 T = TypeVar("T")
 
+monotonic: Final = partial(time.monotonic)
+"""Measures limits. Not the function itself, which freezegun would replace in this module: no limit would pass."""
 LONGEST_WAIT: Final = 1.0
 """Seconds that a thread waits at once: Ctrl-C on Windows, and a signal just before the wait, are handled after it."""
 
@@ -51,18 +53,18 @@ class SharedFuture(Generic[T]):
         for wake in tuple(self.wakers):
             wake()
 
-    def result(self, timeout: float = inf) -> T:
+    def result(self, timeout: float | None = None) -> T:
         """Wait in this thread, and return the result or raise the exception. Raises TimeoutError."""
         woken = new_queue()
-        wake, ends = partial(woken.put, None), monotonic() + timeout
+        wake, ends = partial(woken.put, None), inf if timeout is None else monotonic() + timeout
         self.wakers.add(wake)
         try:
             while not self.done():
-                if timeout <= 0:
+                left = ends - monotonic()
+                if left <= 0:
                     raise TimeoutError
                 with suppress(queue.Empty):
-                    woken.get(timeout=min(timeout, LONGEST_WAIT))
-                timeout = min(timeout - LONGEST_WAIT, ends - monotonic())  # freezegun may have stopped the clock
+                    woken.get(timeout=min(left, LONGEST_WAIT))
         finally:
             self.wakers.discard(wake)
         return self.outcome()

@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import anyio
 
-from ._threads import SharedFuture, call_soon
+from ._threads import SharedFuture, call_soon, monotonic
 from .errors import ConfigurationError
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds that never run backwards. Limits are measured with it."""
-        return time.monotonic()
+        return monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait in this thread."""
@@ -42,9 +42,7 @@ class Clock(Protocol):
 
 
 class SystemClock(Clock):
-    """The clock of the machine. Limits pass even if freezegun, which replaces functions of modules, stops the time."""
-
-    monotonic = staticmethod(time.monotonic)  # pyright: ignore[reportAssignmentType] - it needs no self
+    """The clock of the machine."""
 
 
 class Deadline:

@@ -12,14 +12,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from math import inf
-from time import monotonic
 from typing import Final, NamedTuple, cast
 
 import anyio
 from attrs import evolve
 
 from .._protocol.sigv4 import Credentials
-from .._threads import ProcessLock, SharedFuture, run_in_thread, wait
+from .._threads import ProcessLock, SharedFuture, monotonic, run_in_thread, wait
 from ..errors import ConfigurationError, CredentialsError
 from .providers import provider_of
 
@@ -106,7 +105,7 @@ class CachedCredentials:
         found = self._find(stale, None)
         if isinstance(found, _Refresh):
             with found:  # which turns the echo on again if the wait fails
-                found = found.result(inf if timeout is None else timeout)
+                found = found.result(timeout)
         return self._unless_stale(found, stale)
 
     async def get_async(self, stale: Credentials | None = None, timeout: float | None = None) -> Credentials:

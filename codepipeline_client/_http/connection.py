@@ -11,7 +11,6 @@ import re
 import select
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 import httpx
 
-from .._threads import LONGEST_WAIT, SharedFuture, wait
+from .._threads import LONGEST_WAIT, SharedFuture, monotonic, wait
 from ..clock import DEADLINE, Deadline
 from .network import BaseConnection, Resolver, T
 from .pool import Lease
@@ -44,7 +43,7 @@ class StepTimer:
         """For a task, *scope* is the one cancel scope of the request: its deadline is moved from step to step."""
         deadline = request.extensions.get(DEADLINE)
         self._timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
-        self._call_ends = time.monotonic() + deadline.left() if isinstance(deadline, Deadline) else inf
+        self._call_ends = monotonic() + deadline.left() if isinstance(deadline, Deadline) else inf
         self._scope = scope
         self.begin("read")
 
@@ -52,13 +51,13 @@ class StepTimer:
         """Give *step* its time from now. The step "call" has no limit but the whole call's."""
         limit = self._timeouts.get(step)
         self.step = step
-        self._ends = self._call_ends if limit is None else min(self._call_ends, time.monotonic() + limit)
+        self._ends = self._call_ends if limit is None else min(self._call_ends, monotonic() + limit)
         if self._scope is not None:
-            self._scope.deadline = inf if self._ends == inf else anyio.current_time() + self._ends - time.monotonic()
+            self._scope.deadline = inf if self._ends == inf else anyio.current_time() + self._ends - monotonic()
 
     def timeout(self, among: int = 1) -> float | None:
         """Return the seconds that are left for each of so many: None without a limit. Raises TimeoutError."""
-        left = self._ends - time.monotonic()
+        left = self._ends - monotonic()
         if left <= 0:
             raise TimeoutError
         return None if left == inf else left / among
