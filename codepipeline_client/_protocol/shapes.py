@@ -309,7 +309,7 @@ def _members(kind: Any) -> tuple[_Member, ...]:
         first, *others = each.name.split("_")
         name = _IRREGULAR.get(each.name) or first + "".join([word.capitalize() for word in others])
         name, rule = each.metadata.get("name", name), each.metadata.get("rule")
-        given = annotations[each.name]  # a type, in a user's module without postponed evaluation
+        given = annotations.get(each.name, each.type)  # a type in a user's class, which may have no annotations
         reader = _reader(str(getattr(given, "__name__", given)), names)
         members.append(_Member(each.name, name, reader, each.default is NOTHING, rule))
     return tuple(members)
