@@ -119,7 +119,7 @@ def watch(client: FollowingClient, *, in_json: bool, ok: Sequence[str], **argume
 
 @contextmanager
 def progress_on_stderr(client: FollowingClient, *, has_changes: bool) -> Generator[ProgressLines | LiveView]:
-    """Show the progress of a wait: drawn on a terminal, else in lines. Without *has_changes* these go to stdout."""
+    """Show the progress of a wait: drawn on a terminal, else in lines. Without *has_changes*, changes are on stdout."""
     is_server = os.environ.get("CI", "").lower() not in ("", "0", "false")
     can_draw = output.is_terminal(sys.stderr) and os.environ.get("TERM") not in ("dumb", "unknown")
     is_piped = not has_changes and not output.is_terminal(sys.stdout)  # its reader may write to the terminal

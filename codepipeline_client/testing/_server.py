@@ -10,7 +10,6 @@ import os
 import re
 import selectors
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from typing import Final, Self, TypeAlias, cast
 from attrs import evolve
 
 from .._protocol.strict_json import read_object
+from .._threads import monotonic
 from ..errors import ConfigurationError
 from .messages import IncomingRequest, ServiceResponse, error_response, render_head, send_steps
 
@@ -252,8 +252,8 @@ class ServerConnection(BaseHTTPRequestHandler):
 
     def _pause(self, seconds: float) -> None:
         """Wait, and raise ConnectionAbortedError as soon as the other side closes the connection."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
+        end = monotonic() + seconds
+        while (left := end - monotonic()) > 0:
             self.connection.settimeout(min(left, _LONGEST_WAIT))
             with suppress(TimeoutError):
                 if not self.connection.recv(1 << 16):
